@@ -1,0 +1,61 @@
+/* admin.h - the REST API of the control plane and of the hub's data, as one http_service.
+ *
+ * Each family of paths is a file with its own table of routes; admin.c puts the tables together, checks the gateway rules
+ * (token, API key, organisation, sandbox) once before any of them, and maps errors to the family's documented body
+ * [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
+ *
+ *   admin_auth.c      /ims/...                                   tokens                       [PLATFORM 1.4]
+ *   admin_schema.c    /data/foundation/schemaregistry/...        schemas, descriptors         [PLATFORM 2]
+ *   admin_catalog.c   /data/foundation/catalog/...               datasets, batches            [PLATFORM 3.1]
+ *   admin_import.c    /data/foundation/import/..., /export/...   batch ingestion, row errors  [PLATFORM 3.2]
+ *   admin_inlet.c     /collection/...                            streaming ingestion          [PLATFORM 3.3]
+ *   admin_flow.c      /data/foundation/flowservice/...           inlets, destinations         [PLATFORM 3.3, 7.2]
+ *   admin_identity.c  /data/core/idnamespace, /data/core/identity  namespaces, graphs         [PLATFORM 4]
+ *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
+ *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
+ *   admin_target.c    /{tenant}/target/...                       offers, audiences, activities, reports  [TARGET 6]
+ *   admin_own.c       /edgewise/...                              datastreams, report pages, audience sizes  OURS
+ *   admin_ops.c       /healthz, /metrics, /emulator/clock        operation
+ *
+ * Threads    Handlers run on HTTP workers. */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "config/config.h"
+#include "http/http.h"
+#include "http/router.h"
+
+struct hub;
+
+/* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no hub. */
+struct admin_hub {
+    void *ctx;
+    enum err (*read_profile)(void *ctx, struct str scope, struct str ns, struct str id, struct arena *a,
+                             void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),
+                             void *each_ctx, struct diag *d);
+    void (*read)(void *ctx, void (*f)(void *ctx, struct kv *k), void *f_ctx);
+    uint64_t (*audience_size)(void *ctx, struct str scope, struct str audience);
+    enum err (*drain)(void *ctx, uint64_t timeout_us, struct diag *d);
+    /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID: backwards. */
+    enum err (*set_clock)(void *ctx, int64_t now_ms, struct diag *d);
+};
+
+struct admin_options {
+    struct os *os;
+    struct config *config;
+    struct topic *collect;     /* ingestion appends here */
+    struct admin_hub hub;
+    const char *dir;           /* uploaded batch files wait below it until they are completed */
+    struct str signing_key;    /* of access tokens: 32 random bytes */
+    bool ready;                /* /healthz */
+};
+
+struct admin;
+
+enum err admin_new(const struct admin_options *o, struct admin **out, struct diag *d);
+void admin_free(struct admin *a);
+struct http_service admin_service(struct admin *a);
+/* Every route, for the test against docs/openapi.yaml. */
+void admin_routes(void (*each)(void *ctx, const struct route *r), void *ctx);
+
+#endif

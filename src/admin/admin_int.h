@@ -1,0 +1,51 @@
+/* admin_int.h - what the families of routes share: the call in progress, error bodies, saving objects. */
+#ifndef ADMIN_ADMIN_INT_H
+#define ADMIN_ADMIN_INT_H
+
+#include "admin/admin.h"
+#include "codec/json_writer.h"
+#include "os/thread.h"
+
+struct admin {
+    struct admin_options o;
+    struct os_mutex *import_lock; /* batches in the making */
+    struct map imports;           /* batch id -> struct import_batch (admin_import.c) */
+};
+
+/* One authenticated call; handlers of routes get it as their ctx. */
+struct call {
+    struct admin *admin;
+    const struct snapshot *snap; /* held for the call */
+    struct str org;              /* "....@AdobeOrg" */
+    struct str sandbox;
+    struct str scope;            /* org/sandbox */
+    struct str client_id;
+};
+
+/* A family: its routes, how it says errors, and whether a token is needed. */
+enum error_style { ERRORS_PROBLEM, ERRORS_PROFILE, ERRORS_FLOW, ERRORS_UPAPI, ERRORS_TARGET };
+struct family {
+    const struct route *routes;
+    size_t count;
+    enum error_style style;
+    bool open; /* no token: /ims, /collection of unauthenticated inlets, /healthz */
+};
+extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet, family_flow,
+    family_namespace, family_identity, family_profile, family_segment, family_target, family_own, family_ops,
+    family_sandbox;
+
+/* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
+void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
+                const struct diag *d);
+/* The request body as JSON; on failure the answer is written and false returned. */
+bool admin_body(struct http_req *rq, struct http_res *rs, enum error_style style, const struct json **out);
+/* Writer over rs->body, with status and content type application/json set. */
+struct jw admin_json(struct http_res *rs, int status);
+/* 24 lower-case hex digits, and a UUID, from the worker's rng, in the arena. */
+struct str admin_new_id(struct http_req *rq);
+struct str admin_new_uuid(struct http_req *rq);
+/* Paging: limit and start of the query, clamped. */
+struct admin_page { size_t start, limit; };
+struct admin_page admin_page(const struct http_req *rq, size_t limit_default, size_t limit_max);
+
+#endif

@@ -1,0 +1,142 @@
+/* buf.c - see buf.h. */
+#include "base/buf.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void
+buf_init(struct buf *b, size_t bytes_max)
+{
+    *b = (struct buf){.bytes_max = bytes_max};
+}
+
+void
+buf_deinit(struct buf *b)
+{
+    free(b->p);
+    *b = (struct buf){.bytes_max = b->bytes_max};
+}
+
+void
+buf_clear(struct buf *b)
+{
+    b->n = 0;
+    b->full = false;
+}
+
+char *
+buf_grow(struct buf *b, size_t extra)
+{
+    size_t cap = b->cap ? b->cap : 256;
+    char *p;
+
+    if (b->full)
+        return NULL;
+    if (extra <= b->cap - b->n)
+        return b->p + b->n;
+    if (extra > b->bytes_max - b->n) {
+        b->full = true;
+        return NULL;
+    }
+    while (cap < b->n + extra)
+        cap *= 2;
+    if (cap > b->bytes_max)
+        cap = b->bytes_max;
+    p = realloc(b->p, cap);
+    if (p == NULL) {
+        b->full = true;
+        return NULL;
+    }
+    b->p = p;
+    b->cap = cap;
+    return b->p + b->n;
+}
+
+void
+buf_put(struct buf *b, struct str s)
+{
+    char *at;
+
+    if (s.n == 0)
+        return;
+    at = buf_grow(b, s.n);
+    if (at == NULL)
+        return;
+    memcpy(at, s.p, s.n);
+    b->n += s.n;
+}
+
+void
+buf_putc(struct buf *b, char c)
+{
+    char *at = buf_grow(b, 1);
+
+    if (at == NULL)
+        return;
+    *at = c;
+    b->n++;
+}
+
+void
+buf_put_u64(struct buf *b, uint64_t v)
+{
+    char text[20];
+    size_t i = sizeof text;
+
+    do {
+        text[--i] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    buf_put(b, (struct str){text + i, sizeof text - i});
+}
+
+void
+buf_put_i64(struct buf *b, int64_t v)
+{
+    if (v < 0) {
+        buf_putc(b, '-');
+        buf_put_u64(b, 0 - (uint64_t)v);
+    } else {
+        buf_put_u64(b, (uint64_t)v);
+    }
+}
+
+void
+buf_put_f64(struct buf *b, double v)
+{
+    char text[40];
+    int n = 0;
+
+    if (!isfinite(v)) {
+        buf_put(b, S("null"));
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        n = snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    buf_put(b, (struct str){text, (size_t)n});
+    if (memchr(text, '.', (size_t)n) == NULL && memchr(text, 'e', (size_t)n) == NULL)
+        buf_put(b, S(".0"));
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap, again;
+    int n;
+    char *at;
+
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    at = n >= 0 ? buf_grow(b, (size_t)n + 1) : NULL;
+    if (at != NULL) {
+        (void)vsnprintf(at, (size_t)n + 1, fmt, again); /* fits: measured above */
+        b->n += (size_t)n;
+    }
+    va_end(again);
+}

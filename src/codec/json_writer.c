@@ -1,0 +1,206 @@
+/* json_writer.c - see json_writer.h. One bit per level says object or array, another whether a comma is due. */
+#include "codec/json_writer.h"
+
+#include "base/check.h"
+#include "base/civil.h"
+#include "codec/json.h"
+
+struct jw
+jw_to(struct buf *out)
+{
+    return (struct jw){.out = out};
+}
+
+/* Called before every key and every array element: writes the comma that separates it from its elder. */
+static void
+separate(struct jw *w)
+{
+    uint64_t bit = (uint64_t)1 << w->depth;
+
+    if (w->after_key) {
+        w->after_key = false;
+        return;
+    }
+    if (w->has_member & bit)
+        buf_putc(w->out, ',');
+    w->has_member |= bit;
+}
+
+static void
+open_level(struct jw *w, bool object)
+{
+    uint64_t bit;
+
+    separate(w);
+    CHECK(w->depth < 63);
+    w->depth++;
+    bit = (uint64_t)1 << w->depth;
+    w->has_member &= ~bit;
+    w->is_object = object ? w->is_object | bit : w->is_object & ~bit;
+    buf_putc(w->out, object ? '{' : '[');
+}
+
+void
+jw_object(struct jw *w)
+{
+    open_level(w, true);
+}
+
+void
+jw_array(struct jw *w)
+{
+    open_level(w, false);
+}
+
+void
+jw_end(struct jw *w)
+{
+    DCHECK(w->depth > 0 && !w->after_key);
+    buf_putc(w->out, w->is_object >> w->depth & 1 ? '}' : ']');
+    w->depth--;
+}
+
+void
+jw_key(struct jw *w, struct str key)
+{
+    DCHECK(!w->after_key && (w->is_object >> w->depth & 1));
+    separate(w);
+    json_quote(w->out, key);
+    buf_putc(w->out, ':');
+    w->after_key = true;
+}
+
+void
+jw_str(struct jw *w, struct str s)
+{
+    separate(w);
+    json_quote(w->out, s);
+}
+
+void
+jw_i64(struct jw *w, int64_t v)
+{
+    separate(w);
+    buf_put_i64(w->out, v);
+}
+
+void
+jw_u64(struct jw *w, uint64_t v)
+{
+    separate(w);
+    buf_put_u64(w->out, v);
+}
+
+void
+jw_f64(struct jw *w, double v)
+{
+    separate(w);
+    buf_put_f64(w->out, v);
+}
+
+void
+jw_bool(struct jw *w, bool v)
+{
+    separate(w);
+    buf_put(w->out, v ? S("true") : S("false"));
+}
+
+void
+jw_null(struct jw *w)
+{
+    separate(w);
+    buf_put(w->out, S("null"));
+}
+
+void
+jw_time(struct jw *w, int64_t ms)
+{
+    char text[ISO8601_BYTES];
+
+    iso8601_format(ms, text);
+    jw_str(w, (struct str){text, sizeof text});
+}
+
+void
+jw_raw(struct jw *w, struct str json_text)
+{
+    separate(w);
+    buf_put(w->out, json_text);
+}
+
+void
+jw_json(struct jw *w, const struct json *v)
+{
+    separate(w);
+    json_write(w->out, v);
+}
+
+void
+jw_kstr(struct jw *w, struct str key, struct str s)
+{
+    jw_key(w, key);
+    jw_str(w, s);
+}
+
+void
+jw_ki64(struct jw *w, struct str key, int64_t v)
+{
+    jw_key(w, key);
+    jw_i64(w, v);
+}
+
+void
+jw_kbool(struct jw *w, struct str key, bool v)
+{
+    jw_key(w, key);
+    jw_bool(w, v);
+}
+
+void
+jw_kraw(struct jw *w, struct str key, struct str json_text)
+{
+    jw_key(w, key);
+    jw_raw(w, json_text);
+}
+
+void
+jw_kjson(struct jw *w, struct str key, const struct json *v)
+{
+    jw_key(w, key);
+    jw_json(w, v);
+}
+
+void
+jw_ktime(struct jw *w, struct str key, int64_t ms)
+{
+    jw_key(w, key);
+    jw_time(w, ms);
+}
+
+void
+json_quote(struct buf *out, struct str s)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t from = 0;
+
+    buf_putc(out, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+        size_t n = 6;
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_put(out, str_slice(s, from, i));
+        from = i + 1;
+        if (c == '"' || c == '\\') {
+            escape[1] = (char)c;
+            n = 2;
+        } else if (c == '\n' || c == '\r' || c == '\t') {
+            escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
+            n = 2;
+        }
+        buf_put(out, (struct str){escape, n});
+    }
+    buf_put(out, str_slice(s, from, s.n));
+    buf_putc(out, '"');
+}

@@ -1,0 +1,121 @@
+/* config.h - the control plane's objects: a compacted topic, folded into one immutable snapshot.
+ *
+ * Every object is a JSON document with a kind, a scope ("org/sandbox", or "org" for what belongs to an organisation) and an id.
+ * Saving one validates it together with everything that refers to it, appends it to the `config` topic, compiles a new
+ * snapshot and swaps it in; a bad object is refused with a precise message and changes nothing. Readers take a snapshot once
+ * per request and never see half a change.
+ *
+ * Kinds (docs/formats/config.md has the members of each)
+ *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment definition),
+ *   datastream, destination, property, targetAudience, offer, activity, batch
+ *
+ * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
+ * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
+ * Cost       Saving compiles the scope's audiences and activities anew: about 1 ms per 1,000. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/map.h"
+#include "codec/json.h"
+#include "decide/decide.h"
+#include "identity/graph.h"
+#include "pipeline/pipeline.h"
+#include "segment/membership.h"
+
+struct config;
+struct snapshot;
+
+/* ---- the snapshot ---- */
+
+struct datastream {
+    struct str id;
+    struct str org;           /* "....@AdobeOrg" */
+    struct str sandbox;
+    struct str scope;         /* org/sandbox */
+    bool enabled;
+    bool platform;            /* com_adobe_experience_platform.enabled */
+    bool edge_segmentation;
+    bool edge_destinations;
+    bool target;
+    struct str property_token;
+    struct str event_dataset; /* empty: events are not stored */
+    struct str profile_dataset;
+    struct str fpid_cookie;   /* empty: none */
+    struct str third_party_id_namespace;
+    bool authenticated;       /* accessType "authenticated" */
+    const struct json *overrides; /* allowed override values, NULL: none */
+    const struct json *object;
+};
+
+/* Something audiences and attributes are mapped to, for one datastream [PLATFORM 7.1]. */
+struct destination {
+    struct str id;
+    struct str alias;         /* integration alias of a custom personalization connection */
+    bool target;              /* a Target connection: feeds decisions; else custom personalization: activation:pull */
+    struct str datastream;    /* empty: none */
+    struct str *audiences;
+    size_t audience_count;
+    struct str *attributes;   /* dotted paths */
+    size_t attribute_count;
+    bool enabled;
+};
+
+/* Compiled view of one scope. */
+struct scope_view {
+    struct str scope, org, sandbox;
+    struct segment_set hub_segments;   /* all published audiences */
+    struct segment_set edge_segments;  /* those mapped to an edge destination (and what they refer to) whose look-back is at
+                                          most 24 hours: evaluated in the request */
+    struct str *projected_audiences;   /* ids mapped to any destination or read by an activity */
+    size_t projected_audience_count;
+    struct str *projected_paths;       /* attribute paths that may reach an edge: mapped, in ${aep.}, read by edge audiences */
+    size_t projected_path_count;
+    struct str *event_paths;           /* event paths that edge audiences read: what a projected event keeps */
+    size_t event_path_count;
+    struct decide_set *decide;
+    struct destination *destinations;
+    size_t destination_count;
+    struct hash_key token_key;
+};
+
+struct snapshot {
+    uint64_t version;         /* offset of the newest config record in it, + 1 */
+    struct map datastreams;   /* id -> struct datastream */
+    struct map scopes;        /* "org/sandbox" -> struct scope_view */
+    const struct config_objects *objects; /* for look-ups by kind: snapshot_object */
+};
+
+/* Borrow until snapshot_put; never hold one across requests. */
+const struct snapshot *snapshot_get(struct config *c);
+void snapshot_put(struct config *c, const struct snapshot *s);
+const struct datastream *snapshot_datastream(const struct snapshot *s, struct str id);
+const struct scope_view *snapshot_scope(const struct snapshot *s, struct str scope);
+/* The stored document of an object; NULL when absent. */
+const struct json *snapshot_object(const struct snapshot *s, struct str kind, struct str scope, struct str id);
+/* All objects of a kind in a scope, in order of creation. */
+void snapshot_each(const struct snapshot *s, struct str kind, struct str scope,
+                   void (*each)(void *ctx, struct str id, const struct json *object), void *ctx);
+/* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
+enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scope, struct str code);
+
+/* ---- the store ---- */
+
+struct config_options {
+    struct os *os;
+    struct topic *topic;      /* `config`, compacted; writable unless this process follows */
+};
+
+/* Reads the topic to its end and compiles. ERR_CORRUPT: an object on the log does not compile. */
+enum err config_open(const struct config_options *o, struct config **out, struct diag *d);
+void config_close(struct config *c);
+/* Following process: applies records that came since; call it in a loop with a timeout. */
+enum err config_follow(struct config *c, uint64_t timeout_us, struct diag *d);
+
+/* Saves one object: `json` is the whole document. ERR_INVALID, ERR_EXISTS (name used), ERR_LIMIT with d->path and d->what.
+ * Returns when the snapshot in force contains it, and it is on the log (synced). */
+enum err config_put(struct config *c, struct str kind, struct str scope, struct str id, struct str json, int64_t now_ms,
+                    struct diag *d);
+/* ERR_NOT_FOUND; ERR_INVALID when something refers to it. */
+enum err config_delete(struct config *c, struct str kind, struct str scope, struct str id, int64_t now_ms, struct diag *d);
+
+#endif

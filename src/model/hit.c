@@ -1,0 +1,189 @@
+/* hit.c - a hit as one JSON object. Member names are short because there is one per event; docs/formats/hit.md lists them. */
+#include "model/hit.h"
+
+static const char *const kind_names[] = {"event", "record", "consent", "tick"};
+static const char *const source_names[] = {"edge", "stream", "batch"};
+
+static void
+put_text(struct jw *w, struct str key, struct str s)
+{
+    if (s.n > 0)
+        jw_kstr(w, key, s);
+}
+
+static void
+write_decisions(struct jw *w, const struct hit *h)
+{
+    jw_key(w, S("decisions"));
+    jw_array(w);
+    for (size_t i = 0; i < h->decision_count; i++) {
+        const struct hit_decision *x = &h->decisions[i];
+        jw_object(w);
+        jw_kstr(w, S("activity"), x->activity);
+        jw_kstr(w, S("experience"), x->experience);
+        jw_kstr(w, S("scope"), x->scope);
+        jw_kbool(w, S("entered"), x->entered);
+        jw_kbool(w, S("sticky"), x->sticky);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void
+write_notices(struct jw *w, const struct hit *h)
+{
+    jw_key(w, S("notices"));
+    jw_array(w);
+    for (size_t i = 0; i < h->notice_count; i++) {
+        const struct hit_notice *x = &h->notices[i];
+        jw_object(w);
+        jw_kstr(w, S("type"), x->type == NOTICE_DISPLAY ? S("display") : S("interact"));
+        jw_kstr(w, S("activity"), x->activity);
+        jw_kstr(w, S("experience"), x->experience);
+        jw_kstr(w, S("scope"), x->scope);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+void
+hit_write(struct buf *out, const struct hit *h)
+{
+    struct jw w = jw_to(out);
+
+    jw_object(&w);
+    jw_kstr(&w, S("kind"), str_of(kind_names[h->kind]));
+    jw_kstr(&w, S("source"), str_of(source_names[h->source]));
+    put_text(&w, S("scope"), h->scope);
+    put_text(&w, S("dataset"), h->dataset);
+    put_text(&w, S("schema"), h->schema);
+    put_text(&w, S("batch"), h->batch);
+    put_text(&w, S("datastream"), h->datastream);
+    put_text(&w, S("requestId"), h->request_id);
+    put_text(&w, S("region"), h->region);
+    if (h->accepted_us != 0)
+        jw_ki64(&w, S("acceptedUs"), h->accepted_us);
+    if (h->identities.n > 0) {
+        jw_key(&w, S("identityMap"));
+        identity_map_write(&w, &h->identities);
+    }
+    put_text(&w, S("eventId"), h->event_id);
+    if (h->event_ms != 0)
+        jw_ki64(&w, S("eventMs"), h->event_ms);
+    if (h->upsert)
+        jw_kbool(&w, S("upsert"), true);
+    if (h->xdm != NULL)
+        jw_kjson(&w, S("xdm"), h->xdm);
+    if (h->consent != NULL)
+        jw_kjson(&w, S("consent"), h->consent);
+    if (h->profile_params != NULL)
+        jw_kjson(&w, S("profileParams"), h->profile_params);
+    if (h->decision_count > 0)
+        write_decisions(&w, h);
+    if (h->notice_count > 0)
+        write_notices(&w, h);
+    jw_end(&w);
+}
+
+static int
+name_index(struct str s, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (str_eq(s, str_of(names[i])))
+            return i;
+    }
+    return -1;
+}
+
+static enum err
+read_decisions(const struct json *list, struct arena *a, struct hit *h, struct diag *d)
+{
+    struct json_iter it = json_iter(list);
+
+    h->decisions = ARENA_ARRAY(a, struct hit_decision, json_count(list));
+    if (h->decisions == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a hit's decisions");
+    while (json_next(&it)) {
+        h->decisions[h->decision_count++] = (struct hit_decision){
+            .activity = json_str(json_get(it.value, S("activity"))),
+            .experience = json_str(json_get(it.value, S("experience"))),
+            .scope = json_str(json_get(it.value, S("scope"))),
+            .entered = json_bool(json_get(it.value, S("entered")), false),
+            .sticky = json_bool(json_get(it.value, S("sticky")), false),
+        };
+    }
+    return ERR_OK;
+}
+
+static enum err
+read_notices(const struct json *list, struct arena *a, struct hit *h, struct diag *d)
+{
+    struct json_iter it = json_iter(list);
+
+    h->notices = ARENA_ARRAY(a, struct hit_notice, json_count(list));
+    if (h->notices == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a hit's notices");
+    while (json_next(&it)) {
+        bool display = str_eq(json_str(json_get(it.value, S("type"))), S("display"));
+        h->notices[h->notice_count++] = (struct hit_notice){
+            .type = display ? NOTICE_DISPLAY : NOTICE_INTERACT,
+            .activity = json_str(json_get(it.value, S("activity"))),
+            .experience = json_str(json_get(it.value, S("experience"))),
+            .scope = json_str(json_get(it.value, S("scope"))),
+        };
+    }
+    return ERR_OK;
+}
+
+enum err
+hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
+{
+    const struct json *root;
+    struct hit h = {0};
+    int kind, source;
+    enum err rc;
+
+    rc = json_parse(text, a, &root, d);
+    if (rc == ERR_NOMEM)
+        return rc;
+    kind = rc == ERR_OK ? name_index(json_str(json_get(root, S("kind"))), kind_names, 4) : -1;
+    source = rc == ERR_OK ? name_index(json_str(json_get(root, S("source"))), source_names, 3) : -1;
+    if (kind < 0 || source < 0)
+        return diag_set(d, ERR_CORRUPT, "record is not a hit");
+    h.kind = (enum hit_kind)kind;
+    h.source = (enum hit_source)source;
+    h.scope = json_str(json_get(root, S("scope")));
+    h.dataset = json_str(json_get(root, S("dataset")));
+    h.schema = json_str(json_get(root, S("schema")));
+    h.batch = json_str(json_get(root, S("batch")));
+    h.datastream = json_str(json_get(root, S("datastream")));
+    h.request_id = json_str(json_get(root, S("requestId")));
+    h.region = json_str(json_get(root, S("region")));
+    h.accepted_us = json_i64(json_get(root, S("acceptedUs")), 0);
+    h.event_id = json_str(json_get(root, S("eventId")));
+    h.event_ms = json_i64(json_get(root, S("eventMs")), 0);
+    h.upsert = json_bool(json_get(root, S("upsert")), false);
+    h.xdm = json_get(root, S("xdm"));
+    h.consent = json_get(root, S("consent"));
+    h.profile_params = json_get(root, S("profileParams"));
+    rc = identity_map_read(json_get(root, S("identityMap")), "identityMap", a, &h.identities, d);
+    if (rc == ERR_OK)
+        rc = read_decisions(json_get(root, S("decisions")), a, &h, d);
+    if (rc == ERR_OK)
+        rc = read_notices(json_get(root, S("notices")), a, &h, d);
+    if (rc == ERR_OK)
+        *out = h;
+    return rc == ERR_INVALID || rc == ERR_LIMIT ? ERR_CORRUPT : rc;
+}
+
+const struct identity *
+hit_owner(const struct hit *h)
+{
+    const struct identity *id = identity_primary(&h->identities);
+
+    if (id == NULL)
+        id = identity_find(&h->identities, S("ECID"));
+    if (id == NULL && h->identities.n > 0)
+        id = &h->identities.items[0];
+    return id;
+}

@@ -1,0 +1,95 @@
+/* profile_store.h - real-time customer profiles on the hub: fragments, events, memberships, one document per person.
+ *
+ * A document (key 'P' + profile id) holds the identities, the record fragments (one per dataset and owner identity
+ * [PLATFORM 5.1]), the newest events, memberships, the rule state, and the regions whose edges hold the person. Older events
+ * are in chunks ('E' + profile id + chunk number), so that one more event rewrites a few KB at most. Everything is packed
+ * (docs/formats/profile.md) and lives in the hub's table, so it commits with the offset that caused it.
+ *
+ *   profile_load -> struct profile (arena) -> profile_put_record / profile_add_event / ... -> profile_save
+ *
+ * Merge      [PLATFORM 5.3] timestamp order: for each leaf the fragment with the newest ingestion wins; objects leaf by leaf,
+ *            arrays whole. Ties: smaller dataset id, then smaller identity key.
+ * Time       comes from the hit.   Threads  the hub's. */
+#ifndef PROFILE_PROFILE_STORE_H
+#define PROFILE_PROFILE_STORE_H
+
+#include "base/buf.h"
+#include "kv/kv.h"
+#include "model/hit.h"
+
+struct profile_fragment {
+    struct str dataset;
+    struct str ns, id;     /* the owner identity */
+    int64_t ingested_ms;
+    struct str batch;
+    struct str json;       /* the record's text */
+};
+
+struct profile_event {
+    struct str id;         /* xdm._id */
+    int64_t ms;            /* xdm.timestamp */
+    struct str dataset;
+    struct str ns, owner;  /* the identity that it is filed under */
+    struct str json;
+};
+
+struct profile_membership {
+    struct str audience;   /* id */
+    bool member;           /* realized, else exited [SEGMENTATION 15.2] */
+    int64_t since_ms;      /* lastQualificationTime */
+};
+
+struct profile_region {
+    struct str region;
+    int64_t seen_ms;
+    struct str ns, id;     /* the identity by which that edge knows the person: its document's key */
+};
+
+struct profile {
+    uint64_t id;
+    struct str scope;
+    bool created;                 /* not in the table before */
+    bool consent_out;
+    int64_t changed_ms;
+    struct str consent;           /* preferences as JSON, empty: none */
+    struct profile_fragment *fragments;
+    size_t fragment_count;
+    struct profile_membership *memberships;
+    size_t membership_count;
+    struct profile_region *regions;
+    size_t region_count;
+    struct str rule_state;        /* rule_state_save() bytes, empty: none */
+    struct profile_event *recent; /* newest events, not chunked yet, in time order */
+    size_t recent_count;
+    uint32_t chunk_count;         /* full chunks below recent */
+    uint32_t event_count;         /* of all */
+    struct arena *arena;
+};
+
+/* An absent document is an empty profile with created = true. */
+enum err profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struct profile *out, struct diag *d);
+/* due_ms: next instant at which something flips by itself, 0: none. */
+enum err profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag *d);
+
+/* A record row: replaces the fragment of (dataset, owner), or merges into it leaf by leaf when upsert (a null deletes). */
+enum err profile_put_record(struct profile *p, const struct profile_fragment *f, bool upsert, struct diag *d);
+/* Appends an event; *duplicate when its id is there already [PLATFORM 3.3: last wins in content]. Past
+ * LIMIT_PROFILE_EVENTS the oldest chunk goes. */
+enum err profile_add_event(struct kv *k, struct profile *p, const struct profile_event *e, bool *duplicate,
+                           struct diag *d);
+/* All events in time order (ties: arrival), parsed: for rebuilds and reading. */
+enum err profile_events(struct kv *k, const struct profile *p, struct arena *a, const struct json ***events,
+                        struct profile_event **raw, size_t *n, struct diag *d);
+/* The merged record attributes as JSON text, and parsed. identityMap is not among them. */
+enum err profile_merge(const struct profile *p, struct arena *a, const struct json **merged, struct diag *d);
+/* Takes over everything of `from` (fragments, events, regions, memberships by newest time); from's rows are deleted. */
+enum err profile_absorb(struct kv *k, struct profile *p, uint64_t from, struct diag *d);
+/* Moves what is filed under one identity to another profile: the cap pushed the identity out. */
+enum err profile_split(struct kv *k, struct profile *p, struct str ns, struct str id, uint64_t to, struct diag *d);
+void profile_mark_region(struct profile *p, struct str region, struct str ns, struct str id, int64_t now_ms);
+
+/* Key of the document, and back: for timers and sweeps. */
+void profile_key(struct buf *out, struct str scope, uint64_t id);
+bool profile_key_read(struct str key, struct str *scope, uint64_t *id);
+
+#endif

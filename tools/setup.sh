@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what Edgewise needs, by package name, on Debian 12 and 13. Idempotent: a second run installs nothing.
+#
+#   tools/setup.sh build     compiler, libraries: enough to build and run the server
+#   tools/setup.sh demo      build, and npm with the Web SDK for the demo shop
+#   tools/setup.sh test      demo, and clang, analysers, Chromium, openssl, curl for the tests
+#   tools/setup.sh bench     test, and nginx, redis, wrk for the benches
+set -euo pipefail
+want=${1:-test}
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+sudo_() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+
+. /etc/os-release
+build="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev zlib1g-dev libxxhash-dev ca-certificates"
+demo="$build"
+command -v npm >/dev/null 2>&1 || demo="$demo nodejs npm"
+test="$demo clang clang-format clang-tidy cppcheck python3 chromium openssl curl"
+case ${VERSION_CODENAME:-} in
+    bookworm) test="$test libclang-rt-14-dev" ;;
+    *) test="$test libclang-rt-19-dev" ;;
+esac
+bench="$test nginx-light redis-server wrk"
+case $want in
+    build) packages=$build ;; demo) packages=$demo ;; test) packages=$test ;; bench) packages=$bench ;;
+    *) echo "usage: tools/setup.sh build|demo|test|bench" >&2; exit 2 ;;
+esac
+
+missing=""
+for p in $packages; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+if [ -n "$missing" ]; then
+    say "installing$missing"
+    sudo_ apt-get update -qq
+    # shellcheck disable=SC2086
+    sudo_ env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+# yyjson reached Debian with 13. On 12 its own 13 package is installed (it needs glibc 2.14 only) through a throw-away apt
+# configuration: nothing is added to the machine's sources and nothing else is upgraded.
+from_trixie() {
+    local t mirror opts
+    t=$(mktemp -d)
+    mkdir -p "$t/etc" "$t/lists/partial" "$t/cache/archives/partial"
+    chmod 755 "$t"
+    mirror=${DEBIAN_MIRROR:-$(find /etc/apt -name '*.list' -o -name '*.sources' | sort | xargs -r \
+        sed -n 's/^URIs: *\([^ ]*\/debian\)\/* *$/\1/p; s/^deb *\(\[.*\]\)* *\([^ ]*\/debian\)\/* .*/\2/p' |
+        sed -n 1p)}
+    [ -n "$mirror" ] || { echo "no Debian mirror found in the apt sources: set DEBIAN_MIRROR" >&2; exit 1; }
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || sudo_ apt-get install -y -qq debian-archive-keyring
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+        "$mirror" >"$t/etc/trixie.sources"
+    opts="-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts=$t/etc -o Dir::State::lists=$t/lists
+          -o Dir::Cache=$t/cache -o APT::Sandbox::User=$(id -un)"
+    # shellcheck disable=SC2086
+    (cd "$t" && apt-get $opts update -qq && apt-get $opts download "$@" >/dev/null)
+    sudo_ apt-get install -y -qq --no-install-recommends "$t"/*.deb >/dev/null
+    rm -rf "$t"
+}
+if ! dpkg-query -W -f='${Status}' libyyjson-dev 2>/dev/null | grep -q 'install ok installed'; then
+    say "installing libyyjson-dev"
+    if apt-cache policy libyyjson-dev 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+        sudo_ env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libyyjson-dev >/dev/null
+    else
+        from_trixie libyyjson0 libyyjson-dev
+    fi
+fi
+
+# The Web SDK for the demo, and Playwright's driver for the browser tests, come from npm by name and pinned version.
+if [ "$want" != build ] && [ -e "$root/demo/package-lock.json" ] &&
+    ! cmp -s "$root/demo/package-lock.json" "$root/demo/node_modules/.installed-lock"; then
+    say "installing the demo's npm packages"
+    (cd "$root/demo" && npm ci --no-audit --no-fund --loglevel=error)
+    cp "$root/demo/package-lock.json" "$root/demo/node_modules/.installed-lock"
+fi
+say "ready: $want"
