@@ -6,11 +6,17 @@
 #include "codec/json_writer.h"
 #include "os/thread.h"
 
+struct importer; /* batch uploads, the thread that turns them into hits, compiled row readers (admin_import.c) */
+
 struct admin {
     struct admin_options o;
-    struct os_mutex *import_lock; /* batches in the making */
-    struct map imports;           /* batch id -> struct import_batch (admin_import.c) */
+    struct importer *importer;
 };
+
+/* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed before the
+ * last stop. Closing finishes the group of rows in hand and leaves the rest of the batch for the next start. */
+enum err admin_import_open(struct admin *a, struct diag *d);
+void admin_import_close(struct admin *a);
 
 /* One authenticated call; handlers of routes get it as their ctx. */
 struct call {
@@ -32,7 +38,7 @@ struct family {
 };
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet, family_flow,
     family_namespace, family_identity, family_profile, family_segment, family_target, family_own, family_ops,
-    family_sandbox;
+    family_sandbox, family_report, family_report_pages; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -47,5 +53,12 @@ struct str admin_new_uuid(struct http_req *rq);
 /* Paging: limit and start of the query, clamped. */
 struct admin_page { size_t start, limit; };
 struct admin_page admin_page(const struct http_req *rq, size_t limit_default, size_t limit_max);
+
+/* An inlet is a config object of kind "inlet" with the scope of its connection and the id of its path (64 hex digits), made by
+ * POST flowservice/connections: {"id","connectionId","name","sourceId","dataType":"xdm","authenticationRequired":bool}. Its
+ * path carries no organisation: look it up with snapshot_find(). */
+
+/* The claims of the bearer token when the request carries a valid one (for authenticated inlets). False: none or not valid. */
+bool admin_token_check(const struct admin *a, const struct http_req *rq, struct str *client_id, struct str *org);
 
 #endif

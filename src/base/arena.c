@@ -34,7 +34,7 @@ arena_deinit(struct arena *a)
         next = b->next;
         free(b);
     }
-    *a = (struct arena){.bytes_max = a->bytes_max};
+    *a = (struct arena){.bytes_max = a->bytes_max, .block_min = a->block_min};
 }
 
 void
@@ -67,7 +67,7 @@ block_for(struct arena *a, size_t bytes)
         if (a->current->size - a->current->used >= bytes)
             return a->current;
     }
-    size = a->current ? a->current->size * 2 : BLOCK_MIN;
+    size = a->current ? a->current->size * 2 : a->block_min ? a->block_min : BLOCK_MIN;
     if (size > KEEP_MAX)
         size = KEEP_MAX;
     if (size < bytes)
@@ -92,9 +92,11 @@ arena_alloc(struct arena *a, size_t bytes)
     struct arena_block *b = a->current;
     void *p;
 
-    if (bytes > a->bytes_max || a->bytes_used + bytes > a->bytes_max)
+    if (bytes > SIZE_MAX - ALIGN)
         return NULL;
     bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (bytes > a->bytes_max - a->bytes_used)
+        return NULL;
     if (b == NULL || b->size - b->used < bytes) {
         b = block_for(a, bytes);
         if (b == NULL)

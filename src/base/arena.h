@@ -19,6 +19,7 @@ struct arena {
     struct arena_block *current;
     size_t bytes_used;
     size_t bytes_max;
+    size_t block_min; /* bytes of the first block; 0: 16 KB. Smaller for arenas that are kept by the thousand */
 };
 
 void arena_init(struct arena *a, size_t bytes_max);

@@ -1,6 +1,7 @@
 /* buf.c - see buf.h. */
 #include "base/buf.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,7 +113,8 @@ buf_put_f64(struct buf *b, double v)
         buf_put(b, S("null"));
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits always fit a double, 17 always suffice; below DBL_MIN a double has fewer, down to one. */
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         n = snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v)
             break;
@@ -133,10 +135,19 @@ buf_printf(struct buf *b, const char *fmt, ...)
     va_copy(again, ap);
     n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    at = n >= 0 ? buf_grow(b, (size_t)n + 1) : NULL;
-    if (at != NULL) {
+    at = n >= 0 ? buf_grow(b, (size_t)n) : NULL;
+    if (at != NULL && (size_t)n < b->cap - b->n) {
         (void)vsnprintf(at, (size_t)n + 1, fmt, again); /* fits: measured above */
         b->n += (size_t)n;
+    } else if (at != NULL) { /* no room for the NUL that vsnprintf wants, and the capacity may be the maximum */
+        char *text = malloc((size_t)n + 1);
+        if (text == NULL) {
+            b->full = true;
+        } else {
+            (void)vsnprintf(text, (size_t)n + 1, fmt, again);
+            buf_put(b, (struct str){text, (size_t)n});
+            free(text);
+        }
     }
     va_end(again);
 }

@@ -146,7 +146,7 @@ bool
 iso8601_parse(struct str s, int64_t *ms, bool *date_only)
 {
     struct civil c = {0};
-    int64_t offset_ms = 0;
+    int64_t offset_ms = 0, at;
     bool only;
 
     if (!take_digits(&s, 4, &c.year) || !take_char(&s, "-") || !take_digits(&s, 2, &c.month) || !take_char(&s, "-") ||
@@ -166,7 +166,10 @@ iso8601_parse(struct str s, int64_t *ms, bool *date_only)
         if (c.hour > 23 || c.minute > 59 || c.second > 59)
             return false;
     }
-    *ms = civil_to_ms(c) - offset_ms;
+    at = civil_to_ms(c) - offset_ms;
+    if (at < civil_days(1, 1, 1) * MS_PER_DAY || at >= civil_days(10000, 1, 1) * MS_PER_DAY)
+        return false; /* the offset leads out of the years that can be written */
+    *ms = at;
     if (date_only != NULL)
         *date_only = only;
     return true;

@@ -11,7 +11,10 @@
 #define LIMIT_INLET_BODY_BYTES (1024 * 1024)       /* [PLATFORM 3.3] a streaming message or batch of messages */
 #define LIMIT_UPLOAD_BODY_BYTES (256 * 1024 * 1024) /* [PLATFORM 3.2] one file of a batch */
 #define LIMIT_HEADER_BYTES (32 * 1024)             /* OURS: cookies of a busy site fit four times */
+#define LIMIT_HEADER_COUNT 256                     /* OURS: browsers send about 20 */
 #define LIMIT_URL_BYTES (8 * 1024)                 /* OURS */
+#define LIMIT_REFUSED_BODY_BYTES (1024 * 1024)     /* OURS: read and dropped so that the client sees the refusal */
+#define LIMIT_BODY_BYTES_PER_S_MIN 1024            /* OURS: a body slower than this after LIMIT_REQUEST_IDLE_S is cut */
 #define LIMIT_CONNECTIONS 4096                     /* OURS: kernel memory; past it a connection is refused */
 #define LIMIT_CONNECTIONS_PER_IP 2048              /* OURS: a proxy in front is one address */
 #define LIMIT_REQUEST_IDLE_S 30                    /* OURS: a slow client is cut; SDKs give up after 5 s */
@@ -52,10 +55,29 @@
 #define LIMIT_BATCH_ROW_ERRORS 100     /* OURS: row errors kept in full per batch; all are counted */
 #define LIMIT_INLET_MESSAGES 1000      /* OURS: messages in one batch post */
 
+/* Ingestion */
+#define LIMIT_UPLOAD_ROW_BYTES (1024 * 1024) /* [PLATFORM 11.2] a record; also the window through which a file is read */
+#define LIMIT_CSV_COLUMNS 10000              /* [PLATFORM 11.2] fields per row */
+#define LIMIT_UPLOAD_FILES 10000             /* [PLATFORM 11.2] files of one batch, as advised */
+#define LIMIT_UPLOAD_NAME_BYTES 512          /* OURS: a file's name with its partition folders */
+#define LIMIT_IMPORT_QUEUE 1000              /* OURS: completed batches waiting for the import thread; 90 a day are usual */
+#define LIMIT_ROW_ERROR_TEXT_BYTES 4096      /* OURS: of a bad row, shown with its errors */
+#define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors and failed files are kept */
+#define LIMIT_EVENT_FUTURE_MS (24LL * 3600 * 1000)    /* [PLATFORM B-20] an event's timestamp ahead of its arrival */
+#define LIMIT_ENTITIES_PER_REQUEST 1000      /* [PLATFORM 4.4] identities in one API request */
+#define LIMIT_ENTITY_EVENTS 1000             /* [PLATFORM 5.4] events in one answer */
+
 /* Rules */
 #define LIMIT_PQL_TEXT_BYTES 262144 /* [SEGMENTATION 2.1] */
 #define LIMIT_PQL_DEPTH 100         /* [SEGMENTATION 11] */
 #define LIMIT_RULE_STEPS 10000000   /* [SEGMENTATION 12] per profile and definition */
+#define LIMIT_RULE_HEIGHT 2000      /* OURS: nodes on one way down a tree: a chain of operators or fields; bounds stacks */
+#define LIMIT_RULE_BYTES (64 * 1024 * 1024) /* OURS: one compiled rule; 100 times what the longest text usually needs */
+#define LIMIT_REGEX_STEPS 1000000   /* [SEGMENTATION 7.2] one search */
+#define LIMIT_REGEX_BYTES (16 * 1024 * 1024) /* OURS: backtracking memory of one search */
+#define LIMIT_RULE_GRAPH_BYTES (1024 * 1024 * 1024) /* OURS: 100,000 audiences of 10 KB each */
+#define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
+#define LIMIT_WINDOW_PAIRS 20000    /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
 #define LIMIT_AUDIENCES 4000        /* [SEGMENTATION 18.1] soft; refused here at 100000 per sandbox */
 #define LIMIT_AUDIENCES_HARD 100000
 
@@ -65,15 +87,33 @@
 #define LIMIT_TARGET_RULE_DEPTH 10   /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_LEAVES 500 /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_VALUES 5000
+#define LIMIT_TARGET_RULE_BYTES (8 * 1024 * 1024) /* OURS: one lowered rule; 5000 values take 2 MB */
+#define LIMIT_EXPERIENCES 2000       /* [TARGET 11] of one activity */
+#define LIMIT_ACTIVITY_LOCATIONS 100 /* OURS: mboxes, selectors and views each */
+#define LIMIT_ACTIVITY_METRICS 200   /* [TARGET 11] */
+#define LIMIT_ACTIVITY_AUDIENCES 50  /* [TARGET 11] in one list of an activity */
+#define LIMIT_ACTIVITY_PRIORITY 999  /* [TARGET 2.3] */
+#define LIMIT_OFFER_ACTIONS 50       /* [TARGET 11] visual changes */
+#define LIMIT_MBOX_NAME_BYTES 250    /* [TARGET 11] location and parameter names in targeting */
+#define LIMIT_DECIDE_SET_BYTES (1024LL * 1024 * 1024) /* OURS: pre-rendered propositions of one sandbox */
+#define LIMIT_RESULT_ACTIVITIES 256  /* OURS: activities remembered per visitor in results; the oldest entry goes first */
 
 /* Log and tables */
 #define LIMIT_RECORD_KEY_BYTES 4096
 #define LIMIT_RECORD_VALUE_BYTES (8 * 1024 * 1024)
 #define LIMIT_SEGMENT_BYTES (128LL * 1024 * 1024)
+#define LIMIT_FRAME_BYTES (64u * 1024 * 1024) /* OURS: one append of many records, one batch of a table; a reader holds it whole */
+#define LIMIT_TOPIC_NAME_BYTES 48             /* OURS: with its partition it is a position name */
+#define LIMIT_PARTITIONS 1024                 /* OURS: each is a folder and, when written, a lock */
+#define LIMIT_POSITION_NAME_BYTES 64          /* OURS */
+#define LIMIT_POSITIONS 1024                  /* OURS: every commit of a table carries them all */
 
 /* Configuration objects */
 #define LIMIT_OBJECT_NAME_BYTES 250
 #define LIMIT_OBJECTS 200000
+#define LIMIT_SCHEMA_DEPTH 24           /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
+#define LIMIT_SCOPE_BYTES 160            /* OURS: organisation id, slash, sandbox name */
+#define LIMIT_CONFIG_CHANGES 64          /* OURS: objects saved in one step */
 
 /* Operation */
 #define LIMIT_LOG_LINES_PER_SECOND 200

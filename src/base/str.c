@@ -141,7 +141,7 @@ is_json_number(struct str s)
         i++;
     for (digits = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
         digits++;
-    if (digits == 0)
+    if (digits == 0 || (digits > 1 && s.p[i - digits] == '0'))
         return false;
     if (i < s.n && s.p[i] == '.') {
         i++;

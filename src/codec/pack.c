@@ -84,6 +84,8 @@ unpack_u64(struct unpack *u)
         const unsigned char *p = take(u, 1);
         if (p == NULL)
             return 0;
+        if (shift == 63 && *p > 1)
+            break; /* more than 64 bits */
         v |= (uint64_t)(*p & 0x7f) << shift;
         if (*p < 0x80)
             return v;

@@ -7,7 +7,8 @@
  *
  * Kinds (docs/formats/config.md has the members of each)
  *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment definition),
- *   datastream, destination, property, targetAudience, offer, activity, batch
+ *   datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection, sourceConnection,
+ *   targetConnection, flow
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
@@ -95,6 +96,13 @@ const struct json *snapshot_object(const struct snapshot *s, struct str kind, st
 /* All objects of a kind in a scope, in order of creation. */
 void snapshot_each(const struct snapshot *s, struct str kind, struct str scope,
                    void (*each)(void *ctx, struct str id, const struct json *object), void *ctx);
+/* The object of that kind and id in whichever scope it is: for paths that carry no organisation (inlets, credentials). *scope
+ * is borrowed from the snapshot. */
+const struct json *snapshot_find(const struct snapshot *s, struct str kind, struct str id, struct str *scope);
+/* Version of an object: the offset of its record + 1, 0 when absent. Changes with every save: what etags are made from. */
+uint64_t snapshot_object_version(const struct snapshot *s, struct str kind, struct str scope, struct str id);
+/* What refers to an object, as "kind 'id'" of the first one found, in the buffer; false: nothing does. */
+bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out);
 /* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
 enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scope, struct str code);
 
@@ -117,5 +125,15 @@ enum err config_put(struct config *c, struct str kind, struct str scope, struct 
                     struct diag *d);
 /* ERR_NOT_FOUND; ERR_INVALID when something refers to it. */
 enum err config_delete(struct config *c, struct str kind, struct str scope, struct str id, int64_t now_ms, struct diag *d);
+
+/* Several objects at once: all or none, one append, one new snapshot. */
+#define CONFIG_ANY_VERSION UINT64_MAX
+struct config_change {
+    struct str kind, scope, id;
+    struct str json;  /* p == NULL: delete */
+    uint64_t version; /* snapshot_object_version() that the caller built upon (0: must not exist), or CONFIG_ANY_VERSION */
+};
+/* As config_put and config_delete. ERR_EXISTS with d->path "@version": the object is not at that version (any more). */
+enum err config_apply(struct config *c, const struct config_change *changes, size_t n, int64_t now_ms, struct diag *d);
 
 #endif

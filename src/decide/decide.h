@@ -115,6 +115,8 @@ bool decide_token_read(struct str text, struct hash_key key, struct arena *a, st
 
 /* [TARGET 3.2, 3.3]: signed hash over UTF-16 units, bucket 0..9999, index of the experience or -1 (not admitted). */
 int32_t decide_hash(struct str utf8);
+/* [TARGET 3.1]: the first that is not empty of ECID, tntId up to its first dot, third-party id. */
+struct str decide_visitor_key(struct str ecid, struct str tnt_id, struct str third_party_id);
 unsigned decide_bucket(int32_t hash);
 int decide_choose(unsigned bucket, const unsigned *percent, size_t n, unsigned traffic_percent);
 

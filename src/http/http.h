@@ -5,7 +5,10 @@
  * compression, request ids, shedding and metrics are done here, once, for every service.
  *
  * Services   are asked in order: the first whose match() is true owns the request.
- * Memory     req->arena (LIMIT_REQUEST_ARENA_BYTES) belongs to the worker and is reset after the answer.
+ * Memory     req->arena (LIMIT_REQUEST_ARENA_BYTES) belongs to the worker and is reset after the answer. Texts in a request
+ *            and in the answer's headers live as long as the call of the handler.
+ * Refusals   A body over its limit is refused before it is read when it is large; a body of up to LIMIT_REFUSED_BODY_BYTES is
+ *            read and dropped first, because closing a socket on unread bytes resets it and the client never sees why.
  * Threads    A handler runs on its worker; it may block on nothing but the log append.
  * Shedding   More than LIMIT_REQUESTS_IN_FLIGHT requests being handled, or http_overload(): 503, Retry-After 5.
  * Stop       http_stop() refuses new connections, lets requests end (at most drain_ms), then closes.
@@ -44,7 +47,7 @@ struct http_req {
     struct rng *rng;      /* the worker's */
     int64_t now_ms;       /* when the request was complete */
     uint64_t start_us;    /* monotonic */
-    unsigned worker;      /* 0 .. worker_count - 1 */
+    unsigned worker;      /* 0 .. http_worker_count() - 1; one thread each, so per-worker state needs no lock */
     void *priv;
 };
 
@@ -56,6 +59,7 @@ struct http_res {
     size_t header_count;
     unsigned retry_after_s;   /* not 0: Retry-After */
     struct str static_body;   /* when p is not NULL: sent instead of body, borrowed for ever (embedded assets) */
+    bool no_gzip;             /* send as it is: compressed already, or flushed in pieces */
 };
 
 /* Header by name, any case; p is NULL when absent. */
@@ -64,6 +68,8 @@ struct str http_header(const struct http_req *rq, struct str name);
 struct str http_cookie(const struct http_req *rq, struct str name);
 /* Query parameter, percent-decoded into the arena, names compared without case; p is NULL when absent, "" when empty. */
 struct str http_query(const struct http_req *rq, struct str name);
+/* Adds a header; a second one of the same name is a second line (Set-Cookie). Both texts are copied. One with a line break
+ * in it is left out. */
 void http_set_header(struct http_req *rq, struct http_res *rs, struct str name, struct str value);
 /* A static text or a formatted one as the whole body. */
 void http_reply(struct http_res *rs, int status, const char *content_type, struct str body);
@@ -79,6 +85,7 @@ struct http_service {
     void (*refuse)(void *ctx, struct http_req *rq, int status, const char *why, struct http_res *rs);
     bool cors;            /* answer CORS with credentials for any origin [EDGE 1.5] and OPTIONS with 204 */
     const char *cors_expose; /* Access-Control-Expose-Headers */
+    bool never_shed;         /* answered even when overloaded: health, metrics, the control plane */
     void *ctx;
 };
 
@@ -91,11 +98,15 @@ struct http_options {
     unsigned worker_count;  /* 0: one per core */
     const struct http_service *services;
     size_t service_count;
-    bool trust_forwarded;   /* take client_ip from the last X-Forwarded-For entry */
+    bool trust_forwarded;   /* client_ip from the last X-Forwarded-For entry, tls from X-Forwarded-Proto */
     uint64_t seed;          /* for the workers' rng */
+    unsigned idle_s;        /* 0: LIMIT_REQUEST_IDLE_S */
+    unsigned in_flight_max; /* 0: LIMIT_REQUESTS_IN_FLIGHT */
 };
 
 struct http_server;
+/* Threads that will call handlers: each listener has worker_count of them, numbered through. */
+unsigned http_worker_count(const struct http_options *o);
 enum err http_start(const struct http_options *o, struct http_server **out, struct diag *d);
 /* The ports in use (for port 0); 0 when that listener is off. */
 unsigned http_port(const struct http_server *s);

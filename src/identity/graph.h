@@ -33,10 +33,16 @@ struct graph_link {
 };
 
 /* Links all identities of a hit at `now_ms`. Values that no graph may hold are left out: empty, over the length limit,
- * placeholders ("null", "undefined", "anonymous", the all-zero UUID), an ECID that is not 38 digits [PLATFORM 4.3]; when
- * none is left, ERR_INVALID. */
+ * placeholders ("null", "undefined", "anonymous", the all-zero UUID), an ECID that is not 38 digits, namespaces that are not
+ * people, of partners, or AAID [PLATFORM 4.3]; when none is left, ERR_INVALID. The owner of the star is the primary, else the
+ * ECID, else the first of what is left. */
 enum err graph_link(struct kv *k, const struct graph_namespaces *ns, struct str scope, const struct identity_set *ids,
                     struct str dataset, int64_t now_ms, struct arena *a, struct graph_link *out, struct diag *d);
+
+/* The value by which an identity is found: itself, or the lower-case form of an e-mail address [PLATFORM B-16]. Borrowed, or
+ * in the arena; p is NULL when that is exhausted. */
+struct str graph_value(struct str ns, struct str id, struct arena *a);
+bool graph_same(struct str ns_a, struct str id_a, struct str ns_b, struct str id_b);
 
 /* Profile of an identity. ERR_NOT_FOUND. Email compares in lower case [PLATFORM B-16]. */
 enum err graph_profile(struct kv *k, struct str scope, struct str ns, struct str id, uint64_t *profile, struct diag *d);

@@ -72,7 +72,9 @@ hit_write(struct buf *out, const struct hit *h)
         jw_ki64(&w, S("eventMs"), h->event_ms);
     if (h->upsert)
         jw_kbool(&w, S("upsert"), true);
-    if (h->xdm != NULL)
+    if (h->xdm_text.n > 0)
+        jw_kraw(&w, S("xdm"), h->xdm_text);
+    else if (h->xdm != NULL)
         jw_kjson(&w, S("xdm"), h->xdm);
     if (h->consent != NULL)
         jw_kjson(&w, S("consent"), h->consent);

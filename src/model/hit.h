@@ -55,6 +55,7 @@ struct hit {
     int64_t event_ms;       /* xdm.timestamp */
     bool upsert;            /* HIT_RECORD: merge leaf by leaf instead of replacing the fragment */
     const struct json *xdm; /* event or record, without identityMap */
+    struct str xdm_text;    /* for hit_write: the same as JSON text, written instead of xdm. hit_read leaves it empty */
     const struct json *consent;
     const struct json *profile_params; /* data.__adobe.target profile.* of the event, {"color":"red"}, or NULL */
     struct hit_decision *decisions;

@@ -71,8 +71,10 @@ os_write_file(struct os *os, const char *path, struct str bytes, struct diag *d)
     rc = write_new(os, beside, bytes, d);
     if (rc == ERR_OK)
         rc = os_rename(os, beside, path, d);
-    if (rc != ERR_OK)
+    if (rc != ERR_OK) {
+        (void)os_unlink(os, beside, NULL); /* the first error is the one to tell; the space may be what is missing */
         return rc;
+    }
     (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     return os_sync_dir(os, folder[0] ? folder : "/", d);
 }

@@ -194,6 +194,7 @@ posix_mkdir(struct os *os, const char *path, struct diag *d)
 {
     char part[PATH_MAX];
     size_t n = strlen(path);
+    struct stat st;
 
     (void)os;
     if (n == 0 || n >= sizeof part)
@@ -207,6 +208,10 @@ posix_mkdir(struct os *os, const char *path, struct diag *d)
             return fail(d, "create folder", part);
         part[i] = path[i];
     }
+    if (stat(path, &st) != 0)
+        return fail(d, "create folder", path);
+    if (!S_ISDIR(st.st_mode)) /* what exists may be a file */
+        return diag_set(d, ERR_EXISTS, "cannot create folder '%s': a file has this name", path);
     return ERR_OK;
 }
 

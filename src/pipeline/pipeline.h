@@ -11,7 +11,7 @@
  *            other processes: they follow the files.
  * Threads    Every function may be called by any thread, except that a consumer belongs to one.
  * Errors     ERR_BUSY: the disk is full; nothing of the record is visible, later appends work once there is space.
- *            ERR_LIMIT: key or value too long. ERR_CORRUPT: a checksum in the middle of a log does not match.
+ *            ERR_LIMIT: key, value or batch too long. ERR_CORRUPT: a checksum in the middle of a log does not match.
  * Format     docs/formats/log.md */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
@@ -40,6 +40,7 @@ struct pipeline_options {
     struct os *os;             /* borrowed */
     const char *dir;           /* created when absent */
     uint64_t sync_interval_us; /* group commit; 0: 10000 */
+    uint64_t segment_bytes;    /* 0: LIMIT_SEGMENT_BYTES */
 };
 
 struct topic_options {

@@ -6,6 +6,7 @@
 #ifndef SEGMENT_MEMBERSHIP_H
 #define SEGMENT_MEMBERSHIP_H
 
+#include "base/map.h"
 #include "profile/profile_store.h"
 #include "rule/rule_graph.h"
 
@@ -14,6 +15,8 @@ struct segment_set {
     struct rule_graph *graph; /* NULL: no audiences */
     struct str *ids;          /* by index in the graph */
     size_t count;
+    const struct map *by_id;  /* id -> (void *)(index + 1); NULL when count is 0 */
+    bool scans;               /* some audience has a scan leaf: events must be at hand for every step */
 };
 
 enum segment_cause { SEGMENT_EVENT, SEGMENT_ATTRIBUTES, SEGMENT_TIME };

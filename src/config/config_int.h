@@ -1,0 +1,177 @@
+/* config_int.h - objects in memory and the compiled parts of a snapshot. Shared inside config/ only.
+ *
+ *   config_object   one stored document with what is compiled from it alone; immutable, counted
+ *   config_bucket   all objects of one kind in one scope: two arrays of pointers; immutable, counted
+ *   config_objects  all buckets; one per snapshot
+ *   parts           what is compiled from several objects of a scope: audiences, edge audiences, decisions, schemas
+ *
+ * A save copies the buckets that it touches and the list of buckets, and makes the parts anew whose objects changed; all else is
+ * shared with the snapshot before, by count. So saving an offer costs nothing for 4,000 audiences. */
+#ifndef CONFIG_CONFIG_INT_H
+#define CONFIG_CONFIG_INT_H
+
+#include <stdatomic.h>
+
+#include "config/config.h"
+#include "os/thread.h"
+#include "pql/pql.h"
+
+/* Count of holders. Atomic because the last reader of a snapshot frees it on its own thread; nothing else is lock-free. */
+struct refcount {
+    atomic_uint n;
+};
+
+static inline void
+ref_init(struct refcount *r)
+{
+    atomic_init(&r->n, 1);
+}
+
+static inline void
+ref_take(struct refcount *r)
+{
+    atomic_fetch_add_explicit(&r->n, 1, memory_order_relaxed);
+}
+
+/* True for the last holder, who frees. */
+static inline bool
+ref_drop(struct refcount *r)
+{
+    return atomic_fetch_sub_explicit(&r->n, 1, memory_order_acq_rel) == 1;
+}
+
+struct config_object {
+    struct refcount refs;
+    struct arena arena; /* everything below lives in it, but rule */
+    struct str kind, scope, id;
+    const struct json *json;
+    uint64_t version; /* offset of its record + 1 */
+    uint64_t created; /* offset of the object's first record + 1: the order of creation */
+    struct rule *rule;        /* audience with an expression: owned */
+    struct str *segment_refs; /* audience: ids in inSegment() */
+    size_t segment_ref_count;
+    struct datastream *datastream;
+    struct destination *destination;
+};
+
+struct config_bucket {
+    struct refcount refs;
+    struct str kind, scope;
+    struct config_object **by_id;    /* sorted by id */
+    struct config_object **in_order; /* sorted by created */
+    size_t n;
+};
+
+struct config_objects {
+    struct config_bucket **buckets; /* sorted by kind, then scope */
+    size_t n;
+    size_t object_count;
+};
+
+/* ---- config_objects.c ---- */
+
+/* Parses and keeps one document; kind's own compiled form is added by config_validate.c. ERR_INVALID: not a JSON object. */
+enum err object_new(struct str kind, struct str scope, struct str id, struct str json, struct config_object **out,
+                    struct diag *d);
+struct config_object *object_ref(struct config_object *o);
+void object_unref(struct config_object *o);
+const struct config_bucket *objects_bucket(const struct config_objects *all, struct str kind, struct str scope);
+struct config_object *bucket_get(const struct config_bucket *b, struct str id); /* b may be NULL */
+struct config_object *objects_get(const struct config_objects *all, struct str kind, struct str scope, struct str id);
+/* A copy that shares all buckets. NULL: no memory. */
+struct config_objects *objects_copy(const struct config_objects *all);
+void objects_free(struct config_objects *all);
+/* Puts (taking over the caller's count) or replaces; removes. On an own copy only. ERR_NOMEM. */
+enum err objects_put(struct config_objects *all, struct config_object *o, struct diag *d);
+enum err objects_remove(struct config_objects *all, struct str kind, struct str scope, struct str id, struct diag *d);
+/* The record key: kind US scope US id. */
+#define CONFIG_US '\x1f'
+void object_key(struct buf *out, struct str kind, struct str scope, struct str id);
+bool object_key_read(struct str key, struct str *kind, struct str *scope, struct str *id);
+/* "org" of "org/sandbox". */
+struct str scope_org(struct str scope);
+struct str scope_sandbox(struct str scope);
+/* The org object of a scope, NULL: none. */
+const struct json *objects_org(const struct config_objects *all, struct str scope);
+
+/* ---- config_validate.c, config_check.c ---- */
+
+/* What a kind is: where it lives, and how it is checked beside `all`, which holds it already. */
+struct config_kind {
+    const char *name;
+    bool of_org; /* scope is the organisation, else org/sandbox */
+    enum err (*check)(const struct config_objects *all, struct config_object *o, struct diag *d);
+};
+const struct config_kind *kind_find(struct str name);
+/* Checks the object and fills its compiled form. */
+enum err object_check(const struct config_objects *all, struct config_object *o, struct diag *d);
+/* The first object that refers to (kind, scope, id); NULL: none. */
+const struct config_object *objects_user(const struct config_objects *all, struct str kind, struct str scope,
+                                         struct str id);
+
+/* Reading members with messages that name them. */
+enum err want_str(const struct json *o, const char *member, bool required, size_t bytes_max, struct str *out,
+                  struct diag *d);
+enum err want_bool(const struct json *o, const char *member, bool otherwise, bool *out, struct diag *d);
+enum err check_schema_object(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_fieldgroup(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_descriptor(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_dataset(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_datastream(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_destination(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_audience(const struct config_objects *all, struct config_object *o, struct diag *d);
+
+/* ---- config_compile.c ---- */
+
+struct audience_part {
+    struct refcount refs;
+    struct config_object **objects; /* published audiences in order of creation; hold the rules */
+    size_t n;
+    struct str *ids;
+    struct rule_graph *graph;
+    uint64_t version; /* of the graph: a hash of ids and expressions */
+};
+
+struct decide_part {
+    struct refcount refs;
+    struct decide_set *set;
+};
+
+struct edge_part {
+    struct refcount refs;
+    struct audience_part *audiences; /* holds the rules */
+    size_t *indexes;                 /* into audiences, ascending */
+    struct str *ids;
+    size_t n;
+    struct rule_graph *graph;
+    uint64_t version;
+};
+
+struct schema_part;
+
+/* A scope's compiled view with what it is made of. Immutable, counted: shared while nothing in the scope changes. */
+struct scope_compiled {
+    struct scope_view view; /* first: snapshot_scope() hands it out */
+    struct refcount refs;
+    struct arena arena; /* lists of the view */
+    struct audience_part *audiences;
+    struct edge_part *edge;
+    struct decide_part *decide;
+    struct schema_part *schemas;
+    struct config_objects *held; /* a copy: what the view borrows from stays */
+};
+
+struct snapshot_box {
+    struct snapshot view; /* first */
+    struct refcount refs;
+    struct config_objects *objects;
+};
+
+/* A snapshot of `objects` (taken over on success), sharing with `before` (may be NULL) every part whose objects are the
+ * same. ERR_INVALID with the object's name in d->what. */
+enum err snapshot_compile(struct config_objects *objects, const struct snapshot_box *before, struct snapshot_box **out,
+                          struct diag *d);
+void snapshot_unref(struct snapshot_box *s);
+const struct schema_part *snapshot_schemas(const struct snapshot *s, struct str scope);
+
+#endif

@@ -1,0 +1,398 @@
+/* schema_part.c - all views of one scope: classes, groups and custom fields added up, identity descriptors attached. */
+#include "base/buf.h"
+#include "base/limits.h"
+#include "config/schema_int.h"
+
+static enum err
+nomem(struct diag *d)
+{
+    return diag_set(d, ERR_NOMEM, "no memory for the schemas of a sandbox");
+}
+
+/* The tenant's field group behind a reference: by $id or by meta:altId. */
+static const struct json *
+find_group(const struct config_objects *objects, struct str scope, struct str ref)
+{
+    const struct config_bucket *b = objects_bucket(objects, S("fieldgroup"), scope);
+    const struct config_object *o = bucket_get(b, ref);
+
+    for (size_t i = 0; o == NULL && b != NULL && i < b->n; i++) {
+        if (str_eq(json_str(json_get(b->by_id[i]->json, S("meta:altId"))), ref))
+            o = b->by_id[i];
+    }
+    return o ? o->json : NULL;
+}
+
+static struct str
+custom_root(const struct config_objects *objects, struct str scope, struct arena *a)
+{
+    struct str tenant = json_str(json_get(objects_org(objects, scope), S("tenant")));
+
+    return tenant.n ? arena_printf(a, "_%.*s", STR_ARG(tenant)) : S_NULL;
+}
+
+/* One entry of a schema's allOf. */
+static enum err
+add_reference(struct schema_builder *b, const struct config_objects *objects, struct str scope, struct str ref,
+              struct schema_view *v, struct schema_field *root, struct diag *d)
+{
+    const struct schema_global *g = schema_global_find(ref);
+    const struct json *group;
+
+    if (g != NULL && g->kind == GLOBAL_CLASS) {
+        if (v->class_id.n > 0)
+            return diag_set_path(d, ERR_INVALID, "allOf", "the schema has two classes: %.*s and %s",
+                                 STR_ARG(v->class_id), g->id);
+        v->class_id = str_of(g->id);
+        v->event = str_eq(v->class_id, S(SCHEMA_CLASS_EVENT));
+    }
+    if (g != NULL && g->kind != GLOBAL_DATATYPE)
+        return schema_add_global(b, g, root, d);
+    group = find_group(objects, scope, ref);
+    if (group == NULL)
+        return diag_set_path(d, ERR_INVALID, "allOf", "unknown class or field group '%.*s'", STR_ARG(ref));
+    return schema_add_resource(b, group, custom_root(objects, scope, b->arena), root, d);
+}
+
+static bool
+tagged_union(const struct json *schema)
+{
+    struct json_iter it = json_iter(json_get(schema, S("meta:immutableTags")));
+
+    while (json_next(&it)) {
+        if (str_eq(json_str(it.value), S("union")))
+            return true;
+    }
+    return false;
+}
+
+/* "/_acme/crmId" or "/properties/_acme/properties/crmId" as "_acme.crmId". */
+static struct str
+dotted(struct arena *a, struct str pointer)
+{
+    struct str rest = pointer, part;
+    struct buf out;
+    struct str path;
+
+    buf_init(&out, LIMIT_OBJECT_NAME_BYTES * 4);
+    while (rest.p != NULL && str_split(&rest, '/', &part)) {
+        if (part.n == 0 || str_eq(part, S("properties")))
+            continue;
+        if (out.n > 0)
+            buf_putc(&out, '.');
+        buf_put(&out, part);
+    }
+    path = arena_str(a, buf_str(&out));
+    buf_deinit(&out);
+    return path;
+}
+
+static enum err
+add_identities(struct schema_builder *b, const struct config_objects *objects, struct str scope, struct schema_view *v,
+               struct diag *d)
+{
+    const struct config_bucket *all = objects_bucket(objects, S("descriptor"), scope);
+    size_t n = 0;
+
+    for (int fill = 0; fill < 2 && all != NULL; fill++) {
+        for (size_t i = 0; i < all->n; i++) {
+            const struct json *o = all->in_order[i]->json;
+            struct str schema = json_str(json_get(o, S("xdm:sourceSchema")));
+            if (!str_eq(json_str(json_get(o, S("@type"))), S("xdm:descriptorIdentity")) ||
+                (!str_eq(schema, v->id) && !str_eq(schema, v->alt_id)))
+                continue;
+            if (!fill) {
+                n++;
+                continue;
+            }
+            v->identities[v->identity_count] = (struct schema_identity){
+                .path = dotted(b->arena, json_str(json_get(o, S("xdm:sourceProperty")))),
+                .ns = arena_str(b->arena, json_str(json_get(o, S("xdm:namespace")))),
+                .primary = json_bool(json_get(o, S("xdm:isPrimary")), false),
+            };
+            if (v->identities[v->identity_count].primary) { /* it comes first */
+                struct schema_identity first = v->identities[v->identity_count];
+                memmove(v->identities + 1, v->identities, v->identity_count * sizeof *v->identities);
+                v->identities[0] = first;
+            }
+            v->identity_count++;
+        }
+        if (!fill) {
+            v->identities = ARENA_ARRAY(b->arena, struct schema_identity, n);
+            if (v->identities == NULL)
+                return nomem(d);
+        }
+    }
+    for (size_t i = 0; i < v->identity_count; i++) {
+        if (schema_at(v->root, v->identities[i].path) == NULL)
+            return diag_set_path(d, ERR_INVALID, "xdm:sourceProperty",
+                                 "the schema has no field '%.*s' that an identity descriptor names",
+                                 STR_ARG(v->identities[i].path));
+    }
+    return ERR_OK;
+}
+
+static enum err
+build_view(struct schema_builder *b, const struct config_objects *objects, struct str scope, const struct json *schema,
+           struct schema_view *v, struct diag *d)
+{
+    struct schema_field *root = ARENA_NEW(b->arena, struct schema_field);
+    struct json_iter it = json_iter(json_get(schema, S("allOf")));
+    const struct schema_field *map = schema_standard_root(b, S("identityMap"));
+    enum err rc;
+
+    if (root == NULL || map == NULL)
+        return nomem(d);
+    root->type = XDM_OBJECT;
+    root->length_min = root->length_max = -1;
+    rc = schema_add(b, root, map, "", d); /* always an identity source [PLATFORM 2.5] */
+    while (rc == ERR_OK && json_next(&it)) {
+        struct str ref = json_str(json_get(it.value, S("$ref")));
+        if (ref.n > 0 && !str_starts(ref, S("#")))
+            rc = add_reference(b, objects, scope, ref, v, root, d);
+    }
+    if (rc == ERR_OK)
+        rc = schema_add_resource(b, schema, custom_root(objects, scope, b->arena), root, d);
+    if (rc == ERR_OK && v->class_id.n == 0)
+        rc = diag_set_path(d, ERR_INVALID, "allOf", "the schema must reference a class, such as " SCHEMA_CLASS_PROFILE);
+    if (rc != ERR_OK)
+        return rc;
+    v->root = root;
+    v->in_union = tagged_union(schema);
+    rc = add_identities(b, objects, scope, v, d);
+    return rc;
+}
+
+static enum err
+build_all(struct schema_builder *b, const struct config_objects *objects, struct str scope, struct schema_part *p,
+          struct diag *d)
+{
+    const struct config_bucket *schemas = objects_bucket(objects, S("schema"), scope);
+
+    for (size_t i = 0; schemas != NULL && i < schemas->n; i++) {
+        const struct config_object *o = schemas->in_order[i];
+        struct schema_view *v = ARENA_NEW(b->arena, struct schema_view);
+        enum err rc;
+
+        if (v == NULL)
+            return nomem(d);
+        v->id = arena_str(b->arena, o->id);
+        v->alt_id = arena_str(b->arena, json_str(json_get(o->json, S("meta:altId"))));
+        rc = build_view(b, objects, scope, o->json, v, d);
+        if (rc != ERR_OK) {
+            struct str title = json_str(json_get(o->json, S("title")));
+            struct diag inner = *d;
+            if (rc == ERR_INVALID)
+                (void)diag_set_path(d, rc, inner.path, "schema '%.*s': %s", STR_ARG(title), inner.what);
+            return rc;
+        }
+        if (!map_put(&p->views, v->id, v, NULL) || (v->alt_id.n > 0 && !map_put(&p->views, v->alt_id, v, NULL)))
+            return nomem(d);
+    }
+    return ERR_OK;
+}
+
+enum err
+schema_part_new(const struct config_objects *objects, struct str scope, struct schema_part **out, struct diag *d)
+{
+    struct schema_part *p = calloc(1, sizeof *p);
+    struct schema_builder b = {0};
+    enum err rc;
+
+    if (p == NULL)
+        return nomem(d);
+    ref_init(&p->refs);
+    arena_init(&p->arena, SIZE_MAX);
+    map_init(&p->views);
+    map_init(&b.standard);
+    b.arena = &p->arena;
+    rc = build_all(&b, objects, scope, p, d);
+    p->patterns = b.patterns;
+    map_deinit(&b.standard);
+    if (rc == ERR_OK)
+        *out = p;
+    else
+        schema_part_unref(p);
+    return rc;
+}
+
+struct schema_part *
+schema_part_ref(struct schema_part *p)
+{
+    if (p != NULL)
+        ref_take(&p->refs);
+    return p;
+}
+
+void
+schema_part_unref(struct schema_part *p)
+{
+    struct schema_pattern *next;
+
+    if (p == NULL || !ref_drop(&p->refs))
+        return;
+    for (struct schema_pattern *q = p->patterns; q != NULL; q = next) {
+        next = q->next;
+        regfree(&q->compiled);
+        free(q);
+    }
+    map_deinit(&p->views);
+    arena_deinit(&p->arena);
+    free(p);
+}
+
+const struct schema_view *
+schema_part_view(const struct schema_part *p, struct str id)
+{
+    return p ? map_get(&p->views, id) : NULL;
+}
+
+/* Does a dataset of the scope use the schema? */
+static bool
+in_dataset(const struct config_objects *objects, struct str scope, const struct schema_view *v)
+{
+    const struct config_bucket *b = objects_bucket(objects, S("dataset"), scope);
+
+    for (size_t i = 0; b != NULL && i < b->n; i++) {
+        struct str id = json_str(json_path(b->by_id[i]->json, S("schemaRef.id")));
+        if (str_eq(id, v->id) || (v->alt_id.n > 0 && str_eq(id, v->alt_id)))
+            return true;
+    }
+    return false;
+}
+
+static enum err
+view_evolves(const struct schema_view *before, const struct schema_view *after, struct diag *d)
+{
+    const struct schema_identity *was = schema_view_primary(before), *is = schema_view_primary(after);
+
+    if (!str_eq(before->class_id, after->class_id))
+        return diag_set_path(d, ERR_INVALID, "meta:class", "the schema is in use: its class must not change");
+    if (before->in_union && !after->in_union)
+        return diag_set_path(d, ERR_INVALID, "meta:immutableTags",
+                             "the schema is enabled for profile: that cannot be undone");
+    if (was != NULL && (is == NULL || !str_eq(was->path, is->path) || !str_eq(was->ns, is->ns)))
+        return diag_set_path(d, ERR_INVALID, "xdm:isPrimary",
+                             "the schema is in use: its primary identity must stay '%.*s'", STR_ARG(was->path));
+    return schema_evolves(before->root, after->root, d);
+}
+
+enum err
+schema_part_evolves(const struct schema_part *before, const struct schema_part *after,
+                    const struct config_objects *objects, struct str scope, struct diag *d)
+{
+    const struct map_slot *slot;
+
+    for (size_t i = 0; (slot = map_next(&before->views, &i)) != NULL;) {
+        const struct schema_view *v = slot->value, *now;
+        enum err rc;
+
+        if (!str_eq(slot->key, v->id) || !(v->in_union || in_dataset(objects, scope, v)))
+            continue;
+        now = schema_part_view(after, v->id);
+        if (now == NULL) /* deleted: what uses it was asked already */
+            continue;
+        rc = view_evolves(v, now, d);
+        if (rc != ERR_OK)
+            return rc;
+    }
+    return ERR_OK;
+}
+
+/* ---- the public half ---- */
+
+const struct schema_view *
+schema_view_of(const struct snapshot *s, struct str scope, struct str schema_id)
+{
+    return schema_part_view(snapshot_schemas(s, scope), schema_id);
+}
+
+struct str
+schema_view_id(const struct schema_view *v)
+{
+    return v->id;
+}
+
+struct str
+schema_view_class(const struct schema_view *v)
+{
+    return v->class_id;
+}
+
+bool
+schema_view_is_event(const struct schema_view *v)
+{
+    return v->event;
+}
+
+bool
+schema_view_in_union(const struct schema_view *v)
+{
+    return v->in_union;
+}
+
+enum xdm_type
+schema_view_type(const struct schema_view *v, struct str path)
+{
+    const struct schema_field *f = path.n ? schema_at(v->root, path) : v->root;
+
+    return f ? f->type : XDM_NONE;
+}
+
+enum xdm_type
+schema_view_element_type(const struct schema_view *v, struct str path)
+{
+    const struct schema_field *f = schema_at(v->root, path);
+
+    if (f == NULL || (f->type != XDM_ARRAY && f->type != XDM_MAP))
+        return XDM_NONE;
+    return f->element ? f->element->type : XDM_ANY;
+}
+
+static void
+each_field(const struct schema_field *f, struct buf *path, void (*each)(void *ctx, struct str path, enum xdm_type type),
+           void *ctx)
+{
+    for (size_t i = 0; i < f->member_count; i++) {
+        const struct schema_field *m = f->members[i];
+        size_t keep = path->n;
+
+        if (keep > 0)
+            buf_putc(path, '.');
+        buf_put(path, m->name);
+        if (m->type == XDM_OBJECT)
+            each_field(m, path, each, ctx);
+        else
+            each(ctx, buf_str(path), m->type);
+        path->n = keep;
+    }
+}
+
+void
+schema_view_each(const struct schema_view *v, void (*each)(void *ctx, struct str path, enum xdm_type type), void *ctx)
+{
+    struct buf path;
+
+    buf_init(&path, LIMIT_ADMIN_BODY_BYTES);
+    each_field(v->root, &path, each, ctx);
+    buf_deinit(&path);
+}
+
+const struct schema_identity *
+schema_view_identities(const struct schema_view *v, size_t *n)
+{
+    *n = v->identity_count;
+    return v->identities;
+}
+
+const struct schema_identity *
+schema_view_primary(const struct schema_view *v)
+{
+    return v->identity_count > 0 && v->identities[0].primary ? &v->identities[0] : NULL;
+}
+
+void
+schema_view_write(struct jw *w, const struct schema_view *v, bool text)
+{
+    schema_field_write(w, v->root, text);
+}

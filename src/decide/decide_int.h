@@ -1,0 +1,227 @@
+/* decide_int.h - what the files of decide/ share: the compiled set, and the steps from JSON to it.
+ *
+ *   target_rule.c   targetRule JSON -> struct target_rule (a rule of rule/ and the request fields it reads)
+ *   proposition.c   activity x experience x scope -> struct proposition (JSON text with holes)
+ *   decide_compile.c  all objects of a sandbox -> struct decide_set
+ *   fields.c        struct decide_request -> the text of one request field
+ *   decide.c        request -> answer */
+#ifndef DECIDE_INT_H
+#define DECIDE_INT_H
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "decide/context.h"
+#include "decide/decide.h"
+#include "rule/rule.h"
+
+/* ---- bucketing.c: the hash as a stream, so that an activity keeps the state behind "<client>.<activity>." ---- */
+
+struct hash_stream {
+    uint32_t h;
+    uint32_t half;  /* the first unit of an unfinished pair */
+    uint32_t units;
+};
+
+void hash_stream_put(struct hash_stream *s, struct str utf8);
+int32_t hash_stream_end(struct hash_stream s);
+
+/* ---- fields.c: what a request tells, by category and name [TARGET 4.2] ---- */
+
+enum field_source { FIELD_MBOX, FIELD_PROFILE, FIELD_PAGE, FIELD_REFERRER, FIELD_BROWSER, FIELD_PLATFORM, FIELD_MOBILE,
+                    FIELD_GEO, FIELD_TIME, FIELD_AEP, FIELD__COUNT };
+
+struct field {
+    enum field_source source;
+    struct str name;
+};
+
+/* One request and what was worked out of it so far. */
+struct request_view {
+    const struct decide_request *rq;
+    struct hash_key key; /* derives tntId */
+    struct arena *arena;
+    bool has_agent, has_page, has_referrer;
+    struct user_agent agent;
+    struct page_url page, referrer;
+};
+
+/* Text of the field; false: absent (or the arena is exhausted). A JSON string of the request itself is also given as *node. */
+bool request_field(struct request_view *v, const struct field *f, struct str *text, const struct json **node);
+/* Is the name one that this source can have? Sources with free names accept any. */
+bool field_known(enum field_source source, struct str name);
+/* Fields whose value is "true" or "false": exists and hasValue ask for the value there. */
+bool field_is_boolean(enum field_source source, struct str name);
+const char *field_source_name(enum field_source source);
+
+/* ---- target_rule.c ---- */
+
+struct target_rule {
+    struct rule *rule;          /* owned */
+    const struct field *fields; /* RULE_PARAM slot n is fields[n - 2]; lives in the rule */
+    size_t field_count;
+    const struct str *hub_audiences; /* asked through in_audience; lives in the rule */
+    size_t hub_audience_count;
+};
+
+/* Finds the stored audience `id` for audienceRule; NULL: unknown. */
+typedef const struct json *target_rule_lookup(void *ctx, struct str id);
+
+/* audience: the whole object with targetRule or audienceRule. lookup may be NULL: references are then only checked in shape.
+ * ERR_INVALID with d->path, ERR_LIMIT. Free out->rule with rule_free(). */
+enum err target_rule_compile(const struct json *audience, target_rule_lookup *lookup, void *ctx, struct target_rule *out,
+                             struct diag *d);
+
+/* ---- the compiled set ---- */
+
+struct audience {
+    struct str id;
+    bool hub;                /* asked through in_audience; else rule */
+    bool broken;             /* never matches */
+    struct target_rule rule;
+};
+
+struct audience_list { /* indexes into decide_set.audiences; all must match */
+    const uint32_t *items;
+    size_t n;
+};
+
+/* A place in pre-rendered text where a value goes in. Texts are escaped for JSON already. */
+enum hole_encode { ENCODE_TEXT, ENCODE_HTML, ENCODE_URL };
+struct hole {
+    uint32_t at;
+    enum hole_encode encode;
+    struct field field;
+    struct str otherwise; /* inserted when the value is absent: the default, nothing, or the token itself */
+    struct str if_empty;  /* inserted when the value is there but empty */
+};
+
+enum item_schema { ITEM_DEFAULT, ITEM_HTML, ITEM_JSON, ITEM_REDIRECT, ITEM_DOM, ITEM_MEASUREMENT, ITEM__COUNT };
+#define ITEM_MASK_ALL ((1u << ITEM__COUNT) - 1)
+
+struct item {
+    uint32_t start, end; /* in the proposition's text */
+    enum item_schema schema;
+    const struct audience_list *audiences; /* of its location; NULL: none */
+};
+
+struct proposition {
+    struct str text; /* empty: this experience has nothing here */
+    const struct item *items;
+    size_t item_count;
+    const struct hole *holes; /* ascending by at */
+    size_t hole_count;
+    unsigned schemas;         /* bits of the items */
+    bool conditional;         /* some item has an audience */
+};
+
+struct experience {
+    struct str id, name;
+    struct audience_list audiences;
+};
+
+struct activity {
+    struct str id, name;
+    int64_t number; /* id as a number, for the order */
+    bool xt;
+    int64_t priority, approved_ms, starts_ms, ends_ms;
+    bool targeted;
+    const uint32_t *properties; /* indexes of property tokens */
+    size_t property_count;
+    struct audience_list entry;
+    unsigned traffic_percent;
+    struct hash_stream prefix;
+    struct experience *experiences;
+    unsigned *percent; /* A/B */
+    size_t experience_count;
+};
+
+/* An activity in one scope. */
+struct placement {
+    uint32_t activity;
+    struct str scope;
+    bool view;       /* a single-page view, delivered with __view__ */
+    bool form_based; /* the form/visual rule of [TARGET 2.3] */
+    const struct proposition *propositions; /* by experience */
+};
+
+struct location {
+    struct str scope;
+    struct placement *placements; /* in list order */
+    size_t n, cap;
+};
+
+struct decide_set {
+    struct arena arena; /* owns everything but rules and maps */
+    struct hash_key token_key;
+    struct activity *activities; /* in list order */
+    size_t activity_count;
+    struct map activity_index;   /* id -> its struct activity */
+    struct audience *audiences;
+    size_t audience_count;
+    struct map locations;        /* scope -> struct location; page-wide under "__view__" */
+    struct location *page;       /* that one, or NULL */
+    struct map properties;       /* token -> (uintptr_t)index + 1 */
+    struct str *paths;           /* of ${aep.} and the aep targeting field, without repeats */
+    size_t path_count;
+};
+
+#define PAGE_SCOPE S("__view__")
+#define GLOBAL_MBOX S("target-global-mbox")
+
+/* ---- proposition.c ---- */
+
+/* What an option shows at a location. */
+struct placed_option {
+    struct str id, name;                   /* option */
+    struct str offer_id, offer_name;
+    const struct json *offer;              /* NULL: default content */
+    const struct json *templates;          /* offerTemplates, or NULL */
+    struct str selector;                   /* of the location, or empty */
+    const struct audience_list *audiences; /* of the location, or NULL */
+};
+
+struct placed_click {
+    struct str id;
+    struct str selector;
+};
+
+struct proposition_source {
+    const struct activity *activity;
+    const struct experience *experience;
+    struct str scope;
+    bool view;
+    struct hash_key token_key;
+    const struct placed_option *options;
+    size_t option_count;
+    const struct placed_click *clicks;
+    size_t click_count;
+};
+
+/* Renders into a; scratch is cleared first. Offers that cannot be shown are left out. false: a or scratch is full. */
+bool proposition_render(const struct proposition_source *src, struct arena *a, struct buf *scratch,
+                        struct proposition *out);
+/* Appends the items of the accepted schemas whose location's audiences match; false (and nothing written) when none is left. */
+struct proposition_filter {
+    unsigned schemas;
+    bool (*match)(void *ctx, const struct audience_list *list);
+    void *ctx;
+};
+bool proposition_write(const struct proposition *p, const struct proposition_filter *f, struct request_view *v,
+                       struct buf *out);
+/* The bit of a schema URI, 0 when unknown. */
+unsigned item_schema_bit(struct str uri);
+
+/* ---- words and shapes shared by the compiler and the checker ---- */
+
+enum offer_type { OFFER_HTML, OFFER_JSON, OFFER_REDIRECT, OFFER_ACTIONS, OFFER_UNKNOWN };
+enum offer_type offer_type(const struct json *offer);
+/* The dom-action type that a name of [TARGET 2.9] stands for ("setContent" is setHtml); NULL: unknown. */
+const char *dom_action_type(struct str name);
+/* offerTemplateId: the name of an action type, or its number in the table of [TARGET 2.9], from 1. Empty: unknown. */
+struct str template_action(const struct json *template_id);
+/* Numbers and texts as text; empty: neither. */
+struct str id_text(const struct json *id, struct arena *a);
+/* Milliseconds or an ISO 8601 text; false: neither. */
+bool time_value(const struct json *v, int64_t *ms);
+
+#endif

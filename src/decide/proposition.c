@@ -1,0 +1,769 @@
+/* proposition.c - propositions as text made in advance [EDGE 5.2 .. 5.4] [TARGET 1.12].
+ *
+ *   {"id":"AT:..","scope":"..","scopeDetails":{..},"items":[ item , item ]}
+ *                                                           ^start  ^end of every item are remembered
+ *
+ * Everything about a proposition is known when an activity is saved, save the values of tokens such as ${profile.name} and
+ * which items a client takes. So the text is complete, with a list of holes; writing one copies the text between the holes.
+ * A proposition without holes of which all items go out is one copy.
+ *
+ * Tokens in offers [TARGET 2.8]: names of the activity, experience, offer and option are replaced here; profile., user., mbox.,
+ * aep. and profile.geolocation. become holes. OURS: a value goes into HTML escaped for HTML, and into a URL escaped for URLs,
+ * unless the token says encode="unescape", because values come from clients. */
+#include "codec/base64.h"
+#include "codec/json_writer.h"
+#include "decide/decide_int.h"
+
+#define SCHEMA_PREFIX "https://ns.adobe.com/personalization/"
+static const char *const schema_names[ITEM__COUNT] = {"default-content-item", "html-content-item", "json-content-item",
+                                                      "redirect-item",        "dom-action",        "measurement"};
+
+struct render {
+    const struct proposition_source *src;
+    const struct placed_option *option; /* the one being rendered */
+    struct arena *a;
+    struct buf *out;
+    struct item *items;
+    size_t item_count, item_cap;
+    struct hole *holes;
+    size_t hole_count, hole_cap;
+    bool full;
+};
+
+unsigned
+item_schema_bit(struct str uri)
+{
+    if (!str_starts(uri, S(SCHEMA_PREFIX)))
+        return 0;
+    uri = str_slice(uri, sizeof(SCHEMA_PREFIX) - 1, uri.n);
+    for (unsigned i = 0; i < ITEM__COUNT; i++) {
+        if (str_eq(uri, str_of(schema_names[i])))
+            return 1u << i;
+    }
+    return 0;
+}
+
+/* ---- escaping ---- */
+
+/* The JSON form of s without its quotes. */
+static void
+put_escaped(struct buf *out, struct str s)
+{
+    size_t before = out->n;
+
+    json_quote(out, s);
+    if (!buf_ok(out))
+        return;
+    memmove(out->p + before, out->p + before + 1, out->n - before - 2);
+    out->n -= 2;
+}
+
+static void
+put_html(struct buf *out, struct str s)
+{
+    size_t from = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        const char *entity;
+        switch (s.p[i]) {
+        case '&':
+            entity = "&amp;";
+            break;
+        case '<':
+            entity = "&lt;";
+            break;
+        case '>':
+            entity = "&gt;";
+            break;
+        case '"':
+            entity = "&quot;";
+            break;
+        case '\'':
+            entity = "&#39;";
+            break;
+        default:
+            continue;
+        }
+        put_escaped(out, str_slice(s, from, i));
+        buf_put(out, str_of(entity)); /* nothing in it needs a JSON escape */
+        from = i + 1;
+    }
+    put_escaped(out, str_slice(s, from, s.n));
+}
+
+static void
+put_url(struct buf *out, struct str s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c))) {
+            buf_putc(out, (char)c);
+        } else {
+            buf_putc(out, '%');
+            buf_putc(out, hex[c >> 4]);
+            buf_putc(out, hex[c & 15]);
+        }
+    }
+}
+
+static void
+put_value(struct buf *out, struct str s, enum hole_encode encode)
+{
+    if (encode == ENCODE_HTML)
+        put_html(out, s);
+    else if (encode == ENCODE_URL)
+        put_url(out, s);
+    else
+        put_escaped(out, s);
+}
+
+/* A copy of out's end in the arena, which is then cut off. */
+static struct str
+take_tail(struct render *r, size_t from)
+{
+    struct str s = arena_str(r->a, (struct str){r->out->p + from, r->out->n - from});
+
+    r->out->n = from;
+    if (s.p == NULL)
+        r->full = true;
+    return s;
+}
+
+static struct str
+escaped_copy(struct render *r, struct str s)
+{
+    size_t from = r->out->n;
+
+    put_escaped(r->out, s);
+    return take_tail(r, from);
+}
+
+/* ---- tokens ---- */
+
+struct token {
+    struct str name;
+    bool has_default, show_blank, unescape, escape;
+    struct str otherwise;
+};
+
+static bool
+is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-' || c == ':';
+}
+
+/* name="value" of a token; false when the text is no attribute. */
+static bool
+read_attribute(struct str *rest, struct str *name, struct str *value)
+{
+    size_t i = 0, close;
+
+    *rest = str_trim(*rest);
+    while (i < rest->n && is_name_char(rest->p[i]))
+        i++;
+    if (i == 0 || i + 1 >= rest->n || rest->p[i] != '=' || rest->p[i + 1] != '"')
+        return false;
+    for (close = i + 2; close < rest->n && rest->p[close] != '"';)
+        close++;
+    if (close == rest->n)
+        return false;
+    *name = str_slice(*rest, 0, i);
+    *value = str_slice(*rest, i + 2, close);
+    *rest = str_slice(*rest, close + 1, rest->n);
+    return true;
+}
+
+/* Reads a token at the start of s, which begins with "${"; its length, or 0 when this is plain text. A "}" inside a quoted
+ * default does not end it. */
+static size_t
+read_token(struct str s, struct token *t)
+{
+    struct str name, value, inner;
+    bool quoted = false;
+    size_t i, end;
+
+    for (end = 2; end < s.n && (quoted || s.p[end] != '}'); end++) {
+        if (s.p[end] == '"')
+            quoted = !quoted;
+    }
+    if (end == s.n)
+        return 0;
+    inner = str_slice(s, 2, end);
+    for (i = 0; i < inner.n && is_name_char(inner.p[i]);)
+        i++;
+    *t = (struct token){.name = str_slice(inner, 0, i)};
+    inner = str_slice(inner, i, inner.n);
+    if (i == 0 || (inner.n > 0 && inner.p[0] != ' '))
+        return 0;
+    for (inner = str_trim(inner); inner.n > 0; inner = str_trim(inner)) {
+        if (!read_attribute(&inner, &name, &value))
+            return 0;
+        if (str_eq(name, S("default"))) {
+            t->has_default = true;
+            t->otherwise = value;
+        } else if (str_eq(name, S("show_blank"))) {
+            t->show_blank = str_eq(value, S("true"));
+        } else if (str_eq(name, S("encode"))) {
+            t->escape = str_eq(value, S("escape"));
+            t->unescape = str_eq(value, S("unescape"));
+        } else {
+            return 0;
+        }
+    }
+    return end + 1;
+}
+
+/* campaign.recipe.name -> experience.name: old words, and of longer names the last two parts. */
+static bool
+static_value(const struct render *r, struct str name, struct str *value)
+{
+    struct str parts[2] = {S_NULL, S_NULL}, part;
+
+    while (str_split(&name, '.', &part)) {
+        parts[0] = parts[1];
+        parts[1] = part;
+    }
+    if (!str_eq(parts[1], S("id")) && !str_eq(parts[1], S("name")))
+        return false;
+    bool id = str_eq(parts[1], S("id"));
+    if (str_eq(parts[0], S("activity")) || str_eq(parts[0], S("campaign")))
+        *value = id ? r->src->activity->id : r->src->activity->name;
+    else if (str_eq(parts[0], S("experience")) || str_eq(parts[0], S("recipe")))
+        *value = id ? r->src->experience->id : r->src->experience->name;
+    else if (str_eq(parts[0], S("offer")))
+        *value = id ? r->option->offer_id : r->option->offer_name;
+    else if (str_eq(parts[0], S("option")))
+        *value = id ? r->option->id : r->option->name;
+    else if (str_eq(parts[0], S("mbox")) && !id)
+        *value = r->src->scope;
+    else
+        return false;
+    return true;
+}
+
+/* The request field behind a token; false: not one that we know, so the text stays. */
+static bool
+token_field(struct render *r, struct str name, struct field *f)
+{
+    static const struct {
+        const char *prefix;
+        enum field_source source;
+    } table[] = {
+        {"profile.geolocation.", FIELD_GEO}, {"profile.", FIELD_PROFILE}, {"user.", FIELD_PROFILE},
+        {"mbox.", FIELD_MBOX},               {"aep.", FIELD_AEP},         {"geo.", FIELD_GEO},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct str prefix = str_of(table[i].prefix);
+        if (str_starts(name, prefix) && name.n > prefix.n) {
+            f->source = table[i].source;
+            f->name = arena_str(r->a, str_slice(name, prefix.n, name.n));
+            if (f->name.p == NULL)
+                r->full = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_hole(struct render *r, const struct token *t, struct str whole, struct field field, enum hole_encode encode)
+{
+    struct hole h = {.field = field, .encode = encode};
+
+    if (r->hole_count == r->hole_cap) {
+        size_t cap = r->hole_cap ? r->hole_cap * 2 : 8;
+        struct hole *holes = ARENA_ARRAY(r->a, struct hole, cap);
+        if (holes == NULL) {
+            r->full = true;
+            return;
+        }
+        if (r->hole_count > 0)
+            memcpy(holes, r->holes, r->hole_count * sizeof(*holes));
+        r->holes = holes;
+        r->hole_cap = cap;
+    }
+    /* show_blank asks for a blank where there is no value and no default; without both the token itself stays, so that a
+     * wrong name is seen. */
+    h.otherwise = t->has_default ? escaped_copy(r, t->otherwise) : t->show_blank ? S("") : escaped_copy(r, whole);
+    h.if_empty = t->has_default && !t->show_blank ? h.otherwise : S("");
+    h.at = (uint32_t)r->out->n;
+    r->holes[r->hole_count++] = h;
+}
+
+/* Appends text as the inside of a JSON string, tokens replaced. */
+static void
+put_template(struct render *r, struct str text, enum hole_encode encode)
+{
+    ptrdiff_t at;
+
+    while ((at = str_find(text, S("${"))) >= 0) {
+        struct str here = str_slice(text, (size_t)at, text.n), value;
+        struct field field;
+        struct token t;
+        size_t n = read_token(here, &t);
+        enum hole_encode how = t.unescape ? ENCODE_TEXT : t.escape ? ENCODE_HTML : encode;
+
+        put_escaped(r->out, str_slice(text, 0, (size_t)at));
+        if (n > 0 && static_value(r, t.name, &value))
+            put_value(r->out, value, how);
+        else if (n > 0 && token_field(r, t.name, &field))
+            add_hole(r, &t, str_slice(here, 0, n), field, how);
+        else
+            put_escaped(r->out, str_slice(here, 0, n = n ? n : 2));
+        text = str_slice(here, n, here.n);
+    }
+    put_escaped(r->out, text);
+}
+
+static void
+put_template_string(struct render *r, struct str text, enum hole_encode encode)
+{
+    buf_putc(r->out, '"');
+    put_template(r, text, encode);
+    buf_putc(r->out, '"');
+}
+
+/* Any JSON value; tokens are looked for in its strings, never in its keys. */
+static void
+put_template_json(struct render *r, const struct json *v)
+{
+    struct json_iter it = json_iter(v);
+    bool first = true, object = json_is(v, JSON_OBJECT);
+
+    if (json_is(v, JSON_STRING)) {
+        put_template_string(r, json_str(v), ENCODE_TEXT);
+        return;
+    }
+    if (!object && !json_is(v, JSON_ARRAY)) {
+        json_write(r->out, v);
+        return;
+    }
+    buf_putc(r->out, object ? '{' : '[');
+    for (; json_next(&it); first = false) {
+        if (!first)
+            buf_putc(r->out, ',');
+        if (object) {
+            json_quote(r->out, it.key);
+            buf_putc(r->out, ':');
+        }
+        put_template_json(r, it.value);
+    }
+    buf_putc(r->out, object ? '}' : ']');
+}
+
+/* ---- items ---- */
+
+static void
+put_member(struct buf *out, const char *key, struct str value)
+{
+    buf_putc(out, '"');
+    buf_put(out, str_of(key));
+    buf_put(out, S("\":"));
+    json_quote(out, value);
+}
+
+/* Response tokens [TARGET 2.8]; those without a value are left out. */
+static void
+put_meta(struct render *r)
+{
+    const struct activity *a = r->src->activity;
+    const struct experience *e = r->src->experience;
+    const struct placed_option *o = r->option;
+    const struct {
+        const char *key;
+        struct str value;
+    } members[] = {
+        {"activity.id", a->id},   {"activity.name", a->name},     {"experience.id", e->id},   {"experience.name", e->name},
+        {"offer.id", o->offer_id}, {"offer.name", o->offer_name}, {"option.id", o->id},       {"option.name", o->name},
+    };
+    const char *separator = ",\"meta\":{";
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (members[i].value.n == 0)
+            continue;
+        buf_put(r->out, str_of(separator));
+        put_member(r->out, members[i].key, members[i].value);
+        separator = ",";
+    }
+    buf_putc(r->out, '}');
+}
+
+/* Begins an item up to its schema; n tells the items of one offer apart ("701", "701-1"), because a client inserts an item id
+ * into an element once [EDGE 5.4]. */
+static void
+item_begin(struct render *r, enum item_schema schema, struct str id, size_t n, const struct audience_list *audiences)
+{
+    if (r->item_count == r->item_cap) {
+        size_t cap = r->item_cap ? r->item_cap * 2 : 4;
+        struct item *items = ARENA_ARRAY(r->a, struct item, cap);
+        if (items == NULL) {
+            r->full = true;
+            return;
+        }
+        if (r->item_count > 0)
+            memcpy(items, r->items, r->item_count * sizeof(*items));
+        r->items = items;
+        r->item_cap = cap;
+    }
+    if (r->item_count > 0)
+        buf_putc(r->out, ',');
+    r->items[r->item_count] = (struct item){
+        .start = (uint32_t)r->out->n, .schema = schema, .audiences = audiences && audiences->n ? audiences : NULL};
+    buf_put(r->out, S("{\"id\":\""));
+    put_escaped(r->out, id);
+    if (n > 0) {
+        buf_putc(r->out, '-');
+        buf_put_u64(r->out, n);
+    }
+    buf_put(r->out, S("\",\"schema\":\"" SCHEMA_PREFIX));
+    buf_put(r->out, str_of(schema_names[schema]));
+    buf_putc(r->out, '"');
+}
+
+static void
+item_end(struct render *r)
+{
+    buf_putc(r->out, '}');
+    if (!r->full)
+        r->items[r->item_count++].end = (uint32_t)r->out->n;
+}
+
+static void
+put_selector(struct render *r, struct str selector, struct str prehiding)
+{
+    buf_putc(r->out, ',');
+    put_member(r->out, "selector", selector);
+    if (prehiding.n > 0) {
+        buf_putc(r->out, ',');
+        put_member(r->out, "prehidingSelector", prehiding);
+    }
+}
+
+/* Which contents are HTML: in a text or an attribute a client's browser takes the value as it is. */
+static enum hole_encode
+action_encode(struct str type)
+{
+    return str_eq(type, S("setText")) || str_eq(type, S("setImageSource")) ? ENCODE_TEXT : ENCODE_HTML;
+}
+
+struct action {
+    struct str type;             /* as dom_action_type names it */
+    struct str selector, prehiding;
+    const struct json *content;  /* may be NULL */
+};
+
+static void
+put_action(struct render *r, const struct action *x, size_t n)
+{
+    bool click = str_eq(x->type, S("click"));
+    struct str id = r->option->offer_id.n ? r->option->offer_id : S("0");
+
+    item_begin(r, ITEM_DOM, id, n, r->option->audiences);
+    if (!click)
+        put_meta(r);
+    buf_put(r->out, S(",\"data\":{"));
+    put_member(r->out, "type", x->type);
+    buf_put(r->out, S(",\"format\":\"application/vnd.adobe.target.dom-action\""));
+    if (x->content != NULL && !click) {
+        buf_put(r->out, S(",\"content\":"));
+        if (json_is(x->content, JSON_STRING))
+            put_template_string(r, json_str(x->content), action_encode(x->type));
+        else
+            put_template_json(r, x->content);
+    }
+    if (x->selector.n > 0)
+        put_selector(r, x->selector, click ? S_NULL : x->prehiding.n ? x->prehiding : x->selector);
+    buf_putc(r->out, '}');
+    item_end(r);
+}
+
+static void
+put_offer_actions(struct render *r, const struct json *actions)
+{
+    struct json_iter it = json_iter(actions);
+
+    for (size_t n = 0; json_next(&it); n++) {
+        const char *type = dom_action_type(json_str(json_get(it.value, S("type"))));
+        struct action x = {.content = json_get(it.value, S("content"))};
+        x.selector = json_str(json_get(it.value, S("selector")));
+        x.prehiding = json_str(json_get(it.value, S("prehidingSelector")));
+        if (x.prehiding.n == 0)
+            x.prehiding = json_str(json_get(it.value, S("cssSelector")));
+        if (x.selector.n == 0)
+            x.selector = r->option->selector;
+        if (type == NULL)
+            continue;
+        x.type = str_of(type);
+        put_action(r, &x, n);
+    }
+}
+
+/* offerTemplates: an action whose members are the template's parameters [TARGET 6.3]. */
+static void
+put_templates(struct render *r)
+{
+    struct json_iter it = json_iter(r->option->templates);
+
+    for (size_t n = 0; json_next(&it); n++) {
+        struct action x = {.type = template_action(json_get(it.value, S("offerTemplateId"))),
+                           .selector = r->option->selector};
+        struct json_iter params = json_iter(json_get(it.value, S("templateParameters")));
+        while (json_next(&params)) {
+            struct str name = json_str(json_get(params.value, S("name")));
+            const struct json *value = json_get(params.value, S("value"));
+            if (str_eq(name, S("selector")))
+                x.selector = json_str(value);
+            else if (str_eq(name, S("cssSelector")))
+                x.prehiding = json_str(value);
+            else if (str_eq(name, S("content")))
+                x.content = value;
+        }
+        if (x.type.n > 0 && x.selector.n > 0)
+            put_action(r, &x, n);
+    }
+}
+
+static void
+put_content_item(struct render *r, enum item_schema schema, const char *format, const struct json *content)
+{
+    item_begin(r, schema, r->option->offer_id, 0, r->option->audiences);
+    put_meta(r);
+    buf_put(r->out, S(",\"data\":{"));
+    put_member(r->out, "id", r->option->offer_id);
+    buf_putc(r->out, ',');
+    put_member(r->out, "format", str_of(format));
+    buf_put(r->out, S(",\"content\":"));
+    if (schema == ITEM_JSON)
+        put_template_json(r, content);
+    else
+        put_template_string(r, json_str(content), schema == ITEM_HTML ? ENCODE_HTML : ENCODE_URL);
+    buf_putc(r->out, '}');
+    item_end(r);
+}
+
+static void
+put_option(struct render *r)
+{
+    const struct json *offer = r->option->offer, *content = json_get(offer, S("content"));
+
+    if (r->option->templates != NULL) {
+        put_templates(r);
+        return;
+    }
+    if (offer == NULL) {
+        item_begin(r, ITEM_DEFAULT, S("0"), 0, r->option->audiences);
+        put_meta(r);
+        item_end(r);
+        return;
+    }
+    switch (offer_type(offer)) {
+    case OFFER_HTML:
+        if (r->option->selector.n > 0) {
+            struct action x = {.type = S("setHtml"), .selector = r->option->selector, .content = content};
+            put_action(r, &x, 0);
+        } else if (json_is(content, JSON_STRING)) {
+            put_content_item(r, ITEM_HTML, "text/html", content);
+        }
+        break;
+    case OFFER_JSON:
+        if (content != NULL)
+            put_content_item(r, ITEM_JSON, "application/json", content);
+        break;
+    case OFFER_REDIRECT:
+        if (json_is(content, JSON_STRING))
+            put_content_item(r, ITEM_REDIRECT, "text/uri-list", content);
+        break;
+    case OFFER_ACTIONS:
+        put_offer_actions(r, json_get(offer, S("actions")));
+        break;
+    case OFFER_UNKNOWN:
+        break;
+    }
+}
+
+/* A click to be counted: an action where a client renders, else a measurement that the page takes up. */
+static void
+put_click(struct render *r, const struct placed_click *click)
+{
+    bool page = r->src->view || str_eq(r->src->scope, PAGE_SCOPE);
+
+    item_begin(r, page ? ITEM_DOM : ITEM_MEASUREMENT, click->id, 0, NULL);
+    buf_put(r->out, S(",\"data\":{\"type\":\"click\","));
+    put_member(r->out, "format",
+               page ? S("application/vnd.adobe.target.dom-action") : S("application/vnd.adobe.target.metric"));
+    put_selector(r, click->selector, S_NULL);
+    buf_putc(r->out, '}');
+    item_end(r);
+}
+
+/* ---- the whole ---- */
+
+/* "AT:" and the base64 of {"activityId":"..","experienceId":".."} [EDGE D.3]. */
+static void
+put_proposition_id(struct render *r)
+{
+    size_t from;
+    struct str json;
+
+    buf_put(r->out, S("{\"id\":\"AT:"));
+    from = r->out->n;
+    buf_putc(r->out, '{');
+    put_member(r->out, "activityId", r->src->activity->id);
+    buf_putc(r->out, ',');
+    put_member(r->out, "experienceId", r->src->experience->id);
+    buf_putc(r->out, '}');
+    json = take_tail(r, from);
+    if (json.p != NULL)
+        base64_encode(r->out, json);
+    buf_putc(r->out, '"');
+}
+
+static void
+put_head(struct render *r)
+{
+    const struct activity *a = r->src->activity;
+    const struct experience *e = r->src->experience;
+    struct decide_token token = {a->id, e->id, r->src->scope};
+
+    put_proposition_id(r);
+    buf_putc(r->out, ',');
+    put_member(r->out, "scope", r->src->scope);
+    buf_put(r->out, S(",\"scopeDetails\":{\"decisionProvider\":\"TGT\",\"activity\":{"));
+    put_member(r->out, "id", a->id);
+    buf_put(r->out, S("},\"experience\":{"));
+    put_member(r->out, "id", e->id);
+    buf_put(r->out, S("},\"strategies\":[{\"step\":\"entry\",\"algorithmID\":\"0\",\"trafficType\":\"0\"},"
+                      "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"
+                      "\"characteristics\":{\"eventToken\":\""));
+    decide_token_write(r->out, r->src->token_key, &token);
+    buf_put(r->out, r->src->view ? S("\",\"scopeType\":\"view\"},\"correlationID\":\"") : S("\"},\"correlationID\":\""));
+    put_escaped(r->out, a->id);
+    buf_putc(r->out, ':');
+    put_escaped(r->out, e->id);
+    buf_put(r->out, S(":0\"},\"items\":["));
+}
+
+bool
+proposition_render(const struct proposition_source *src, struct arena *a, struct buf *scratch, struct proposition *out)
+{
+    struct render r = {.src = src, .a = a, .out = scratch};
+
+    *out = (struct proposition){0};
+    buf_clear(scratch);
+    put_head(&r);
+    for (size_t i = 0; i < src->option_count && !r.full; i++) {
+        r.option = &src->options[i];
+        put_option(&r);
+    }
+    if (r.item_count > 0) {
+        for (size_t i = 0; i < src->click_count && !r.full; i++)
+            put_click(&r, &src->clicks[i]);
+    }
+    buf_put(scratch, S("]}"));
+    if (r.full || !buf_ok(scratch))
+        return false;
+    if (r.item_count == 0)
+        return true;
+    out->text = arena_str(a, buf_str(scratch));
+    out->items = r.items;
+    out->item_count = r.item_count;
+    out->holes = r.holes;
+    out->hole_count = r.hole_count;
+    for (size_t i = 0; i < r.item_count; i++) {
+        out->schemas |= 1u << r.items[i].schema;
+        out->conditional |= r.items[i].audiences != NULL;
+    }
+    return out->text.p != NULL;
+}
+
+/* ---- writing ---- */
+
+static void
+put_hole(const struct hole *h, struct request_view *v, struct buf *out)
+{
+    const struct json *node;
+    struct str value;
+
+    if (!request_field(v, &h->field, &value, &node))
+        buf_put(out, h->otherwise);
+    else if (value.n == 0)
+        buf_put(out, h->if_empty);
+    else
+        put_value(out, value, h->encode);
+}
+
+/* text[from, to) with the holes in it; *next is the first hole not before from. */
+static void
+put_range(const struct proposition *p, size_t from, size_t to, size_t *next, struct request_view *v, struct buf *out)
+{
+    while (*next < p->hole_count && p->holes[*next].at < from)
+        (*next)++;
+    for (; *next < p->hole_count && p->holes[*next].at <= to; (*next)++) {
+        buf_put(out, str_slice(p->text, from, p->holes[*next].at));
+        from = p->holes[*next].at;
+        put_hole(&p->holes[*next], v, out);
+    }
+    buf_put(out, str_slice(p->text, from, to));
+}
+
+static bool
+item_goes(const struct item *it, const struct proposition_filter *f)
+{
+    return (f->schemas & 1u << it->schema) && (it->audiences == NULL || f->match(f->ctx, it->audiences));
+}
+
+/* Click items alone show nothing, so a proposition of which only those are left is not delivered. */
+static bool
+item_shows(const struct proposition *p, size_t i)
+{
+    static const char click[] = "\"data\":{\"type\":\"click\"";
+    struct str text = str_slice(p->text, p->items[i].start, p->items[i].end);
+
+    return p->items[i].schema != ITEM_MEASUREMENT &&
+           (p->items[i].schema != ITEM_DOM || str_find(text, str_of(click)) < 0);
+}
+
+static bool
+write_some(const struct proposition *p, const struct proposition_filter *f, struct request_view *v, struct buf *out)
+{
+    size_t next = 0, before = out->n;
+    bool shows = false, first = true;
+
+    put_range(p, 0, p->items[0].start, &next, v, out);
+    for (size_t i = 0; i < p->item_count; i++) {
+        if (!item_goes(&p->items[i], f))
+            continue;
+        if (!first)
+            buf_putc(out, ',');
+        put_range(p, p->items[i].start, p->items[i].end, &next, v, out);
+        first = false;
+        shows |= item_shows(p, i);
+    }
+    if (!shows) {
+        out->n = before;
+        return false;
+    }
+    buf_put(out, S("]}"));
+    return true;
+}
+
+bool
+proposition_write(const struct proposition *p, const struct proposition_filter *f, struct request_view *v,
+                  struct buf *out)
+{
+    size_t next = 0;
+
+    if ((p->schemas & f->schemas) == 0)
+        return false;
+    if (p->conditional || (p->schemas & ~f->schemas) != 0)
+        return write_some(p, f, v, out);
+    if (p->hole_count == 0)
+        buf_put(out, p->text);
+    else
+        put_range(p, 0, p->text.n, &next, v, out);
+    return true;
+}

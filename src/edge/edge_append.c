@@ -1,0 +1,123 @@
+/* edge_append.c - a hit goes to the log, and its effect into the profile table: in that order, so that the table always is a
+ * fold of the log. The same fold brings the table up to date after a restart (edge_replay).
+ *
+ * A hit touches at most two documents: its owner's (the primary identity: events) and its device's (the ECID: sticky
+ * experiences, visitor parameters, consent). They are one when the visitor is anonymous. */
+#include "edge/edge_int.h"
+
+#include "base/limits.h"
+#include "base/metric.h"
+
+/* What of an event the edge's audiences read; the time goes along for rebuilding. */
+const struct subset *
+edge_event_cut(const struct scope_view *view, struct arena *a)
+{
+    size_t n = view != NULL ? view->event_path_count : 0;
+    struct str *paths = ARENA_ARRAY(a, struct str, n + 2);
+
+    if (paths == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        paths[i] = view->event_paths[i];
+    paths[n] = S("_id");
+    paths[n + 1] = S("timestamp");
+    return subset_new(paths, n + 2, a);
+}
+
+enum role { ROLE_OWNER = 1, ROLE_DEVICE = 2 };
+
+struct fold {
+    struct edge_table *table;
+    const struct hit *hit;
+    const struct subset *cut;
+    int64_t now_ms;
+    struct arena *arena;
+};
+
+/* Loads, folds and stores until nobody else stored in between. */
+static enum err
+fold_into(const struct fold *f, const struct identity *id, unsigned roles, struct diag *d)
+{
+    struct buf key;
+    struct edge_doc doc;
+    uint32_t version;
+    enum err rc;
+
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    identity_key(&key, f->hit->scope, id->ns, id->id);
+    do {
+        rc = edge_table_load(f->table, buf_str(&key), f->now_ms, f->arena, &doc, &version, d);
+        if (rc == ERR_OK && (roles & ROLE_OWNER))
+            rc = edge_doc_fold_owner(&doc, f->hit, f->cut, f->now_ms, f->arena, d);
+        if (rc == ERR_OK && (roles & ROLE_DEVICE))
+            rc = edge_doc_fold_device(&doc, f->hit, f->now_ms, f->arena, d);
+    } while (rc == ERR_OK && !edge_table_store(f->table, buf_str(&key), &doc, version, f->arena));
+    buf_deinit(&key);
+    return rc;
+}
+
+/* A document that the request prepared is stored as it is, unless somebody stored another since it was loaded. */
+static enum err
+fold_prepared(const struct fold *f, struct edge_prepared *p, const struct identity *id, unsigned roles, struct diag *d)
+{
+    if (p != NULL && edge_table_store(f->table, p->key, &p->doc, p->version, f->arena))
+        return ERR_OK;
+    return fold_into(f, id, roles, d);
+}
+
+static enum err
+fold_hit(const struct fold *f, struct edge_prepared *owner_doc, struct edge_prepared *device_doc, struct diag *d)
+{
+    const struct identity *owner = hit_owner(f->hit);
+    const struct identity *device = identity_find(&f->hit->identities, S("ECID"));
+    enum err rc = ERR_OK;
+
+    if (owner == NULL)
+        return ERR_OK;
+    if (owner == device || device == NULL)
+        return fold_prepared(f, owner_doc, owner, ROLE_OWNER | ROLE_DEVICE, d);
+    rc = fold_prepared(f, owner_doc, owner, ROLE_OWNER, d);
+    return rc == ERR_OK ? fold_prepared(f, device_doc, device, ROLE_DEVICE, d) : rc;
+}
+
+enum err
+edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owner_doc, struct edge_prepared *device_doc,
+            struct diag *d)
+{
+    struct fold f = {c->edge->table, h, edge_event_cut(c->view, c->arena), c->now_ms, c->arena};
+    const struct identity *owner = hit_owner(h);
+    struct buf text, key;
+    struct record r = {.time_ms = c->now_ms};
+    unsigned ticket;
+    enum err rc;
+
+    if (f.cut == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the event");
+    buf_init(&text, LIMIT_RECORD_VALUE_BYTES);
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    hit_write(&text, h);
+    if (owner != NULL)
+        identity_key(&key, h->scope, owner->ns, owner->id);
+    r.key = buf_str(&key);
+    r.value = buf_str(&text);
+    ticket = edge_table_enter(c->edge->table);
+    rc = buf_ok(&text) ? topic_append(c->edge->o.collect, &r, c->edge->o.ack_synced ? ACK_SYNCED : ACK_WRITTEN, NULL, d)
+                       : diag_set(d, ERR_LIMIT, "the event is too large to be kept");
+    if (rc == ERR_OK && fold_hit(&f, owner_doc, device_doc, NULL) != ERR_OK)
+        metric_inc(M_EDGE_DEGRADED); /* the log has it: the document catches up at the next restart or projection */
+    edge_table_leave(c->edge->table, ticket);
+    buf_deinit(&key);
+    buf_deinit(&text);
+    return rc;
+}
+
+enum err
+edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
+{
+    const struct snapshot *snap = snapshot_get(e->o.config);
+    struct fold f = {e->table, h, edge_event_cut(snapshot_scope(snap, h->scope), a), now_ms, a};
+    enum err rc = f.cut != NULL ? fold_hit(&f, NULL, NULL, d) : ERR_NOMEM;
+
+    snapshot_put(e->o.config, snap);
+    return rc;
+}

@@ -1,0 +1,395 @@
+/* edge_event.c - one event, start to finish: documents, audiences, decisions, the hit  [EDGE 2.2, 5, 9], [PLATFORM 6.3].
+ *
+ * The order is the contract:
+ *  (1) the documents are loaded; a person whom this edge never saw is fetched from the hub when it is in the same process;
+ *  (2) the event is folded into the copies, and the edge's audiences are brought up to date: same-page personalization;
+ *  (3) experiences are chosen; a failure here costs personalization only;
+ *  (4) the hit, decisions included, goes to the log, then the documents into the table. */
+#include "edge/edge_int.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+struct visit {
+    struct edge_call *call;
+    struct edge_event_in *event;
+    struct edge_prepared person; /* of the primary identity: attributes, memberships, events */
+    struct edge_prepared device; /* of the ECID: assignments, parameters; unused when both are one */
+    bool one_document;
+    bool known_event;            /* the document has this event already: it was sent again */
+    struct rule_state *rules;    /* NULL: no audiences are evaluated here */
+    const struct json *attributes;
+};
+
+static struct edge_prepared *
+device_of(struct visit *v)
+{
+    return v->one_document ? &v->person : &v->device;
+}
+
+static enum err
+load(struct edge_call *c, const struct identity *id, struct edge_prepared *p, struct diag *d)
+{
+    struct buf key;
+    enum err rc;
+
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    identity_key(&key, c->ds->scope, id->ns, id->id);
+    p->key = arena_str(c->arena, buf_str(&key));
+    buf_deinit(&key);
+    if (p->key.p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the profile");
+    rc = edge_table_load(c->edge->table, p->key, c->now_ms, c->arena, &p->doc, &p->version, d);
+    if (rc != ERR_OK || p->doc.known)
+        return rc;
+    metric_inc(M_EDGE_PROFILE_MISSES);
+    if (c->edge->o.hub.pull != NULL && !(c->device.minted && str_eq(id->ns, S("ECID")))) {
+        struct projection pr;
+        if (c->edge->o.hub.pull(c->edge->o.hub.ctx, c->ds->scope, id->ns, id->id, c->arena, &pr, NULL) == ERR_OK)
+            rc = edge_doc_fold_projection(&p->doc, &pr, c->now_ms, c->arena, d);
+    }
+    return rc;
+}
+
+static enum err
+load_documents(struct visit *v, struct diag *d)
+{
+    struct edge_call *c = v->call;
+    const struct identity *primary = identity_primary(&v->event->ids);
+    const struct identity *ecid = identity_find(&v->event->ids, S("ECID"));
+    enum err rc;
+
+    v->one_document = ecid == NULL || primary == ecid;
+    rc = load(c, primary, &v->person, d);
+    if (rc == ERR_OK && !v->one_document)
+        rc = load(c, ecid, &v->device, d);
+    return rc;
+}
+
+/* The event becomes part of the copy. What the rules knew stays valid: evaluate() adds the event to it. */
+static enum err
+fold_event(struct visit *v, const struct hit *h, struct diag *d)
+{
+    struct edge_call *c = v->call;
+    const struct subset *cut = edge_event_cut(c->view, c->arena);
+    struct str rules = v->person.doc.rule_state;
+    enum err rc;
+
+    if (cut == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the event");
+    v->known_event = edge_doc_has_event(&v->person.doc, h->event_id);
+    rc = edge_doc_fold_owner(&v->person.doc, h, cut, c->now_ms, c->arena, d);
+    v->person.doc.rule_state = rules;
+    return rc;
+}
+
+/* ---- audiences ---- */
+
+static bool
+hub_says(void *ctx, struct str audience)
+{
+    const struct visit *v = ctx;
+    const struct projected_membership *m = edge_doc_membership(&v->person.doc, audience);
+
+    return m != NULL && m->member;
+}
+
+/* Evaluated here, or as the hub projected it. */
+static bool
+in_audience(void *ctx, struct str audience)
+{
+    struct visit *v = ctx;
+    const struct segment_set *set = &v->call->view->edge_segments;
+
+    if (v->rules != NULL && set->by_id != NULL) {
+        uintptr_t index = (uintptr_t)map_get(set->by_id, audience);
+        if (index != 0)
+            return rule_state_member(v->rules, index - 1);
+    }
+    return hub_says(ctx, audience);
+}
+
+static enum err
+parse_events(struct visit *v, struct rule_env *env, struct diag *d)
+{
+    struct edge_doc *doc = &v->person.doc;
+    const struct json **events = ARENA_ARRAY(v->call->arena, const struct json *, doc->event_count + 1);
+    enum err rc = ERR_OK;
+
+    if (events == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the profile's events");
+    for (size_t i = 0; rc == ERR_OK && i < doc->event_count; i++)
+        rc = json_parse(doc->events[i].json, v->call->arena, &events[env->event_count++], d);
+    env->events = events;
+    return rc;
+}
+
+static enum err
+step(struct visit *v, struct rule_state *state, const struct rule_env *env, struct diag *d)
+{
+    const struct rule_graph *graph = v->call->view->edge_segments.graph;
+    struct rule_changes changes;
+
+    if (v->known_event)
+        return rule_state_time(graph, state, env, v->call->arena, &changes, d);
+    return rule_state_event(graph, state, env, v->event->xdm, v->call->arena, &changes, d);
+}
+
+/* The new event is part of the document already. */
+static enum err
+evaluate(struct visit *v, struct diag *d)
+{
+    struct edge_call *c = v->call;
+    struct edge_doc *doc = &v->person.doc;
+    const struct segment_set *set = &c->view->edge_segments;
+    struct rule_env env = {.now_ms = c->now_ms, .profile = v->attributes, .in_segment = hub_says, .ctx = v};
+    struct rule_state *state = NULL;
+    struct buf bytes;
+    enum err rc = ERR_UNSUPPORTED;
+
+    if (doc->rule_state.n > 0)
+        rc = rule_state_load(set->graph, doc->rule_state, c->arena, &state, NULL);
+    if (rc == ERR_OK && !set->scans) {
+        rc = step(v, state, &env, d);
+    } else {
+        bool have = rc == ERR_OK;
+        rc = parse_events(v, &env, d);
+        if (rc == ERR_OK && have)
+            rc = step(v, state, &env, d);
+        else if (rc == ERR_OK)
+            rc = rule_state_build(set->graph, &env, c->arena, &state, d);
+    }
+    if (rc != ERR_OK)
+        return rc;
+    v->rules = state;
+    buf_init(&bytes, LIMIT_EDGE_PROFILE_BYTES);
+    rule_state_save(state, &bytes);
+    doc->rule_state = buf_ok(&bytes) ? arena_str(c->arena, buf_str(&bytes)) : S_NULL;
+    buf_deinit(&bytes);
+    return ERR_OK;
+}
+
+static void
+write_pull(struct visit *v, size_t index)
+{
+    struct edge_call *c = v->call;
+    struct jw w = edge_handle_begin(c);
+
+    jw_array(&w);
+    for (size_t i = 0; c->view != NULL && i < c->view->destination_count; i++) {
+        const struct destination *dest = &c->view->destinations[i];
+        if (dest->target || !dest->enabled || (dest->datastream.n > 0 && !str_eq(dest->datastream, c->ds->id)))
+            continue;
+        jw_object(&w);
+        jw_kstr(&w, S("type"), S("profileLookup"));
+        jw_kstr(&w, S("destinationId"), dest->id);
+        jw_kstr(&w, S("alias"), dest->alias);
+        jw_key(&w, S("segments"));
+        jw_array(&w);
+        for (size_t k = 0; k < dest->audience_count; k++) {
+            if (!in_audience(v, dest->audiences[k]))
+                continue;
+            jw_object(&w);
+            jw_kstr(&w, S("id"), dest->audiences[k]);
+            jw_kstr(&w, S("namespace"), S("ups"));
+            jw_end(&w);
+        }
+        jw_end(&w);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    edge_handle_end(c, &w, "activation:pull", (int)index);
+}
+
+/* ---- decisions ---- */
+
+static enum err
+decide(struct visit *v, size_t index, struct decide_result *result, struct diag *d)
+{
+    struct edge_call *c = v->call;
+    const struct edge_doc *device = &device_of(v)->doc;
+    const struct edge_query *q = &v->event->query;
+    struct decide_request rq = {
+        .now_ms = c->now_ms,
+        .visitor_key = {c->device.ecid, ECID_BYTES},
+        .property_token = c->property_token,
+        .url = json_str(json_path(v->event->xdm, S("web.webPageDetails.URL"))),
+        .referrer = json_str(json_path(v->event->xdm, S("web.webReferrer.URL"))),
+        .user_agent = http_header(c->rq, S("User-Agent")),
+        .language = http_header(c->rq, S("Accept-Language")),
+        .xdm = v->event->xdm,
+        .target = v->event->target,
+        .first_session = c->device.minted || device->first_ms == c->now_ms,
+        .scopes = q->scopes,
+        .scope_count = q->scope_count,
+        .schemas = q->schemas,
+        .schema_count = q->schema_count,
+        .in_audience = in_audience,
+        .attributes = v->attributes,
+        .ctx = v,
+    };
+    struct decide_assignment *assignments = ARENA_ARRAY(c->arena, struct decide_assignment, device->assignment_count + 1);
+    size_t before = c->handles->n;
+    struct jw w;
+    enum err rc;
+
+    if (assignments == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for assignments");
+    for (size_t i = 0; i < device->assignment_count; i++)
+        assignments[i] = (struct decide_assignment){device->assignments[i].activity, device->assignments[i].experience};
+    rq.assignments = assignments;
+    rq.assignment_count = device->assignment_count;
+    if (device->profile_params.n > 0)
+        (void)json_parse(device->profile_params, c->arena, &rq.profile_params, NULL); /* unreadable: none */
+    w = edge_handle_begin(c);
+    buf_putc(c->handles, '[');
+    rc = decide_propositions(c->view->decide, &rq, c->arena, c->handles, result, d);
+    if (rc != ERR_OK) {
+        c->handles->n = before;
+        return rc;
+    }
+    buf_putc(c->handles, ']');
+    edge_handle_end(c, &w, "personalization:decisions", (int)index);
+    return ERR_OK;
+}
+
+static void
+empty_decisions(struct edge_call *c, size_t index)
+{
+    struct jw w = edge_handle_begin(c);
+
+    buf_put(c->handles, S("[]"));
+    edge_handle_end(c, &w, "personalization:decisions", (int)index);
+}
+
+/* (3): whatever goes wrong, the page gets an answer. */
+static void
+personalize(struct visit *v, size_t index, struct hit *h)
+{
+    struct edge_call *c = v->call;
+    struct decide_result result = {0};
+    struct diag d = DIAG_INIT;
+
+    if (!v->event->query.asked)
+        return;
+    if (!c->target_on || c->view == NULL || c->view->decide == NULL || !c->device.present) {
+        empty_decisions(c, index);
+        return;
+    }
+    if (decide(v, index, &result, &d) != ERR_OK) {
+        metric_inc(M_EDGE_DEGRADED);
+        log_warn("decisions_failed", "why=\"%s\"", d.what);
+        empty_decisions(c, index);
+        return;
+    }
+    h->decisions = ARENA_ARRAY(c->arena, struct hit_decision, result.n + 1);
+    for (size_t i = 0; h->decisions != NULL && i < result.n; i++) {
+        const struct decide_taken *t = &result.taken[i];
+        h->decisions[h->decision_count++] =
+            (struct hit_decision){t->activity, t->experience, t->scope, t->entered, t->sticky};
+    }
+}
+
+/* profile.x and profile:{x} of data.__adobe.target become visitor parameters [EDGE 5.9]. */
+static const struct json *
+profile_params(struct edge_call *c, const struct json *target)
+{
+    const struct json *nested = json_get(target, S("profile")), *out = NULL;
+    struct json_iter it;
+    struct buf text;
+    struct jw w;
+    size_t n = 0;
+
+    if (target == NULL)
+        return NULL;
+    buf_init(&text, LIMIT_EDGE_BODY_BYTES);
+    w = jw_to(&text);
+    jw_object(&w);
+    for (it = json_iter(target); json_next(&it);) {
+        if (str_starts(it.key, S("profile.")) && it.key.n > 8) {
+            jw_kjson(&w, str_slice(it.key, 8, it.key.n), it.value);
+            n++;
+        }
+    }
+    for (it = json_iter(nested); json_is(nested, JSON_OBJECT) && json_next(&it); n++)
+        jw_kjson(&w, it.key, it.value);
+    jw_end(&w);
+    if (n > 0 && buf_ok(&text) && json_parse(buf_str(&text), c->arena, &out, NULL) != ERR_OK)
+        out = NULL;
+    buf_deinit(&text);
+    return out;
+}
+
+static struct hit
+hit_of(const struct visit *v, size_t index)
+{
+    struct edge_call *c = v->call;
+
+    return (struct hit){
+        .kind = HIT_EVENT,
+        .source = SOURCE_EDGE,
+        .scope = c->ds->scope,
+        .dataset = c->platform_on ? c->event_dataset : S_NULL,
+        .datastream = c->ds->id,
+        .request_id = arena_printf(c->arena, "%.*s/%zu", STR_ARG(c->caller_id), index),
+        .region = str_of(c->edge->o.hint),
+        .accepted_us = c->now_ms * 1000,
+        .identities = v->event->ids,
+        .event_id = v->event->id,
+        .event_ms = v->event->ms,
+        .xdm = v->event->xdm,
+        .profile_params = profile_params(c, v->event->target),
+    };
+}
+
+bool
+edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
+{
+    struct visit v = {.call = c, .event = e};
+    struct diag d = DIAG_INIT;
+    struct hit h = hit_of(&v, index);
+    bool repeated = c->caller_gave_id &&
+                    edge_dedupe_seen(c->edge->dedupe, c->ds->id, c->caller_id, index, c->now_ms);
+    enum err rc;
+
+    if (identity_primary(&e->ids) == NULL)
+        return true; /* a beacon without any identity: nothing to file it under [EDGE C-5] */
+    rc = load_documents(&v, &d);                                                                   /* (1) */
+    if (rc == ERR_OK)
+        rc = fold_event(&v, &h, &d);
+    if (rc == ERR_OK && v.person.doc.attributes.n > 0)
+        rc = json_parse(v.person.doc.attributes, c->arena, &v.attributes, &d);
+    if (rc == ERR_OK && c->segmentation_on && c->view != NULL && c->view->edge_segments.graph != NULL)
+        rc = evaluate(&v, &d);                                                                     /* (2) */
+    if (v.rules == NULL)
+        v.person.doc.rule_state = S_NULL; /* it does not know this event */
+    if (rc != ERR_OK) {
+        metric_inc(M_EDGE_DEGRADED);
+        log_warn("edge_profile_failed", "why=\"%s\"", d.what);
+    }
+    edge_notices_read(c, e, &h);
+    if (c->path.action == ACTION_INTERACT) {
+        if (c->destinations_on)
+            write_pull(&v, index);
+        personalize(&v, index, &h);                                                                /* (3) */
+        if (e->media_start)
+            edge_media_session(c, index);
+    }
+    if (repeated) {
+        metric_inc(M_EDGE_DUPLICATES);
+        return true;
+    }
+    if (rc == ERR_OK)
+        rc = edge_doc_fold_device(&device_of(&v)->doc, &h, c->now_ms, c->arena, &d);
+    rc = edge_append(c, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,
+                     &d);                                                                          /* (4) */
+    if (rc == ERR_OK) {
+        metric_inc(M_EDGE_EVENTS);
+        return true;
+    }
+    edge_dedupe_forget(c->edge->dedupe, c->ds->id, c->caller_id, index);
+    if (rc == ERR_LIMIT)
+        return edge_problem(c, "0112-413", "Invalid request", "%s", d.what);
+    return edge_problem(c, "0000-503", "Service unavailable", "the event cannot be kept now: %s", d.what);
+}

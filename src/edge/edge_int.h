@@ -1,0 +1,170 @@
+/* edge_int.h - one request on its way through the edge. */
+#ifndef EDGE_EDGE_INT_H
+#define EDGE_EDGE_INT_H
+
+#include "base/map.h"
+#include "codec/json_writer.h"
+#include "edge/edge.h"
+#include "identity/ecid.h"
+#include "os/thread.h"
+
+struct edge_dedupe;
+
+struct edge {
+    struct edge_options o;
+    struct edge_table *table;
+    struct edge_dedupe *dedupe;
+    struct hash_key media_key;
+    struct consumer *projections;
+    struct os_thread thread;
+    struct os_mutex lock; /* guards the members below */
+    struct os_cond turned;
+    bool stopping;
+    uint64_t applied; /* offset of the next projection to apply */
+};
+
+enum edge_action { ACTION_INTERACT, ACTION_COLLECT, ACTION_ACQUIRE, ACTION_SET_CONSENT, ACTION_MEDIA, ACTION_UNKNOWN };
+
+struct edge_path {
+    struct str base, hint;
+    unsigned version;
+    enum edge_action action;
+    struct str media_event; /* ACTION_MEDIA: "play" */
+};
+
+/* What personalization an event asks for [EDGE 2.4]. */
+struct edge_query {
+    bool asked;
+    struct str *scopes; /* decision scopes and surfaces */
+    size_t scope_count;
+    struct str *schemas;
+    size_t schema_count;
+};
+
+struct edge_event_in {
+    const struct json *xdm;    /* merged with the request's */
+    const struct json *target; /* data.__adobe.target, nested form, or NULL */
+    struct identity_set ids;   /* identityMap of event and request, without FPID, device ECID added */
+    struct edge_query query;
+    struct str id;             /* xdm._id or made from the request id */
+    int64_t ms;                /* xdm.timestamp or the receive time */
+    bool media_start;
+};
+
+/* A state entry of the client: a cookie, or meta.state.entries. */
+struct edge_state_in {
+    struct str identity, consent, cluster;
+};
+
+struct edge_device {
+    char ecid[ECID_BYTES];
+    bool present;      /* resolved or minted */
+    bool minted;
+    enum ecid_source source;
+    int64_t created_ms;
+    bool write;        /* the identity cookie must be written */
+};
+
+struct edge_warning {
+    const char *code;  /* "0301-200" */
+    const char *title;
+    const char *detail;
+};
+
+struct edge_call {
+    struct edge *edge;
+    struct http_req *rq;
+    struct http_res *rs;
+    const struct snapshot *snap;
+    const struct datastream *ds;
+    const struct scope_view *view; /* NULL: the scope has nothing compiled */
+    struct edge_path path;
+    struct arena *arena;
+    int64_t now_ms;
+    struct str request_id;   /* final: "<caller's>-<16 hex>" */
+    struct str caller_id;    /* the caller's, or a new UUID: for idempotency */
+    bool caller_gave_id;
+
+    const struct json *body;
+    struct edge_event_in *events;
+    size_t event_count;
+    struct str fetch[8];     /* query.identity.fetch */
+    size_t fetch_count;
+    bool has_state;          /* meta.state came */
+    bool cookies_enabled;
+    struct str domain;       /* meta.state.domain */
+    bool first_party;        /* answer with Set-Cookie */
+    bool page_https;
+    bool target_migration;
+    struct edge_state_in state;
+    struct edge_device device;
+    struct str fpid;         /* from the identity map, empty: none */
+    struct identity_set root_ids; /* identityMap of set-consent, or of the request's xdm */
+    struct str property_token; /* after overrides */
+    struct str event_dataset;
+    bool target_on, segmentation_on, destinations_on, platform_on;
+
+    enum consent_state consent;
+    bool consent_write;      /* send the consent entry */
+    struct edge_warning warnings[8];
+    size_t warning_count;
+    struct buf *handles;     /* JSON objects with commas, in the recommended order */
+};
+
+/* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so that a
+ * check can end with  return edge_problem(...). */
+bool edge_problem(struct edge_call *c, const char *code, const char *title, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail);
+
+/* edge_path.c: false when the path is not of the edge's grammar at all. */
+bool edge_path_read(struct str path, const char *base_paths, struct edge_path *out);
+/* edge_body.c: each answers the problem itself and returns false. */
+bool edge_body_read(struct edge_call *c);
+bool edge_overrides_apply(struct edge_call *c);
+/* edge_identity.c */
+bool edge_identity_resolve(struct edge_call *c);
+void edge_identity_finish_event(struct edge_call *c, struct edge_event_in *e);
+struct str edge_cookie_name(struct edge_call *c, const char *suffix);
+/* edge_consent.c */
+enum consent_state edge_consent_of_strings(struct edge_call *c, const struct json *consent_strings);
+void edge_set_consent(struct edge_call *c);
+bool edge_consent_effective(struct edge_call *c);
+/* edge_tcf.c: ERR_INVALID when the string cannot be decoded. */
+enum err edge_tcf_collect(struct str tc_string, unsigned vendor, bool *allowed);
+/* edge_event.c: false when the log refused the hit (answered). */
+bool edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index);
+/* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the hit folded
+ * in already and are stored as they are when nobody else stored in between. */
+struct edge_prepared {
+    struct str key;
+    struct edge_doc doc;
+    uint32_t version;
+};
+enum err edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owner_doc,
+                     struct edge_prepared *device_doc, struct diag *d);
+/* What is kept of an event; NULL: the arena is exhausted. */
+const struct subset *edge_event_cut(const struct scope_view *view, struct arena *a);
+enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d);
+/* edge_notice.c */
+void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit *h);
+/* edge_reply.c */
+void edge_reply_headers(struct edge_call *c);
+void edge_reply(struct edge_call *c);
+void edge_reply_empty(struct edge_call *c, int status);
+/* Opens a handle {"payload": and leaves the writer there; edge_handle_end writes the type and event index (-1: none). */
+struct jw edge_handle_begin(struct edge_call *c);
+void edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index);
+/* edge_media.c */
+void edge_media(struct edge_call *c);
+void edge_media_session(struct edge_call *c, size_t event_index);
+/* edge_dedupe.c: true when this (datastream, request id, event index) was seen within LIMIT_DEDUPE_MS; remembers it. */
+struct edge_dedupe *edge_dedupe_new(void);
+void edge_dedupe_free(struct edge_dedupe *s);
+bool edge_dedupe_seen(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index, int64_t now_ms);
+void edge_dedupe_forget(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index);
+/* edge_follow.c */
+enum err edge_recover(struct edge *e, struct diag *d);
+void edge_follow(void *ctx);
+
+#endif

@@ -1,0 +1,285 @@
+/* edge_reply.c - the envelope of an answer: headers, handles, state, problems  [EDGE 1.7, 3.6, 4].
+ *
+ * Handles go out in the order identity, activation, decisions, location, state, which mobile clients rely on when they read a
+ * streamed answer. */
+#include <stdarg.h>
+
+#include "base/limits.h"
+#include "edge/edge_int.h"
+
+#define COOKIE_IDENTITY_S 34128000 /* 395 days */
+#define COOKIE_CLUSTER_S 1800
+#define COOKIE_CONSENT_S 15552000
+
+void
+edge_reply_headers(struct edge_call *c)
+{
+    struct http_req *rq = c->rq;
+    struct http_res *rs = c->rs;
+    char hint[16];
+    size_t n = strlen(c->edge->o.hint);
+
+    for (size_t i = 0; i < n && i < sizeof hint; i++)
+        hint[i] = (char)(c->edge->o.hint[i] >= 'a' && c->edge->o.hint[i] <= 'z' ? c->edge->o.hint[i] - 32
+                                                                               : c->edge->o.hint[i]);
+    http_set_header(rq, rs, S("x-request-id"), c->request_id);
+    http_set_header(rq, rs, S("x-adobe-edge"),
+                    arena_printf(c->arena, "%.*s;%u", (int)(n < sizeof hint ? n : sizeof hint), hint,
+                                 c->edge->o.region_id));
+    http_set_header(rq, rs, S("Cache-Control"), S("no-cache, no-store, max-age=0, no-transform, private"));
+    http_set_header(rq, rs, S("X-Content-Type-Options"), S("nosniff"));
+    if (rq->tls)
+        http_set_header(rq, rs, S("Strict-Transport-Security"), S("max-age=31536000; includeSubDomains"));
+}
+
+/* The report's errors are an array of texts, which strict clients insist on [EDGE 4.9]. */
+static void
+write_problem(struct edge_call *c, struct jw *w, const char *code, const char *title, struct str detail)
+{
+    int64_t status = 0;
+
+    (void)str_to_i64(str_of(code + 5), &status);
+    jw_object(w);
+    jw_kstr(w, S("type"), arena_printf(c->arena, "https://ns.adobe.com/aep/errors/EXEG-%s", code));
+    jw_ki64(w, S("status"), status);
+    jw_kstr(w, S("title"), str_of(title));
+    if (detail.n > 0)
+        jw_kstr(w, S("detail"), detail);
+    jw_key(w, S("report"));
+    jw_object(w);
+    jw_kstr(w, S("requestId"), c->request_id);
+    if (c->ds != NULL)
+        jw_kstr(w, S("orgId"), c->ds->org);
+    if (str_eq(str_of(code), S("0104-422")) || str_eq(str_of(code), S("0113-400"))) {
+        jw_key(w, S("errors"));
+        jw_array(w);
+        jw_str(w, detail);
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}
+
+bool
+edge_problem(struct edge_call *c, const char *code, const char *title, const char *fmt, ...)
+{
+    char detail[512];
+    int64_t status = 500;
+    struct jw w;
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(detail, sizeof detail, fmt, ap); /* cut details stay readable */
+    va_end(ap);
+    (void)str_to_i64(str_of(code + 5), &status);
+    buf_clear(c->rs->body);
+    w = jw_to(c->rs->body);
+    write_problem(c, &w, code, title, str_of(detail));
+    c->rs->status = (int)status;
+    c->rs->content_type = "application/problem+json";
+    if (status == 429 || status == 503)
+        c->rs->retry_after_s = status == 429 ? 1 : 5; /* [EDGE C-12] */
+    return false;
+}
+
+void
+edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail)
+{
+    if (c->warning_count < sizeof c->warnings / sizeof c->warnings[0])
+        c->warnings[c->warning_count++] = (struct edge_warning){code, title, detail};
+}
+
+struct jw
+edge_handle_begin(struct edge_call *c)
+{
+    if (c->handles->n > 0)
+        buf_putc(c->handles, ',');
+    buf_put(c->handles, S("{\"payload\":"));
+    return jw_to(c->handles);
+}
+
+void
+edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index)
+{
+    (void)w;
+    buf_put(c->handles, S(",\"type\":\""));
+    buf_put(c->handles, str_of(type));
+    buf_putc(c->handles, '"');
+    if (event_index >= 0) {
+        buf_put(c->handles, S(",\"eventIndex\":"));
+        buf_put_i64(c->handles, event_index);
+    }
+    buf_putc(c->handles, '}');
+}
+
+static void
+write_identity_result(struct edge_call *c, struct buf *out)
+{
+    bool wanted = false;
+    struct jw w = jw_to(out);
+
+    for (size_t i = 0; i < c->fetch_count; i++)
+        wanted |= str_eq(c->fetch[i], S("ECID"));
+    if (!wanted || !c->device.present)
+        return;
+    buf_put(out, S("{\"payload\":"));
+    jw_array(&w);
+    jw_object(&w);
+    jw_kstr(&w, S("id"), (struct str){c->device.ecid, ECID_BYTES});
+    jw_key(&w, S("namespace"));
+    jw_object(&w);
+    jw_kstr(&w, S("code"), S("ECID"));
+    jw_end(&w);
+    jw_end(&w);
+    jw_end(&w);
+    buf_put(out, S(",\"type\":\"identity:result\"},"));
+}
+
+static void
+write_location_hint(struct edge_call *c, struct buf *out)
+{
+    buf_printf(out,
+               "{\"payload\":[{\"scope\":\"Target\",\"hint\":\"35\",\"ttlSeconds\":1800},"
+               "{\"scope\":\"AAM\",\"hint\":\"%u\",\"ttlSeconds\":1800},"
+               "{\"scope\":\"EdgeNetwork\",\"hint\":\"%s\",\"ttlSeconds\":1800}],\"type\":\"locationHint:result\"}",
+               c->edge->o.region_id, c->edge->o.hint);
+}
+
+struct str
+edge_cookie_name(struct edge_call *c, const char *suffix)
+{
+    struct str org = c->ds->org;
+    ptrdiff_t at = str_find_char(org, '@');
+
+    if (at < 0)
+        return arena_printf(c->arena, "kndctr_%.*s_%s", STR_ARG(org), suffix);
+    return arena_printf(c->arena, "kndctr_%.*s_%.*s_%s", (int)at, org.p, (int)(org.n - (size_t)at - 1), org.p + at + 1,
+                        suffix);
+}
+
+/* One piece of state, as a Set-Cookie header or as an item of state:store. No HttpOnly: the SDK reads them [EDGE 1.10]. */
+static void
+write_state(struct edge_call *c, struct jw *w, struct str key, struct str value, int max_age_s)
+{
+    if (c->first_party) {
+        struct str cookie =
+            arena_printf(c->arena, "%.*s=%.*s; Max-Age=%d; Domain=%.*s; Path=/%s", STR_ARG(key), STR_ARG(value), max_age_s,
+                         STR_ARG(c->domain), c->rq->tls || c->page_https ? "; SameSite=None; Secure" : "");
+        http_set_header(c->rq, c->rs, S("Set-Cookie"), cookie);
+        return;
+    }
+    jw_object(w);
+    jw_kstr(w, S("key"), key);
+    jw_kstr(w, S("value"), value);
+    jw_ki64(w, S("maxAge"), max_age_s);
+    if (c->page_https) { /* on an http page a Secure cookie would be lost [EDGE 3.6] */
+        jw_key(w, S("attrs"));
+        jw_object(w);
+        jw_kstr(w, S("SameSite"), S("None"));
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static struct str
+identity_cookie(struct edge_call *c)
+{
+    struct ecid_cookie cookie = {
+        .ecid = {c->device.ecid, ECID_BYTES},
+        .created_ms = c->device.created_ms ? c->device.created_ms : c->now_ms,
+        .is_new = c->device.minted,
+        .device_type = 1,
+        .region = arena_str(c->arena, str_of(c->edge->o.hint)),
+        .source = c->device.source,
+        .write_time_ms = c->now_ms,
+    };
+    struct buf text;
+    struct str value;
+    char *p = (char *)(uintptr_t)cookie.region.p;
+
+    for (size_t i = 0; p != NULL && i < cookie.region.n; i++)
+        p[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 32 : p[i]);
+    buf_init(&text, LIMIT_COOKIE_IDENTITY_BYTES);
+    ecid_cookie_write(&text, &cookie);
+    value = arena_str(c->arena, buf_str(&text));
+    buf_deinit(&text);
+    return value;
+}
+
+static void
+write_states(struct edge_call *c, struct buf *out)
+{
+    size_t before = out->n;
+    struct jw w = jw_to(out);
+
+    if (!c->first_party)
+        buf_put(out, S(",{\"payload\":"));
+    jw_array(&w);
+    if (c->device.present && c->device.write)
+        write_state(c, &w, edge_cookie_name(c, "identity"), identity_cookie(c), COOKIE_IDENTITY_S);
+    write_state(c, &w, edge_cookie_name(c, "cluster"), str_of(c->edge->o.hint), COOKIE_CLUSTER_S);
+    if (c->consent_write)
+        write_state(c, &w, edge_cookie_name(c, "consent"),
+                    c->consent == CONSENT_OUT ? S("general=out") : S("general=in"), COOKIE_CONSENT_S);
+    if (c->target_migration && c->device.present) { /* [EDGE C-38] */
+        long long now_s = c->now_ms / 1000;
+        write_state(c, &w, S("mbox"),
+                    arena_printf(c->arena, "session#%.32s#%lld|PC#%.38s.35_0#%lld", c->device.ecid, now_s + 1860,
+                                 c->device.ecid, now_s + 63072000),
+                    63072000);
+        write_state(c, &w, S("mboxEdgeCluster"), S("35"), COOKIE_CLUSTER_S);
+    }
+    jw_end(&w);
+    if (c->first_party)
+        out->n = before; /* headers carry it */
+    else
+        buf_put(out, S(",\"type\":\"state:store\"}"));
+}
+
+static void
+write_warnings(struct edge_call *c, struct buf *out)
+{
+    struct jw w = jw_to(out);
+
+    buf_put(out, S(",\"warnings\":"));
+    jw_array(&w);
+    for (size_t i = 0; i < c->warning_count; i++)
+        write_problem(c, &w, c->warnings[i].code, c->warnings[i].title, str_of(c->warnings[i].detail));
+    jw_end(&w);
+}
+
+void
+edge_reply(struct edge_call *c)
+{
+    struct buf *out = c->rs->body;
+
+    buf_clear(out);
+    buf_put(out, S("{\"requestId\":"));
+    json_quote(out, c->request_id);
+    buf_put(out, S(",\"handle\":["));
+    write_identity_result(c, out);
+    if (c->handles->n > 0) {
+        buf_put(out, buf_str(c->handles));
+        buf_putc(out, ',');
+    }
+    write_location_hint(c, out);
+    write_states(c, out);
+    buf_putc(out, ']');
+    if (c->warning_count > 0)
+        write_warnings(c, out);
+    buf_putc(out, '}');
+    c->rs->status = 200;
+    c->rs->content_type = "application/json;charset=utf-8";
+}
+
+void
+edge_reply_empty(struct edge_call *c, int status)
+{
+    buf_clear(c->rs->body);
+    if (c->first_party) { /* cookies only: the body stays empty */
+        write_states(c, c->rs->body);
+        buf_clear(c->rs->body);
+    }
+    c->rs->status = status;
+    c->rs->content_type = NULL;
+}

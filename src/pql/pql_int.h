@@ -1,0 +1,170 @@
+/* pql_int.h - what the steps of the compiler share: tokens, the syntax tree, the table of functions.
+ *
+ *   text -> pql_lex (tokens) -> pql_parse (struct pql_ast) -> pql_lower (names, types by pql_check) -> struct rule_node
+ *
+ * Everything lives in two arenas: `scratch` ends with the call, `keep` becomes the rule's. */
+#ifndef PQL_PQL_INT_H
+#define PQL_PQL_INT_H
+
+#include "pql/pql.h"
+
+/* ---- errors ---- */
+
+struct pql_ctx {
+    struct str text;
+    struct arena *scratch;
+    struct arena *keep;
+    struct diag *d;
+    enum pql_error class; /* PQL_OK until the first error, which wins */
+    enum err rc;
+};
+
+/* Records the first error. Always false, so that a step may write  return pql_fail(...). */
+bool pql_fail(struct pql_ctx *c, enum pql_error class, uint32_t pos, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void *pql_alloc(struct pql_ctx *c, struct arena *a, size_t count, size_t bytes); /* zeroed; NULL: failed already */
+
+/* ---- tokens ---- */
+
+enum pql_token_kind {
+    TOK_END,
+    TOK_BAD, /* a lexical fault; the lexer keeps its message for when the parser gets there */
+    TOK_WORD,
+    TOK_QWORD,
+    TOK_STRING,
+    TOK_INT,
+    TOK_DOUBLE,
+    TOK_PARAM,
+    TOK_PUNCT, /* op: the character, or one of the two-character codes */
+};
+
+enum { PUNCT_NE = 256, PUNCT_GE, PUNCT_LE, PUNCT_ARROW };
+
+struct pql_token {
+    enum pql_token_kind kind;
+    uint16_t op;
+    uint32_t pos;
+    uint32_t bytes;
+};
+
+struct pql_lexed {
+    struct pql_token *tokens; /* the last is TOK_END or TOK_BAD */
+    size_t n;
+    char bad[160]; /* of TOK_BAD */
+};
+
+bool pql_lex(struct pql_ctx *c, struct pql_lexed *out);
+struct str pql_token_text(const struct pql_ctx *c, const struct pql_token *t); /* back-ticks and join suffix included */
+struct str pql_name_of(const struct pql_ctx *c, const struct pql_token *t);    /* without back-ticks */
+/* The decoded value of a string token, which the lexer has checked. p is NULL when the arena is used up. */
+struct str pql_string_of(const struct pql_ctx *c, const struct pql_token *t, struct arena *a);
+
+/* ---- syntax tree ---- */
+
+enum pql_kind {
+    AST_LITERAL,
+    AST_WORD,    /* now, today, yesterday, tomorrow: op */
+    AST_LIST,
+    AST_OBJECT,  /* names; kids in the same order */
+    AST_NAME,    /* bare name */
+    AST_PARAM,   /* $n: number, 0 for one past any limit */
+    AST_CLIMB,   /* ^: number of levels */
+    AST_FIELD,   /* kids[0].name */
+    AST_CALL,    /* name(kids...), receiver first */
+    AST_LAMBDA,  /* names => kids[0]; as the whole query or as an argument */
+    AST_AND,
+    AST_OR,
+    AST_NOT,
+    AST_COMPARE, /* cmp */
+    AST_IN,      /* negated */
+    AST_ARITH,   /* arith; one kid: unary minus */
+    AST_OCCURS,  /* kids[0] receiver, times from kids[1]; when */
+    AST_LET,     /* names[0] = kids[0] in kids[1] */
+    AST_QUANT,   /* quant; kids: AST_GEN */
+    AST_SELECT,
+    AST_AGG,     /* name of the function; kids[0] body, then AST_GEN */
+    AST_GEN,     /* names[0] from kids[0] [where kids[1]] */
+    AST_CHAIN,   /* kids[0] list, then AST_ELEMENT; names: the timestamp path */
+    AST_ELEMENT, /* names[0] label; kids[0] what (and where), times from kids[1]; element, negated */
+};
+
+struct pql_ast {
+    enum pql_kind kind;
+    enum rule_op op;
+    uint32_t pos;
+    unsigned height; /* of the tree below, bounded by LIMIT_RULE_HEIGHT */
+    unsigned number;
+    enum value_cmp cmp;
+    enum rule_quant quant;
+    char arith;
+    bool negated;
+    struct str name;
+    const struct str *names;
+    size_t name_count;
+    struct value value;
+    struct rule_when *when;
+    struct rule_element *element;
+    struct pql_ast **kids;
+    size_t kid_count;
+};
+
+struct pql_ast *pql_parse(struct pql_ctx *c);
+
+/* ---- functions ---- */
+
+/* Sets of static types. */
+#define T(type) (1u << TYPE_##type)
+#define T_NUMBER (T(INT) | T(DOUBLE) | T(NUMBER))
+#define T_SCALAR (T_NUMBER | T(BOOL) | T(STRING) | T(TIME))
+
+#define PQL_ARGS_MANY 255
+
+struct pql_fn {
+    const char *name;
+    enum rule_fn fn;
+    uint8_t args_min; /* the receiver counts */
+    uint8_t args_max;
+    bool elem;             /* args[1] is evaluated once per element */
+    bool elem_optional;    /* without args[1] the receiver rule does not apply to `exists` */
+    bool elem_truth;       /* it is a boolean position */
+    unsigned receiver_not; /* static types refused */
+    unsigned arg_only;     /* static types accepted of args[1] unless it is an element expression; 0: any */
+    unsigned last_only;    /* of args[2] */
+    unsigned elem_not;     /* of the element expression */
+    enum rule_type result;
+};
+
+const struct pql_fn *pql_fn_find(struct str name);
+/* The nearest name by spelling, or what to write instead of a word that other languages have; empty when nothing is near. */
+struct str pql_fn_near(struct str name);
+
+/* ---- checks ---- */
+
+const char *pql_type_name(enum rule_type t);
+static inline bool
+pql_type_in(enum rule_type t, unsigned set)
+{
+    return (set >> t & 1u) != 0;
+}
+/* Boolean position [SEGMENTATION 5.2]. */
+bool pql_check_truth(struct pql_ctx *c, const struct rule_node *n);
+bool pql_check_arith(struct pql_ctx *c, const struct rule_node *n);
+bool pql_check_compare(struct pql_ctx *c, enum value_cmp cmp, const struct rule_node *n);
+bool pql_check_in(struct pql_ctx *c, const struct rule_node *list);
+bool pql_check_time(struct pql_ctx *c, const struct rule_node *n);
+bool pql_check_source(struct pql_ctx *c, const struct rule_node *n);
+bool pql_check_field(struct pql_ctx *c, const struct rule_node *object, struct str name);
+bool pql_check_body(struct pql_ctx *c, enum rule_fn fn, const struct rule_node *body);
+/* Before its arguments are looked at: number of arguments. */
+bool pql_check_arity(struct pql_ctx *c, const struct pql_fn *f, size_t count, uint32_t pos);
+/* After they are lowered. */
+bool pql_check_call(struct pql_ctx *c, const struct pql_fn *f, const struct rule_node *n);
+/* Chain rules of [SEGMENTATION 9.2] that need no types. */
+bool pql_check_chain(struct pql_ctx *c, const struct pql_ast *chain);
+
+/* ---- lowering ---- */
+
+/* The tree in c->keep, checked; NULL after an error. */
+const struct rule_node *pql_lower(struct pql_ctx *c, const struct pql_ast *root, unsigned *slot_count);
+
+#endif

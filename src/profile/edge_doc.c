@@ -1,0 +1,316 @@
+/* edge_doc.c - packing and folds of an edge's profile document. */
+#include "profile/edge_doc.h"
+
+#include "base/civil.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "codec/pack.h"
+
+#define EDGE_DOC_VERSION 1
+#define FLAG_PROJECTED 1
+
+static uint64_t
+id_hash(struct str id)
+{
+    return hash_bytes(id, 0);
+}
+
+void
+edge_doc_write(struct buf *out, const struct edge_doc *d)
+{
+    pack_u64(out, EDGE_DOC_VERSION);
+    pack_u64(out, d->projected ? FLAG_PROJECTED : 0);
+    pack_u64(out, d->consent);
+    pack_i64(out, d->first_ms);
+    pack_i64(out, d->seen_ms);
+    pack_u64(out, d->rev);
+    pack_u64(out, d->membership_count);
+    for (size_t i = 0; i < d->membership_count; i++) {
+        pack_str(out, d->memberships[i].audience);
+        pack_u64(out, d->memberships[i].member);
+        pack_i64(out, d->memberships[i].since_ms);
+    }
+    pack_str(out, d->attributes);
+    pack_u64(out, d->event_count);
+    for (size_t i = 0; i < d->event_count; i++) {
+        pack_fixed64(out, d->events[i].id_hash);
+        pack_i64(out, d->events[i].ms);
+        pack_str(out, d->events[i].json);
+    }
+    pack_u64(out, d->assignment_count);
+    for (size_t i = 0; i < d->assignment_count; i++) {
+        pack_str(out, d->assignments[i].activity);
+        pack_str(out, d->assignments[i].experience);
+    }
+    pack_str(out, d->profile_params);
+    pack_str(out, d->rule_state);
+}
+
+/* A count cannot exceed the bytes that are left: a corrupt one must not allocate. */
+static size_t
+unpack_count(struct unpack *u)
+{
+    uint64_t n = unpack_u64(u);
+
+    if (n > unpack_left(u)) {
+        u->bad = true;
+        return 0;
+    }
+    return (size_t)n;
+}
+
+static enum err
+read_lists(struct unpack *u, struct arena *a, struct edge_doc *doc, struct diag *d)
+{
+    doc->membership_count = unpack_count(u);
+    doc->memberships = ARENA_ARRAY(a, struct projected_membership, doc->membership_count);
+    for (size_t i = 0; doc->memberships != NULL && i < doc->membership_count; i++) {
+        doc->memberships[i].audience = unpack_str(u);
+        doc->memberships[i].member = unpack_u64(u) != 0;
+        doc->memberships[i].since_ms = unpack_i64(u);
+    }
+    doc->attributes = unpack_str(u);
+    doc->event_count = unpack_count(u);
+    doc->events = ARENA_ARRAY(a, struct edge_event, doc->event_count + 1); /* room for the request's own */
+    for (size_t i = 0; doc->events != NULL && i < doc->event_count; i++) {
+        doc->events[i].id_hash = unpack_fixed64(u);
+        doc->events[i].ms = unpack_i64(u);
+        doc->events[i].json = unpack_str(u);
+    }
+    doc->assignment_count = unpack_count(u);
+    doc->assignments = ARENA_ARRAY(a, struct edge_assignment, doc->assignment_count + 1);
+    for (size_t i = 0; doc->assignments != NULL && i < doc->assignment_count; i++) {
+        doc->assignments[i].activity = unpack_str(u);
+        doc->assignments[i].experience = unpack_str(u);
+    }
+    if (doc->memberships == NULL || doc->events == NULL || doc->assignments == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for an edge profile");
+    return ERR_OK;
+}
+
+enum err
+edge_doc_read(struct str bytes, struct arena *a, struct edge_doc *out, struct diag *d)
+{
+    struct unpack u = unpack_from(bytes);
+    struct edge_doc doc = {.known = true};
+    uint64_t version = unpack_u64(&u);
+    enum err rc;
+
+    doc.projected = unpack_u64(&u) & FLAG_PROJECTED;
+    doc.consent = (enum consent_state)(unpack_u64(&u) % 3);
+    doc.first_ms = unpack_i64(&u);
+    doc.seen_ms = unpack_i64(&u);
+    doc.rev = unpack_u64(&u);
+    if (version != EDGE_DOC_VERSION || u.bad)
+        return diag_set(d, ERR_CORRUPT, "edge profile has version %llu, expected %d", (unsigned long long)version,
+                        EDGE_DOC_VERSION);
+    rc = read_lists(&u, a, &doc, d);
+    if (rc != ERR_OK)
+        return rc;
+    doc.profile_params = unpack_str(&u);
+    doc.rule_state = unpack_str(&u);
+    if (u.bad || unpack_left(&u) != 0)
+        return diag_set(d, ERR_CORRUPT, "edge profile of %zu bytes does not read to its end", bytes.n);
+    *out = doc;
+    return ERR_OK;
+}
+
+/* Oldest first; what left the 24 hours goes, and the oldest beyond the limit. */
+static void
+trim_events(struct edge_doc *doc, int64_t now_ms)
+{
+    size_t drop = 0;
+
+    while (drop < doc->event_count && (doc->events[drop].ms < now_ms - LIMIT_EDGE_EVENTS_MS ||
+                                       doc->event_count - drop > LIMIT_EDGE_EVENTS))
+        drop++;
+    doc->events += drop;
+    doc->event_count -= drop;
+}
+
+static bool
+has_event(const struct edge_doc *doc, uint64_t id)
+{
+    for (size_t i = 0; i < doc->event_count; i++) {
+        if (doc->events[i].id_hash == id)
+            return true;
+    }
+    return false;
+}
+
+bool
+edge_doc_has_event(const struct edge_doc *doc, struct str event_id)
+{
+    return has_event(doc, id_hash(event_id));
+}
+
+bool
+edge_doc_add_event(struct edge_doc *doc, struct str event_id, int64_t event_ms, struct str json, int64_t now_ms,
+                   struct arena *a)
+{
+    uint64_t id = id_hash(event_id);
+    struct edge_event *grown;
+    size_t at = doc->event_count;
+
+    if (has_event(doc, id))
+        return true;
+    grown = ARENA_ARRAY(a, struct edge_event, doc->event_count + 2);
+    if (grown == NULL)
+        return false;
+    if (doc->event_count > 0)
+        memcpy(grown, doc->events, doc->event_count * sizeof *grown);
+    while (at > 0 && grown[at - 1].ms > event_ms) {
+        grown[at] = grown[at - 1];
+        at--;
+    }
+    grown[at] = (struct edge_event){id, event_ms, json};
+    doc->events = grown;
+    doc->event_count++;
+    trim_events(doc, now_ms);
+    return true;
+}
+
+bool
+edge_doc_assign(struct edge_doc *doc, struct str activity, struct str experience, struct arena *a)
+{
+    struct edge_assignment *grown;
+
+    for (size_t i = 0; i < doc->assignment_count; i++) {
+        if (str_eq(doc->assignments[i].activity, activity)) {
+            doc->assignments[i].experience = experience; /* equal unless the old experience was removed */
+            return true;
+        }
+    }
+    grown = ARENA_ARRAY(a, struct edge_assignment, doc->assignment_count + 1);
+    if (grown == NULL)
+        return false;
+    if (doc->assignment_count > 0)
+        memcpy(grown, doc->assignments, doc->assignment_count * sizeof *grown);
+    grown[doc->assignment_count++] = (struct edge_assignment){activity, experience};
+    doc->assignments = grown;
+    return true;
+}
+
+const struct projected_membership *
+edge_doc_membership(const struct edge_doc *doc, struct str audience)
+{
+    for (size_t i = 0; i < doc->membership_count; i++) {
+        if (str_eq(doc->memberships[i].audience, audience))
+            return &doc->memberships[i];
+    }
+    return NULL;
+}
+
+static void
+touch(struct edge_doc *doc, int64_t now_ms)
+{
+    if (doc->first_ms == 0 || now_ms < doc->first_ms)
+        doc->first_ms = now_ms;
+    if (now_ms > doc->seen_ms)
+        doc->seen_ms = now_ms;
+    doc->known = true;
+}
+
+enum err
+edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
+                    struct arena *a, struct diag *d)
+{
+    struct buf text;
+    struct jw w;
+    struct str kept;
+    bool added;
+
+    touch(doc, now_ms);
+    if (h->kind != HIT_EVENT || h->xdm == NULL)
+        return ERR_OK;
+    buf_init(&text, LIMIT_EVENT_BYTES);
+    w = jw_to(&text);
+    subset_write(&w, event_cut, h->xdm);
+    kept = arena_str(a, buf_str(&text));
+    buf_deinit(&text);
+    added = kept.p != NULL && edge_doc_add_event(doc, h->event_id, h->event_ms, kept, now_ms, a);
+    doc->rule_state = S_NULL;
+    return added ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for an edge profile's event");
+}
+
+/* Visitor parameters: the newest value of each name stays. */
+static enum err
+merge_params(struct edge_doc *doc, const struct json *params, struct arena *a, struct diag *d)
+{
+    const struct json *old = NULL;
+    struct json_iter it;
+    struct buf text;
+    struct jw w;
+
+    if (doc->profile_params.n > 0 && json_parse(doc->profile_params, a, &old, d) != ERR_OK)
+        old = NULL; /* ours, and only a convenience: begin anew */
+    buf_init(&text, LIMIT_EDGE_PROFILE_BYTES);
+    w = jw_to(&text);
+    jw_object(&w);
+    for (it = json_iter(old); json_next(&it);) {
+        if (json_get(params, it.key) == NULL)
+            jw_kjson(&w, it.key, it.value);
+    }
+    for (it = json_iter(params); json_next(&it);)
+        jw_kjson(&w, it.key, it.value);
+    jw_end(&w);
+    if (buf_ok(&text))
+        doc->profile_params = arena_str(a, buf_str(&text));
+    buf_deinit(&text);
+    return ERR_OK;
+}
+
+enum err
+edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
+{
+    touch(doc, now_ms);
+    if (h->kind == HIT_CONSENT) {
+        struct str val = json_str(json_path(h->consent, S("collect.val")));
+        if (str_eq(val, S("n")))
+            doc->consent = CONSENT_OUT;
+        else if (str_eq(val, S("y")))
+            doc->consent = CONSENT_IN;
+    }
+    for (size_t i = 0; i < h->decision_count; i++) {
+        if (h->decisions[i].sticky && !edge_doc_assign(doc, h->decisions[i].activity, h->decisions[i].experience, a))
+            return diag_set(d, ERR_NOMEM, "no memory for an assignment");
+    }
+    return h->profile_params != NULL ? merge_params(doc, h->profile_params, a, d) : ERR_OK;
+}
+
+enum err
+edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64_t now_ms, struct arena *a,
+                         struct diag *d)
+{
+    struct buf text;
+    struct json_iter it;
+
+    if (doc->projected && p->rev < doc->rev)
+        return ERR_OK;
+    doc->projected = true;
+    doc->rev = p->rev;
+    doc->memberships = p->memberships;
+    doc->membership_count = p->membership_count;
+    doc->rule_state = S_NULL;
+    if (p->consent_out)
+        doc->consent = CONSENT_OUT;
+    buf_init(&text, LIMIT_EDGE_PROFILE_BYTES);
+    json_write(&text, p->attributes);
+    doc->attributes = buf_ok(&text) && p->attributes != NULL ? arena_str(a, buf_str(&text)) : S_NULL;
+    for (it = json_iter(p->events); json_next(&it);) {
+        struct str id = json_str(json_get(it.value, S("_id")));
+        int64_t ms;
+        struct str json;
+        if (!iso8601_parse(json_str(json_get(it.value, S("timestamp"))), &ms, NULL))
+            continue;
+        buf_clear(&text);
+        json_write(&text, it.value);
+        json = arena_str(a, buf_str(&text));
+        if (json.p == NULL || !edge_doc_add_event(doc, id, ms, json, now_ms, a)) {
+            buf_deinit(&text);
+            return diag_set(d, ERR_NOMEM, "no memory for a projection's events");
+        }
+    }
+    buf_deinit(&text);
+    return ERR_OK;
+}

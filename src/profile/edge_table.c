@@ -1,0 +1,474 @@
+/* edge_table.c - 64 stripes, each a small open-addressing table of packed documents behind its own mutex.
+ *
+ * The flush and the log agree on a position thus: the flusher reads the end C of the log, turns the epoch, and waits until
+ * all who entered in the old epoch have left. Whoever appended below C had entered before, so all of it is stored by then;
+ * whoever enters later appends at C or above, and folding that again after a crash changes nothing. */
+#include "profile/edge_table.h"
+
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "os/thread.h"
+
+#define STRIPES 64u
+
+struct entry {
+    uint64_t hash;
+    struct edge_blob *blob; /* owned; NULL: free slot */
+};
+
+struct edge_blob {
+    uint32_t version;
+    uint32_t key_bytes;
+    uint32_t doc_bytes;
+    bool dirty;
+    bool used;    /* since the clock hand passed */
+    bool removed; /* a tombstone until the next flush */
+    int64_t seen_ms;
+    char bytes[]; /* key, document */
+};
+
+struct stripe {
+    struct os_mutex lock;
+    struct entry *slots; /* owned */
+    size_t slot_count, count, hand;
+    uint64_t *dirty; /* owned: hashes of the documents changed since the last flush */
+    size_t dirty_count, dirty_cap;
+};
+
+struct edge_table {
+    struct edge_table_options o;
+    struct stripe stripes[STRIPES];
+    struct kv *kv;
+    struct os_mutex kv_lock; /* after a stripe's lock in the order */
+    _Atomic size_t memory_bytes;
+    _Atomic unsigned epoch;
+    _Atomic int64_t inside[2];
+};
+
+enum err
+edge_table_open(const struct edge_table_options *o, struct edge_table **out, struct diag *d)
+{
+    struct edge_table *t = calloc(1, sizeof *t);
+    struct kv_options kv = {.os = o->os, .dir = o->dir};
+    enum err rc;
+
+    if (t == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the edge table");
+    t->o = *o;
+    if (t->o.ttl_ms == 0)
+        t->o.ttl_ms = LIMIT_EDGE_PROFILE_TTL_MS;
+    if (t->o.memory_max == 0)
+        t->o.memory_max = (size_t)4 << 30;
+    rc = kv_open(&kv, &t->kv, d);
+    if (rc != ERR_OK) {
+        free(t);
+        return rc;
+    }
+    os_mutex_init(&t->kv_lock);
+    for (unsigned i = 0; i < STRIPES; i++)
+        os_mutex_init(&t->stripes[i].lock);
+    *out = t;
+    return ERR_OK;
+}
+
+void
+edge_table_close(struct edge_table *t)
+{
+    if (t == NULL)
+        return;
+    for (unsigned i = 0; i < STRIPES; i++) {
+        struct stripe *s = &t->stripes[i];
+        for (size_t k = 0; k < s->slot_count; k++)
+            free(s->slots[k].blob);
+        free(s->slots);
+        free(s->dirty);
+        os_mutex_deinit(&s->lock);
+    }
+    kv_close(t->kv);
+    os_mutex_deinit(&t->kv_lock);
+    free(t);
+}
+
+uint64_t
+edge_table_position(struct edge_table *t, struct str topic)
+{
+    uint64_t at;
+
+    os_lock(&t->kv_lock);
+    at = kv_position(t->kv, topic);
+    os_unlock(&t->kv_lock);
+    return at;
+}
+
+static struct str
+blob_key(const struct edge_blob *b)
+{
+    return (struct str){b->bytes, b->key_bytes};
+}
+
+static struct str
+blob_doc(const struct edge_blob *b)
+{
+    return (struct str){b->bytes + b->key_bytes, b->doc_bytes};
+}
+
+static struct stripe *
+stripe_of(struct edge_table *t, uint64_t hash)
+{
+    return &t->stripes[hash >> 58];
+}
+
+/* Slot of the key, or the free slot where it would go; the table has at least one free slot. */
+static struct entry *
+find(struct stripe *s, uint64_t hash, struct str key)
+{
+    size_t mask = s->slot_count - 1, i = hash & mask;
+
+    while (s->slots[i].blob != NULL && !(s->slots[i].hash == hash && str_eq(blob_key(s->slots[i].blob), key)))
+        i = (i + 1) & mask;
+    return &s->slots[i];
+}
+
+static bool
+stripe_grow(struct stripe *s)
+{
+    size_t count = s->slot_count ? s->slot_count * 2 : 16, mask = count - 1;
+    struct entry *slots = calloc(count, sizeof *slots);
+
+    if (slots == NULL)
+        return false;
+    for (size_t k = 0; k < s->slot_count; k++) {
+        if (s->slots[k].blob != NULL) {
+            size_t i = s->slots[k].hash & mask;
+            while (slots[i].blob != NULL)
+                i = (i + 1) & mask;
+            slots[i] = s->slots[k];
+        }
+    }
+    free(s->slots);
+    s->slots = slots;
+    s->slot_count = count;
+    return true;
+}
+
+static struct edge_blob *
+blob_new(struct str key, struct str doc)
+{
+    struct edge_blob *b = malloc(sizeof *b + key.n + doc.n);
+
+    if (b == NULL)
+        return NULL;
+    *b = (struct edge_blob){.version = 1, .key_bytes = (uint32_t)key.n, .doc_bytes = (uint32_t)doc.n, .used = true};
+    memcpy(b->bytes, key.p, key.n);
+    if (doc.n > 0)
+        memcpy(b->bytes + key.n, doc.p, doc.n);
+    return b;
+}
+
+static size_t
+blob_memory(const struct edge_blob *b)
+{
+    return sizeof *b + b->key_bytes + b->doc_bytes + 2 * sizeof(struct entry);
+}
+
+/* Removes a slot and moves back what probed over it. Stripe lock held. */
+static void
+slot_remove(struct edge_table *t, struct stripe *s, size_t i)
+{
+    size_t mask = s->slot_count - 1;
+
+    atomic_fetch_sub(&t->memory_bytes, blob_memory(s->slots[i].blob));
+    free(s->slots[i].blob);
+    s->count--;
+    metric_gauge_add(M_EDGE_PROFILES, -1);
+    for (size_t j = (i + 1) & mask; s->slots[j].blob != NULL; j = (j + 1) & mask) {
+        size_t home = s->slots[j].hash & mask;
+        if (((j - home) & mask) >= ((j - i) & mask)) {
+            s->slots[i] = s->slots[j];
+            i = j;
+        }
+    }
+    s->slots[i] = (struct entry){0};
+}
+
+/* One turn of the clock hand: a clean document not used since its last turn leaves memory. Stripe lock held. */
+static void
+evict_some(struct edge_table *t, struct stripe *s)
+{
+    for (int turns = 0; turns < 8 && s->count > 0 && atomic_load(&t->memory_bytes) > t->o.memory_max; turns++) {
+        size_t i = s->hand++ & (s->slot_count - 1);
+        struct edge_blob *b = s->slots[i].blob;
+        if (b == NULL || b->dirty)
+            continue;
+        if (b->used)
+            b->used = false;
+        else
+            slot_remove(t, s, i);
+    }
+}
+
+/* The entry of a key, brought in from the durable table when it is there; NULL: absent (or no memory). Stripe lock held. */
+static struct edge_blob *
+bring_in(struct edge_table *t, struct stripe *s, uint64_t hash, struct str key)
+{
+    struct str value;
+    struct edge_blob *b = NULL;
+    struct entry *e;
+
+    if (s->slot_count > 0) {
+        e = find(s, hash, key);
+        if (e->blob != NULL)
+            return e->blob;
+    }
+    os_lock(&t->kv_lock);
+    if (kv_get(t->kv, key, &value, NULL) == ERR_OK)
+        b = blob_new(key, value);
+    os_unlock(&t->kv_lock);
+    if (b == NULL)
+        return NULL;
+    if ((s->count + 1) * 3 > s->slot_count * 2 && !stripe_grow(s)) {
+        free(b);
+        return NULL;
+    }
+    *find(s, hash, key) = (struct entry){hash, b};
+    s->count++;
+    metric_gauge_add(M_EDGE_PROFILES, 1);
+    atomic_fetch_add(&t->memory_bytes, blob_memory(b));
+    return b;
+}
+
+enum err
+edge_table_load(struct edge_table *t, struct str key, int64_t now_ms, struct arena *a, struct edge_doc *out,
+                uint32_t *version, struct diag *d)
+{
+    uint64_t hash = hash_bytes(key, 0);
+    struct stripe *s = stripe_of(t, hash);
+    struct edge_blob *b;
+    struct str copy = S_NULL;
+    enum err rc;
+
+    *version = 0;
+    os_lock(&s->lock);
+    b = bring_in(t, s, hash, key);
+    if (b != NULL) {
+        *version = b->version;
+        b->used = true;
+        if (!b->removed)
+            copy = arena_str(a, blob_doc(b));
+    }
+    os_unlock(&s->lock);
+    *out = (struct edge_doc){0};
+    if (copy.p == NULL)
+        return ERR_OK;
+    rc = edge_doc_read(copy, a, out, d);
+    if (rc == ERR_OK && out->seen_ms + t->o.ttl_ms < now_ms)
+        *out = (struct edge_doc){0}; /* its time is over: the visitor is new here */
+    return rc;
+}
+
+/* Room for one more dirty hash, so that replace() cannot fail half-way. */
+static bool
+reserve_dirty(struct stripe *s)
+{
+    size_t cap = s->dirty_cap ? s->dirty_cap * 2 : 64;
+    uint64_t *grown;
+
+    if (s->dirty_count < s->dirty_cap)
+        return true;
+    grown = realloc(s->dirty, cap * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    s->dirty = grown;
+    s->dirty_cap = cap;
+    return true;
+}
+
+/* Puts the changed blob b into the table in place of what is there. Stripe lock held, room reserved. */
+static void
+replace(struct edge_table *t, struct stripe *s, uint64_t hash, struct edge_blob *b)
+{
+    struct entry *e = find(s, hash, blob_key(b));
+
+    if (e->blob == NULL || !e->blob->dirty)
+        s->dirty[s->dirty_count++] = hash;
+    if (e->blob != NULL) {
+        b->version = e->blob->version + 1;
+        atomic_fetch_sub(&t->memory_bytes, blob_memory(e->blob));
+        free(e->blob);
+    } else {
+        s->count++;
+        metric_gauge_add(M_EDGE_PROFILES, 1);
+    }
+    *e = (struct entry){hash, b};
+    atomic_fetch_add(&t->memory_bytes, blob_memory(b));
+}
+
+static bool
+store(struct edge_table *t, struct str key, struct edge_blob *b, bool any_version, uint32_t version)
+{
+    uint64_t hash = hash_bytes(key, 0);
+    struct stripe *s = stripe_of(t, hash);
+    struct edge_blob *old;
+    bool ok;
+
+    os_lock(&s->lock);
+    old = bring_in(t, s, hash, key);
+    ok = any_version || (old != NULL ? old->version : 0) == version;
+    if (ok) {
+        CHECK((s->count + 1) * 3 <= s->slot_count * 2 || stripe_grow(s)); /* out of memory: the log has the hit */
+        CHECK(reserve_dirty(s));
+        replace(t, s, hash, b);
+        evict_some(t, s);
+    }
+    os_unlock(&s->lock);
+    return ok;
+}
+
+bool
+edge_table_store(struct edge_table *t, struct str key, const struct edge_doc *doc, uint32_t version, struct arena *a)
+{
+    struct buf bytes;
+    struct edge_blob *b;
+    bool ok;
+
+    (void)a;
+    buf_init(&bytes, 4 * LIMIT_EDGE_PROFILE_BYTES);
+    edge_doc_write(&bytes, doc);
+    CHECK(buf_ok(&bytes)); /* every part of a document is bounded below this */
+    b = blob_new(key, buf_str(&bytes));
+    buf_deinit(&bytes);
+    CHECK(b != NULL);
+    b->dirty = true;
+    b->seen_ms = doc->seen_ms;
+    ok = store(t, key, b, false, version);
+    if (!ok)
+        free(b);
+    return ok;
+}
+
+void
+edge_table_remove(struct edge_table *t, struct str key)
+{
+    struct edge_blob *b = blob_new(key, S_NULL);
+
+    CHECK(b != NULL);
+    b->dirty = true;
+    b->removed = true;
+    if (!store(t, key, b, true, 0))
+        free(b);
+}
+
+unsigned
+edge_table_enter(struct edge_table *t)
+{
+    for (;;) {
+        unsigned e = atomic_load(&t->epoch);
+        atomic_fetch_add(&t->inside[e & 1], 1);
+        if (atomic_load(&t->epoch) == e)
+            return e;
+        atomic_fetch_sub(&t->inside[e & 1], 1); /* the epoch turned meanwhile: count in the new one */
+    }
+}
+
+void
+edge_table_leave(struct edge_table *t, unsigned ticket)
+{
+    atomic_fetch_sub(&t->inside[ticket & 1], 1);
+}
+
+/* Stages one document; it is clean from now on: a failed commit keeps it staged in the kv table. Stripe lock held. */
+static enum err
+stage_one(struct edge_table *t, struct edge_blob *b, struct diag *d)
+{
+    enum err rc;
+
+    os_lock(&t->kv_lock);
+    rc = b->removed ? kv_delete(t->kv, blob_key(b), d)
+                    : kv_put(t->kv, blob_key(b), blob_doc(b), b->seen_ms + t->o.ttl_ms, d);
+    os_unlock(&t->kv_lock);
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND)
+        return rc;
+    b->dirty = false;
+    return ERR_OK;
+}
+
+static enum err
+stage_stripe(struct edge_table *t, struct stripe *s, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    os_lock(&s->lock);
+    while (rc == ERR_OK && s->dirty_count > 0) {
+        uint64_t hash = s->dirty[s->dirty_count - 1];
+        size_t mask = s->slot_count - 1;
+        for (size_t i = hash & mask; rc == ERR_OK && s->slots[i].blob != NULL; i = (i + 1) & mask) {
+            if (s->slots[i].hash == hash && s->slots[i].blob->dirty)
+                rc = stage_one(t, s->slots[i].blob, d);
+        }
+        if (rc == ERR_OK)
+            s->dirty_count--;
+    }
+    os_unlock(&s->lock);
+    return rc;
+}
+
+/* Documents whose time is over. kv lock held. */
+static enum err
+expire(struct edge_table *t, int64_t now_ms, struct diag *d)
+{
+    struct buf key;
+    int64_t due;
+    enum err rc = ERR_OK;
+
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    for (int i = 0; rc == ERR_OK && i < 4096; i++) { /* the rest at the next flush */
+        buf_clear(&key);
+        rc = kv_next_due(t->kv, now_ms, &key, &due);
+        if (rc == ERR_OK)
+            rc = kv_delete(t->kv, buf_str(&key), d);
+    }
+    buf_deinit(&key);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static void
+wait_for_old_epoch(struct edge_table *t)
+{
+    unsigned old = atomic_fetch_add(&t->epoch, 1);
+    struct os_mutex lock;
+    struct os_cond never;
+
+    os_mutex_init(&lock);
+    os_cond_init(&never);
+    os_lock(&lock);
+    while (atomic_load(&t->inside[old & 1]) > 0)
+        (void)os_cond_wait_us(&never, &lock, 50); /* a request stays inside for a few dozen microseconds */
+    os_unlock(&lock);
+    os_cond_deinit(&never);
+    os_mutex_deinit(&lock);
+}
+
+enum err
+edge_table_flush(struct edge_table *t, int64_t now_ms, struct kv_position *positions, size_t n,
+                 uint64_t (*log_end)(void *ctx), void *ctx, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    positions[0].offset = log_end(ctx);
+    wait_for_old_epoch(t);
+    for (unsigned i = 0; rc == ERR_OK && i < STRIPES; i++)
+        rc = stage_stripe(t, &t->stripes[i], d);
+    if (rc != ERR_OK)
+        return rc;
+    os_lock(&t->kv_lock);
+    rc = expire(t, now_ms, d);
+    if (rc == ERR_OK)
+        rc = kv_commit(t->kv, positions, n, false, d);
+    os_unlock(&t->kv_lock);
+    return rc;
+}

@@ -1,0 +1,273 @@
+/* profile_doc.c - the packed document: reading borrows every string from one copy of the row, so that a load costs a copy and
+ * a walk, and a save a walk and a copy. Layout: docs/formats/profile.md. */
+#include "profile/profile_int.h"
+
+#include "base/limits.h"
+
+#define DOC_VERSION 1
+#define FLAG_CONSENT_OUT 1u
+#define SPARE 4 /* room for what one record usually adds */
+
+void
+profile_key(struct buf *out, struct str scope, uint64_t id)
+{
+    buf_putc(out, 'P');
+    buf_put(out, scope);
+    buf_putc(out, 0x1f);
+    pack_fixed64(out, id);
+}
+
+bool
+profile_key_read(struct str key, struct str *scope, uint64_t *id)
+{
+    struct unpack u;
+
+    if (key.n < 10 || key.p[0] != 'P' || key.p[key.n - 9] != 0x1f)
+        return false;
+    *scope = str_slice(key, 1, key.n - 9);
+    u = unpack_from(str_slice(key, key.n - 8, key.n));
+    *id = unpack_fixed64(&u);
+    return true;
+}
+
+void
+profile_touch(struct profile *p)
+{
+    p->cache->merged = NULL;
+}
+
+void *
+profile_room(struct arena *a, void *items, size_t count, size_t *cap, size_t item_bytes)
+{
+    size_t grown = count * 2 + SPARE;
+    void *p;
+
+    if (count < *cap)
+        return items;
+    p = arena_calloc(a, grown, item_bytes);
+    if (p == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(p, items, count * item_bytes);
+    *cap = grown;
+    return p;
+}
+
+/* ---- writing ---- */
+
+void
+profile_event_pack(struct buf *b, const struct profile_event *e)
+{
+    pack_str(b, e->id);
+    pack_i64(b, e->ms);
+    pack_str(b, e->dataset);
+    pack_str(b, e->ns);
+    pack_str(b, e->owner);
+    pack_str(b, e->json);
+}
+
+static void
+pack_fragments(struct buf *b, const struct profile *p)
+{
+    pack_u64(b, p->fragment_count);
+    for (size_t i = 0; i < p->fragment_count; i++) {
+        const struct profile_fragment *f = &p->fragments[i];
+        pack_str(b, f->dataset);
+        pack_str(b, f->ns);
+        pack_str(b, f->id);
+        pack_i64(b, f->ingested_ms);
+        pack_str(b, f->batch);
+        pack_str(b, f->json);
+        pack_str(b, f->times);
+    }
+}
+
+static void
+pack_memberships(struct buf *b, const struct profile *p)
+{
+    pack_u64(b, p->membership_count);
+    for (size_t i = 0; i < p->membership_count; i++) {
+        const struct profile_membership *m = &p->memberships[i];
+        pack_str(b, m->audience);
+        pack_u64(b, m->member);
+        pack_i64(b, m->since_ms);
+    }
+}
+
+static void
+pack_regions(struct buf *b, const struct profile *p)
+{
+    pack_u64(b, p->region_count);
+    for (size_t i = 0; i < p->region_count; i++) {
+        const struct profile_region *r = &p->regions[i];
+        pack_str(b, r->region);
+        pack_i64(b, r->seen_ms);
+        pack_str(b, r->ns);
+        pack_str(b, r->id);
+        pack_fixed64(b, r->projected);
+    }
+}
+
+enum err
+profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag *d)
+{
+    struct buf b, key;
+    enum err rc;
+
+    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    (void)buf_grow(&b, 2u * PROFILE_CHUNK_BYTES); /* most documents fit: one allocation. A failure shows at the end */
+    pack_u64(&b, DOC_VERSION);
+    pack_u64(&b, p->consent_out ? FLAG_CONSENT_OUT : 0);
+    pack_i64(&b, p->changed_ms);
+    pack_i64(&b, p->consent_ms);
+    pack_str(&b, p->consent);
+    pack_fragments(&b, p);
+    pack_memberships(&b, p);
+    pack_regions(&b, p);
+    pack_str(&b, p->rule_state);
+    pack_u64(&b, p->first_chunk);
+    pack_u64(&b, p->chunk_count);
+    pack_i64(&b, p->chunks_newest_ms);
+    pack_u64(&b, p->event_count);
+    pack_u64(&b, p->recent_count);
+    for (size_t i = 0; i < p->recent_count; i++)
+        profile_event_pack(&b, &p->recent[i]);
+    profile_key(&key, p->scope, p->id);
+    if (b.full && b.n > LIMIT_RECORD_VALUE_BYTES / 2)
+        rc = diag_set(d, ERR_LIMIT, "profile %llu: the document is larger than %d bytes", (unsigned long long)p->id,
+                      LIMIT_RECORD_VALUE_BYTES);
+    else if (!buf_ok(&b) || !buf_ok(&key))
+        rc = diag_set(d, ERR_NOMEM, "profile %llu: no memory to save", (unsigned long long)p->id);
+    else
+        rc = kv_put(k, buf_str(&key), buf_str(&b), due_ms, d);
+    buf_deinit(&b);
+    buf_deinit(&key);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+struct profile_event
+profile_event_unpack(struct unpack *u)
+{
+    struct profile_event e = {0};
+
+    e.id = unpack_str(u);
+    e.ms = unpack_i64(u);
+    e.dataset = unpack_str(u);
+    e.ns = unpack_str(u);
+    e.owner = unpack_str(u);
+    e.json = unpack_str(u);
+    return e;
+}
+
+/* An array for the count that follows, with spare room. A count that the rest of the row cannot hold is damage. */
+static void *
+array_for(struct unpack *u, struct arena *a, size_t item_bytes, size_t *count, size_t *cap, bool *exhausted)
+{
+    void *items;
+
+    *count = 0;
+    *cap = unpack_u64(u);
+    if (*cap > unpack_left(u)) {
+        u->bad |= *cap != 0;
+        *cap = 0;
+    }
+    items = arena_calloc(a, *cap + SPARE, item_bytes);
+    if (items == NULL)
+        *exhausted = true;
+    *count = items != NULL ? *cap : 0;
+    *cap = items != NULL ? *cap + SPARE : 0;
+    return items;
+}
+
+static void
+unpack_lists(struct unpack *u, struct profile *p, bool *exhausted)
+{
+    struct arena *a = p->arena;
+
+    p->fragments = array_for(u, a, sizeof *p->fragments, &p->fragment_count, &p->fragment_cap, exhausted);
+    for (size_t i = 0; i < p->fragment_count; i++) {
+        struct profile_fragment *f = &p->fragments[i];
+        f->dataset = unpack_str(u);
+        f->ns = unpack_str(u);
+        f->id = unpack_str(u);
+        f->ingested_ms = unpack_i64(u);
+        f->batch = unpack_str(u);
+        f->json = unpack_str(u);
+        f->times = unpack_str(u);
+    }
+    p->memberships = array_for(u, a, sizeof *p->memberships, &p->membership_count, &p->membership_cap, exhausted);
+    for (size_t i = 0; i < p->membership_count; i++) {
+        struct profile_membership *m = &p->memberships[i];
+        m->audience = unpack_str(u);
+        m->member = unpack_u64(u) != 0;
+        m->since_ms = unpack_i64(u);
+    }
+    p->regions = array_for(u, a, sizeof *p->regions, &p->region_count, &p->region_cap, exhausted);
+    for (size_t i = 0; i < p->region_count; i++) {
+        struct profile_region *r = &p->regions[i];
+        r->region = unpack_str(u);
+        r->seen_ms = unpack_i64(u);
+        r->ns = unpack_str(u);
+        r->id = unpack_str(u);
+        r->projected = unpack_fixed64(u);
+    }
+}
+
+static enum err
+unpack_doc(struct str bytes, struct profile *p, struct diag *d)
+{
+    struct unpack u = unpack_from(bytes);
+    bool exhausted = false;
+
+    u.bad |= unpack_u64(&u) != DOC_VERSION;
+    p->consent_out = (unpack_u64(&u) & FLAG_CONSENT_OUT) != 0;
+    p->changed_ms = unpack_i64(&u);
+    p->consent_ms = unpack_i64(&u);
+    p->consent = unpack_str(&u);
+    unpack_lists(&u, p, &exhausted);
+    p->rule_state = unpack_str(&u);
+    p->first_chunk = (uint32_t)unpack_u64(&u);
+    p->chunk_count = (uint32_t)unpack_u64(&u);
+    p->chunks_newest_ms = unpack_i64(&u);
+    p->event_count = (uint32_t)unpack_u64(&u);
+    p->recent = array_for(&u, p->arena, sizeof *p->recent, &p->recent_count, &p->recent_cap, &exhausted);
+    for (size_t i = 0; i < p->recent_count; i++)
+        p->recent[i] = profile_event_unpack(&u);
+    if (exhausted)
+        return diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)p->id);
+    if (u.bad || unpack_left(&u) != 0)
+        return diag_set(d, ERR_CORRUPT, "profile %llu: the document is damaged", (unsigned long long)p->id);
+    return ERR_OK;
+}
+
+enum err
+profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struct profile *out, struct diag *d)
+{
+    struct profile p = {.id = id, .scope = scope, .arena = a, .chunks_newest_ms = INT64_MIN};
+    struct str value, copy;
+    struct buf key;
+    enum err rc;
+
+    p.cache = ARENA_NEW(a, struct profile_cache);
+    if (p.cache == NULL)
+        return diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    profile_key(&key, scope, id);
+    rc = buf_ok(&key) ? kv_get(k, buf_str(&key), &value, d) : diag_set(d, ERR_NOMEM, "no memory for a profile's key");
+    buf_deinit(&key);
+    if (rc == ERR_NOT_FOUND) {
+        p.created = true;
+        rc = ERR_OK;
+    } else if (rc == ERR_OK) {
+        copy = arena_str(a, value);
+        rc = copy.p != NULL
+                 ? unpack_doc(copy, &p, d)
+                 : diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
+    }
+    if (rc == ERR_OK)
+        *out = p;
+    return rc;
+}

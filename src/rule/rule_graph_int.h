@@ -1,0 +1,424 @@
+/* rule_graph_int.h - the parts of the predicate graph that its own files share.
+ *
+ * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_window.c (which expressions become window leaves),
+ * rule_graph_scan.c (what the other leaves read, and when they must be looked at again), rule_graph_index.c (which event wakes
+ * what), rule_graph_time.c (instants that move with the clock), rule_graph_series.c (the pairs of a profile and a window
+ * leaf's truth), rule_graph_state.c (the steps), rule_graph_store.c (their bytes).
+ *
+ *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
+ *                                   -> window leaf -> series -> predicate of an event
+ *
+ * A predicate is evaluated once per event however many leaves use it; a series (predicate, value, time field) keeps its pairs
+ * once however many windows and thresholds are asked of it. */
+#ifndef RULE_RULE_GRAPH_INT_H
+#define RULE_RULE_GRAPH_INT_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "rule/rule_graph.h"
+
+#define NO_ID UINT32_MAX
+#define TIME_FIRST_MS (-62135596800000LL) /* 0001-01-01T00:00:00Z [SEGMENTATION 8.1] */
+#define TIME_LAST_MS 253402300799999LL    /* 9999-12-31T23:59:59.999Z */
+#define TIME_NONE INT64_MIN               /* an event without a readable time; also "infinitely early" */
+#define TIME_NEVER INT64_MAX
+
+/* An array that grows in an arena; what it outgrows stays there, at most as much again. */
+#define VEC(type)                                                                                                      \
+    struct {                                                                                                           \
+        type *p;                                                                                                       \
+        size_t n, cap;                                                                                                 \
+    }
+void *rule_vec_grow(struct arena *a, const void *p, size_t n, size_t *cap, size_t item_bytes);
+/* false: the arena is exhausted, and the vector is empty. */
+#define VEC_PUSH(a, v, item)                                                                                           \
+    (((v)->n < (v)->cap || ((v)->p = rule_vec_grow((a), (v)->p, (v)->n, &(v)->cap, sizeof *(v)->p)) != NULL)           \
+         ? ((v)->p[(v)->n++] = (item), true)                                                                           \
+         : ((v)->n = (v)->cap = 0, false))
+
+/* ---- instants that move with the clock (rule_graph_time.c) ---- */
+
+/* A function of now that never decreases: base, shifted, cut to a calendar unit, plus milliseconds. */
+enum time_base { TIME_BASE_FIRST, TIME_BASE_LAST, TIME_BASE_CONST, TIME_BASE_NOW, TIME_BASE_PERIOD };
+struct time_fn {
+    enum time_base base;
+    enum rule_unit unit;       /* PERIOD: start of the unit that holds now, moved by period_shift units */
+    enum rule_unit shift_unit; /* when shift != 0 */
+    enum rule_unit floor_unit; /* when floored */
+    bool floored;
+    bool floor_end;            /* the end of that unit instead of its start */
+    int64_t period_shift;
+    int64_t shift;
+    int64_t plus_ms;
+    int64_t constant;          /* CONST */
+};
+
+/* Event times lo(now) <= t <= hi(now). */
+struct time_span {
+    struct time_fn lo, hi;
+};
+
+#define TIME_FN_FIRST ((struct time_fn){.base = TIME_BASE_FIRST})
+#define TIME_FN_LAST ((struct time_fn){.base = TIME_BASE_LAST})
+
+int64_t time_fn_at(const struct time_fn *f, int64_t now);
+/* The first instant after now at which f is greater than limit; TIME_NEVER. f(now) <= limit. */
+int64_t time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now);
+bool time_fn_moves(const struct time_fn *f);
+bool time_fn_equal(const struct time_fn *a, const struct time_fn *b);
+/* How far f can lie behind now; INT64_MAX: no bound. */
+int64_t time_fn_behind_ms(const struct time_fn *f);
+
+/* The tail of occurs as a span. args: the node's arguments, which hold its times.
+ * SPAN_INSIDE   true inside the span; SPAN_OUTSIDE: true outside of it (cmp !=);
+ * SPAN_DYNAMIC  some time is a value of the profile or event; the other ends of *out are right, that one never moves;
+ * SPAN_UNKNOWN  some time reads the clock in a way that is not a function above. */
+enum span_form { SPAN_INSIDE, SPAN_OUTSIDE, SPAN_DYNAMIC, SPAN_UNKNOWN };
+enum span_form rule_when_span(const struct rule_when *w, struct rule_node *const *args, size_t arg_count,
+                              struct time_span *out);
+
+/* ---- the graph ---- */
+
+struct graph_path { /* a path inside a profile or an event */
+    struct str *parts;
+    size_t n;
+    struct str dotted;
+};
+
+struct conjunct {
+    const struct rule_node *node;
+    uint16_t slot; /* the event */
+};
+
+struct predicate { /* all conjuncts hold for the event */
+    struct conjunct *conjuncts;
+    size_t n;
+    uint32_t *series;
+    size_t series_count;
+};
+
+enum aggregate { AGGREGATE_COUNT, AGGREGATE_SUM };
+
+struct series {
+    uint32_t predicate;
+    enum aggregate values;         /* with `value`: COUNT keeps one pair per non-null value, SUM one per number */
+    const struct rule_node *value; /* NULL: the event itself */
+    uint16_t value_slot;
+    uint32_t time_path;
+    uint32_t *leaves; /* node ids of its window leaves */
+    size_t leaf_count;
+    bool keep_pairs;
+    bool keep_total; /* some leaf counts without a window */
+    bool forever;    /* some leaf sums without a window: no pair ever leaves */
+    uint32_t newest; /* only so many pairs that are not in the future matter; NO_ID: all */
+};
+
+struct window_bound {
+    enum value_cmp cmp;
+    struct value literal;
+};
+
+struct window_leaf {
+    uint32_t series;
+    enum aggregate aggregate;
+    bool timed;                /* events without a readable time do not count */
+    struct window_bound *bounds; /* all hold */
+    size_t bound_count;
+    struct time_span *spans; /* inside all; none: no window */
+    size_t span_count;
+};
+
+/* What an expression's value may be taken from: a superset, as a path from the profile or from any event. */
+enum origin_root { ORIGIN_NONE, ORIGIN_PROFILE, ORIGIN_EVENT, ORIGIN_LITERAL };
+#define ORIGIN_PARTS 24 /* deeper paths have no known origin */
+struct origin {
+    enum origin_root root;
+    const struct rule_node *literal;
+    struct str parts[ORIGIN_PARTS];
+    size_t n;
+};
+
+/* One reason to look at a leaf again: a span, and the timestamps that may cross its ends. */
+struct clock_term {
+    enum origin_root root; /* NONE: the first instant at which span.lo moves */
+    uint32_t path;
+    int64_t literal_ms;
+    struct time_span span;
+};
+
+enum {
+    READS_PROFILE = 1,
+    READS_EVENTS = 2,
+    READS_CLOCK = 4,
+    READS_PARAMS = 8,
+    READS_MEMBERS = 16, /* inSegment of something that is no audience of the graph */
+    READS_LOOK = READS_CLOCK | READS_MEMBERS,
+    READS_RECORD = READS_PROFILE | READS_PARAMS | READS_MEMBERS,
+};
+
+struct leaf_dep {
+    struct str id;
+    uint32_t node;
+};
+
+struct leaf {
+    const struct rule_node *expr;
+    unsigned reads;
+    bool restless;   /* reads now in a way we cannot solve: looked at in every step and every minute */
+    uint32_t look;   /* index of its next look in a state, when reads & READS_LOOK; else NO_ID */
+    VEC(struct clock_term) terms;
+    VEC(struct leaf_dep) deps; /* audiences inside the expression */
+};
+
+enum node_kind { NODE_AND, NODE_OR, NODE_NOT, NODE_LEAF, NODE_WINDOW };
+
+struct graph_node {
+    enum node_kind kind;
+    uint32_t index;     /* of the leaf or window leaf */
+    uint32_t *children; /* all with smaller numbers; for a leaf: the roots of its deps */
+    uint32_t child_count;
+    uint32_t *parents;
+    uint32_t parent_count;
+    uint32_t *audiences; /* whose root this is */
+    uint32_t audience_count;
+    bool scans;
+    int64_t lookback_ms;
+};
+
+struct graph_audience {
+    struct str id;
+    uint32_t root;
+};
+
+/* The wake-up index: what to evaluate for an event. Alternatives: an event can satisfy the target only when the text at one
+ * of its paths equals that alternative's. */
+enum wake_kind { WAKE_PREDICATE, WAKE_LEAF };
+struct wake_target {
+    enum wake_kind kind;
+    uint32_t id;
+    uint32_t skip; /* the conjunct that an exact hit has proved; NO_ID: none */
+};
+struct wake_alternative {
+    uint32_t path;
+    struct str value;
+    uint32_t skip;
+};
+typedef VEC(struct wake_alternative) wake_alternatives;
+
+struct wake_slot { /* of an open-addressed table; no targets: free */
+    struct str value;
+    uint32_t path;
+    VEC(struct wake_target) targets;
+};
+
+struct wake_path { /* looked up in every event */
+    uint32_t path;
+    VEC(struct wake_target) targets; /* everything on it, for values that are no text */
+};
+
+struct wake_index {
+    VEC(struct wake_path) paths;
+    VEC(struct wake_target) always;
+    struct wake_slot *slots;
+    size_t slot_count; /* 0 or a power of two */
+};
+
+struct rule_graph {
+    struct arena arena;
+    uint64_t version;
+    uint32_t fingerprint; /* of the structure: a state of another graph with the same version is noticed */
+    struct graph_audience *audiences;
+    size_t audience_count;
+    struct map by_id; /* audience id to its struct graph_audience */
+    VEC(struct graph_node) nodes;
+    VEC(struct leaf) leaves;
+    VEC(struct window_leaf) windows;
+    VEC(struct predicate) predicates;
+    VEC(struct series) series;
+    VEC(struct graph_path) paths;
+    VEC(uint32_t) attribute_paths; /* sorted by text */
+    VEC(uint32_t) event_paths;
+    VEC(uint32_t) event_leaves;  /* node ids of leaves that read events */
+    VEC(uint32_t) record_leaves; /* ... that read the record, parameters or memberships */
+    VEC(uint32_t) look_leaves;   /* ... with a look, in look order */
+    VEC(uint32_t) restless_leaves;
+    size_t slot_count; /* highest over all rules */
+    struct wake_index wake;
+};
+
+/* ---- building ---- */
+
+struct cons_slot {
+    uint64_t hash;
+    uint32_t id;
+};
+struct cons { /* from content to number */
+    struct cons_slot *slots;
+    size_t slot_count, n;
+};
+
+struct build {
+    struct rule_graph *g;
+    struct arena *a; /* the graph's */
+    const struct rule_audience *audiences;
+    struct cons nodes, predicates, series, paths;
+    VEC(wake_alternatives) predicate_wakes; /* per predicate; empty: always */
+    VEC(wake_alternatives) leaf_wakes;      /* per node in g->event_leaves */
+    struct cons popular;                    /* alternative to how many conjunctions offer it */
+    struct origin *slots;                   /* per slot, while a leaf is read */
+    size_t slot_count;
+    bool nomem;
+};
+
+/* Number of the item with this hash for which same() holds, or NO_ID. */
+uint32_t cons_find(const struct cons *c, uint64_t hash, bool (*same)(const void *ctx, uint32_t id), const void *ctx);
+void cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id);
+uint64_t hash_u64(uint64_t h, uint64_t v);
+
+uint32_t build_path(struct build *b, const struct str *parts, size_t n);
+void build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n);
+uint32_t build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n);
+uint32_t build_series(struct build *b, const struct series *like);
+/* A node with this content; *w is copied when new. */
+uint32_t build_window(struct build *b, const struct window_leaf *w);
+uint32_t build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size_t n);
+struct graph_audience *build_audience(const struct build *b, struct str id);
+
+/* The window leaf (or a conjunction of two, or its negation) that means n in a boolean position; NO_ID: it is none. */
+uint32_t build_window_leaf(struct build *b, const struct rule_node *n);
+
+/* Conjuncts and windows of a predicate over one event, gathered from a list expression and conditions. */
+#define PATTERN_CONJUNCTS 32
+#define PATTERN_SPANS 4
+struct pattern {
+    struct conjunct conjuncts[PATTERN_CONJUNCTS];
+    size_t n;
+    struct time_span spans[PATTERN_SPANS];
+    size_t span_count;
+    struct origin time_path; /* n = 0: not yet known */
+    bool needs_let;          /* no conjunct may read this slot */
+    uint16_t let_slot;
+};
+/* n is xEvent, possibly filtered by predicates of the event alone. `loose` accepts conjuncts that read other things (they
+ * are left out, which widens the pattern). */
+bool pattern_list(struct pattern *p, const struct rule_node *n, bool loose);
+bool pattern_where(struct pattern *p, const struct rule_node *n, uint16_t slot, bool loose);
+bool pattern_when(struct pattern *p, const struct rule_node *element, struct str path);
+/* How far back the pattern looks; INT64_MAX without a window that moves. */
+int64_t pattern_lookback_ms(const struct pattern *p);
+int64_t spans_lookback_ms(const struct time_span *spans, size_t n);
+
+/* n is a field path below SLOT(slot). */
+bool node_slot_path(const struct rule_node *n, uint16_t slot, struct origin *out);
+/* The timestamp path of a chain: its names, joined by NUL. */
+bool split_chain_path(struct str path, struct origin *out);
+/* READS_ bits of everything below n, and FN_IN_SEGMENT as READS_MEMBERS. */
+unsigned node_reads(const struct rule_node *n);
+bool node_mentions_slot(const struct rule_node *n, uint16_t slot);
+static inline bool
+when_reads_clock(const struct rule_when *w)
+{
+    return w->from.period != PERIOD_NONE || (w->form == WHEN_BETWEEN && w->to.period != PERIOD_NONE);
+}
+
+/* Fills leaf (reads, terms, deps) and records the paths that n reads. */
+void build_leaf_reads(struct build *b, const struct rule_node *n, struct leaf *out);
+/* What an event must hold to matter to n, and how far back n looks. */
+void build_leaf_guard(struct build *b, const struct rule_node *n, wake_alternatives *out, int64_t *lookback_ms);
+
+/* Alternatives of a conjunction; none: any event may satisfy it. */
+void build_alternatives(struct build *b, const struct conjunct *conjuncts, size_t n, wake_alternatives *out);
+void build_wake_index(struct build *b);
+/* Calls each() for whatever the event may satisfy, more than once at times. exact: the value is the text of the target's
+ * alternative and nothing else. */
+void wake_event(const struct rule_graph *g, const struct json *event,
+                void (*each)(void *ctx, const struct wake_target *target, bool exact), void *ctx);
+
+/* ---- a profile's state ---- */
+
+struct number {
+    bool is_double;
+    union {
+        int64_t i;
+        double f;
+    };
+};
+
+struct series_state {
+    uint32_t id;
+    bool decoded;
+    struct str raw; /* while not decoded: borrowed from the state's bytes */
+    uint64_t total, total_timed;
+    size_t n, cap;
+    int64_t *times;         /* ascending; TIME_NONE first */
+    struct number *numbers; /* sums only */
+};
+
+struct rule_state {
+    const struct rule_graph *g;
+    struct arena *arena;
+    int64_t now_ms;
+    int64_t window_flip_ms; /* TIME_NEVER: none */
+    uint32_t window_owner;  /* node whose flip that is */
+    bool broken;            /* a step failed half-way */
+    uint64_t *bits;
+    int64_t *looks; /* TIME_NEVER: none */
+    struct series_state *series; /* those that hold something, by id */
+    size_t series_count, series_cap;
+    /* scratch, all zero between steps; NULL until the first step */
+    uint64_t *dirty, *dirty_sum;
+    uint64_t *woken;
+};
+
+static inline bool
+bit_get(const uint64_t *bits, size_t i)
+{
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+static inline void
+bit_set(uint64_t *bits, size_t i, bool v)
+{
+    uint64_t mask = (uint64_t)1 << (i % 64);
+
+    bits[i / 64] = v ? bits[i / 64] | mask : bits[i / 64] & ~mask;
+}
+
+static inline size_t
+words_for(size_t bits)
+{
+    return (bits + 63) / 64;
+}
+
+struct series_state *state_series(struct rule_state *s, uint32_t id); /* NULL: empty */
+struct series_state *state_series_add(struct rule_state *s, uint32_t id);
+/* Drops entries that hold nothing. */
+void state_series_sweep(struct rule_state *s);
+
+/* Reads the pairs of a series that is not decoded yet. ERR_CORRUPT, ERR_LIMIT. */
+enum err series_decode(struct rule_state *s, struct series_state *ss, struct diag *d);
+void series_encode(const struct rule_graph *g, const struct series_state *ss, struct buf *out);
+/* false: the arena is exhausted. */
+bool series_insert(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct number value);
+/* Drops pairs that cannot matter at now or later. */
+void series_prune(const struct rule_graph *g, struct series_state *ss, int64_t now);
+
+bool window_truth(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss, int64_t now);
+/* The first instant after now at which its truth differs (for sums: may differ); TIME_NEVER. */
+int64_t window_flip_ms(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss,
+                       int64_t now);
+
+/* The next look of a leaf at now. */
+int64_t leaf_look_ms(const struct rule_graph *g, const struct leaf *l, const struct rule_env *env);
+
+/* Calls each() for every scalar at a path, through arrays [SEGMENTATION 4.4]. */
+struct path_hit {
+    const struct json *value; /* a scalar, not null */
+    bool direct;              /* reached through objects only: it is the path's one value */
+};
+void path_walk(const struct json *v, const struct graph_path *path, void (*each)(void *ctx, struct path_hit hit),
+               void *ctx);
+/* The scalar timestamp at a path, through objects only; TIME_NONE. */
+int64_t path_time(const struct json *event, const struct graph_path *path);
+
+#endif

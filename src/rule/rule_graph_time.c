@@ -1,0 +1,370 @@
+/* rule_graph_time.c - instants that move with the clock, and when they pass a given instant.
+ *
+ * Every end of every window of the language is a function of now that never decreases: now itself, or the start of a calendar
+ * unit that holds now, shifted by some units, cut to the start or end of a unit, plus a millisecond for open ends. So an event
+ * at t leaves a window whose start is f at the first instant n with f(n) > t, and that instant is found by arithmetic where
+ * all units are fixed lengths, and by bisection where months or years are involved. [SEGMENTATION 8.1, 8.2] */
+#include "rule/rule_graph_int.h"
+
+#include "base/civil.h"
+
+#define WEEK_OFFSET_MS (4 * MS_PER_DAY) /* 1970-01-05 was a Monday */
+
+static int64_t
+unit_ms(enum rule_unit unit) /* 0: not a fixed length */
+{
+    switch (unit) {
+    case UNIT_MS:
+        return 1;
+    case UNIT_SECOND:
+        return MS_PER_SECOND;
+    case UNIT_MINUTE:
+        return MS_PER_MINUTE;
+    case UNIT_HOUR:
+        return MS_PER_HOUR;
+    case UNIT_DAY:
+        return MS_PER_DAY;
+    case UNIT_WEEK:
+        return 7 * MS_PER_DAY;
+    default:
+        return 0;
+    }
+}
+
+/* The longest the unit can be. */
+static int64_t
+unit_ms_max(enum rule_unit unit)
+{
+    static const int64_t days[] = {[UNIT_MONTH] = 31,
+                                   [UNIT_YEAR] = 366,
+                                   [UNIT_DECADE] = 3653,
+                                   [UNIT_CENTURY] = 36525,
+                                   [UNIT_MILLENNIUM] = 365250};
+    int64_t fixed = unit_ms(unit);
+
+    return fixed != 0 ? fixed : days[unit] * MS_PER_DAY;
+}
+
+static int64_t
+start_of(int64_t ms, enum rule_unit unit)
+{
+    int64_t length = unit_ms(unit), offset = unit == UNIT_WEEK ? WEEK_OFFSET_MS : 0, rest;
+
+    if (length == 0)
+        return rule_unit_start(ms, unit);
+    rest = (ms - offset) % length;
+    return ms - (rest < 0 ? rest + length : rest);
+}
+
+static int64_t
+shifted(int64_t ms, int64_t n, enum rule_unit unit)
+{
+    int64_t length = unit_ms(unit), by, to;
+
+    if (ms == INT64_MIN || ms == INT64_MAX || n == 0)
+        return ms;
+    if (length == 0)
+        return rule_time_shift(ms, n, unit);
+    if (__builtin_mul_overflow(n, length, &by) || __builtin_add_overflow(ms, by, &to))
+        return n < 0 ? INT64_MIN : INT64_MAX;
+    return to < TIME_FIRST_MS ? INT64_MIN : to > TIME_LAST_MS ? INT64_MAX : to;
+}
+
+int64_t
+time_fn_at(const struct time_fn *f, int64_t now)
+{
+    int64_t at;
+
+    switch (f->base) {
+    case TIME_BASE_FIRST:
+        return INT64_MIN;
+    case TIME_BASE_LAST:
+        return INT64_MAX;
+    case TIME_BASE_CONST:
+        return f->constant;
+    case TIME_BASE_PERIOD:
+        at = shifted(start_of(now, f->unit), f->period_shift, f->unit);
+        break;
+    default:
+        at = now;
+    }
+    at = shifted(at, f->shift, f->shift_unit);
+    if (at == INT64_MIN || at == INT64_MAX)
+        return at; /* infinitely far in that direction, with its unit */
+    if (f->floored) {
+        at = start_of(at, f->floor_unit);
+        if (f->floor_end)
+            at = shifted(at, 1, f->floor_unit);
+        if (at == INT64_MIN || at == INT64_MAX)
+            return at;
+    }
+    return at + f->plus_ms;
+}
+
+bool
+time_fn_moves(const struct time_fn *f)
+{
+    return f->base == TIME_BASE_NOW || f->base == TIME_BASE_PERIOD;
+}
+
+bool
+time_fn_equal(const struct time_fn *a, const struct time_fn *b)
+{
+    if (a->base != b->base)
+        return false;
+    if (a->base == TIME_BASE_CONST)
+        return a->constant == b->constant;
+    if (!time_fn_moves(a))
+        return true;
+    if (a->base == TIME_BASE_PERIOD && (a->unit != b->unit || a->period_shift != b->period_shift))
+        return false;
+    return a->shift == b->shift && (a->shift == 0 || a->shift_unit == b->shift_unit) && a->floored == b->floored &&
+           (!a->floored || (a->floor_unit == b->floor_unit && a->floor_end == b->floor_end)) &&
+           a->plus_ms == b->plus_ms;
+}
+
+int64_t
+time_fn_behind_ms(const struct time_fn *f)
+{
+    int64_t behind = 0, back;
+
+    if (!time_fn_moves(f))
+        return f->base == TIME_BASE_LAST ? 0 : INT64_MAX;
+    if (f->base == TIME_BASE_PERIOD) { /* its start is at most one unit back */
+        if (__builtin_mul_overflow(f->period_shift < 1 ? 1 - f->period_shift : 0, unit_ms_max(f->unit), &behind))
+            return INT64_MAX;
+    }
+    if (f->shift < 0) {
+        if (__builtin_mul_overflow(f->shift, -unit_ms_max(f->shift_unit), &back) ||
+            __builtin_add_overflow(behind, back, &behind))
+            return INT64_MAX;
+    }
+    if (f->floored && !f->floor_end && __builtin_add_overflow(behind, unit_ms_max(f->floor_unit), &behind))
+        return INT64_MAX;
+    return behind > f->plus_ms ? behind - f->plus_ms : 0;
+}
+
+/* All units fixed: f(n) = start_of(n + before, unit) + after, solved for f(n) > limit. */
+static bool
+solve_fixed(const struct time_fn *f, int64_t limit, int64_t *out)
+{
+    enum rule_unit unit = UNIT_MS;
+    int64_t shift_ms = f->shift == 0 ? 1 : unit_ms(f->shift_unit), before = 0, after = f->plus_ms, by;
+
+    if (shift_ms == 0 || __builtin_mul_overflow(f->shift, shift_ms, &by) || by > TIME_LAST_MS || by < -TIME_LAST_MS)
+        return false;
+    if (f->base == TIME_BASE_PERIOD) {
+        int64_t length = unit_ms(f->unit), periods;
+        if (length == 0 || f->floored || __builtin_mul_overflow(f->period_shift, length, &periods) ||
+            periods > TIME_LAST_MS || periods < -TIME_LAST_MS)
+            return false;
+        unit = f->unit;
+        after += by + periods;
+    } else if (f->floored) {
+        if (unit_ms(f->floor_unit) == 0)
+            return false;
+        unit = f->floor_unit;
+        before = by;
+        after += f->floor_end ? unit_ms(unit) : 0;
+    } else {
+        after += by;
+    }
+    *out = start_of(limit - after, unit) + unit_ms(unit) - before;
+    return true;
+}
+
+/* The smallest n in (low, high] with f(n) > limit, given f(low) <= limit < f(high). */
+static int64_t
+bisect(const struct time_fn *f, int64_t limit, int64_t low, int64_t high)
+{
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (time_fn_at(f, middle) > limit)
+            high = middle;
+        else
+            low = middle;
+    }
+    return high;
+}
+
+int64_t
+time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now)
+{
+    int64_t at, low, high;
+
+    if (!time_fn_moves(f))
+        return TIME_NEVER;
+    if (time_fn_at(f, now) > limit)
+        return now + 1; /* a caller's slip costs one look, no more */
+    if (limit >= TIME_FIRST_MS && limit <= TIME_LAST_MS && solve_fixed(f, limit, &at)) {
+        /* The arithmetic knows no end of the calendar: near it, and where it is not exact, bisection decides. */
+        if (at > now && at < TIME_LAST_MS && time_fn_at(f, at) > limit && time_fn_at(f, at - 1) <= limit)
+            return at;
+    }
+    if (time_fn_at(f, TIME_LAST_MS) <= limit)
+        return TIME_NEVER;
+    low = now;
+    high = TIME_LAST_MS;
+    at = shifted(limit, -f->shift, f->shift_unit); /* months and years: the answer is days from here */
+    if (at > now + 8 * MS_PER_DAY && at < TIME_LAST_MS - 8 * MS_PER_DAY) {
+        if (time_fn_at(f, at - 8 * MS_PER_DAY) <= limit)
+            low = at - 8 * MS_PER_DAY;
+        if (time_fn_at(f, at + 8 * MS_PER_DAY) > limit)
+            high = at + 8 * MS_PER_DAY;
+    }
+    return low < high ? bisect(f, limit, low, high) : TIME_NEVER;
+}
+
+/* ---- occurs ---- */
+
+enum ref_form { REF_KNOWN, REF_NULL, REF_DYNAMIC, REF_UNKNOWN };
+struct ref {
+    enum ref_form form;
+    bool interval;
+    struct time_fn start, end; /* end: the first instant after an interval */
+};
+
+static struct ref
+ref_period(enum rule_unit unit, int64_t shift)
+{
+    struct time_fn start = {.base = TIME_BASE_PERIOD, .unit = unit, .period_shift = shift};
+    struct time_fn end = start;
+
+    end.period_shift++;
+    return (struct ref){REF_KNOWN, true, start, end};
+}
+
+static struct ref
+ref_literal(struct value v)
+{
+    struct ref r = {.form = REF_KNOWN};
+
+    v = value_as_time(v);
+    if (v.kind != VALUE_TIME)
+        return (struct ref){.form = REF_NULL};
+    r.interval = v.date_only;
+    r.start = r.end = (struct time_fn){.base = TIME_BASE_CONST, .constant = v.i};
+    if (v.date_only)
+        r.end.constant += MS_PER_DAY;
+    return r;
+}
+
+static struct ref
+ref_of(const struct rule_time_ref *t, struct rule_node *const *args, size_t arg_count)
+{
+    if (t->period != PERIOD_NONE)
+        return ref_period(t->unit, t->period == PERIOD_LAST ? -1 : t->period == PERIOD_NEXT ? 1 : 0);
+    if (t->arg >= arg_count)
+        return (struct ref){.form = REF_UNKNOWN};
+    switch (args[t->arg]->op) {
+    case RULE_NOW:
+        return (struct ref){REF_KNOWN, false, {.base = TIME_BASE_NOW}, {.base = TIME_BASE_NOW}};
+    case RULE_TODAY:
+        return ref_period(UNIT_DAY, 0);
+    case RULE_YESTERDAY:
+        return ref_period(UNIT_DAY, -1);
+    case RULE_TOMORROW:
+        return ref_period(UNIT_DAY, 1);
+    case RULE_LITERAL:
+        return ref_literal(args[t->arg]->value);
+    default:
+        return (struct ref){.form = node_reads(args[t->arg]) & READS_LOOK ? REF_UNKNOWN : REF_DYNAMIC};
+    }
+}
+
+static struct time_fn
+plus(struct time_fn f, int64_t ms)
+{
+    if (f.base == TIME_BASE_CONST) {
+        if (f.constant != INT64_MIN && f.constant != INT64_MAX)
+            f.constant += ms;
+    } else {
+        f.plus_ms += ms;
+    }
+    return f;
+}
+
+static struct time_fn
+shift_fn(struct time_fn f, int64_t n, enum rule_unit unit)
+{
+    if (f.base == TIME_BASE_CONST) {
+        f.constant = shifted(f.constant, n, unit);
+    } else {
+        f.shift = n;
+        f.shift_unit = unit;
+    }
+    return f;
+}
+
+static struct time_fn
+floor_fn(struct time_fn f, enum rule_unit unit, bool end)
+{
+    if (f.base != TIME_BASE_CONST) {
+        f.floored = true;
+        f.floor_unit = unit;
+        f.floor_end = end;
+    } else if (f.constant != INT64_MIN && f.constant != INT64_MAX) {
+        f.constant = start_of(f.constant, unit);
+        if (end)
+            f.constant = shifted(f.constant, 1, unit);
+    }
+    return f;
+}
+
+/* Form 1 of [SEGMENTATION 8.2]: P is A moved back (before) or forward. */
+static struct time_span
+distance_span(const struct rule_when *w, struct time_fn a)
+{
+    bool before = w->side == SIDE_BEFORE;
+    struct time_fn p = shift_fn(a, before ? -w->amount : w->amount, w->unit);
+
+    switch (w->cmp) {
+    case CMP_LT:
+        return before ? (struct time_span){plus(p, 1), a} : (struct time_span){a, plus(p, -1)};
+    case CMP_LE:
+        return before ? (struct time_span){p, a} : (struct time_span){a, p};
+    case CMP_GT:
+        return before ? (struct time_span){TIME_FN_FIRST, plus(p, -1)} : (struct time_span){plus(p, 1), TIME_FN_LAST};
+    case CMP_GE:
+        return before ? (struct time_span){TIME_FN_FIRST, p} : (struct time_span){p, TIME_FN_LAST};
+    default:
+        return (struct time_span){floor_fn(p, w->unit, false), plus(floor_fn(p, w->unit, true), -1)};
+    }
+}
+
+enum span_form
+rule_when_span(const struct rule_when *w, struct rule_node *const *args, size_t arg_count, struct time_span *out)
+{
+    struct ref from = ref_of(&w->from, args, arg_count), to = from;
+
+    if (w->form == WHEN_BETWEEN)
+        to = ref_of(&w->to, args, arg_count);
+    if (from.form == REF_UNKNOWN || to.form == REF_UNKNOWN)
+        return SPAN_UNKNOWN;
+    if (from.form == REF_NULL || to.form == REF_NULL) {
+        *out = (struct time_span){TIME_FN_LAST, TIME_FN_FIRST}; /* occurs is false */
+        return SPAN_INSIDE;
+    }
+    switch (w->form) {
+    case WHEN_DISTANCE:
+        *out = distance_span(w, from.start);
+        break;
+    case WHEN_SIDE:
+        if (w->side == SIDE_BEFORE)
+            *out = (struct time_span){TIME_FN_FIRST, plus(from.start, -1)};
+        else if (w->side == SIDE_FROM)
+            *out = (struct time_span){from.start, TIME_FN_LAST};
+        else
+            *out = (struct time_span){from.interval ? from.end : plus(from.start, 1), TIME_FN_LAST};
+        break;
+    case WHEN_ON:
+        *out = (struct time_span){from.start, from.interval ? plus(from.end, -1) : from.start};
+        break;
+    case WHEN_BETWEEN:
+        *out = (struct time_span){from.start, to.interval ? plus(to.end, -1) : to.start};
+        break;
+    }
+    if (from.form == REF_DYNAMIC || to.form == REF_DYNAMIC)
+        return SPAN_DYNAMIC;
+    return w->form == WHEN_DISTANCE && w->cmp == CMP_NE ? SPAN_OUTSIDE : SPAN_INSIDE;
+}
