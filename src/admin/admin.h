@@ -1,8 +1,8 @@
 /* admin.h - the REST API of the control plane and of the hub's data, as one http_service.
  *
- * Each family of paths is a file with its own table of routes; admin.c puts the tables together, checks the gateway rules
- * (token, API key, organisation, sandbox) once before any of them, and maps errors to the family's documented body
- * [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
+ * Each family of paths is a file with its own table of routes; admin.c puts the tables together, checks the gateway
+ * rules (token, API key, organisation, sandbox) once before any of them, and maps errors to the family's documented
+ * body [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
  *
  *   admin_auth.c      /ims/...                                   tokens                       [PLATFORM 1.4]
  *   admin_schema.c    /data/foundation/schemaregistry/...        schemas, descriptors         [PLATFORM 2]
@@ -27,7 +27,8 @@
 
 struct hub;
 
-/* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no hub. */
+/* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no
+ * hub. */
 struct admin_hub {
     void *ctx;
     enum err (*read_profile)(void *ctx, struct str scope, struct str ns, struct str id, struct arena *a,
@@ -36,18 +37,19 @@ struct admin_hub {
     void (*read)(void *ctx, void (*f)(void *ctx, struct kv *k), void *f_ctx);
     uint64_t (*audience_size)(void *ctx, struct str scope, struct str audience);
     enum err (*drain)(void *ctx, uint64_t timeout_us, struct diag *d);
-    /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID: backwards. */
+    /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:
+     * backwards. */
     enum err (*set_clock)(void *ctx, int64_t now_ms, struct diag *d);
 };
 
 struct admin_options {
     struct os *os;
     struct config *config;
-    struct topic *collect;     /* ingestion appends here */
+    struct topic *collect; /* ingestion appends here */
     struct admin_hub hub;
-    const char *dir;           /* uploaded batch files wait below it until they are completed */
-    struct str signing_key;    /* of access tokens: 32 random bytes */
-    bool ready;                /* /healthz */
+    const char *dir;        /* uploaded batch files wait below it until they are completed */
+    struct str signing_key; /* of access tokens: 32 random bytes */
+    bool ready;             /* /healthz */
 };
 
 struct admin;

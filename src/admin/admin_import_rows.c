@@ -249,34 +249,52 @@ parse_object(struct str text, struct arena *a, const struct json **out, struct r
     return ERR_OK;
 }
 
-/* Parses *text and checks it against the schema; *text becomes the converted row when it had to be converted. */
-static enum err
-parse_checked(struct row_reader *r, struct str *text, struct arena *a, const struct json **out, struct row_fault *fault)
+static bool
+has_null(const struct json *v)
 {
-    bool nulls = !r->upsert && str_find(*text, S("null")) >= 0;
-    struct conversion c = {.view = r->view, .arena = a, .drop_nulls = nulls, .types = r->lenient};
-    size_t n;
-    enum err rc = parse_object(*text, a, out, fault);
+    struct json_iter it = json_iter(v);
 
+    if (json_is(v, JSON_NULL))
+        return true;
+    while ((json_is(v, JSON_OBJECT) || json_is(v, JSON_ARRAY)) && json_next(&it)) {
+        if (has_null(it.value))
+            return true;
+    }
+    return false;
+}
+
+/* Rewrites the row with values of the schema's types and without nulls, and reads it again. */
+static enum err
+rewrite(struct row_reader *r, bool drop_nulls, struct arena *a, struct str *text, const struct json **row,
+        struct row_fault *fault)
+{
+    struct conversion c = {.view = r->view, .arena = a, .drop_nulls = drop_nulls, .types = r->lenient};
+
+    buf_clear(&r->priv_text);
+    c.w = jw_to(&r->priv_text);
+    convert(&c, *row, S_NULL, false);
+    if (!buf_ok(&r->priv_text))
+        return refuse(fault, ROW_UNREADABLE, S("the row is too long"));
+    r->converted = true;
+    *text = buf_str(&r->priv_text);
+    return parse_object(*text, a, row, fault);
+}
+
+/* Checks the row against the schema; *text and *row become the rewritten row when it had to be converted. */
+static enum err
+check_row(struct row_reader *r, struct str *text, const struct json **row, struct arena *a, struct row_fault *fault)
+{
+    bool nulls = !r->upsert && (text->p == NULL || str_find(*text, S("null")) >= 0) && has_null(*row);
+    size_t n = !r->check ? 0 : schema_view_validate(r->view, *row, a, fault->violations, SCHEMA_VIOLATIONS_MAX);
+    enum err rc;
+
+    fault->parsed = true;
+    if (!nulls && (n == 0 || !r->lenient || !could_convert(fault->violations, n)))
+        return n == 0 ? ERR_OK : refuse_violations(fault, n, a);
+    rc = rewrite(r, nulls, a, text, row, fault);
     if (rc != ERR_OK)
         return rc;
-    fault->parsed = true;
-    n = !r->check ? 0 : schema_view_validate(r->view, *out, a, fault->violations, SCHEMA_VIOLATIONS_MAX);
-    if (nulls || (r->lenient && could_convert(fault->violations, n))) {
-        if (!r->lenient && n > 0)
-            return refuse_violations(fault, n, a);
-        buf_clear(&r->priv_text);
-        c.w = jw_to(&r->priv_text);
-        convert(&c, *out, S_NULL, false);
-        if (!buf_ok(&r->priv_text))
-            return refuse(fault, ROW_UNREADABLE, S("the row is too long"));
-        r->converted = true;
-        *text = buf_str(&r->priv_text);
-        rc = parse_object(*text, a, out, fault);
-        if (rc != ERR_OK)
-            return rc;
-        n = !r->check ? 0 : schema_view_validate(r->view, *out, a, fault->violations, SCHEMA_VIOLATIONS_MAX);
-    }
+    n = !r->check ? 0 : schema_view_validate(r->view, *row, a, fault->violations, SCHEMA_VIOLATIONS_MAX);
     return n == 0 ? ERR_OK : refuse_violations(fault, n, a);
 }
 
@@ -451,7 +469,7 @@ xdm_text(struct row_reader *r, struct str text, const struct json *row)
     struct json_iter it = json_iter(row);
     struct jw w;
 
-    if (json_get(row, S("identityMap")) == NULL)
+    if (text.p != NULL && json_get(row, S("identityMap")) == NULL)
         return text;
     buf_clear(&r->priv_xdm);
     w = jw_to(&r->priv_xdm);
@@ -464,12 +482,12 @@ xdm_text(struct row_reader *r, struct str text, const struct json *row)
     return buf_ok(&r->priv_xdm) ? buf_str(&r->priv_xdm) : S_NULL;
 }
 
-enum err
-row_read(struct row_reader *r, struct str text, int64_t now_ms, struct arena *a, struct hit *out,
-         struct row_fault *fault)
+/* text.p NULL: the row came as part of a larger document. */
+static enum err
+read_row(struct row_reader *r, struct str text, const struct json *row, int64_t now_ms, struct arena *a,
+         struct hit *out, struct row_fault *fault)
 {
     size_t bytes_max = r->event ? LIMIT_EVENT_BYTES : LIMIT_RECORD_BYTES;
-    const struct json *row = NULL;
     struct hit h = {.kind = r->event ? HIT_EVENT : HIT_RECORD,
                     .source = r->source,
                     .scope = r->scope,
@@ -477,13 +495,8 @@ row_read(struct row_reader *r, struct str text, int64_t now_ms, struct arena *a,
                     .schema = r->schema,
                     .batch = r->batch,
                     .upsert = r->upsert};
-    enum err rc;
+    enum err rc = check_row(r, &text, &row, a, fault);
 
-    *fault = (struct row_fault){0};
-    text = str_trim(text);
-    if (text.n > bytes_max)
-        return refuse(fault, ROW_UNREADABLE, arena_printf(a, "the row has %zu bytes, at most %zu", text.n, bytes_max));
-    rc = parse_checked(r, &text, a, &row, fault);
     if (rc == ERR_OK && r->event)
         rc = read_event(row, now_ms, &h, a, fault);
     if (rc == ERR_OK)
@@ -492,8 +505,33 @@ row_read(struct row_reader *r, struct str text, int64_t now_ms, struct arena *a,
         return rc;
     h.xdm = row;
     h.xdm_text = xdm_text(r, text, row);
-    if (h.xdm_text.p == NULL)
-        return refuse(fault, ROW_UNREADABLE, S("the row is too long"));
+    if (h.xdm_text.p == NULL || h.xdm_text.n > bytes_max)
+        return refuse(fault, ROW_UNREADABLE,
+                      arena_printf(a, "the row has %zu bytes, at most %zu", h.xdm_text.n, bytes_max));
     *out = h;
     return ERR_OK;
+}
+
+enum err
+row_read(struct row_reader *r, struct str text, int64_t now_ms, struct arena *a, struct hit *out,
+         struct row_fault *fault)
+{
+    const struct json *row = NULL;
+    enum err rc;
+
+    *fault = (struct row_fault){0};
+    text = str_trim(text);
+    rc = parse_object(text, a, &row, fault);
+    return rc != ERR_OK ? rc : read_row(r, text, row, now_ms, a, out, fault);
+}
+
+enum err
+row_read_value(struct row_reader *r, const struct json *row, int64_t now_ms, struct arena *a, struct hit *out,
+               struct row_fault *fault)
+{
+    *fault = (struct row_fault){0};
+    if (!json_is(row, JSON_OBJECT))
+        return refuse(fault, ROW_UNREADABLE,
+                      arena_printf(a, "a row is an object, found %s", json_type_name(json_type(row))));
+    return read_row(r, S_NULL, row, now_ms, a, out, fault);
 }

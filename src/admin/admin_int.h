@@ -13,8 +13,9 @@ struct admin {
     struct importer *importer;
 };
 
-/* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed before the
- * last stop. Closing finishes the group of rows in hand and leaves the rest of the batch for the next start. */
+/* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed
+ * before the last stop. Closing finishes the group of rows in hand and leaves the rest of the batch for the next start.
+ */
 enum err admin_import_open(struct admin *a, struct diag *d);
 void admin_import_close(struct admin *a);
 
@@ -24,7 +25,7 @@ struct call {
     const struct snapshot *snap; /* held for the call */
     struct str org;              /* "....@AdobeOrg" */
     struct str sandbox;
-    struct str scope;            /* org/sandbox */
+    struct str scope; /* org/sandbox */
     struct str client_id;
 };
 
@@ -36,9 +37,9 @@ struct family {
     enum error_style style;
     bool open; /* no token: /ims, /collection of unauthenticated inlets, /healthz */
 };
-extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet, family_flow,
-    family_namespace, family_identity, family_profile, family_segment, family_target, family_own, family_ops,
-    family_sandbox, family_report, family_report_pages; /* pages: GET /reports, open and read only */
+extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
+    family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
+    family_ops, family_sandbox, family_report, family_report_pages; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -51,14 +52,21 @@ struct jw admin_json(struct http_res *rs, int status);
 struct str admin_new_id(struct http_req *rq);
 struct str admin_new_uuid(struct http_req *rq);
 /* Paging: limit and start of the query, clamped. */
-struct admin_page { size_t start, limit; };
+struct admin_page {
+    size_t start, limit;
+};
 struct admin_page admin_page(const struct http_req *rq, size_t limit_default, size_t limit_max);
 
-/* An inlet is a config object of kind "inlet" with the scope of its connection and the id of its path (64 hex digits), made by
- * POST flowservice/connections: {"id","connectionId","name","sourceId","dataType":"xdm","authenticationRequired":bool}. Its
- * path carries no organisation: look it up with snapshot_find(). */
+/* The one merge policy of a sandbox [PLATFORM 5.2]: made from the scope's name (admin_profile.c). Arena text. */
+struct str admin_merge_policy_id(struct arena *a, struct str scope);
 
-/* The claims of the bearer token when the request carries a valid one (for authenticated inlets). False: none or not valid. */
+/* An inlet is a config object of kind "inlet" with the scope of its connection and the id of its path (64 hex digits),
+ * made by POST flowservice/connections:
+ * {"id","connectionId","name","sourceId","dataType":"xdm","authenticationRequired":bool}. Its path carries no
+ * organisation: look it up with snapshot_find(). */
+
+/* The claims of the bearer token when the request carries a valid one (for authenticated inlets). False: none or not
+ * valid. */
 bool admin_token_check(const struct admin *a, const struct http_req *rq, struct str *client_id, struct str *org);
 
 #endif

@@ -62,8 +62,33 @@ void row_reader_deinit(struct row_reader *r);
 enum err row_read(struct row_reader *r, struct str text, int64_t now_ms, struct arena *a, struct hit *out,
                   struct row_fault *fault);
 
+/* The same for a value that is parsed already. */
+enum err row_read_value(struct row_reader *r, const struct json *row, int64_t now_ms, struct arena *a, struct hit *out,
+                        struct row_fault *fault);
+
 /* Writes s as a value of the type [PLATFORM 3.2]: false when it is none. */
 bool row_write_value(struct jw *w, enum xdm_type type, struct str s, struct arena *a);
+
+/* ---- hits on their way to the log ---- */
+
+/* Hits collected for one append: rows go to the log by the hundred. */
+#define HIT_GROUP_ROWS 256
+#define HIT_GROUP_BYTES (1024 * 1024)
+struct hit_slot {
+    size_t key_at, key_n, value_at, value_n;
+};
+struct hit_group {
+    struct buf bytes;
+    struct hit_slot slots[HIT_GROUP_ROWS];
+    size_t count;
+};
+void hit_group_init(struct hit_group *g);
+void hit_group_deinit(struct hit_group *g);
+/* Writes the hit's text. ERR_LIMIT: it does not fit a record of the log. */
+enum err hit_group_add(struct hit_group *g, const struct hit *h, struct diag *d);
+bool hit_group_full(const struct hit_group *g);
+/* Appends all as one, in order, and empties the group; an empty group is nothing to do. On failure the group stays. */
+enum err hit_group_append(struct hit_group *g, struct topic *t, int64_t time_ms, enum ack ack, struct diag *d);
 
 /* ---- files ---- */
 

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void
+__attribute__((format(printf, 4, 0))) static void
 fill(struct diag *d, enum err code, uint32_t pos, const char *fmt, va_list ap)
 {
     d->code = code;

@@ -51,6 +51,8 @@
 #define LIMIT_GRAPH_IDENTITIES 50      /* [PLATFORM 4.4] */
 #define LIMIT_PROFILE_EVENTS 5000      /* [SEGMENTATION 18.4] oldest dropped beyond it */
 #define LIMIT_RECORD_BYTES (100 * 1024) /* [SEGMENTATION 18.4] one profile record */
+#define LIMIT_PROFILE_RECORDS_BYTES (4 * 1024 * 1024) /* OURS: all fragments of a profile; they are one value of the table */
+#define LIMIT_EXITED_MS (30LL * 24 * 3600 * 1000)      /* [SEGMENTATION 15.2] exited memberships kept */
 #define LIMIT_EVENT_BYTES (64 * 1024)  /* OURS: the document says 10 KB; an edge body may be one event */
 #define LIMIT_BATCH_ROW_ERRORS 100     /* OURS: row errors kept in full per batch; all are counted */
 #define LIMIT_INLET_MESSAGES 1000      /* OURS: messages in one batch post */
@@ -71,7 +73,7 @@
 #define LIMIT_PQL_TEXT_BYTES 262144 /* [SEGMENTATION 2.1] */
 #define LIMIT_PQL_DEPTH 100         /* [SEGMENTATION 11] */
 #define LIMIT_RULE_STEPS 10000000   /* [SEGMENTATION 12] per profile and definition */
-#define LIMIT_RULE_HEIGHT 2000      /* OURS: nodes on one way down a tree: a chain of operators or fields; bounds stacks */
+#define LIMIT_RULE_HEIGHT 1000      /* OURS: nodes on one way down a tree, as in a.b.c or 1 + 1 + 1: bounds stacks (1.2 KB each) */
 #define LIMIT_RULE_BYTES (64 * 1024 * 1024) /* OURS: one compiled rule; 100 times what the longest text usually needs */
 #define LIMIT_REGEX_STEPS 1000000   /* [SEGMENTATION 7.2] one search */
 #define LIMIT_REGEX_BYTES (16 * 1024 * 1024) /* OURS: backtracking memory of one search */
@@ -95,6 +97,7 @@
 #define LIMIT_ACTIVITY_PRIORITY 999  /* [TARGET 2.3] */
 #define LIMIT_OFFER_ACTIONS 50       /* [TARGET 11] visual changes */
 #define LIMIT_MBOX_NAME_BYTES 250    /* [TARGET 11] location and parameter names in targeting */
+#define LIMIT_PROPOSITION_BYTES (4 * 1024 * 1024) /* OURS: one experience in one scope, all offers together */
 #define LIMIT_DECIDE_SET_BYTES (1024LL * 1024 * 1024) /* OURS: pre-rendered propositions of one sandbox */
 #define LIMIT_RESULT_ACTIVITIES 256  /* OURS: activities remembered per visitor in results; the oldest entry goes first */
 

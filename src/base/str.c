@@ -1,7 +1,7 @@
 /* str.c - see str.h. Nothing here allocates. */
 #include "base/str.h"
 
-#include <errno.h>
+#include <math.h>
 #include <strings.h>
 
 int
@@ -166,13 +166,16 @@ bool
 str_to_f64(struct str s, double *out)
 {
     char text[64];
+    double v;
 
     if (s.n == 0 || s.n >= sizeof text || !is_json_number(s))
         return false;
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    errno = 0;
-    *out = strtod(text, NULL);
+    v = strtod(text, NULL);
+    if (!isfinite(v))
+        return false; /* out of range */
+    *out = v;
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* base64.c - [RFC 4648 4 and 5]. One decoding table knows both alphabets, so a text may even mix them. Padding, when there
- * is any, must be complete; bits behind the last byte are dropped, as browsers do. */
+/* base64.c - [RFC 4648 4 and 5]. One decoding table knows both alphabets, so a text may even mix them. Padding, when
+ * there is any, must be complete; bits behind the last byte are dropped, as browsers do. */
 #include "codec/base64.h"
 
 static void

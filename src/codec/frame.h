@@ -1,14 +1,15 @@
 /* frame.h - checksummed frames in append-only segment files: what topics and keyed tables share of their bytes on disk.
  *
- * A segment file is a 32-byte file header and then frames, back to back. A frame is a 24-byte header and a body; it is there
- * as a whole or not at all, because one checksum covers it.
+ * A segment file is a 32-byte file header and then frames, back to back. A frame is a 24-byte header and a body; it is
+ * there as a whole or not at all, because one checksum covers it.
  *
- *   file header   0 magic[8]   8 version u32   12 flags u32   16 number u64   24 salt u32   28 crc32c u32 of bytes 0..27
- *   frame         0 body_bytes u32   4 crc32c u32   8 number u64   16 synced_bytes u32   20 count u32   24 body
+ *   file header   0 magic[8]   8 version u32   12 flags u32   16 number u64   24 salt u32   28 crc32c u32 of bytes
+ * 0..27 frame         0 body_bytes u32   4 crc32c u32   8 number u64   16 synced_bytes u32   20 count u32   24 body
  *
- * The frame's checksum begins with the file's salt and covers everything but itself. The salt is random, so text that a client
- * sends can never pass for a frame of ours. synced_bytes says how much of the file was known to be on the disk when the frame
- * was built; that tells a torn tail, which was never promised to anyone, from damage to data that was safe (frame_lost).
+ * The frame's checksum begins with the file's salt and covers everything but itself. The salt is random, so text that a
+ * client sends can never pass for a frame of ours. synced_bytes says how much of the file was known to be on the disk
+ * when the frame was built; that tells a torn tail, which was never promised to anyone, from damage to data that was
+ * safe (frame_lost).
  *
  * All numbers are little-endian.   Threads  Pure functions.   Formats  docs/formats/log.md, docs/formats/kv.md */
 #ifndef CODEC_FRAME_H
@@ -61,9 +62,9 @@ void frame_seal(char *frame, const struct frame_seal *f);
 
 enum frame_state frame_decode(struct str bytes, uint32_t salt, struct frame *out);
 
-/* `rest` is what a file holds from position `at` on, and no valid frame begins there. True when a valid frame further on
- * shows that `at` had been synced before: the bytes were safe and are now damaged. False: a torn tail. number_min is the
- * lowest number that a later frame can carry. */
+/* `rest` is what a file holds from position `at` on, and no valid frame begins there. True when a valid frame further
+ * on shows that `at` had been synced before: the bytes were safe and are now damaged. False: a torn tail. number_min is
+ * the lowest number that a later frame can carry. */
 struct frame_hole {
     uint64_t at;
     uint64_t number_min;

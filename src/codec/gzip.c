@@ -1,8 +1,8 @@
 /* gzip.c - the wrapper of zlib.
  *
- * A deflate stream is 256 KB of tables; setting one up costs 50 us where compressing 4 KB costs 14, so a worker keeps one and
- * resets it. Inflating sets up a small state only, so it has no object. Both write straight into the buf, and a bomb is cut
- * at the buf's maximum: what it would have become is never held. */
+ * A deflate stream is 256 KB of tables; setting one up costs 50 us where compressing 4 KB costs 14, so a worker keeps
+ * one and resets it. Inflating sets up a small state only, so it has no object. Both write straight into the buf, and a
+ * bomb is cut at the buf's maximum: what it would have become is never held. */
 #include "codec/gzip.h"
 
 #include <limits.h>

@@ -1,5 +1,5 @@
-/* sha256.c - straight from [FIPS 180-4]. Written out because the layer below HTTP links no cryptographic library and one
- * page of arithmetic needs no upkeep. */
+/* sha256.c - straight from [FIPS 180-4]. Written out because the layer below HTTP links no cryptographic library and
+ * one page of arithmetic needs no upkeep. */
 #include "codec/sha256.h"
 
 #include <stdint.h>

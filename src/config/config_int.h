@@ -5,8 +5,8 @@
  *   config_objects  all buckets; one per snapshot
  *   parts           what is compiled from several objects of a scope: audiences, edge audiences, decisions, schemas
  *
- * A save copies the buckets that it touches and the list of buckets, and makes the parts anew whose objects changed; all else is
- * shared with the snapshot before, by count. So saving an offer costs nothing for 4,000 audiences. */
+ * A save copies the buckets that it touches and the list of buckets, and makes the parts anew whose objects changed;
+ * all else is shared with the snapshot before, by count. So saving an offer costs nothing for 4,000 audiences. */
 #ifndef CONFIG_CONFIG_INT_H
 #define CONFIG_CONFIG_INT_H
 
@@ -16,7 +16,8 @@
 #include "os/thread.h"
 #include "pql/pql.h"
 
-/* Count of holders. Atomic because the last reader of a snapshot frees it on its own thread; nothing else is lock-free. */
+/* Count of holders. Atomic because the last reader of a snapshot frees it on its own thread; nothing else is lock-free.
+ */
 struct refcount {
     atomic_uint n;
 };
@@ -45,8 +46,8 @@ struct config_object {
     struct arena arena; /* everything below lives in it, but rule */
     struct str kind, scope, id;
     const struct json *json;
-    uint64_t version; /* offset of its record + 1 */
-    uint64_t created; /* offset of the object's first record + 1: the order of creation */
+    uint64_t version;         /* offset of its record + 1 */
+    uint64_t created;         /* offset of the object's first record + 1: the order of creation */
     struct rule *rule;        /* audience with an expression: owned */
     struct str *segment_refs; /* audience: ids in inSegment() */
     size_t segment_ref_count;
@@ -66,21 +67,27 @@ struct config_objects {
     struct config_bucket **buckets; /* sorted by kind, then scope */
     size_t n;
     size_t object_count;
+    bool trusted; /* read from the log: what one save checked against all others is not checked again */
 };
 
 /* ---- config_objects.c ---- */
 
-/* Parses and keeps one document; kind's own compiled form is added by config_validate.c. ERR_INVALID: not a JSON object. */
+/* Parses and keeps one document; kind's own compiled form is added by config_validate.c. ERR_INVALID: not a JSON
+ * object. */
 enum err object_new(struct str kind, struct str scope, struct str id, struct str json, struct config_object **out,
                     struct diag *d);
 struct config_object *object_ref(struct config_object *o);
 void object_unref(struct config_object *o);
+struct config_bucket *bucket_ref(struct config_bucket *b); /* NULL passes */
+void bucket_unref(struct config_bucket *b);
 const struct config_bucket *objects_bucket(const struct config_objects *all, struct str kind, struct str scope);
 struct config_object *bucket_get(const struct config_bucket *b, struct str id); /* b may be NULL */
 struct config_object *objects_get(const struct config_objects *all, struct str kind, struct str scope, struct str id);
 /* A copy that shares all buckets. NULL: no memory. */
 struct config_objects *objects_copy(const struct config_objects *all);
 void objects_free(struct config_objects *all);
+/* From scratch, taking over the counts of all n. */
+enum err objects_build(struct config_object **list, size_t n, struct config_objects **out, struct diag *d);
 /* Puts (taking over the caller's count) or replaces; removes. On an own copy only. ERR_NOMEM. */
 enum err objects_put(struct config_objects *all, struct config_object *o, struct diag *d);
 enum err objects_remove(struct config_objects *all, struct str kind, struct str scope, struct str id, struct diag *d);
@@ -105,9 +112,10 @@ struct config_kind {
 const struct config_kind *kind_find(struct str name);
 /* Checks the object and fills its compiled form. */
 enum err object_check(const struct config_objects *all, struct config_object *o, struct diag *d);
-/* The first object that refers to (kind, scope, id); NULL: none. */
-const struct config_object *objects_user(const struct config_objects *all, struct str kind, struct str scope,
-                                         struct str id);
+/* The first object in `all` that refers to o (which need not be in it); NULL: none. */
+const struct config_object *objects_user(const struct config_objects *all, const struct config_object *o);
+/* The other objects of o's kind and scope, for "is it unique?"; NULL when that was asked already (trusted). */
+const struct config_bucket *objects_others(const struct config_objects *all, const struct config_object *o);
 
 /* Reading members with messages that name them. */
 enum err want_str(const struct json *o, const char *member, bool required, size_t bytes_max, struct str *out,
@@ -123,28 +131,21 @@ enum err check_audience(const struct config_objects *all, struct config_object *
 
 /* ---- config_compile.c ---- */
 
+/* Some audiences of a scope as a rule graph: all published ones, or those that edges evaluate. */
 struct audience_part {
     struct refcount refs;
-    struct config_object **objects; /* published audiences in order of creation; hold the rules */
+    struct config_object **objects; /* in order of creation; they hold the rules */
     size_t n;
     struct str *ids;
-    struct rule_graph *graph;
+    struct map by_id;         /* id -> (void *)(index + 1) */
+    struct rule_graph *graph; /* NULL: no audiences */
+    bool scans;
     uint64_t version; /* of the graph: a hash of ids and expressions */
 };
 
 struct decide_part {
     struct refcount refs;
     struct decide_set *set;
-};
-
-struct edge_part {
-    struct refcount refs;
-    struct audience_part *audiences; /* holds the rules */
-    size_t *indexes;                 /* into audiences, ascending */
-    struct str *ids;
-    size_t n;
-    struct rule_graph *graph;
-    uint64_t version;
 };
 
 struct schema_part;
@@ -155,10 +156,11 @@ struct scope_compiled {
     struct refcount refs;
     struct arena arena; /* lists of the view */
     struct audience_part *audiences;
-    struct edge_part *edge;
+    struct audience_part *edge;
     struct decide_part *decide;
     struct schema_part *schemas;
-    struct config_objects *held; /* a copy: what the view borrows from stays */
+    struct config_bucket *destinations;  /* the view's destinations borrow from it */
+    struct config_bucket *all_audiences; /* published or not: what "still exists" means */
 };
 
 struct snapshot_box {

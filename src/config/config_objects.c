@@ -1,7 +1,7 @@
 /* config_objects.c - stored documents in memory: sorted arrays of counted pointers, copied when they change.
  *
- * A bucket is replaced, never changed, once a snapshot may hold it; objects_put and objects_remove make the new bucket. With
- * 4,000 audiences that copies two arrays of 32 KB, which is less than parsing the one document that is saved. */
+ * A bucket is replaced, never changed, once a snapshot may hold it; objects_put and objects_remove make the new bucket.
+ * With 4,000 audiences that copies two arrays of 32 KB, which is less than parsing the one document that is saved. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "config/config_int.h"
@@ -62,7 +62,15 @@ object_unref(struct config_object *o)
 
 /* ---- buckets ---- */
 
-static void
+struct config_bucket *
+bucket_ref(struct config_bucket *b)
+{
+    if (b != NULL)
+        ref_take(&b->refs);
+    return b;
+}
+
+void
 bucket_unref(struct config_bucket *b)
 {
     if (b == NULL || !ref_drop(&b->refs))
@@ -211,7 +219,7 @@ objects_copy(const struct config_objects *all)
     }
     for (size_t i = 0; all != NULL && i < all->n; i++) {
         copy->buckets[i] = all->buckets[i];
-        ref_take(&copy->buckets[i]->refs);
+        (void)bucket_ref(copy->buckets[i]);
     }
     copy->n = all ? all->n : 0;
     copy->object_count = all ? all->object_count : 0;
@@ -294,6 +302,72 @@ objects_remove(struct config_objects *all, struct str kind, struct str scope, st
         all->n--;
     }
     return ERR_OK;
+}
+
+static int
+place_order(const void *x, const void *y)
+{
+    const struct config_object *a = *(struct config_object *const *)x, *b = *(struct config_object *const *)y;
+    int order = str_cmp(a->kind, b->kind);
+
+    if (order == 0)
+        order = str_cmp(a->scope, b->scope);
+    return order ? order : str_cmp(a->id, b->id);
+}
+
+static int
+creation_order(const void *x, const void *y)
+{
+    const struct config_object *a = *(struct config_object *const *)x, *b = *(struct config_object *const *)y;
+
+    return a->created < b->created ? -1 : a->created > b->created;
+}
+
+enum err
+objects_build(struct config_object **list, size_t n, struct config_objects **out, struct diag *d)
+{
+    struct config_objects *all = objects_copy(NULL);
+    size_t done = 0;
+    enum err rc = all ? ERR_OK : nomem(d);
+
+    qsort(list, n, sizeof *list, place_order);
+    while (rc == ERR_OK && done < n) {
+        struct config_bucket *b, **buckets;
+        size_t end = done + 1;
+
+        while (end < n && str_eq(list[end]->kind, list[done]->kind) && str_eq(list[end]->scope, list[done]->scope))
+            end++;
+        b = bucket_new(list[done]->kind, list[done]->scope, end - done);
+        buckets = b ? realloc(all->buckets, (all->n + 1) * sizeof *buckets) : NULL;
+        if (buckets == NULL) {
+            if (b != NULL)
+                b->n = 0;
+            bucket_unref(b);
+            rc = nomem(d);
+            break;
+        }
+        all->buckets = buckets;
+        buckets[all->n++] = b;
+        memcpy(b->by_id, list + done, b->n * sizeof *list);
+        memcpy(b->in_order, list + done, b->n * sizeof *list);
+        qsort(b->in_order, b->n, sizeof *list, creation_order);
+        done = end;
+    }
+    if (rc == ERR_OK) {
+        all->object_count = n;
+        *out = all;
+        return ERR_OK;
+    }
+    for (size_t i = done; i < n; i++)
+        object_unref(list[i]);
+    objects_free(all);
+    return rc;
+}
+
+const struct config_bucket *
+objects_others(const struct config_objects *all, const struct config_object *o)
+{
+    return all->trusted ? NULL : objects_bucket(all, o->kind, o->scope);
 }
 
 /* ---- names ---- */

@@ -1,8 +1,8 @@
 /* schema_int.h - the field trees behind schema views. Shared inside config/ only.
  *
- * A part is all views of one scope, in one arena: it is built anew when a schema, field group or descriptor of the scope
- * changes, and shared between snapshots otherwise. Trees of standard fields are made once per part and shared between its
- * views; schema_tree.c copies a node before it changes it. */
+ * A part is all views of one scope, in one arena: it is built anew when a schema, field group or descriptor of the
+ * scope changes, and shared between snapshots otherwise. Trees of standard fields are made once per part and shared
+ * between its views; schema_tree.c copies a node before it changes it. */
 #ifndef CONFIG_SCHEMA_INT_H
 #define CONFIG_SCHEMA_INT_H
 
@@ -65,10 +65,10 @@ struct schema_part {
 enum schema_global_kind { GLOBAL_CLASS, GLOBAL_GROUP, GLOBAL_DATATYPE, GLOBAL_BEHAVIOUR };
 struct schema_global {
     enum schema_global_kind kind;
-    const char *id;    /* $id */
+    const char *id; /* $id */
     const char *title;
     const char *class_id; /* of a group: the class it extends, NULL: any */
-    const char *roots; /* the standard roots it brings, separated by blanks; of a data type: its fields */
+    const char *roots;    /* the standard roots it brings, separated by blanks; of a data type: its fields */
 };
 extern const struct schema_global schema_globals[];
 extern const size_t schema_global_count;

@@ -1,17 +1,19 @@
-/* schema_standard.c - the standard vocabulary as a table: global classes and field groups, the root fields that each brings, and
- * the fields below each root [PLATFORM 2.7, 2.8, 9.1].
+/* schema_standard.c - the standard vocabulary as a table: global classes and field groups, the root fields that each
+ * brings, and the fields below each root [PLATFORM 2.7, 2.8, 9.1].
  *
  * Field lists are written in a small notation, read once per part:
  *
  *   name              a string              name:n      n number, i int, l long, b boolean, d date, t date-time, u uri,
- *   name{...}         an object                         e email, m measure {id value:n}, c currency code, k country code,
+ *   name{...}         an object                         e email, m measure {id value:n}, c currency code, k country
+ * code,
  *                                                       * anything
  *   name[]  name[...] an array of strings, of objects   name!  required
  *   name<...>         a map to objects      name(a|b)   a string with a checked enum
  *   name<:t>          a map to a type
  *
- * A map of maps or of arrays is name<<...>> and name<[...]>. The public vocabulary is larger; a reference to a group that is not
- * in this table is refused by name when a schema is saved, so nobody relies on fields that are not checked. */
+ * A map of maps or of arrays is name<<...>> and name<[...]>. The public vocabulary is larger; a reference to a group
+ * that is not in this table is refused by name when a schema is saved, so nobody relies on fields that are not checked.
+ */
 #include "config/schema_int.h"
 
 #include <ctype.h>
@@ -25,9 +27,10 @@ struct standard_root {
 
 #define ADDRESS                                                                                                        \
     "{street1 street2 street3 street4 city state stateProvince postalCode country countryCode region label "           \
-    "primary:b status statusReason lastVerifiedDate:d _id msaID:i dmaID:i _schema{latitude:n longitude:n "              \
+    "primary:b status statusReason lastVerifiedDate:d _id msaID:i dmaID:i _schema{latitude:n longitude:n "             \
     "elevation:n description}}"
-#define EMAIL "{address:e label type status(active|incomplete|pending_verification|blacklisted|blocked) statusReason primary:b}"
+#define EMAIL                                                                                                          \
+    "{address:e label type status(active|incomplete|pending_verification|blacklisted|blocked) statusReason primary:b}"
 #define PHONE "{number countryCode extension status statusReason validity primary:b}"
 #define CONSENT_VALUE "{val time:t reason idType}"
 
@@ -60,8 +63,8 @@ static const struct standard_root roots[] = {
      "orderType(checkout|instant_purchase) payments[{transactionID paymentType currencyCode:c paymentAmount:n}] "
      "refunds[{transactionID refundPaymentType refundReason currencyCode:c refundAmount:n}] createdDate:t "
      "lastUpdatedDate:t cancelDate:t} cart{cartID cartSource} "
-     "shipping{shippingMethod shippingAmount:n currencyCode:c address" ADDRESS " trackingNumber} billing{address" ADDRESS
-     "} commerceScope{environmentID websiteCode storeCode storeViewCode}}"},
+     "shipping{shippingMethod shippingAmount:n currencyCode:c address" ADDRESS
+     " trackingNumber} billing{address" ADDRESS "} commerceScope{environmentID websiteCode storeCode storeViewCode}}"},
     {"productListItems",
      "productListItems[{SKU _id name productImageUrl productAddMethod currencyCode:c productSize unitOfMeasureCode "
      "unitOfMeasureName product:u quantity:i priceTotal:n discountAmount:n refundAmount:n "
@@ -101,9 +104,8 @@ static const struct standard_root roots[] = {
      "data:*}]}] propositionEventType{display:i interact:i dismiss:i trigger:i send:i decision:i unsubscribe:i "
      "suppressDisplay:i suppressSend:i} propositionAction{id label tokens[] reason} exdRequestID} analytics:* target:* "
      "customerJourneyManagement:* campaign:* adloud:* journeyOrchestration:*}"},
-    {"person",
-     "person{name{firstName middleName lastName courtesyTitle suffix fullName} birthDate:d birthDayAndMonth "
-     "maritalStatus nationality taxId birthYear:i gender(male|female|not_specified|non_specific)}"},
+    {"person", "person{name{firstName middleName lastName courtesyTitle suffix fullName} birthDate:d birthDayAndMonth "
+               "maritalStatus nationality taxId birthYear:i gender(male|female|not_specified|non_specific)}"},
     {"personalEmail", "personalEmail" EMAIL},
     {"workEmail", "workEmail" EMAIL},
     {"homePhone", "homePhone" PHONE},
@@ -131,10 +133,10 @@ static const struct standard_root roots[] = {
      "payload{payloadType payloadBooleanValue:b payloadNumberValue:n payloadPropensityValue:n payloadStringValue} "
      "timerSpec:*}>>"},
     {"consents",
-     "consents{collect" CONSENT_VALUE " share" CONSENT_VALUE " adID" CONSENT_VALUE
-     " personalize{content" CONSENT_VALUE "} marketing{preferred any" CONSENT_VALUE " email" CONSENT_VALUE
-     " push" CONSENT_VALUE " sms" CONSENT_VALUE " call" CONSENT_VALUE " fax" CONSENT_VALUE " commercialEmail" CONSENT_VALUE
-     " postalMail" CONSENT_VALUE " whatsApp" CONSENT_VALUE "} idSpecific:* metadata{time:t}}"},
+     "consents{collect" CONSENT_VALUE " share" CONSENT_VALUE " adID" CONSENT_VALUE " personalize{content" CONSENT_VALUE
+     "} marketing{preferred any" CONSENT_VALUE " email" CONSENT_VALUE " push" CONSENT_VALUE " sms" CONSENT_VALUE
+     " call" CONSENT_VALUE " fax" CONSENT_VALUE " commercialEmail" CONSENT_VALUE " postalMail" CONSENT_VALUE
+     " whatsApp" CONSENT_VALUE "} idSpecific:* metadata{time:t}}"},
     {"extSourceSystemAudit",
      "extSourceSystemAudit{createdBy createdDate:t lastUpdatedBy lastUpdatedDate:t lastActivityDate:t "
      "lastReferencedDate:t lastViewedDate:t externalKey{sourceID sourceInstanceID sourceType sourceKey}}"},
@@ -154,8 +156,7 @@ const struct schema_global schema_globals[] = {
     {GLOBAL_BEHAVIOUR, NS "xdm/data/time-series", "Time-series Schema", NULL, ""},
     {GLOBAL_CLASS, P, "XDM Individual Profile", NULL,
      "_id _repo personID repositoryCreatedBy repositoryLastModifiedBy createdByBatchID modifiedByBatchID identityMap"},
-    {GLOBAL_CLASS, E, "XDM ExperienceEvent", NULL,
-     "event_id timestamp eventType eventMergeId producedBy identityMap"},
+    {GLOBAL_CLASS, E, "XDM ExperienceEvent", NULL, "event_id timestamp eventType eventMergeId producedBy identityMap"},
     {GLOBAL_GROUP, NS "xdm/context/identitymap", "IdentityMap", NULL, "identityMap"},
     {GLOBAL_GROUP, NS "xdm/common/external-source-system-audit-details", "External Source System Audit Details", NULL,
      "extSourceSystemAudit"},
@@ -186,8 +187,7 @@ const struct schema_global schema_globals[] = {
     {GLOBAL_GROUP, NS "xdm/context/experienceevent-application", "Application Details", E, "application"},
     {GLOBAL_GROUP, NS "xdm/context/experienceevent-search", "Search Details", E, "search"},
     {GLOBAL_GROUP, NS "xdm/context/experienceevent-advertising", "Advertising Details", E, "advertising"},
-    {GLOBAL_GROUP, NS "xdm/context/experienceevent-directmarketing", "Direct Marketing Details", E,
-     "directMarketing"},
+    {GLOBAL_GROUP, NS "xdm/context/experienceevent-directmarketing", "Direct Marketing Details", E, "directMarketing"},
     {GLOBAL_GROUP, NS "xdm/context/experienceevent-loyalty-details", "Event Loyalty Details", E, "loyalty"},
     {GLOBAL_GROUP, NS "experience/experienceevent-edgeregion", "Edge Region", E, "userActivityRegion"},
     {GLOBAL_GROUP, NS "experience/decisioning/proposition-interaction", "Proposition Interactions", E, "_experience"},

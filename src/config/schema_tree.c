@@ -1,8 +1,9 @@
 /* schema_tree.c - field trees: from JSON Schema, added together, compared, written.
  *
- * A resource (schema or field group) contributes its `properties`, what its allOf takes from its own `definitions`, and, for
- * schemas, the groups it references (schema_part.c). Adding is a merge: objects member by member, equal types stay, anything
- * else is a conflict that names the path. Shared nodes are never changed: an object is copied before a member is added. */
+ * A resource (schema or field group) contributes its `properties`, what its allOf takes from its own `definitions`,
+ * and, for schemas, the groups it references (schema_part.c). Adding is a merge: objects member by member, equal types
+ * stay, anything else is a conflict that names the path. Shared nodes are never changed: an object is copied before a
+ * member is added. */
 #include "config/schema_int.h"
 
 #include "base/limits.h"
@@ -12,9 +13,9 @@ static const struct {
     const char *name;
     enum xdm_type type;
 } type_names[] = {
-    {"string", XDM_STRING},   {"number", XDM_NUMBER},       {"long", XDM_LONG},       {"int", XDM_INT},
-    {"short", XDM_SHORT},     {"byte", XDM_BYTE},           {"date", XDM_DATE},       {"date-time", XDM_DATE_TIME},
-    {"boolean", XDM_BOOLEAN}, {"array", XDM_ARRAY},         {"object", XDM_OBJECT},   {"map", XDM_MAP},
+    {"string", XDM_STRING},   {"number", XDM_NUMBER}, {"long", XDM_LONG},     {"int", XDM_INT},
+    {"short", XDM_SHORT},     {"byte", XDM_BYTE},     {"date", XDM_DATE},     {"date-time", XDM_DATE_TIME},
+    {"boolean", XDM_BOOLEAN}, {"array", XDM_ARRAY},   {"object", XDM_OBJECT}, {"map", XDM_MAP},
     {"any", XDM_ANY},         {"integer", XDM_LONG},
 };
 
@@ -69,8 +70,9 @@ merge(struct schema_builder *b, const struct schema_field *x, const struct schem
         return ERR_OK;
     }
     if (x->type != y->type)
-        return diag_set_path(d, ERR_INVALID, path, "field '%s' is of type %s in one part of the schema and %s in another",
-                             path, xdm_type_name(x->type), xdm_type_name(y->type));
+        return diag_set_path(d, ERR_INVALID, path,
+                             "field '%s' is of type %s in one part of the schema and %s in another", path,
+                             xdm_type_name(x->type), xdm_type_name(y->type));
     both = ARENA_NEW(b->arena, struct schema_field);
     if (both == NULL)
         return nomem(d);
@@ -99,7 +101,8 @@ schema_add(struct schema_builder *b, struct schema_field *object, const struct s
     if (at < object->member_count && str_eq(object->members[at]->name, member->name)) {
         char below[sizeof d->path];
         enum err rc;
-        (void)snprintf(below, sizeof below, "%s%s%.*s", path, *path ? "." : "", STR_ARG(member->name)); /* cut: a hint */
+        (void)snprintf(below, sizeof below, "%s%s%.*s", path, *path ? "." : "",
+                       STR_ARG(member->name)); /* cut: a hint */
         members = ARENA_ARRAY(b->arena, const struct schema_field *, object->member_count);
         if (members == NULL)
             return nomem(d);
@@ -168,9 +171,10 @@ type_of(const struct json *def, const char *path, enum xdm_type *out, struct dia
             *out = type_names[i].type;
     }
     if (*out == XDM_NONE)
-        return diag_set_path(d, ERR_INVALID, path,
-                             "field '%s' has the unknown type '%.*s': expected string, number, integer, boolean, array or object",
-                             path, STR_ARG(name));
+        return diag_set_path(
+            d, ERR_INVALID, path,
+            "field '%s' has the unknown type '%.*s': expected string, number, integer, boolean, array or object", path,
+            STR_ARG(name));
     if (*out == XDM_STRING && str_eq(format, S("date")))
         *out = XDM_DATE;
     if (*out == XDM_STRING && str_eq(format, S("date-time")))
@@ -197,9 +201,10 @@ read_pattern(struct reading *r, struct schema_field *f, struct str pattern, cons
     if (memchr(z, '\0', pattern.n) != NULL || strstr(z, "\\d") != NULL || strstr(z, "(?") != NULL ||
         regcomp(&p->compiled, z, REG_EXTENDED | REG_NOSUB) != 0) {
         free(p);
-        return diag_set_path(d, ERR_INVALID, path,
-                             "field '%s': pattern '%.*s' is not a POSIX extended regular expression (write [0-9] for \\d)",
-                             path, STR_ARG(pattern));
+        return diag_set_path(
+            d, ERR_INVALID, path,
+            "field '%s': pattern '%.*s' is not a POSIX extended regular expression (write [0-9] for \\d)", path,
+            STR_ARG(pattern));
     }
     p->next = r->b->patterns;
     r->b->patterns = p;
@@ -226,10 +231,10 @@ read_constraints(struct reading *r, const struct json *def, struct schema_field 
     f->length_min = json_i64(json_get(def, S("minLength")), -1);
     f->length_max = json_i64(json_get(def, S("maxLength")), -1);
     if (f->type == XDM_STRING)
-        f->format = str_eq(format, S("email"))                            ? FORMAT_EMAIL
-                    : str_eq(format, S("uuid"))                           ? FORMAT_UUID
+        f->format = str_eq(format, S("email"))                                       ? FORMAT_EMAIL
+                    : str_eq(format, S("uuid"))                                      ? FORMAT_UUID
                     : str_eq(format, S("uri")) || str_eq(format, S("uri-reference")) ? FORMAT_URI
-                                                                          : FORMAT_NONE;
+                                                                                     : FORMAT_NONE;
     if (f->type == XDM_STRING && json_count(values) > 0) {
         struct str *copies = ARENA_ARRAY(a, struct str, json_count(values));
         if (copies == NULL)
@@ -309,8 +314,8 @@ read_refs(struct reading *r, const struct json *def, struct schema_field *f, con
 }
 
 static enum err
-from_json(struct reading *r, const struct json *def, struct str name, const char *path,
-          const struct schema_field **out, struct diag *d)
+from_json(struct reading *r, const struct json *def, struct str name, const char *path, const struct schema_field **out,
+          struct diag *d)
 {
     struct schema_field *f = ARENA_NEW(r->b->arena, struct schema_field);
     const struct json *element;
@@ -354,8 +359,8 @@ schema_from_json(struct schema_builder *b, const struct json *def, const struct 
     return from_json(&r, def, name, path, out, d);
 }
 
-/* Custom fields live below the tenant's root; a standard root may be repeated or extended in a schema's own properties (OURS:
- * one call makes a whole schema), where the merge keeps its types. */
+/* Custom fields live below the tenant's root; a standard root may be repeated or extended in a schema's own properties
+ * (OURS: one call makes a whole schema), where the merge keeps its types. */
 static enum err
 add_custom(struct schema_builder *b, const struct schema_field *from, struct str custom_root, struct schema_field *root,
            struct diag *d)
@@ -458,7 +463,8 @@ evolves(const struct schema_field *before, const struct schema_field *after, con
         const struct schema_field *m = schema_member(after, before->members[i]->name);
         (void)snprintf(below, sizeof below, "%s%s%.*s", path, *path ? "." : "", STR_ARG(before->members[i]->name));
         if (m == NULL)
-            return diag_set_path(d, ERR_INVALID, below, "field '%s' is in use: it must not be removed or renamed", below);
+            return diag_set_path(d, ERR_INVALID, below, "field '%s' is in use: it must not be removed or renamed",
+                                 below);
         rc = evolves(before->members[i], m, below, d);
         if (rc == ERR_OK && m->required && !before->members[i]->required)
             return diag_set_path(d, ERR_INVALID, below, "field '%s' is in use: it must not become required", below);
@@ -483,9 +489,9 @@ static void
 write_type(struct jw *w, const struct schema_field *f)
 {
     static const char *const json_types[] = {
-        [XDM_STRING] = "string",   [XDM_NUMBER] = "number",  [XDM_LONG] = "integer", [XDM_INT] = "integer",
-        [XDM_SHORT] = "integer",   [XDM_BYTE] = "integer",   [XDM_DATE] = "string",  [XDM_DATE_TIME] = "string",
-        [XDM_BOOLEAN] = "boolean", [XDM_ARRAY] = "array",    [XDM_OBJECT] = "object", [XDM_MAP] = "object",
+        [XDM_STRING] = "string",   [XDM_NUMBER] = "number", [XDM_LONG] = "integer",  [XDM_INT] = "integer",
+        [XDM_SHORT] = "integer",   [XDM_BYTE] = "integer",  [XDM_DATE] = "string",   [XDM_DATE_TIME] = "string",
+        [XDM_BOOLEAN] = "boolean", [XDM_ARRAY] = "array",   [XDM_OBJECT] = "object", [XDM_MAP] = "object",
     };
     static const char *const formats[] = {[FORMAT_EMAIL] = "email", [FORMAT_URI] = "uri", [FORMAT_UUID] = "uuid"};
 

@@ -1,9 +1,9 @@
 /* schema_validate.c - one record against a schema's tree [PLATFORM 2.6].
  *
- * The walk follows the record, not the schema, so its cost is that of the data. Places are kept as a list of crumbs on the
- * stack and written out only for a violation. What is a violation: a wrong type, a value outside format, enum, pattern or
- * range, a required member that is absent or null, and a member that the schema does not define. A null elsewhere is valid:
- * partial rows clear leaves with it. */
+ * The walk follows the record, not the schema, so its cost is that of the data. Places are kept as a list of crumbs on
+ * the stack and written out only for a violation. What is a violation: a wrong type, a value outside format, enum,
+ * pattern or range, a required member that is absent or null, and a member that the schema does not define. A null
+ * elsewhere is valid: partial rows clear leaves with it. */
 #include <stdarg.h>
 
 #include "base/civil.h"
@@ -152,7 +152,8 @@ is_date_time(struct str s)
     bool date_only = false;
     char last = s.n ? s.p[s.n - 1] : '\0', sign = s.n > 6 ? s.p[s.n - 6] : '\0';
 
-    return iso8601_parse(s, &ms, &date_only) && !date_only && (last == 'Z' || last == 'z' || sign == '+' || sign == '-');
+    return iso8601_parse(s, &ms, &date_only) && !date_only &&
+           (last == 'Z' || last == 'z' || sign == '+' || sign == '-');
 }
 
 static int64_t

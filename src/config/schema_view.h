@@ -1,17 +1,18 @@
-/* schema_view.h - what one schema of the registry says about data, flattened: types by dotted path, identities, validation.
+/* schema_view.h - what one schema of the registry says about data, flattened: types by dotted path, identities,
+ * validation.
  *
- * A schema is a class, field groups and custom fields [PLATFORM 2.1]; its view is the one tree that they add up to, in the
- * compatibility spelling that data uses [PLATFORM 2.6]. Views are compiled with the snapshot, so looking one up is a map
- * access and nothing in here can fail. The standard fields of [PLATFORM 2.7, 2.8] are a table in schema_standard.c.
+ * A schema is a class, field groups and custom fields [PLATFORM 2.1]; its view is the one tree that they add up to, in
+ * the compatibility spelling that data uses [PLATFORM 2.6]. Views are compiled with the snapshot, so looking one up is
+ * a map access and nothing in here can fail. The standard fields of [PLATFORM 2.7, 2.8] are a table in
+ * schema_standard.c.
  *
  *   const struct schema_view *v = schema_view_of(snap, scope, dataset_schema_id);
  *   struct schema_violation bad[SCHEMA_VIOLATIONS_MAX];
  *   size_t n = schema_view_validate(v, record, arena, bad, SCHEMA_VIOLATIONS_MAX);
  *
- * Paths      "person.name.firstName"; arrays are walked through ("productListItems.SKU" is the SKU of an item), a map takes any
- *            key ("identityMap.ECID.id").
- * Ownership  A view is borrowed: valid as long as the snapshot is held.   Threads  Immutable.
- * Cost       Validation about 50 ns a field. */
+ * Paths      "person.name.firstName"; arrays are walked through ("productListItems.SKU" is the SKU of an item), a map
+ * takes any key ("identityMap.ECID.id"). Ownership  A view is borrowed: valid as long as the snapshot is held. Threads
+ * Immutable. Cost       Validation about 50 ns a field. */
 #ifndef CONFIG_SCHEMA_VIEW_H
 #define CONFIG_SCHEMA_VIEW_H
 
@@ -60,7 +61,8 @@ enum xdm_type schema_view_type(const struct schema_view *v, struct str path);
 enum xdm_type schema_view_element_type(const struct schema_view *v, struct str path);
 /* Calls each() for every field that is not an object, in order of path; arrays and maps are reported themselves and not
  * entered. */
-void schema_view_each(const struct schema_view *v, void (*each)(void *ctx, struct str path, enum xdm_type type), void *ctx);
+void schema_view_each(const struct schema_view *v, void (*each)(void *ctx, struct str path, enum xdm_type type),
+                      void *ctx);
 
 /* Identity descriptors, primary first. identityMap is an identity source besides them, always [PLATFORM 2.5]. */
 const struct schema_identity *schema_view_identities(const struct schema_view *v, size_t *n);
@@ -69,16 +71,16 @@ const struct schema_identity *schema_view_primary(const struct schema_view *v);
 
 /* One fault of a record [PLATFORM 2.6, 3.3]. All text is in the caller's arena or static. */
 struct schema_violation {
-    const char *keyword;        /* "type", "format", "enum", "pattern", "required", "additionalProperties", "minimum", ... */
-    struct str pointer;         /* "#/person/birthDate" */
+    const char *keyword; /* "type", "format", "enum", "pattern", "required", "additionalProperties", "minimum", ... */
+    struct str pointer;  /* "#/person/birthDate" */
     struct str schema_location; /* "#/properties/person/properties/birthDate" */
     struct str path;            /* "person.birthDate" */
     struct str message;         /* "expected a date (yyyy-MM-dd), found a string" */
 };
 #define SCHEMA_VIOLATIONS_MAX 5 /* [PLATFORM 3.3] a report stops after this many */
 
-/* Checks a record or event (an object in compatibility spelling). Stores up to max faults and answers how many; 0: valid.
- * An exhausted arena ends the search early, with at least one fault when there was one. */
+/* Checks a record or event (an object in compatibility spelling). Stores up to max faults and answers how many; 0:
+ * valid. An exhausted arena ends the search early, with at least one fault when there was one. */
 size_t schema_view_validate(const struct schema_view *v, const struct json *record, struct arena *a,
                             struct schema_violation *out, size_t max);
 

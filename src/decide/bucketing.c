@@ -1,5 +1,6 @@
-/* bucketing.c - MurmurHash3 x86 32-bit, seed 0, over the UTF-16 code units of a text [TARGET 3.2], and the ranges that one
- * hash gives to experiences [TARGET 3.3]. On-device clients compute the same numbers, so nothing here may be improved.
+/* bucketing.c - MurmurHash3 x86 32-bit, seed 0, over the UTF-16 code units of a text [TARGET 3.2], and the ranges that
+ * one hash gives to experiences [TARGET 3.3]. On-device clients compute the same numbers, so nothing here may be
+ * improved.
  *
  * The hash is kept as a stream: all activities of a sandbox share the client, and every activity keeps the state behind
  * "<client>.<activity>.", which leaves only the visitor key to hash per request. */
@@ -110,8 +111,8 @@ decide_bucket(int32_t hash)
     return (unsigned)((v < 0 ? -v : v) % 10000);
 }
 
-/* Bounds in hundredths of a percent: (p0 + .. + pi) * traffic. A range includes its upper bound and excludes its lower one;
- * the first range that is not empty includes 0. */
+/* Bounds in hundredths of a percent: (p0 + .. + pi) * traffic. A range includes its upper bound and excludes its lower
+ * one; the first range that is not empty includes 0. */
 int
 decide_choose(unsigned bucket, const unsigned *percent, size_t n, unsigned traffic_percent)
 {

@@ -1,9 +1,9 @@
 /* context.c - user agents and URLs [TARGET 5.4].
  *
- * The user agent rules are those of the on-device engine, so that a rule on the browser means the same on both sides; what it
- * cannot tell apart (Opera, iPhone, iPad) is reported besides. The URL split is looser than codec/url.h, which reads URLs as
- * browsers do: Target takes "example.com/path" without a scheme as a host. It differs from the engine in one place: user
- * information ends at the first slash, so that an "@" in a path or query is no host (OURS).
+ * The user agent rules are those of the on-device engine, so that a rule on the browser means the same on both sides;
+ * what it cannot tell apart (Opera, iPhone, iPad) is reported besides. The URL split is looser than codec/url.h, which
+ * reads URLs as browsers do: Target takes "example.com/path" without a scheme as a host. It differs from the engine in
+ * one place: user information ends at the first slash, so that an "@" in a path or query is no host (OURS).
  *
  * Sources: [TARGET 5.4]; vectors target-context.json. */
 #include "decide/context.h"
@@ -107,7 +107,7 @@ find_platform(struct str s)
     static const struct {
         const char *word, *platform;
     } table[] = {
-        {"iphone", "iOS"},   {"ipad", "iOS"},     {"ipod", "iOS"},  {"android", "Android"}, {"linux", "linux"},
+        {"iphone", "iOS"},   {"ipad", "iOS"},     {"ipod", "iOS"},   {"android", "Android"}, {"linux", "linux"},
         {"freebsd", "Unix"}, {"openbsd", "Unix"}, {"cros ", "Unix"}, {"windows", "windows"}, {"mac os", "mac"},
     };
 
@@ -194,8 +194,8 @@ page_url_parse(struct str url)
     return u;
 }
 
-/* Suffixes of two labels that carry most commerce outside the generic domains. OURS: the public list has 9,000 rules and
- * changes weekly; a site below another suffix writes its rules on page.domain or page.url. */
+/* Suffixes of two labels that carry most commerce outside the generic domains. OURS: the public list has 9,000 rules
+ * and changes weekly; a site below another suffix writes its rules on page.domain or page.url. */
 static bool
 is_long_suffix(struct str s)
 {

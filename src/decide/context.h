@@ -1,7 +1,7 @@
 /* context.h - what a user agent text and a URL say, as Target's rules see it [TARGET 4.2, 5.4].
  *
- * Both readers are total: any text has an answer, unknown parts are "unknown", -1 or empty. Results borrow from the input or
- * are literals.   Threads  any.   Cost  about 0.3 us for a user agent, 0.1 us for a URL. */
+ * Both readers are total: any text has an answer, unknown parts are "unknown", -1 or empty. Results borrow from the
+ * input or are literals.   Threads  any.   Cost  about 0.3 us for a user agent, 0.1 us for a URL. */
 #ifndef DECIDE_CONTEXT_H
 #define DECIDE_CONTEXT_H
 
@@ -25,9 +25,9 @@ struct page_url {
 
 struct page_url page_url_parse(struct str url);
 
-/* Splits a host by its public suffix: "shop.example.co.uk" -> shop, example.co.uk, co.uk. An address, a single label or a bare
- * suffix: registrable is the host, the others are empty. The suffix table is a short list (OURS); anything else counts as a
- * suffix of one label. */
+/* Splits a host by its public suffix: "shop.example.co.uk" -> shop, example.co.uk, co.uk. An address, a single label or
+ * a bare suffix: registrable is the host, the others are empty. The suffix table is a short list (OURS); anything else
+ * counts as a suffix of one label. */
 struct host_parts {
     struct str subdomain, registrable, suffix;
 };

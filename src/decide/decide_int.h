@@ -18,7 +18,7 @@
 
 struct hash_stream {
     uint32_t h;
-    uint32_t half;  /* the first unit of an unfinished pair */
+    uint32_t half; /* the first unit of an unfinished pair */
     uint32_t units;
 };
 
@@ -27,8 +27,19 @@ int32_t hash_stream_end(struct hash_stream s);
 
 /* ---- fields.c: what a request tells, by category and name [TARGET 4.2] ---- */
 
-enum field_source { FIELD_MBOX, FIELD_PROFILE, FIELD_PAGE, FIELD_REFERRER, FIELD_BROWSER, FIELD_PLATFORM, FIELD_MOBILE,
-                    FIELD_GEO, FIELD_TIME, FIELD_AEP, FIELD__COUNT };
+enum field_source {
+    FIELD_MBOX,
+    FIELD_PROFILE,
+    FIELD_PAGE,
+    FIELD_REFERRER,
+    FIELD_BROWSER,
+    FIELD_PLATFORM,
+    FIELD_MOBILE,
+    FIELD_GEO,
+    FIELD_TIME,
+    FIELD_AEP,
+    FIELD__COUNT
+};
 
 struct field {
     enum field_source source;
@@ -45,7 +56,8 @@ struct request_view {
     struct page_url page, referrer;
 };
 
-/* Text of the field; false: absent (or the arena is exhausted). A JSON string of the request itself is also given as *node. */
+/* Text of the field; false: absent (or the arena is exhausted). A JSON string of the request itself is also given as
+ * *node. */
 bool request_field(struct request_view *v, const struct field *f, struct str *text, const struct json **node);
 /* Is the name one that this source can have? Sources with free names accept any. */
 bool field_known(enum field_source source, struct str name);
@@ -66,17 +78,17 @@ struct target_rule {
 /* Finds the stored audience `id` for audienceRule; NULL: unknown. */
 typedef const struct json *target_rule_lookup(void *ctx, struct str id);
 
-/* audience: the whole object with targetRule or audienceRule. lookup may be NULL: references are then only checked in shape.
- * ERR_INVALID with d->path, ERR_LIMIT. Free out->rule with rule_free(). */
-enum err target_rule_compile(const struct json *audience, target_rule_lookup *lookup, void *ctx, struct target_rule *out,
-                             struct diag *d);
+/* audience: the whole object with targetRule or audienceRule. lookup may be NULL: references are then only checked in
+ * shape. ERR_INVALID with d->path, ERR_LIMIT. Free out->rule with rule_free(). */
+enum err target_rule_compile(const struct json *audience, target_rule_lookup *lookup, void *ctx,
+                             struct target_rule *out, struct diag *d);
 
 /* ---- the compiled set ---- */
 
 struct audience {
     struct str id;
-    bool hub;                /* asked through in_audience; else rule */
-    bool broken;             /* never matches */
+    bool hub;    /* asked through in_audience; else rule */
+    bool broken; /* never matches */
     struct target_rule rule;
 };
 
@@ -101,6 +113,7 @@ enum item_schema { ITEM_DEFAULT, ITEM_HTML, ITEM_JSON, ITEM_REDIRECT, ITEM_DOM, 
 struct item {
     uint32_t start, end; /* in the proposition's text */
     enum item_schema schema;
+    bool click;                            /* shows nothing by itself */
     const struct audience_list *audiences; /* of its location; NULL: none */
 };
 
@@ -110,8 +123,8 @@ struct proposition {
     size_t item_count;
     const struct hole *holes; /* ascending by at */
     size_t hole_count;
-    unsigned schemas;         /* bits of the items */
-    bool conditional;         /* some item has an audience */
+    unsigned schemas; /* bits of the items */
+    bool conditional; /* some item has an audience */
 };
 
 struct experience {
@@ -139,8 +152,8 @@ struct activity {
 struct placement {
     uint32_t activity;
     struct str scope;
-    bool view;       /* a single-page view, delivered with __view__ */
-    bool form_based; /* the form/visual rule of [TARGET 2.3] */
+    bool view;                              /* a single-page view, delivered with __view__ */
+    bool form_based;                        /* the form/visual rule of [TARGET 2.3] */
     const struct proposition *propositions; /* by experience */
 };
 
@@ -155,13 +168,13 @@ struct decide_set {
     struct hash_key token_key;
     struct activity *activities; /* in list order */
     size_t activity_count;
-    struct map activity_index;   /* id -> its struct activity */
+    struct map activity_index; /* id -> its struct activity */
     struct audience *audiences;
     size_t audience_count;
-    struct map locations;        /* scope -> struct location; page-wide under "__view__" */
-    struct location *page;       /* that one, or NULL */
-    struct map properties;       /* token -> (uintptr_t)index + 1 */
-    struct str *paths;           /* of ${aep.} and the aep targeting field, without repeats */
+    struct map locations;  /* scope -> struct location; page-wide under "__view__" */
+    struct location *page; /* that one, or NULL */
+    struct map properties; /* token -> (uintptr_t)index + 1 */
+    struct str *paths;     /* of ${aep.} and the aep targeting field, without repeats */
     size_t path_count;
 };
 
@@ -172,7 +185,7 @@ struct decide_set {
 
 /* What an option shows at a location. */
 struct placed_option {
-    struct str id, name;                   /* option */
+    struct str id, name; /* option */
     struct str offer_id, offer_name;
     const struct json *offer;              /* NULL: default content */
     const struct json *templates;          /* offerTemplates, or NULL */
@@ -200,7 +213,8 @@ struct proposition_source {
 /* Renders into a; scratch is cleared first. Offers that cannot be shown are left out. false: a or scratch is full. */
 bool proposition_render(const struct proposition_source *src, struct arena *a, struct buf *scratch,
                         struct proposition *out);
-/* Appends the items of the accepted schemas whose location's audiences match; false (and nothing written) when none is left. */
+/* Appends the items of the accepted schemas whose location's audiences match; false (and nothing written) when none is
+ * left. */
 struct proposition_filter {
     unsigned schemas;
     bool (*match)(void *ctx, const struct audience_list *list);

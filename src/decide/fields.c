@@ -1,10 +1,10 @@
 /* fields.c - what a request tells, one field at a time [TARGET 4.2, 1.12] [EDGE 5.9].
  *
- * A field is worked out when somebody asks: a rule that reads only a parameter never parses a user agent. All values are
- * texts; numbers and booleans of the request count as their JSON text.
+ * A field is worked out when somebody asks: a rule that reads only a parameter never parses a user agent. All values
+ * are texts; numbers and booleans of the request count as their JSON text.
  *
- *   mbox.<p>      data.__adobe.target, without profile.*, as a flat member or a dotted path; else the event's XDM by dotted path
- *   profile.<p>   this request's profile.<p>, else the visitor's stored attribute; tntId, new, returning
+ *   mbox.<p>      data.__adobe.target, without profile.*, as a flat member or a dotted path; else the event's XDM by
+ * dotted path profile.<p>   this request's profile.<p>, else the visitor's stored attribute; tntId, new, returning
  *   page, referrer, browser, platform, mobile, time, geo (xdm.placeContext.geo), aep (merged platform profile) */
 #include "base/civil.h"
 #include "codec/url.h"
@@ -131,8 +131,8 @@ page_of(struct request_view *v, bool referrer)
     return &v->page;
 }
 
-/* An empty part is absent, except for the query parameter that is there without a value. The domain is the full host on the
- * server [TARGET 13, row 13]. */
+/* An empty part is absent, except for the query parameter that is there without a value. The domain is the full host on
+ * the server [TARGET 13, row 13]. */
 static bool
 page_field(struct request_view *v, const struct page_url *u, struct str name, struct str *text)
 {
@@ -229,8 +229,8 @@ static bool
 geo_field(struct request_view *v, struct str name, struct str *text, const struct json **node)
 {
     static const char *const names[][2] = {
-        {"country", "countryCode"}, {"region", "stateProvince"}, {"state", "stateProvince"}, {"city", "city"},
-        {"zip", "postalCode"},      {"dma", "dmaID"},
+        {"country", "countryCode"}, {"region", "stateProvince"}, {"state", "stateProvince"},
+        {"city", "city"},           {"zip", "postalCode"},       {"dma", "dmaID"},
     };
     const struct json *geo = json_path(v->rq->xdm, S("placeContext.geo")), *x = NULL;
 
@@ -298,7 +298,6 @@ request_field(struct request_view *v, const struct field *f, struct str *text, c
 }
 
 /* ---- names ---- */
-
 
 static const char *const known_names[FIELD__COUNT] = {
     [FIELD_PAGE] = " url domain subdomain topLevelDomain path query fragment ",

@@ -3,13 +3,13 @@
  *   {"id":"AT:..","scope":"..","scopeDetails":{..},"items":[ item , item ]}
  *                                                           ^start  ^end of every item are remembered
  *
- * Everything about a proposition is known when an activity is saved, save the values of tokens such as ${profile.name} and
- * which items a client takes. So the text is complete, with a list of holes; writing one copies the text between the holes.
- * A proposition without holes of which all items go out is one copy.
+ * Everything about a proposition is known when an activity is saved, save the values of tokens such as ${profile.name}
+ * and which items a client takes. So the text is complete, with a list of holes; writing one copies the text between
+ * the holes. A proposition without holes of which all items go out is one copy.
  *
- * Tokens in offers [TARGET 2.8]: names of the activity, experience, offer and option are replaced here; profile., user., mbox.,
- * aep. and profile.geolocation. become holes. OURS: a value goes into HTML escaped for HTML, and into a URL escaped for URLs,
- * unless the token says encode="unescape", because values come from clients. */
+ * Tokens in offers [TARGET 2.8]: names of the activity, experience, offer and option are replaced here; profile.,
+ * user., mbox., aep. and profile.geolocation. become holes. OURS: a value goes into HTML escaped for HTML, and into a
+ * URL escaped for URLs, unless the token says encode="unescape", because values come from clients. */
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 #include "decide/decide_int.h"
@@ -176,8 +176,8 @@ read_attribute(struct str *rest, struct str *name, struct str *value)
     return true;
 }
 
-/* Reads a token at the start of s, which begins with "${"; its length, or 0 when this is plain text. A "}" inside a quoted
- * default does not end it. */
+/* Reads a token at the start of s, which begins with "${"; its length, or 0 when this is plain text. A "}" inside a
+ * quoted default does not end it. */
 static size_t
 read_token(struct str s, struct token *t)
 {
@@ -252,8 +252,12 @@ token_field(struct render *r, struct str name, struct field *f)
         const char *prefix;
         enum field_source source;
     } table[] = {
-        {"profile.geolocation.", FIELD_GEO}, {"profile.", FIELD_PROFILE}, {"user.", FIELD_PROFILE},
-        {"mbox.", FIELD_MBOX},               {"aep.", FIELD_AEP},         {"geo.", FIELD_GEO},
+        {"profile.geolocation.", FIELD_GEO},
+        {"profile.", FIELD_PROFILE},
+        {"user.", FIELD_PROFILE},
+        {"mbox.", FIELD_MBOX},
+        {"aep.", FIELD_AEP},
+        {"geo.", FIELD_GEO},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -286,8 +290,8 @@ add_hole(struct render *r, const struct token *t, struct str whole, struct field
         r->holes = holes;
         r->hole_cap = cap;
     }
-    /* show_blank asks for a blank where there is no value and no default; without both the token itself stays, so that a
-     * wrong name is seen. */
+    /* show_blank asks for a blank where there is no value and no default; without both the token itself stays, so that
+     * a wrong name is seen. */
     h.otherwise = t->has_default ? escaped_copy(r, t->otherwise) : t->show_blank ? S("") : escaped_copy(r, whole);
     h.if_empty = t->has_default && !t->show_blank ? h.otherwise : S("");
     h.at = (uint32_t)r->out->n;
@@ -303,7 +307,7 @@ put_template(struct render *r, struct str text, enum hole_encode encode)
     while ((at = str_find(text, S("${"))) >= 0) {
         struct str here = str_slice(text, (size_t)at, text.n), value;
         struct field field;
-        struct token t;
+        struct token t = {0};
         size_t n = read_token(here, &t);
         enum hole_encode how = t.unescape ? ENCODE_TEXT : t.escape ? ENCODE_HTML : encode;
 
@@ -377,8 +381,9 @@ put_meta(struct render *r)
         const char *key;
         struct str value;
     } members[] = {
-        {"activity.id", a->id},   {"activity.name", a->name},     {"experience.id", e->id},   {"experience.name", e->name},
-        {"offer.id", o->offer_id}, {"offer.name", o->offer_name}, {"option.id", o->id},       {"option.name", o->name},
+        {"activity.id", a->id},       {"activity.name", a->name}, {"experience.id", e->id},
+        {"experience.name", e->name}, {"offer.id", o->offer_id},  {"offer.name", o->offer_name},
+        {"option.id", o->id},         {"option.name", o->name},
     };
     const char *separator = ",\"meta\":{";
 
@@ -392,10 +397,11 @@ put_meta(struct render *r)
     buf_putc(r->out, '}');
 }
 
-/* Begins an item up to its schema; n tells the items of one offer apart ("701", "701-1"), because a client inserts an item id
- * into an element once [EDGE 5.4]. */
+/* Begins an item up to its schema; n tells the items of one offer apart ("701", "701-1"), because a client inserts an
+ * item id into an element once [EDGE 5.4]. */
 static void
-item_begin(struct render *r, enum item_schema schema, struct str id, size_t n, const struct audience_list *audiences)
+item_begin(struct render *r, enum item_schema schema, struct str id, size_t n, bool click,
+           const struct audience_list *audiences)
 {
     if (r->item_count == r->item_cap) {
         size_t cap = r->item_cap ? r->item_cap * 2 : 4;
@@ -411,8 +417,10 @@ item_begin(struct render *r, enum item_schema schema, struct str id, size_t n, c
     }
     if (r->item_count > 0)
         buf_putc(r->out, ',');
-    r->items[r->item_count] = (struct item){
-        .start = (uint32_t)r->out->n, .schema = schema, .audiences = audiences && audiences->n ? audiences : NULL};
+    r->items[r->item_count] = (struct item){.start = (uint32_t)r->out->n,
+                                            .schema = schema,
+                                            .click = click,
+                                            .audiences = audiences && audiences->n ? audiences : NULL};
     buf_put(r->out, S("{\"id\":\""));
     put_escaped(r->out, id);
     if (n > 0) {
@@ -451,9 +459,9 @@ action_encode(struct str type)
 }
 
 struct action {
-    struct str type;             /* as dom_action_type names it */
+    struct str type; /* as dom_action_type names it */
     struct str selector, prehiding;
-    const struct json *content;  /* may be NULL */
+    const struct json *content; /* may be NULL */
 };
 
 static void
@@ -462,7 +470,7 @@ put_action(struct render *r, const struct action *x, size_t n)
     bool click = str_eq(x->type, S("click"));
     struct str id = r->option->offer_id.n ? r->option->offer_id : S("0");
 
-    item_begin(r, ITEM_DOM, id, n, r->option->audiences);
+    item_begin(r, ITEM_DOM, id, n, click, r->option->audiences);
     if (!click)
         put_meta(r);
     buf_put(r->out, S(",\"data\":{"));
@@ -530,7 +538,7 @@ put_templates(struct render *r)
 static void
 put_content_item(struct render *r, enum item_schema schema, const char *format, const struct json *content)
 {
-    item_begin(r, schema, r->option->offer_id, 0, r->option->audiences);
+    item_begin(r, schema, r->option->offer_id, 0, false, r->option->audiences);
     put_meta(r);
     buf_put(r->out, S(",\"data\":{"));
     put_member(r->out, "id", r->option->offer_id);
@@ -555,7 +563,7 @@ put_option(struct render *r)
         return;
     }
     if (offer == NULL) {
-        item_begin(r, ITEM_DEFAULT, S("0"), 0, r->option->audiences);
+        item_begin(r, ITEM_DEFAULT, S("0"), 0, false, r->option->audiences);
         put_meta(r);
         item_end(r);
         return;
@@ -591,7 +599,7 @@ put_click(struct render *r, const struct placed_click *click)
 {
     bool page = r->src->view || str_eq(r->src->scope, PAGE_SCOPE);
 
-    item_begin(r, page ? ITEM_DOM : ITEM_MEASUREMENT, click->id, 0, NULL);
+    item_begin(r, page ? ITEM_DOM : ITEM_MEASUREMENT, click->id, 0, true, NULL);
     buf_put(r->out, S(",\"data\":{\"type\":\"click\","));
     put_member(r->out, "format",
                page ? S("application/vnd.adobe.target.dom-action") : S("application/vnd.adobe.target.metric"));
@@ -640,7 +648,8 @@ put_head(struct render *r)
                       "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"
                       "\"characteristics\":{\"eventToken\":\""));
     decide_token_write(r->out, r->src->token_key, &token);
-    buf_put(r->out, r->src->view ? S("\",\"scopeType\":\"view\"},\"correlationID\":\"") : S("\"},\"correlationID\":\""));
+    buf_put(r->out,
+            r->src->view ? S("\",\"scopeType\":\"view\"},\"correlationID\":\"") : S("\"},\"correlationID\":\""));
     put_escaped(r->out, a->id);
     buf_putc(r->out, ':');
     put_escaped(r->out, e->id);
@@ -716,17 +725,6 @@ item_goes(const struct item *it, const struct proposition_filter *f)
     return (f->schemas & 1u << it->schema) && (it->audiences == NULL || f->match(f->ctx, it->audiences));
 }
 
-/* Click items alone show nothing, so a proposition of which only those are left is not delivered. */
-static bool
-item_shows(const struct proposition *p, size_t i)
-{
-    static const char click[] = "\"data\":{\"type\":\"click\"";
-    struct str text = str_slice(p->text, p->items[i].start, p->items[i].end);
-
-    return p->items[i].schema != ITEM_MEASUREMENT &&
-           (p->items[i].schema != ITEM_DOM || str_find(text, str_of(click)) < 0);
-}
-
 static bool
 write_some(const struct proposition *p, const struct proposition_filter *f, struct request_view *v, struct buf *out)
 {
@@ -741,7 +739,7 @@ write_some(const struct proposition *p, const struct proposition_filter *f, stru
             buf_putc(out, ',');
         put_range(p, p->items[i].start, p->items[i].end, &next, v, out);
         first = false;
-        shows |= item_shows(p, i);
+        shows |= !p->items[i].click; /* clicks alone show nothing: there is nothing to deliver */
     }
     if (!shows) {
         out->n = before;

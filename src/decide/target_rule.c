@@ -2,22 +2,36 @@
  *
  *   {"and":[{"mbox":"tier","equals":["gold"]},{"not":{"page":"path","startsWith":["/app"]}}]}
  *
- * A leaf asks one request field. Fields become parameters of the rule (RULE_PARAM slot n is fields[n - 2]), so a request is
- * never turned into a document: only the fields of the rules that are looked at are worked out. All values are texts;
- * numbers are compared through FN_NUMBER, folded texts through FN_LOWER, whose results for the constants of a rule are
- * computed once, here, by the same evaluator.
+ * A leaf asks one request field. Fields become parameters of the rule (RULE_PARAM slot n is fields[n - 2]), so a
+ * request is never turned into a document: only the fields of the rules that are looked at are worked out. All values
+ * are texts; numbers are compared through FN_NUMBER, folded texts through FN_LOWER, whose results for the constants of
+ * a rule are computed once, here, by the same evaluator.
  *
  * Several values of a leaf are alternatives. A missing field makes every operator false; `not` around it is then true.
- * Categories that need a session or a database that the edge does not keep (landing, source, network, library, carriers) are
- * refused by name. */
+ * Categories that need a session or a database that the edge does not keep (landing, source, network, library,
+ * carriers) are refused by name. */
 #include "decide/decide_int.h"
 
-enum operator{OP_EQUALS, OP_EQUALS_IGNORE_CASE, OP_CONTAINS, OP_STARTS_WITH, OP_ENDS_WITH, OP_MATCHES, OP_GREATER,
-              OP_GREATER_EQUAL, OP_LESS, OP_LESS_EQUAL, OP_EXISTS, OP_HAS_VALUE, OP_BETWEEN, OP__COUNT};
+enum operator{
+    OP_EQUALS,
+    OP_EQUALS_IGNORE_CASE,
+    OP_CONTAINS,
+    OP_STARTS_WITH,
+    OP_ENDS_WITH,
+    OP_MATCHES,
+    OP_GREATER,
+    OP_GREATER_EQUAL,
+    OP_LESS,
+    OP_LESS_EQUAL,
+    OP_EXISTS,
+    OP_HAS_VALUE,
+    OP_BETWEEN,
+    OP__COUNT
+};
 
-static const char *const operator_names[] = {"equals",     "equalsIgnoreCase", "contains",    "startsWith",
-                                             "endsWith",   "matches",          "greaterThan", "greaterThanOrEquals",
-                                             "lessThan",   "lessThanOrEquals", "exists",      "hasValue",
+static const char *const operator_names[] = {"equals",   "equalsIgnoreCase", "contains",    "startsWith",
+                                             "endsWith", "matches",          "greaterThan", "greaterThanOrEquals",
+                                             "lessThan", "lessThanOrEquals", "exists",      "hasValue",
                                              "between"};
 _Static_assert(sizeof(operator_names) / sizeof(operator_names[0]) == OP__COUNT, "a name per operator");
 
@@ -59,7 +73,8 @@ refuse(struct lower *w, const char *expected, const struct json *got)
     return NULL;
 }
 
-/* Appends to the path; returns its former length for path_cut(). A path that does not fit is cut: it only helps a reader. */
+/* Appends to the path; returns its former length for path_cut(). A path that does not fit is cut: it only helps a
+ * reader. */
 static size_t
 path_add(struct lower *w, const char *text, size_t n)
 {
@@ -212,6 +227,40 @@ folded(struct lower *w, enum rule_fn fn, struct str text)
     return literal(w, v);
 }
 
+/* A constant as a number: a literal null unless it is decimal. Scientific notation is text [TARGET 4.1], which
+ * FN_NUMBER would read. */
+static struct rule_node *
+number_literal(struct lower *w, struct str text)
+{
+    if (str_find_char(text, 'e') >= 0 || str_find_char(text, 'E') >= 0)
+        return literal(w, VALUE_OF_NULL);
+    return folded(w, FN_NUMBER, text);
+}
+
+/* The same for a field: if it contains an "e" then nothing, else its number. */
+static struct rule_node *
+number_of(struct lower *w, struct rule_node *field)
+{
+    struct rule_node **contains = ARENA_ARRAY(w->a, struct rule_node *, 3),
+                     **args = ARENA_ARRAY(w->a, struct rule_node *, 3);
+    struct rule_node *x;
+
+    if (contains == NULL || args == NULL)
+        return fail_memory(w);
+    contains[0] = field;
+    contains[1] = text_literal(w, S("e"));
+    contains[2] = literal(w, (struct value){.kind = VALUE_BOOL, .b = false}); /* either case */
+    args[0] = node(w, RULE_CALL, contains, 3);
+    args[1] = literal(w, VALUE_OF_NULL);
+    args[2] = call1(w, FN_NUMBER, field);
+    x = node(w, RULE_IF, args, 3);
+    if (w->rc != ERR_OK || x == NULL)
+        return NULL;
+    args[0]->fn = FN_CONTAINS;
+    x->type = TYPE_NUMBER;
+    return x;
+}
+
 /* The parameter that stands for a field, the same for every leaf that asks it. */
 static struct rule_node *
 param(struct lower *w, enum field_source source, struct str name)
@@ -338,7 +387,7 @@ lower_equals(struct lower *w, struct rule_node *field, const struct str *texts, 
     if (numbers == NULL || words == NULL || either == NULL)
         return fail_memory(w);
     for (size_t i = 0; i < n; i++) {
-        struct rule_node *number = folded(w, FN_NUMBER, texts[i]), *word;
+        struct rule_node *number = number_literal(w, texts[i]), *word;
         if (number == NULL)
             return NULL;
         if (number->value.kind != VALUE_NULL) {
@@ -351,7 +400,7 @@ lower_equals(struct lower *w, struct rule_node *field, const struct str *texts, 
         words[word_count++] = word;
     }
     if (number_count > 0)
-        either[parts++] = one_of(w, call1(w, FN_NUMBER, field), numbers, number_count);
+        either[parts++] = one_of(w, number_of(w, field), numbers, number_count);
     if (word_count > 0)
         either[parts++] = one_of(w, exact ? field : call1(w, FN_LOWER, field), words, word_count);
     if (w->rc != ERR_OK)
@@ -379,17 +428,17 @@ static struct rule_node *
 lower_order(struct lower *w, enum value_cmp cmp, struct rule_node *field, const struct str *texts, size_t n)
 {
     struct rule_node **args = ARENA_ARRAY(w->a, struct rule_node *, n);
-    struct rule_node *subject = call1(w, FN_NUMBER, field);
+    struct rule_node *subject = number_of(w, field);
 
     if (args == NULL)
         return fail_memory(w);
     for (size_t i = 0; i < n; i++) {
-        struct rule_node *number = folded(w, FN_NUMBER, texts[i]);
+        struct rule_node *number = number_literal(w, texts[i]);
         if (number == NULL)
             return NULL;
         if (number->value.kind == VALUE_NULL) {
-            w->rc = diag_set_path(w->d, ERR_INVALID, w->path, "%s[%zu] must be a decimal number, got '%.*s'", w->path, i,
-                                  (int)(texts[i].n < 40 ? texts[i].n : 40), texts[i].p);
+            w->rc = diag_set_path(w->d, ERR_INVALID, w->path, "%s[%zu] must be a decimal number, got '%.*s'", w->path,
+                                  i, (int)(texts[i].n < 40 ? texts[i].n : 40), texts[i].p);
             return NULL;
         }
         args[i] = compare(w, cmp, subject, number);
@@ -414,7 +463,8 @@ lower_presence(struct lower *w, enum operator op, struct rule_node *field, bool 
     return json_bool(first, true) ? there : node1(w, RULE_NOT, there);
 }
 
-/* One type of browser. "safari" includes the mobile one; what the user agent rules cannot tell apart has fields of its own. */
+/* One type of browser. "safari" includes the mobile one; what the user agent rules cannot tell apart has fields of its
+ * own. */
 static struct rule_node *
 lower_browser_type(struct lower *w, struct str name)
 {
@@ -627,9 +677,10 @@ find_source(struct str key, enum field_source *source)
         const char *key;
         enum field_source source;
     } table[] = {
-        {"mbox", FIELD_MBOX},       {"profile", FIELD_PROFILE},   {"user", FIELD_PROFILE}, {"page", FIELD_PAGE},
-        {"referrer", FIELD_REFERRER}, {"browser", FIELD_BROWSER}, {"platform", FIELD_PLATFORM},
-        {"mobile", FIELD_MOBILE},   {"geo", FIELD_GEO},           {"aep", FIELD_AEP},
+        {"mbox", FIELD_MBOX},         {"profile", FIELD_PROFILE},   {"user", FIELD_PROFILE},
+        {"page", FIELD_PAGE},         {"referrer", FIELD_REFERRER}, {"browser", FIELD_BROWSER},
+        {"platform", FIELD_PLATFORM}, {"mobile", FIELD_MOBILE},     {"geo", FIELD_GEO},
+        {"aep", FIELD_AEP},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -648,25 +699,27 @@ refuse_member(struct lower *w, struct str key)
 
     for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
         if (str_eq(key, str_of(sessions[i]))) {
-            w->rc = diag_set_path(w->d, ERR_INVALID, w->path,
-                                  "%s: category '%s' is not supported: an edge keeps no sessions and no network database",
-                                  w->path, sessions[i]);
+            w->rc =
+                diag_set_path(w->d, ERR_INVALID, w->path,
+                              "%s: category '%s' is not supported: an edge keeps no sessions and no network database",
+                              w->path, sessions[i]);
             return NULL;
         }
     }
     w->rc = diag_set_path(w->d, ERR_INVALID, w->path, "%s: unknown member '%.*s'", w->path,
                           (int)(key.n < 60 ? key.n : 60), key.p);
-    diag_hint(w->d, "a leaf is one category (mbox, profile, user, page, referrer, browser, platform, mobile, geo, time, "
-                    "audience, aep) and one operator");
+    diag_hint(w->d,
+              "a leaf is one category (mbox, profile, user, page, referrer, browser, platform, mobile, geo, time, "
+              "audience, aep) and one operator");
     return NULL;
 }
 
 static bool
-find_operator(struct str key, enum operator *op)
+find_operator(struct str key, enum operator* op)
 {
     for (unsigned i = 0; i < OP__COUNT; i++) {
         if (str_eq(key, str_of(operator_names[i]))) {
-            *op = (enum operator) i;
+            *op = (enum operator)i;
             return true;
         }
     }
@@ -684,7 +737,8 @@ lower_leaf(struct lower *w, const struct json *leaf)
     size_t at;
 
     if (++w->leaves > LIMIT_TARGET_RULE_LEAVES) {
-        w->rc = diag_set_path(w->d, ERR_LIMIT, w->path, "the rule has more than %d conditions", LIMIT_TARGET_RULE_LEAVES);
+        w->rc =
+            diag_set_path(w->d, ERR_LIMIT, w->path, "the rule has more than %d conditions", LIMIT_TARGET_RULE_LEAVES);
         return NULL;
     }
     if (json_get(leaf, S("time")) != NULL)
@@ -702,9 +756,9 @@ lower_leaf(struct lower *w, const struct json *leaf)
     if (f.source == FIELD__COUNT || op == OP__COUNT)
         return refuse(w, "one category and one operator", leaf);
     if (f.name.n == 0 || f.name.n > LIMIT_MBOX_NAME_BYTES || !field_known(f.source, f.name)) {
-        w->rc = diag_set_path(w->d, ERR_INVALID, w->path, "%s: unknown field '%.*s' of category '%s'", w->path,
-                              (int)(f.name.n < 60 ? f.name.n : 60), f.name.n ? f.name.p : "",
-                              field_source_name(f.source));
+        w->rc =
+            diag_set_path(w->d, ERR_INVALID, w->path, "%s: unknown field '%.*s' of category '%s'", w->path,
+                          (int)(f.name.n < 60 ? f.name.n : 60), f.name.n ? f.name.p : "", field_source_name(f.source));
         return NULL;
     }
     at = path_member(w, str_of(operator_names[op]));
@@ -726,7 +780,8 @@ lower_group(struct lower *w, enum rule_op op, const struct json *members)
     if (!json_is(members, JSON_ARRAY) || n == 0)
         return refuse(w, "a list of one or more conditions", members);
     if (n > LIMIT_TARGET_RULE_LEAVES) {
-        w->rc = diag_set_path(w->d, ERR_LIMIT, w->path, "the rule has more than %d conditions", LIMIT_TARGET_RULE_LEAVES);
+        w->rc =
+            diag_set_path(w->d, ERR_LIMIT, w->path, "the rule has more than %d conditions", LIMIT_TARGET_RULE_LEAVES);
         return NULL;
     }
     args = ARENA_ARRAY(w->a, struct rule_node *, n);
@@ -752,7 +807,8 @@ lower_node(struct lower *w, const struct json *v)
     if (!json_is(v, JSON_OBJECT) || !json_next(&it))
         return refuse(w, "an object with a condition", v);
     if (++w->depth > LIMIT_TARGET_RULE_DEPTH) {
-        w->rc = diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_TARGET_RULE_DEPTH);
+        w->rc =
+            diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_TARGET_RULE_DEPTH);
         return NULL;
     }
     if (json_count(v) == 1 && (str_eq(it.key, S("and")) || str_eq(it.key, S("or")) || str_eq(it.key, S("not")))) {

@@ -2,8 +2,8 @@
  *
  *   "v1." base64url( 8 bytes MAC, little-endian | packed activity | packed experience | packed scope )
  *
- * The MAC is SipHash-2-4 over the rest, under a key of the sandbox. A token names no visitor and no time, so it is part of
- * the pre-rendered proposition and good for everybody; whether a notification counts is the matter of results.c. */
+ * The MAC is SipHash-2-4 over the rest, under a key of the sandbox. A token names no visitor and no time, so it is part
+ * of the pre-rendered proposition and good for everybody; whether a notification counts is the matter of results.c. */
 #include "codec/base64.h"
 #include "codec/pack.h"
 #include "decide/decide_int.h"

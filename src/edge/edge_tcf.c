@@ -21,7 +21,7 @@ bits(struct str core, size_t from, unsigned width, unsigned *out)
     if (from + width > core.n * 8)
         return false;
     for (size_t i = from; i < from + width; i++)
-        v = v << 1 | ((unsigned char)core.p[i / 8] >> (7 - i % 8) & 1u);
+        v = v << 1 | ((unsigned)(unsigned char)core.p[i / 8] >> (7 - i % 8) & 1u);
     *out = v;
     return true;
 }

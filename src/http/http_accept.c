@@ -1,9 +1,9 @@
 /* http_accept.c - one thread that accepts for both listeners.
  *
- * libmicrohttpd could accept by itself, but its way to stop (MHD_quiesce_daemon) takes the listener out of the pool's epoll
- * sets from another thread, and when a worker does the same at that moment the library aborts the process. Here, stopping
- * means that this thread ends; connections are dealt evenly to the workers; and running out of descriptors is a pause, not a
- * busy loop. The price is one wake-up per connection, not per request. */
+ * libmicrohttpd could accept by itself, but its way to stop (MHD_quiesce_daemon) takes the listener out of the pool's
+ * epoll sets from another thread, and when a worker does the same at that moment the library aborts the process. Here,
+ * stopping means that this thread ends; connections are dealt evenly to the workers; and running out of descriptors is
+ * a pause, not a busy loop. The price is one wake-up per connection, not per request. */
 #include "base/log.h"
 #include "http/http_int.h"
 

@@ -1,7 +1,7 @@
 /* http_client.c - see http_client.h.
  *
- * Received bytes gather in one buffer; the reader takes lines and counted bytes off its front and receives more when it runs
- * dry. What is left behind an answer belongs to nobody (there is no pipelining), so it closes the connection. */
+ * Received bytes gather in one buffer; the reader takes lines and counted bytes off its front and receives more when it
+ * runs dry. What is left behind an answer belongs to nobody (there is no pipelining), so it closes the connection. */
 #include "http/http_client.h"
 
 #include "base/limits.h"
@@ -303,8 +303,8 @@ take_body(struct http_client *c, const struct http_call *call, struct http_answe
 {
     struct str length = http_answer_header(answer, S("Content-Length"));
     struct str coding = http_answer_header(answer, S("Transfer-Encoding"));
-    bool none = answer->status == 204 || answer->status == 304 ||
-                (call->method != NULL && strcmp(call->method, "HEAD") == 0);
+    bool none =
+        answer->status == 204 || answer->status == 304 || (call->method != NULL && strcmp(call->method, "HEAD") == 0);
     size_t from = c->at, n = 0;
     uint64_t bytes;
     enum err rc = ERR_OK;

@@ -1,12 +1,13 @@
-/* http_client.h - a small blocking HTTP/1.1 client over plain TCP, for subcommands that talk to a running server and for tests.
+/* http_client.h - a small blocking HTTP/1.1 client over plain TCP, for subcommands that talk to a running server and
+ * for tests.
  *
  *   struct http_client *c = http_client_new("127.0.0.1", 8080, 5000);
  *   struct http_call call = {.method = "POST", .target = S("/ee/v1/interact?configId=d"), .body = body};
  *   rc = http_client_call(c, &call, arena, &answer, d);        -> answer.status, answer.headers, answer.body
  *   http_client_free(c);
  *
- * The connection is kept for the next call and opened anew when the server closed it in between. No TLS, no redirects, no
- * decompression: Content-Encoding is the caller's to ask for and to undo.
+ * The connection is kept for the next call and opened anew when the server closed it in between. No TLS, no redirects,
+ * no decompression: Content-Encoding is the caller's to ask for and to undo.
  *
  * Memory     The answer lives in the caller's arena; a body over LIMIT_RESPONSE_BYTES is ERR_LIMIT.
  * Threads    One owner.   Timeouts  timeout_ms bounds every single wait (connecting, each send, each receive).
@@ -24,8 +25,8 @@
 struct http_client;
 
 struct http_call {
-    const char *method; /* NULL: GET */
-    struct str target;  /* path and query as they go on the wire */
+    const char *method;                /* NULL: GET */
+    struct str target;                 /* path and query as they go on the wire */
     const struct http_header *headers; /* besides Host, Content-Length and Transfer-Encoding */
     size_t header_count;
     struct str body;

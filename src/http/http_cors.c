@@ -1,9 +1,9 @@
 /* http_cors.c - cross-origin headers [EDGE 1.5].
  *
  * SDK requests carry credentials, so the origin is echoed exactly and never "*"; every answer has the headers, refusals
- * included, because a browser hides an answer without them and the SDK then reports a network failure. Vary: Origin is there
- * even without an Origin header: a cache in between must not serve that answer to a page. The two headers for pages under
- * cross-origin isolation are sent to everyone: images and beacons come without an Origin. */
+ * included, because a browser hides an answer without them and the SDK then reports a network failure. Vary: Origin is
+ * there even without an Origin header: a cache in between must not serve that answer to a page. The two headers for
+ * pages under cross-origin isolation are sent to everyone: images and beacons come without an Origin. */
 #include "http/http_int.h"
 
 void

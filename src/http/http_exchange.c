@@ -10,8 +10,8 @@
 #include "http/http_int.h"
 
 #define IDLE_EXCHANGES_MAX 64
-#define KEEP_BYTES (256 * 1024)  /* a larger buffer goes back to the heap: one big request must not pin memory */
-#define IGNORED_BODY_BYTES 1024  /* of a request to a service that expects none */
+#define KEEP_BYTES (256 * 1024)      /* a larger buffer goes back to the heap: one big request must not pin memory */
+#define IGNORED_BODY_BYTES 1024      /* of a request to a service that expects none */
 #define FIRST_BODY_BYTES (64 * 1024) /* room taken on the word of a Content-Length alone */
 #define SHED_RETRY_S 5
 
@@ -86,7 +86,8 @@ exchange_put(struct exchange *x)
     x->service = NULL;
     x->header_bytes = 0;
     x->origin = x->host = x->accept_encoding = x->content_encoding = x->forwarded_for = x->forwarded_proto = S_NULL;
-    x->begun = x->chunked = x->expects_continue = false;
+    x->begun = x->chunked = x->expects_continue = x->ambiguous = false;
+    x->host_count = x->length_count = 0;
     x->content_bytes = x->body_bytes = 0;
     x->refused = 0;
     x->set_cap = 0;
@@ -104,8 +105,10 @@ note_header(struct exchange *x, struct str name, struct str value)
 {
     switch (name.n) {
     case 4:
-        if (str_eq_nocase(name, S("Host")))
+        if (str_eq_nocase(name, S("Host"))) {
             x->host = value;
+            x->host_count++;
+        }
         break;
     case 6:
         if (str_eq_nocase(name, S("Origin")))
@@ -114,8 +117,10 @@ note_header(struct exchange *x, struct str name, struct str value)
             x->expects_continue = true;
         break;
     case 14:
-        if (str_eq_nocase(name, S("Content-Length")))
+        if (str_eq_nocase(name, S("Content-Length"))) {
             (void)str_to_u64(value, &x->content_bytes); /* malformed ones do not get this far */
+            x->length_count++;
+        }
         break;
     case 15:
         if (str_eq_nocase(name, S("Accept-Encoding")))
@@ -128,9 +133,10 @@ note_header(struct exchange *x, struct str name, struct str value)
             x->content_encoding = value;
         break;
     case 17:
-        if (str_eq_nocase(name, S("Transfer-Encoding")))
+        if (str_eq_nocase(name, S("Transfer-Encoding"))) {
+            x->ambiguous = x->ambiguous || x->chunked || !str_eq_nocase(value, S("chunked"));
             x->chunked = true;
-        else if (str_eq_nocase(name, S("X-Forwarded-Proto")))
+        } else if (str_eq_nocase(name, S("X-Forwarded-Proto")))
             x->forwarded_proto = value;
         break;
     default:
@@ -156,6 +162,8 @@ exchange_header(struct exchange *x, struct str name, struct str value)
         x->headers = more;
         x->header_cap = cap;
     }
+    if (name.n != 0 && (name.p[name.n - 1] == ' ' || name.p[name.n - 1] == '\t'))
+        x->ambiguous = true; /* "Content-Length : 5" is a header to one reader and none to the next */
     x->headers[n] = (struct http_header){name, value};
     x->rq.header_count = n + 1;
     note_header(x, name, value);
@@ -263,6 +271,18 @@ is_gzip(struct str coding)
     return str_eq_nocase(coding, S("gzip")) || str_eq_nocase(coding, S("x-gzip"));
 }
 
+/* A proxy in front and we must agree where a request ends and whom it is for [RFC 9112 3.2, 5.1, 6.3]. */
+static void
+check_framing(struct exchange *x, struct str version)
+{
+    if (x->length_count > 1 || (x->length_count != 0 && x->chunked))
+        x->ambiguous = true;
+    if (x->ambiguous)
+        refuse_with(x, 400, "the length of the request is ambiguous");
+    else if (x->host_count > 1 || (x->host_count == 0 && str_eq(version, S("HTTP/1.1"))))
+        refuse_with(x, 400, "a request needs exactly one Host header");
+}
+
 static void
 check_headers(struct exchange *x)
 {
@@ -287,7 +307,7 @@ check_headers(struct exchange *x)
 }
 
 bool
-exchange_begin(struct exchange *x, struct str method, const struct sockaddr *client)
+exchange_begin(struct exchange *x, struct str method, struct str version, const struct sockaddr *client)
 {
     struct http_req *rq = &x->rq;
     struct worker *w = x->worker;
@@ -304,6 +324,7 @@ exchange_begin(struct exchange *x, struct str method, const struct sockaddr *cli
     rq->host = host_of(x, x->host);
     rq->client_ip = client_of(x, client);
     rq->tls = w->tls || (x->core->trust_forwarded && str_eq_nocase(x->forwarded_proto, S("https")));
+    check_framing(x, version);
     find_service(x);
     arena_reset(&w->arena); /* what match() and body_max() made; other exchanges hold nothing there */
     check_headers(x);
@@ -311,7 +332,8 @@ exchange_begin(struct exchange *x, struct str method, const struct sockaddr *cli
         x->begin_us = os_mono_us(x->core->os);
     if (x->refused == 0)
         return false;
-    return x->content_bytes > LIMIT_REFUSED_BODY_BYTES || (x->expects_continue && (x->content_bytes || x->chunked));
+    return x->ambiguous || x->content_bytes > LIMIT_REFUSED_BODY_BYTES ||
+           (x->expects_continue && (x->content_bytes || x->chunked));
 }
 
 /* --- body --- */
@@ -322,8 +344,7 @@ is_too_slow(const struct exchange *x)
 {
     uint64_t us = os_mono_us(x->core->os) - x->begin_us;
 
-    return us > (uint64_t)LIMIT_REQUEST_IDLE_S * 1000000 &&
-           x->body_bytes * 1000000 / us < LIMIT_BODY_BYTES_PER_S_MIN;
+    return us > (uint64_t)LIMIT_REQUEST_IDLE_S * 1000000 && x->body_bytes * 1000000 / us < LIMIT_BODY_BYTES_PER_S_MIN;
 }
 
 bool
@@ -474,7 +495,10 @@ choose_body(struct exchange *x)
     may_compress = x->answer_body.n >= LIMIT_GZIP_MIN_BYTES && !rs->no_gzip && rs->content_type != NULL &&
                    http_compressible(rs->content_type) && !sets_header(x, S("Content-Encoding"));
     if (may_compress || vary_origin)
-        exchange_answer_header(x, "Vary", !may_compress ? "Origin" : vary_origin ? "Origin, Accept-Encoding" : "Accept-Encoding");
+        exchange_answer_header(x, "Vary",
+                               !may_compress ? "Origin"
+                               : vary_origin ? "Origin, Accept-Encoding"
+                                             : "Accept-Encoding");
     if (may_compress && x->rq.method != HTTP_HEAD && http_accepts_gzip(x->accept_encoding) && compress(x))
         exchange_answer_header(x, "Content-Encoding", "gzip");
     if (x->answer_body.n != 0 && rs->content_type != NULL)

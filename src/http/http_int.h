@@ -1,8 +1,9 @@
 /* http_int.h - what the files of this folder share: workers, and the exchange (one request with its answer).
  *
- * A worker is one thread of a libmicrohttpd pool. While it handles one request, others on its connections may be half read, so
- * what belongs to a request lives in its exchange; what is needed only while a handler runs (arena, rng, deflate stream) is
- * the worker's. Exchanges and their buffers are reused through the worker's free list: a request allocates nothing of ours.
+ * A worker is one thread of a libmicrohttpd pool. While it handles one request, others on its connections may be half
+ * read, so what belongs to a request lives in its exchange; what is needed only while a handler runs (arena, rng,
+ * deflate stream) is the worker's. Exchanges and their buffers are reused through the worker's free list: a request
+ * allocates nothing of ours.
  *
  * Life of an exchange, all on one thread:
  *   exchange_take    the request line is here
@@ -45,8 +46,8 @@ struct http_core {
     _Atomic unsigned in_flight;
     _Atomic bool overload;
     _Atomic bool stopping;
-    struct os_mutex lock;       /* guards only the wait for `drained` */
-    struct os_cond drained;     /* in_flight fell to 0 while stopping */
+    struct os_mutex lock;   /* guards only the wait for `drained` */
+    struct os_cond drained; /* in_flight fell to 0 while stopping */
 };
 
 /* A constant or an already terminated header of the answer. */
@@ -63,27 +64,29 @@ struct exchange {
     struct http_res rs;
     const struct http_service *service; /* NULL: nobody's path */
 
-    struct buf uri;                /* the request line's target */
-    struct http_header *headers;   /* owned array of header_cap */
+    struct buf uri;              /* the request line's target */
+    struct http_header *headers; /* owned array of header_cap */
     size_t header_cap;
     size_t header_bytes;
     struct str origin, host, accept_encoding, content_encoding, forwarded_for, forwarded_proto;
-    char host_lower[256];          /* 253 is the longest name */
+    char host_lower[256]; /* 253 is the longest name */
     char client_ip[NET_IP_BYTES];
 
     bool begun;
     bool chunked, expects_continue;
-    uint64_t content_bytes;        /* of Content-Length */
-    uint64_t body_bytes;           /* read so far, dropped ones included */
+    bool ambiguous; /* where this request ends is open to two readings */
+    unsigned host_count, length_count;
+    uint64_t content_bytes; /* of Content-Length */
+    uint64_t body_bytes;    /* read so far, dropped ones included */
     uint64_t begin_us;
     size_t body_max;
-    int refused;                   /* status, or 0 */
+    int refused; /* status, or 0 */
     char why[96];
 
-    struct buf in;                 /* the body as received; later the compressed answer */
+    struct buf in; /* the body as received; later the compressed answer */
     struct buf inflated;
-    struct buf out;                /* the answer as the handler writes it */
-    size_t set_cap;                /* room in rs.headers */
+    struct buf out; /* the answer as the handler writes it */
+    size_t set_cap; /* room in rs.headers */
 
     struct answer_header answer[ANSWER_HEADERS_MAX];
     size_t answer_count;
@@ -96,7 +99,7 @@ struct exchange *exchange_take(struct worker *w, struct http_core *core, struct 
 /* false: no memory. */
 bool exchange_header(struct exchange *x, struct str name, struct str value);
 /* true: the request is refused without reading its body; exchange_finish() comes next. */
-bool exchange_begin(struct exchange *x, struct str method, const struct sockaddr *client);
+bool exchange_begin(struct exchange *x, struct str method, struct str version, const struct sockaddr *client);
 /* false: the connection must be cut. */
 bool exchange_body(struct exchange *x, struct str piece);
 void exchange_finish(struct exchange *x);

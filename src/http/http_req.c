@@ -9,8 +9,8 @@ http_method_of(struct str text)
         struct str text;
         enum http_method method;
     } known[] = {
-        {{"POST", 4}, HTTP_POST},   {{"GET", 3}, HTTP_GET},       {{"HEAD", 4}, HTTP_HEAD},
-        {{"PUT", 3}, HTTP_PUT},     {{"PATCH", 5}, HTTP_PATCH},   {{"DELETE", 6}, HTTP_DELETE},
+        {{"POST", 4}, HTTP_POST},       {{"GET", 3}, HTTP_GET},     {{"HEAD", 4}, HTTP_HEAD},
+        {{"PUT", 3}, HTTP_PUT},         {{"PATCH", 5}, HTTP_PATCH}, {{"DELETE", 6}, HTTP_DELETE},
         {{"OPTIONS", 7}, HTTP_OPTIONS},
     };
 
@@ -117,9 +117,9 @@ int
 http_status_of(enum err code)
 {
     static const int status[ERR__COUNT] = {
-        [ERR_OK] = 200,      [ERR_INVALID] = 400, [ERR_NOT_FOUND] = 404, [ERR_EXISTS] = 409,      [ERR_DENIED] = 403,
-        [ERR_LIMIT] = 413,   [ERR_BUSY] = 503,    [ERR_TIMEOUT] = 504,   [ERR_CANCELLED] = 503,   [ERR_UNSUPPORTED] = 501,
-        [ERR_IO] = 500,      [ERR_CORRUPT] = 500, [ERR_NOMEM] = 503,
+        [ERR_OK] = 200,    [ERR_INVALID] = 400, [ERR_NOT_FOUND] = 404, [ERR_EXISTS] = 409,    [ERR_DENIED] = 403,
+        [ERR_LIMIT] = 413, [ERR_BUSY] = 503,    [ERR_TIMEOUT] = 504,   [ERR_CANCELLED] = 503, [ERR_UNSUPPORTED] = 501,
+        [ERR_IO] = 500,    [ERR_CORRUPT] = 500, [ERR_NOMEM] = 503,
     };
 
     return (unsigned)code < ERR__COUNT ? status[code] : 500;

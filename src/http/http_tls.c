@@ -1,7 +1,7 @@
 /* http_tls.c - a certificate for the first start, made with GnuTLS.
  *
- * ECDSA P-256: a handshake costs a third of RSA-2048's. The certificate signs itself and is no authority (CA:FALSE), so a
- * person who trusts it in a browser trusts these names and nothing else. */
+ * ECDSA P-256: a handshake costs a third of RSA-2048's. The certificate signs itself and is no authority (CA:FALSE), so
+ * a person who trusts it in a browser trusts these names and nothing else. */
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -100,8 +100,8 @@ http_make_certificate(const char *const *names, size_t n, int64_t now_ms, char *
     if (rc < 0) {
         free(cert_text);
         free(key_text);
-        return diag_set(d, rc == GNUTLS_E_MEMORY_ERROR ? ERR_NOMEM : ERR_INVALID, "cannot make a certificate for '%s': %s",
-                        names[0], gnutls_strerror(rc));
+        return diag_set(d, rc == GNUTLS_E_MEMORY_ERROR ? ERR_NOMEM : ERR_INVALID,
+                        "cannot make a certificate for '%s': %s", names[0], gnutls_strerror(rc));
     }
     *cert_pem = cert_text;
     *key_pem = key_text;

@@ -1,9 +1,9 @@
 /* router.c - see router.h.
  *
- * A path and a pattern are walked segment by segment. Each pattern segment that matches adds a digit to the route's rank, 3
- * for a literal, 2 for {name}, 1 for {name...}, so the numerically larger rank of two routes is the one with a literal where
- * they first differ. Only routes with the request's method compete: GET /items/{id} answers /items/new even when a literal
- * POST /items/new exists. HEAD is served by GET routes. */
+ * A path and a pattern are walked segment by segment. Each pattern segment that matches adds a digit to the route's
+ * rank, 3 for a literal, 2 for {name}, 1 for {name...}, so the numerically larger rank of two routes is the one with a
+ * literal where they first differ. Only routes with the request's method compete: GET /items/{id} answers /items/new
+ * even when a literal POST /items/new exists. HEAD is served by GET routes. */
 #include "http/router.h"
 
 #include "base/check.h"

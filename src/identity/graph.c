@@ -213,6 +213,7 @@ graph_link(struct kv *k, const struct graph_namespaces *ns, struct str scope, co
     n = admit(&w, ids, c);
     if (n == 0)
         return diag_set(d, ERR_INVALID, "none of %zu identities may be in a graph", ids->n);
+    link.owner = c[owner_of(c, n)].identity;
     rc = look_up(&w, c, n, &link, d);
     w.member_cap = w.view.member_count;
     w.edge_cap = w.view.edge_count;
@@ -224,7 +225,13 @@ graph_link(struct kv *k, const struct graph_namespaces *ns, struct str scope, co
         rc = graph_cut(&w, &link, d);
     if (rc == ERR_OK)
         rc = graph_save(&w, link.profile, d);
-    if (rc == ERR_OK)
-        *out = link;
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    link.owner_profile = link.profile;
+    for (size_t i = 0; i < link.dropped_count; i++) {
+        if (graph_same(link.dropped[i].ns, link.dropped[i].id, link.owner->ns, link.owner->id))
+            link.owner_profile = link.dropped_profiles[i];
+    }
+    *out = link;
+    return ERR_OK;
 }

@@ -25,6 +25,8 @@ struct graph_namespaces {
 struct graph_link {
     uint64_t profile;            /* the profile of all linked identities now; never 0 */
     bool created;                /* it did not exist before */
+    const struct identity *owner; /* of the star: what the hit is filed under; one of the given */
+    uint64_t owner_profile;      /* `profile`, unless the cap pushed the owner out */
     uint64_t *merged;            /* arena: profiles that ceased to exist; their data belongs to `profile` now */
     size_t merged_count;
     struct identity *dropped;    /* arena: identities that the cap pushed out of the graph */

@@ -1,12 +1,12 @@
 /* net.h - TCP sockets: the door through which everything outside HTTP libraries listens, accepts, connects and waits.
  *
- * A socket is a plain number, NET_NONE when there is none; all are non-blocking, close-on-exec and without Nagle's delay.
- * Waiting calls take a timeout of their own and answer ERR_TIMEOUT when it elapsed.
+ * A socket is a plain number, NET_NONE when there is none; all are non-blocking, close-on-exec and without Nagle's
+ * delay. Waiting calls take a timeout of their own and answer ERR_TIMEOUT when it elapsed.
  *
  * Addresses  "127.0.0.1:8080", "[::1]:0", "localhost:8080", ":8080" (every interface). Port 0 lets the system choose.
  * Threads    Any; one thread per socket and direction.
- * Errors     ERR_INVALID for an address that cannot be read; ERR_EXISTS when the port is taken; ERR_DENIED when the system
- *            does not allow it (ports below 1024); ERR_NOT_FOUND for an unknown host; ERR_BUSY when out of descriptors. */
+ * Errors     ERR_INVALID for an address that cannot be read; ERR_EXISTS when the port is taken; ERR_DENIED when the
+ * system does not allow it (ports below 1024); ERR_NOT_FOUND for an unknown host; ERR_BUSY when out of descriptors. */
 #ifndef OS_NET_H
 #define OS_NET_H
 
@@ -44,10 +44,12 @@ enum err net_receive(int sock, void *out, size_t n, unsigned timeout_ms, size_t 
 void net_finish(int sock);
 void net_close(int sock); /* NET_NONE is left alone */
 
-/* A socket that is readable from the first net_wake() on: ends a net_wait() from another thread. NET_NONE: no descriptors. */
+/* A socket that is readable from the first net_wake() on: ends a net_wait() from another thread. NET_NONE: no
+ * descriptors. */
 int net_waker(void);
 void net_wake(int waker);
-/* Bit i of the answer: socks[i] is readable, or broken. 0 after timeout_ms; UINT_MAX waits for ever. At most 32 sockets. */
+/* Bit i of the answer: socks[i] is readable, or broken. 0 after timeout_ms; UINT_MAX waits for ever. At most 32
+ * sockets. */
 uint32_t net_wait(const int *socks, size_t n, unsigned timeout_ms);
 
 #endif

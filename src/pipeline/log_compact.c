@@ -1,18 +1,16 @@
 /* log_compact.c - keeps the newest record of every key.
  *
- * Two passes. The first reads all segments and remembers for each key, as a 128-bit keyed hash, the offset of its newest
- * record; it also finds how many bytes are live. When less than half are, the second pass copies what is kept of the sealed
- * segments, oldest first, into new files that take the place of one or several old ones:
- *  (1) the new file is written beside the old one and synced before it takes its name;
- *  (2) it takes the name of the first segment it replaces, in one rename, and the folder is synced;
- *  (3) only then are the other segments that it replaces removed, and the folder synced, before the next file is begun.
- * After a crash between (2) and (3) records stand in two files; readers pass over offsets that they had, and the next
- * compaction removes them.
+ * Two passes. The first reads all segments and remembers for each key, as a 128-bit keyed hash, the offset of its
+ * newest record; it also finds how many bytes are live. When less than half are, the second pass copies what is kept of
+ * the sealed segments, oldest first, into new files that take the place of one or several old ones: (1) the new file is
+ * written beside the old one and synced before it takes its name; (2) it takes the name of the first segment it
+ * replaces, in one rename, and the folder is synced; (3) only then are the other segments that it replaces removed, and
+ * the folder synced, before the next file is begun. After a crash between (2) and (3) records stand in two files;
+ * readers pass over offsets that they had, and the next compaction removes them.
  *
- * Tombstones  The first compaction that meets a tombstone as the newest record of its key keeps it and marks it aged; the
- *             next one drops it. By (3) every older record of the key is gone from the disk by then. A consumer that is
- *             further behind than two compactions may miss a deletion.
- * Keyless     Records without a key are always kept. */
+ * Tombstones  The first compaction that meets a tombstone as the newest record of its key keeps it and marks it aged;
+ * the next one drops it. By (3) every older record of the key is gone from the disk by then. A consumer that is further
+ * behind than two compactions may miss a deletion. Keyless     Records without a key are always kept. */
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -21,7 +19,7 @@
 #define PENDING_BYTES (1024u * 1024) /* written at once */
 
 struct key_entry {
-    uint64_t h1, h2; /* both 0: free */
+    uint64_t h1, h2; /* h2 is odd; 0: free */
     uint64_t offset; /* of the newest record */
     uint64_t cost;   /* its bytes; 0 when the record is to be dropped itself */
 };
@@ -47,18 +45,16 @@ struct compaction {
 
 /* --- keys --- */
 
+/* The key's entry, or the free one where it would go; *hashes receives what identifies it. */
 static struct key_entry *
-find_key(struct compaction *c, struct str key)
+find_key(struct compaction *c, struct str key, struct key_entry *hashes)
 {
     uint64_t h1 = hash_keyed(c->k1, key), h2 = hash_keyed(c->k2, key) | 1;
     size_t mask = c->key_cap - 1, i = h1 & mask;
 
     while (c->keys[i].h2 != 0 && (c->keys[i].h1 != h1 || c->keys[i].h2 != h2))
         i = (i + 1) & mask;
-    if (c->keys[i].h2 == 0) { /* a free entry that carries the hashes, in case the caller takes it */
-        c->keys[i].h1 = h1;
-        c->keys[i].offset = h2;
-    }
+    *hashes = (struct key_entry){.h1 = h1, .h2 = h2};
     return &c->keys[i];
 }
 
@@ -88,7 +84,7 @@ static enum err
 note_record(struct compaction *c, const struct record *r, uint32_t flags, struct diag *d)
 {
     uint64_t cost = FRAME_HEADER_BYTES + log_record_bytes(r);
-    struct key_entry *e;
+    struct key_entry *e, hashes;
 
     c->total += cost;
     if (r->key.n == 0) {
@@ -97,11 +93,9 @@ note_record(struct compaction *c, const struct record *r, uint32_t flags, struct
     }
     if ((c->key_count + 1) * 3 > c->key_cap * 2 && !grow_keys(c))
         return diag_set(d, ERR_NOMEM, "no memory for the %zu keys of topic '%s'", c->key_count, c->t->name);
-    e = find_key(c, r->key);
+    e = find_key(c, r->key, &hashes);
     if (e->h2 == 0) {
-        e->h2 = e->offset;
-        e->offset = 0;
-        e->cost = 0;
+        *e = hashes;
         c->key_count++;
     } else if (r->offset < e->offset) {
         return ERR_OK; /* stands in two files */
@@ -116,13 +110,16 @@ note_record(struct compaction *c, const struct record *r, uint32_t flags, struct
 static bool
 is_kept(struct compaction *c, const struct record *r, uint32_t flags)
 {
+    struct key_entry hashes;
     const struct key_entry *e;
 
     if (r->offset < c->next_offset)
         return false;
     if (r->key.n == 0)
         return true;
-    e = find_key(c, r->key);
+    if (c->key_cap == 0)
+        return true; /* appended after the first pass */
+    e = find_key(c, r->key, &hashes);
     if (e->h2 != 0 && e->offset > r->offset)
         return false;
     return !(flags & LOG_RECORD_AGED);
@@ -180,8 +177,7 @@ walk_segment(struct compaction *c, struct log_segment *s, uint64_t bytes,
             break;
         if (state != FRAME_OK || !log_frame_valid(&f, s->gaps, &next, &newest))
             return diag_set(d, ERR_CORRUPT, "topic '%s/%u': checksum at byte %llu of segment %llu does not match",
-                            c->t->name, c->t->partition, (unsigned long long)c->reader.at,
-                            (unsigned long long)s->base);
+                            c->t->name, c->t->partition, (unsigned long long)c->reader.at, (unsigned long long)s->base);
         rc = each(c, s, &f, d);
     }
     return rc;
@@ -355,12 +351,14 @@ finish_file(struct compaction *c, struct diag *d)
 {
     char path[LOG_PATH_BYTES], beside[LOG_PATH_BYTES], mark[LOG_MARK_BYTES];
     struct topic *t = c->t;
+    uint64_t end;
     enum err rc;
 
     if (c->source_count == 1 && !c->changed)
         return ERR_OK; /* the source is as good */
     rc = write_pending(c, d);
-    log_mark_build(mark, &(struct frame_seal){.salt = c->made->salt, .number = c->next_offset}, c->made->newest_ms);
+    end = c->next_offset > c->made->base ? c->next_offset : c->made->base;
+    log_mark_build(mark, &(struct frame_seal){.salt = c->made->salt, .number = end}, c->made->newest_ms);
     if (rc == ERR_OK)
         rc = os_tail_append(&c->tail, mark, sizeof mark, d);
     if (rc == ERR_OK)

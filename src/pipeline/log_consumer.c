@@ -1,8 +1,8 @@
 /* log_consumer.c - reading a partition in offset order.
  *
- * A consumer holds one segment at a time and walks its frames. At the end of a sealed one it asks the list which segment
- * covers the next offset; after a compaction that may be a file whose beginning it has seen already, and records below its
- * own offset are passed over. So it never delivers twice and misses nothing that is kept. */
+ * A consumer holds one segment at a time and walks its frames. At the end of a sealed one it asks the list which
+ * segment covers the next offset; after a compaction that may be a file whose beginning it has seen already, and
+ * records below its own offset are passed over. So it never delivers twice and misses nothing that is kept. */
 #include "base/check.h"
 #include "pipeline/pipeline_int.h"
 

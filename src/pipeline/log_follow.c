@@ -1,11 +1,11 @@
 /* log_follow.c - a partition that another process writes, seen through its files.
  *
- * The follower keeps the end of the last whole frame it knows and looks behind it. What it finds there that is no frame yet is
- * a frame being written, unless
+ * The follower keeps the end of the last whole frame it knows and looks behind it. What it finds there that is no frame
+ * yet is a frame being written, unless
  *   - a later segment exists: the writer completes a segment before it creates the next, so the bytes are damaged;
  *   - a later valid frame says that these bytes had been synced (frame_lost): damaged as well.
- * The next segment is named by the offset where the present one ends, so finding it costs one open and no listing. Files
- * that the writer compacts or drops vanish from under the list; it is read again when that shows. */
+ * The next segment is named by the offset where the present one ends, so finding it costs one open and no listing.
+ * Files that the writer compacts or drops vanish from under the list; it is read again when that shows. */
 #include "base/check.h"
 #include "pipeline/pipeline_int.h"
 
@@ -51,8 +51,8 @@ scan_new(struct topic *t, bool *progress, struct diag *d)
         if (rc != ERR_OK || state != FRAME_OK)
             break;
         if (!log_frame_valid(&f, s->gaps, &next, &newest) || f.number < t->end || (f.number != t->end && !s->gaps))
-            return diag_set(d, ERR_CORRUPT, "topic '%s/%u': frame at byte %llu of segment %llu is out of order", t->name,
-                            t->partition, (unsigned long long)at, (unsigned long long)s->base);
+            return diag_set(d, ERR_CORRUPT, "topic '%s/%u': frame at byte %llu of segment %llu is out of order",
+                            t->name, t->partition, (unsigned long long)at, (unsigned long long)s->base);
         os_lock(&t->m);
         log_segment_point(s, f.number, at);
         s->bytes = r->at;

@@ -1,10 +1,11 @@
-/* log_maintain.c - retention: whole segments whose newest record is too old go, from the oldest on. A segment that is being
- * read stays readable for those who hold it; only its name goes. */
+/* log_maintain.c - retention: whole segments whose newest record is too old go, from the oldest on. A segment that is
+ * being read stays readable for those who hold it; only its name goes. */
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/pipeline_int.h"
 
-/* The newest record time in a sealed segment: its mark tells; without one (it was sealed by a crash) the segment is read. */
+/* The newest record time in a sealed segment: its mark tells; without one (it was sealed by a crash) the segment is
+ * read. */
 static enum err
 newest_of(struct topic *t, struct log_segment *s, struct diag *d)
 {

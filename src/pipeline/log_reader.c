@@ -1,5 +1,5 @@
-/* log_reader.c - reads the frames of a file one after the other through a window of read-ahead. A frame larger than the window
- * grows it, never beyond what the file holds. */
+/* log_reader.c - reads the frames of a file one after the other through a window of read-ahead. A frame larger than the
+ * window grows it, never beyond what the file holds. */
 #include "base/limits.h"
 #include "pipeline/pipeline_int.h"
 

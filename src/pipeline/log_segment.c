@@ -1,8 +1,8 @@
 /* log_segment.c - one segment file, and the list of a topic.
  *
  * A file is opened when somebody reads it and closed when nobody does, so a topic of many hundred segments costs one
- * descriptor. Index points are remembered while a segment is written and while it is read; a segment that nobody has touched
- * since the start has none, and a reader that begins inside it walks it from its beginning once. */
+ * descriptor. Index points are remembered while a segment is written and while it is read; a segment that nobody has
+ * touched since the start has none, and a reader that begins inside it walks it from its beginning once. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "pipeline/pipeline_int.h"
@@ -297,8 +297,8 @@ log_list_bases(struct topic *t, uint64_t **bases, size_t *count, struct diag *d)
     return ERR_OK;
 }
 
-/* The first frame of a segment carries the offset of its first record, so the oldest kept record is found by reading one
- * frame, or a few where compaction has emptied whole segments. */
+/* The first frame of a segment carries the offset of its first record, so the oldest kept record is found by reading
+ * one frame, or a few where compaction has emptied whole segments. */
 enum err
 log_begin_update(struct topic *t, struct diag *d)
 {

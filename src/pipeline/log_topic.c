@@ -219,7 +219,8 @@ append_frame(struct topic *t, const struct record *r, size_t n, uint64_t bytes, 
     return rc;
 }
 
-/* A dirty topic always has a pass of the flusher ahead of it: whoever makes it dirty, or fails to clean it, asks for one. */
+/* A dirty topic always has a pass of the flusher ahead of it: whoever makes it dirty, or fails to clean it, asks for
+ * one. */
 static void
 wake_flusher(struct pipeline *p)
 {
@@ -231,7 +232,8 @@ wake_flusher(struct pipeline *p)
 }
 
 enum err
-topic_append_many(struct topic *t, const struct record *r, size_t n, enum ack ack, uint64_t *first_offset, struct diag *d)
+topic_append_many(struct topic *t, const struct record *r, size_t n, enum ack ack, uint64_t *first_offset,
+                  struct diag *d)
 {
     uint64_t bytes, first;
     bool was_clean = false;
@@ -275,8 +277,8 @@ topic_sync(struct topic *t, struct diag *d)
 
 /* --- opening --- */
 
-/* Walks the last segment to its end. The frames that are there set bytes, end, points and newest; on return the reader stands
- * behind the last of them. */
+/* Walks the last segment to its end. The frames that are there set bytes, end, points and newest; on return the reader
+ * stands behind the last of them. */
 static enum err
 scan_last(struct topic *t, struct log_segment *s, struct log_reader *r, struct diag *d)
 {
@@ -296,8 +298,8 @@ scan_last(struct topic *t, struct log_segment *s, struct log_reader *r, struct d
         if (rc != ERR_OK || state != FRAME_OK)
             break;
         if (!log_frame_valid(&f, s->gaps, &next, &newest) || f.number < t->end || (f.number != t->end && !s->gaps))
-            return diag_set(d, ERR_CORRUPT, "topic '%s/%u': frame at byte %llu of segment %llu is out of order", t->name,
-                            t->partition, (unsigned long long)at, (unsigned long long)s->base);
+            return diag_set(d, ERR_CORRUPT, "topic '%s/%u': frame at byte %llu of segment %llu is out of order",
+                            t->name, t->partition, (unsigned long long)at, (unsigned long long)s->base);
         log_segment_point(s, f.number, at);
         if (newest > s->newest_ms)
             s->newest_ms = newest;

@@ -1,15 +1,15 @@
 /* pipeline_int.h - shared inside this folder: segments, the reader of frames, the topic.
  *
- * A topic partition is a sorted list of segments. Each covers the offsets [base, end); the last one is written, the others are
- * sealed and never change: compaction puts a new segment in the place of old ones, and whoever is reading an old one keeps
- * it (refs) with its open file until done.
+ * A topic partition is a sorted list of segments. Each covers the offsets [base, end); the last one is written, the
+ * others are sealed and never change: compaction puts a new segment in the place of old ones, and whoever is reading an
+ * old one keeps it (refs) with its open file until done.
  *
  * Locks, in this order:
  *   maintain_m  one topic_maintain() at a time
- *   write_m     appends, rolls and the mark at close; in a read-only topic: following the writer's files. Held across the
- *               write and, when a segment is rolled, across its sync
- *   flush_m     one sync at a time; held across it, so that those who want the same sync queue here and find it done
- *   m           everything readers look at: the list, refs, bytes, points, begin, end. Held across the opening of a file only */
+ *   write_m     appends, rolls and the mark at close; in a read-only topic: following the writer's files. Held across
+ * the write and, when a segment is rolled, across its sync flush_m     one sync at a time; held across it, so that
+ * those who want the same sync queue here and find it done m           everything readers look at: the list, refs,
+ * bytes, points, begin, end. Held across the opening of a file only */
 #ifndef PIPELINE_PIPELINE_INT_H
 #define PIPELINE_PIPELINE_INT_H
 
@@ -29,9 +29,9 @@
 #define LOG_MARK_BODY_BYTES 8
 #define LOG_MARK_BYTES (FRAME_HEADER_BYTES + LOG_MARK_BODY_BYTES)
 
-#define LOG_WINDOW_BYTES (256u * 1024)     /* read ahead */
+#define LOG_WINDOW_BYTES (256u * 1024)       /* read ahead */
 #define LOG_POINT_SPACING_BYTES (64u * 1024) /* one index point per this much log: 16 bytes for 64 KB */
-#define LOG_FOLLOW_US 2000                 /* how often a reader in another process looks at the files */
+#define LOG_FOLLOW_US 2000                   /* how often a reader in another process looks at the files */
 #define LOG_PATH_BYTES 1024
 
 /* --- log_format.c: bytes of records --- */
@@ -46,10 +46,10 @@ size_t log_record_bytes(const struct record *r);
 /* Walks the records of a frame. */
 struct log_walk {
     struct str rest;
-    uint64_t first;    /* offset of the frame */
-    uint64_t next;     /* lowest offset that the next record can have */
+    uint64_t first; /* offset of the frame */
+    uint64_t next;  /* lowest offset that the next record can have */
     uint32_t left;
-    bool gaps;         /* of a compacted segment */
+    bool gaps; /* of a compacted segment */
 };
 struct log_walk log_walk_from(const struct frame *f, bool gaps);
 /* *flags (may be NULL) receives LOG_RECORD_ bits. false: the record is malformed. Precondition: left > 0. */
@@ -77,8 +77,8 @@ struct log_reader {
 void log_reader_deinit(struct log_reader *r);
 /* Starts over in another file; keeps the window's memory. */
 void log_reader_set(struct log_reader *r, struct os *os, struct os_file *file, uint32_t salt, uint64_t at);
-/* On FRAME_OK `at` moves behind the frame, whose body is borrowed until the next call. The two others mean that the bytes
- * up to the limit do not begin with a valid frame. */
+/* On FRAME_OK `at` moves behind the frame, whose body is borrowed until the next call. The two others mean that the
+ * bytes up to the limit do not begin with a valid frame. */
 enum err log_reader_next(struct log_reader *r, struct frame *f, enum frame_state *state, struct diag *d);
 /* What stands at r->at, where no frame was found: damage to what had been safe? */
 enum err log_reader_lost(struct log_reader *r, uint64_t number_min, bool *lost, struct diag *d);
@@ -99,8 +99,8 @@ struct log_segment {
     bool gaps;
     bool replaced; /* by compaction, or dropped by retention: no longer listed */
     uint32_t salt;
-    unsigned refs; /* the list holds one */
-    struct os_file *file; /* NULL while nobody needs it */
+    unsigned refs;            /* the list holds one */
+    struct os_file *file;     /* NULL while nobody needs it */
     struct log_point *points; /* owned */
     size_t point_count, point_cap;
 };

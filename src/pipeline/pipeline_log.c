@@ -1,8 +1,8 @@
 /* pipeline_log.c - the pipeline on local disk: its topics and the flusher, the one thread of group commit.
  *
- * The flusher sleeps until a topic becomes dirty, waits sync_interval_us so that one sync covers many appends, and syncs all
- * dirty topics. An append with ACK_SYNCED does not wait for it: it syncs itself, and those who come meanwhile queue on
- * flush_m and mostly find their records synced by the one before them. */
+ * The flusher sleeps until a topic becomes dirty, waits sync_interval_us so that one sync covers many appends, and
+ * syncs all dirty topics. An append with ACK_SYNCED does not wait for it: it syncs itself, and those who come meanwhile
+ * queue on flush_m and mostly find their records synced by the one before them. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"

@@ -56,22 +56,24 @@ struct pql_lexed {
 bool pql_lex(struct pql_ctx *c, struct pql_lexed *out);
 struct str pql_token_text(const struct pql_ctx *c, const struct pql_token *t); /* back-ticks and join suffix included */
 struct str pql_name_of(const struct pql_ctx *c, const struct pql_token *t);    /* without back-ticks */
-/* The decoded value of a string token, which the lexer has checked. p is NULL when the arena is used up. */
-struct str pql_string_of(const struct pql_ctx *c, const struct pql_token *t, struct arena *a);
+/* The decoded value of a string token, which the lexer has checked. p is NULL when the arena is used up: failed
+ * already. */
+struct str pql_string_of(struct pql_ctx *c, const struct pql_token *t, struct arena *a);
+bool pql_double_of(struct str digits, double *out); /* false: not finite */
 
 /* ---- syntax tree ---- */
 
 enum pql_kind {
     AST_LITERAL,
-    AST_WORD,    /* now, today, yesterday, tomorrow: op */
+    AST_WORD, /* now, today, yesterday, tomorrow: op */
     AST_LIST,
-    AST_OBJECT,  /* names; kids in the same order */
-    AST_NAME,    /* bare name */
-    AST_PARAM,   /* $n: number, 0 for one past any limit */
-    AST_CLIMB,   /* ^: number of levels */
-    AST_FIELD,   /* kids[0].name */
-    AST_CALL,    /* name(kids...), receiver first */
-    AST_LAMBDA,  /* names => kids[0]; as the whole query or as an argument */
+    AST_OBJECT, /* names; kids in the same order */
+    AST_NAME,   /* bare name */
+    AST_PARAM,  /* $n: number, 0 for one past any limit */
+    AST_CLIMB,  /* ^: number of levels */
+    AST_FIELD,  /* kids[0].name */
+    AST_CALL,   /* name(kids...), receiver first */
+    AST_LAMBDA, /* names => kids[0]; as the whole query or as an argument */
     AST_AND,
     AST_OR,
     AST_NOT,
@@ -135,7 +137,8 @@ struct pql_fn {
 };
 
 const struct pql_fn *pql_fn_find(struct str name);
-/* The nearest name by spelling, or what to write instead of a word that other languages have; empty when nothing is near. */
+/* The nearest name by spelling, or what to write instead of a word that other languages have; empty when nothing is
+ * near. */
 struct str pql_fn_near(struct str name);
 
 /* ---- checks ---- */
@@ -148,6 +151,7 @@ pql_type_in(enum rule_type t, unsigned set)
 }
 /* Boolean position [SEGMENTATION 5.2]. */
 bool pql_check_truth(struct pql_ctx *c, const struct rule_node *n);
+/* An argument whose type the table of functions refuses. */
 bool pql_check_arith(struct pql_ctx *c, const struct rule_node *n);
 bool pql_check_compare(struct pql_ctx *c, enum value_cmp cmp, const struct rule_node *n);
 bool pql_check_in(struct pql_ctx *c, const struct rule_node *list);
@@ -159,8 +163,12 @@ bool pql_check_body(struct pql_ctx *c, enum rule_fn fn, const struct rule_node *
 bool pql_check_arity(struct pql_ctx *c, const struct pql_fn *f, size_t count, uint32_t pos);
 /* After they are lowered. */
 bool pql_check_call(struct pql_ctx *c, const struct pql_fn *f, const struct rule_node *n);
-/* Chain rules of [SEGMENTATION 9.2] that need no types. */
+/* Rules of [SEGMENTATION 9.2] that need no types: of element k, and of the whole. */
+bool pql_check_label(struct pql_ctx *c, const struct pql_ast *chain, size_t k);
+bool pql_check_bounds(struct pql_ctx *c, const struct pql_ast *chain, size_t k);
 bool pql_check_chain(struct pql_ctx *c, const struct pql_ast *chain);
+/* The position of the first name that occurs before, or n. */
+bool pql_check_names(struct pql_ctx *c, const struct str *names, size_t n, size_t *repeated);
 
 /* ---- lowering ---- */
 

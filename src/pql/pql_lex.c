@@ -1,8 +1,8 @@
 /* pql_lex.c - text to tokens [SEGMENTATION 2.1, 2.2].
  *
- * The whole text is cut at once, because the grammar looks ahead without a bound (a lambda's parameter list). A lexical fault
- * becomes a TOK_BAD token that ends the list: the parser reports it when it gets there, so that the first error from the
- * left wins whatever its kind. */
+ * The whole text is cut at once, because the grammar looks ahead without a bound (a lambda's parameter list). A lexical
+ * fault becomes a TOK_BAD token that ends the list: the parser reports it when it gets there, so that the first error
+ * from the left wins whatever its kind. */
 #include <math.h>
 #include <stdarg.h>
 
@@ -90,8 +90,8 @@ lex_quoted_word(struct lexer *l)
         l->at++;
 }
 
-static bool
-digits_to_double(struct str s, double *out)
+bool
+pql_double_of(struct str s, double *out)
 {
     char room[64], *text = s.n < sizeof room ? room : malloc(s.n + 1);
 
@@ -135,7 +135,7 @@ lex_number(struct lexer *l)
         bad(l, l->at, "'%c' directly after a number", peek(l, 0));
     else if (l->token.kind == TOK_INT && !str_to_i64(text, &i))
         bad(l, l->token.pos, "integer above 9223372036854775807");
-    else if (l->token.kind == TOK_DOUBLE && !digits_to_double(text, &f))
+    else if (l->token.kind == TOK_DOUBLE && !pql_double_of(text, &f))
         bad(l, l->token.pos, "number out of range");
 }
 
@@ -155,7 +155,7 @@ code_unit(struct str s, size_t at)
 {
     int32_t unit = 0;
 
-    if (s.n - at < 6 || at > s.n || s.p[at] != '\\' || s.p[at + 1] != 'u')
+    if (at > s.n || s.n - at < 6 || s.p[at] != '\\' || s.p[at + 1] != 'u')
         return -1;
     for (size_t i = at + 2; i < at + 6; i++) {
         if (hex_digit(s.p[i]) < 0)
@@ -348,10 +348,10 @@ put_utf8(char *out, uint32_t c)
 }
 
 struct str
-pql_string_of(const struct pql_ctx *c, const struct pql_token *t, struct arena *a)
+pql_string_of(struct pql_ctx *c, const struct pql_token *t, struct arena *a)
 {
     struct str raw = str_slice(pql_token_text(c, t), 1, (size_t)t->bytes - 1);
-    char *p = arena_alloc(a, raw.n + 1);
+    char *p = pql_alloc(c, a, raw.n + 1, 1);
     size_t n = 0;
 
     if (p == NULL)

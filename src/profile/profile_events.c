@@ -194,6 +194,16 @@ drop_chunk(struct kv *k, struct profile *p, struct diag *d)
     return ERR_OK;
 }
 
+enum err
+profile_trim_events(struct kv *k, struct profile *p, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && p->event_count > LIMIT_PROFILE_EVENTS && p->chunk_count > 0)
+        rc = drop_chunk(k, p, d);
+    return rc;
+}
+
 /* ---- adding ---- */
 
 static enum err
@@ -303,8 +313,8 @@ profile_add_event(struct kv *k, struct profile *p, const struct profile_event *e
         if (rc == ERR_OK)
             p->recent_count = 0;
     }
-    while (rc == ERR_OK && p->event_count > LIMIT_PROFILE_EVENTS && p->chunk_count > 0)
-        rc = drop_chunk(k, p, d);
+    if (rc == ERR_OK)
+        rc = profile_trim_events(k, p, d);
     if (rc == ERR_OK)
         *duplicate = has;
     return rc;

@@ -4,6 +4,7 @@
 
 #include "codec/json.h"
 #include "codec/pack.h"
+#include "identity/graph.h"
 #include "profile/profile_store.h"
 
 #define PROFILE_CHUNK_EVENTS 32            /* recent events become a chunk at this many, */
@@ -34,6 +35,8 @@ enum err profile_chunk_append(struct kv *k, struct profile *p, const struct prof
                               struct diag *d);
 /* Is the event among the recent or chunked ones? */
 enum err profile_has_event(struct kv *k, const struct profile *p, struct str id, bool *has, struct diag *d);
+/* Drops the oldest chunks while there are more than LIMIT_PROFILE_EVENTS events. */
+enum err profile_trim_events(struct kv *k, struct profile *p, struct diag *d);
 /* Deletes document, chunks and index of a profile. */
 enum err profile_delete_rows(struct kv *k, const struct profile *p, struct diag *d);
 

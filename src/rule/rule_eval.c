@@ -558,8 +558,7 @@ eval_value(struct eval *ev, const struct rule_node *n)
     case RULE_ELEMENT:
         break; /* only inside the node that binds them */
     }
-    CHECK(!"a binder is not an expression");
-    return VALUE_OF_NULL;
+    check_fail(__FILE__, __LINE__, "a binder is not an expression");
 }
 
 enum err

@@ -1,12 +1,13 @@
 /* rule_graph.c - from audiences to one shared graph.
  *
- * Audiences are put in an order in which each comes after those it refers to by inSegment; what is left over lies on a cycle.
- * Then every tree is walked down through and, or, not and inSegment. Below are leaves. Everything is looked up by content
- * before it is made (hash-consing): nodes, predicates, series and paths, so equal parts of different audiences are one thing
- * with one number. And/or children are flattened, sorted and without repetition: "a and b" is "b and a".
+ * Audiences are put in an order in which each comes after those it refers to by inSegment; what is left over lies on a
+ * cycle. Then every tree is walked down through and, or, not and inSegment. Below are leaves. Everything is looked up
+ * by content before it is made (hash-consing): nodes, predicates, series and paths, so equal parts of different
+ * audiences are one thing with one number. And/or children are flattened, sorted and without repetition: "a and b" is
+ * "b and a".
  *
- * A node's number is greater than its children's. So one pass in ascending order over the changed nodes evaluates each of them
- * once, after everything it depends on. */
+ * A node's number is greater than its children's. So one pass in ascending order over the changed nodes evaluates each
+ * of them once, after everything it depends on. */
 #include "rule/rule_graph_int.h"
 
 #include "base/hash.h"
@@ -137,7 +138,7 @@ uint32_t
 build_path(struct build *b, const struct str *parts, size_t n)
 {
     struct path_key key = {b->g, parts, n};
-    struct graph_path copy;
+    struct graph_path copy = {0};
     uint64_t hash = n;
     uint32_t id;
 
@@ -155,23 +156,6 @@ build_path(struct build *b, const struct str *parts, size_t n)
     return id;
 }
 
-static bool
-add_once(struct build *b, uint32_t **p, size_t *n, size_t *cap, uint32_t id)
-{
-    for (size_t i = 0; i < *n; i++) {
-        if ((*p)[i] == id)
-            return true;
-    }
-    if (*n == *cap) {
-        uint32_t *grown = rule_vec_grow(b->a, *p, *n, cap, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        *p = grown;
-    }
-    (*p)[(*n)++] = id;
-    return true;
-}
-
 void
 build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n)
 {
@@ -182,10 +166,10 @@ build_read_path(struct build *b, enum origin_root root, const struct str *parts,
     id = build_path(b, parts, n);
     if (b->nomem)
         return;
-    if (root == ORIGIN_PROFILE ? !add_once(b, &b->g->attribute_paths.p, &b->g->attribute_paths.n,
-                                           &b->g->attribute_paths.cap, id)
-                               : !add_once(b, &b->g->event_paths.p, &b->g->event_paths.n, &b->g->event_paths.cap, id))
-        b->nomem = true;
+    if (root == ORIGIN_PROFILE)
+        b->g->paths.p[id].in_profile = true;
+    else
+        b->g->paths.p[id].in_event = true;
 }
 
 /* ---- predicates and series ---- */
@@ -239,6 +223,7 @@ build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n)
         return NO_ID;
     }
     cons_add(b, &b->predicates, hash, id);
+    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
     return id;
 }
 
@@ -298,6 +283,7 @@ build_series(struct build *b, const struct series *like)
         return NO_ID;
     }
     cons_add(b, &b->series, hash, id);
+    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
     return id;
 }
 
@@ -459,7 +445,7 @@ build_window(struct build *b, const struct window_leaf *w)
     for (size_t i = 0; i < w->bound_count; i++)
         hash = hash_u64(hash_u64(hash, w->bounds[i].cmp), value_hash(w->bounds[i].literal));
     for (size_t i = 0; i < w->span_count; i++)
-        hash = hash_u64(hash, (uint64_t)w->spans[i].lo.shift ^ (uint64_t)w->spans[i].lo.constant);
+        hash = hash_u64(hash_u64(hash, time_fn_hash(&w->spans[i].lo)), time_fn_hash(&w->spans[i].hi));
     id = cons_find(&b->nodes, hash, same_node, &key);
     if (id != NO_ID)
         return id;
@@ -615,6 +601,8 @@ collect_refs(struct order *o, uint32_t audience, const struct rule_node *n)
     return true;
 }
 
+#define CYCLE_STEPS 64
+
 /* Every audience still waiting waits for another of them: following those leads round the cycle. */
 static enum err
 cycle_error(const struct order *o, size_t n, struct diag *d)
@@ -624,7 +612,7 @@ cycle_error(const struct order *o, size_t n, struct diag *d)
 
     while (o->waiting[at] == 0)
         at++;
-    for (size_t step = 0; step < n; step++) { /* after n steps we are on the cycle */
+    for (size_t step = 0; step < CYCLE_STEPS; step++) { /* more than any lead-in a person would write */
         for (uint32_t i = 0; i < n; i++) {
             const id_list *refs = &o->refs[i];
             bool refers = false;
@@ -636,8 +624,6 @@ cycle_error(const struct order *o, size_t n, struct diag *d)
                 break;
             }
         }
-        if (step > 64)
-            break; /* long enough to leave the entry of any cycle a person would write */
     }
     return diag_set(d, ERR_INVALID, "audience '%.*s' refers to itself through inSegment, by way of '%.*s'",
                     STR_ARG(audiences[at].id), STR_ARG(audiences[from == NO_ID ? at : from].id));
@@ -722,16 +708,27 @@ link_parents(struct build *b)
     return true;
 }
 
-static void
-sort_paths(const struct rule_graph *g, uint32_t *ids, size_t n)
+static int
+by_text(const void *a, const void *b)
 {
-    for (size_t i = 1; i < n; i++) { /* few, and mostly in order of the text already */
-        uint32_t id = ids[i];
-        size_t k = i;
-        for (; k > 0 && str_cmp(g->paths.p[ids[k - 1]].dotted, g->paths.p[id].dotted) > 0; k--)
-            ids[k] = ids[k - 1];
-        ids[k] = id;
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void
+list_paths(struct build *b)
+{
+    struct rule_graph *g = b->g;
+
+    for (size_t i = 0; i < g->paths.n && !b->nomem; i++) {
+        const struct graph_path *p = &g->paths.p[i];
+        if ((p->in_profile && !VEC_PUSH(b->a, &g->attribute_paths, p->dotted)) ||
+            (p->in_event && !VEC_PUSH(b->a, &g->event_paths, p->dotted)))
+            b->nomem = true;
     }
+    if (g->attribute_paths.n > 1)
+        qsort(g->attribute_paths.p, g->attribute_paths.n, sizeof *g->attribute_paths.p, by_text);
+    if (g->event_paths.n > 1)
+        qsort(g->event_paths.p, g->event_paths.n, sizeof *g->event_paths.p, by_text);
 }
 
 static enum err
@@ -755,16 +752,16 @@ build_all(struct build *b, size_t n, struct diag *d)
     }
     if (!b->nomem)
         build_wake_index(b);
+    list_paths(b);
     if (b->nomem || !link_parents(b))
         return diag_set(d, ERR_LIMIT, "the predicate graph of %zu audiences needs more than %d MB", n,
                         LIMIT_RULE_GRAPH_BYTES >> 20);
-    sort_paths(g, g->attribute_paths.p, g->attribute_paths.n);
-    sort_paths(g, g->event_paths.p, g->event_paths.n);
     return ERR_OK;
 }
 
 enum err
-rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out, struct diag *d)
+rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
+               struct diag *d)
 {
     struct rule_graph *g;
     struct build b = {.audiences = audiences};
@@ -839,12 +836,12 @@ void
 rule_graph_attribute_paths(const struct rule_graph *g, void (*each)(void *ctx, struct str path), void *ctx)
 {
     for (size_t i = 0; i < g->attribute_paths.n; i++)
-        each(ctx, g->paths.p[g->attribute_paths.p[i]].dotted);
+        each(ctx, g->attribute_paths.p[i]);
 }
 
 void
 rule_graph_event_paths(const struct rule_graph *g, void (*each)(void *ctx, struct str path), void *ctx)
 {
     for (size_t i = 0; i < g->event_paths.n; i++)
-        each(ctx, g->paths.p[g->event_paths.p[i]].dotted);
+        each(ctx, g->event_paths.p[i]);
 }

@@ -1,9 +1,9 @@
 /* rule_graph_index.c - which event wakes what.
  *
- * Most predicates of an event contain an equality with a literal text, such as eventType = "commerce.purchases". One such
- * conjunct per predicate goes into a hash table from (path, text) to predicates, so an event looks up its few values instead of
- * trying every predicate. Of several candidates we take the one that the fewest other predicates offer: "sku = X" rather
- * than "eventType = purchase".
+ * Most predicates of an event contain an equality with a literal text, such as eventType = "commerce.purchases". One
+ * such conjunct per predicate goes into a hash table from (path, text) to predicates, so an event looks up its few
+ * values instead of trying every predicate. Of several candidates we take the one that the fewest other predicates
+ * offer: "sku = X" rather than "eventType = purchase".
  *
  *   x = "a"   "a" = x   x.equals("a", "b")   x in ["a", "b"]   p or q, when both have alternatives
  *
@@ -12,7 +12,9 @@
 
 #include "base/hash.h"
 
-#define ALTERNATIVES_MAX 4096 /* a longer list is not worth its index entries: its predicate is tried on every event */
+#define ALTERNATIVES_MAX                                                                                               \
+    4096 /* a longer list is not worth its index entries: its predicate is tried on every event                        \
+          */
 
 static bool
 is_text(const struct rule_node *n)

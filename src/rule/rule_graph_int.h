@@ -38,7 +38,7 @@ void *rule_vec_grow(struct arena *a, const void *p, size_t n, size_t *cap, size_
 
 /* ---- instants that move with the clock (rule_graph_time.c) ---- */
 
-/* A function of now that never decreases: base, shifted, cut to a calendar unit, plus milliseconds. */
+/* A function of now: base, shifted, cut to a calendar unit, plus milliseconds. It does not decrease, or at midnights only. */
 enum time_base { TIME_BASE_FIRST, TIME_BASE_LAST, TIME_BASE_CONST, TIME_BASE_NOW, TIME_BASE_PERIOD };
 struct time_fn {
     enum time_base base;
@@ -64,10 +64,17 @@ struct time_span {
 int64_t time_fn_at(const struct time_fn *f, int64_t now);
 /* The first instant after now at which f is greater than limit; TIME_NEVER. f(now) <= limit. */
 int64_t time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now);
+/* The first instant after now at which f is not greater than limit; TIME_NEVER. f(now) > limit. */
+int64_t time_fn_returns(const struct time_fn *f, int64_t limit, int64_t now);
+/* The first instant after now at which f is on the other side of limit (greater, or not); TIME_NEVER. */
+int64_t time_fn_crosses(const struct time_fn *f, int64_t limit, int64_t now);
+/* The least value that f takes at now or later. */
+int64_t time_fn_least(const struct time_fn *f, int64_t now);
 bool time_fn_moves(const struct time_fn *f);
 bool time_fn_equal(const struct time_fn *a, const struct time_fn *b);
 /* How far f can lie behind now; INT64_MAX: no bound. */
 int64_t time_fn_behind_ms(const struct time_fn *f);
+uint64_t time_fn_hash(const struct time_fn *f);
 
 /* The tail of occurs as a span. args: the node's arguments, which hold its times.
  * SPAN_INSIDE   true inside the span; SPAN_OUTSIDE: true outside of it (cmp !=);
@@ -83,6 +90,7 @@ struct graph_path { /* a path inside a profile or an event */
     struct str *parts;
     size_t n;
     struct str dotted;
+    bool in_profile, in_event; /* read there */
 };
 
 struct conjunct {
@@ -130,7 +138,7 @@ struct window_leaf {
 
 /* What an expression's value may be taken from: a superset, as a path from the profile or from any event. */
 enum origin_root { ORIGIN_NONE, ORIGIN_PROFILE, ORIGIN_EVENT, ORIGIN_LITERAL };
-#define ORIGIN_PARTS 24 /* deeper paths have no known origin */
+#define ORIGIN_PARTS 16 /* deeper paths have no known origin */
 struct origin {
     enum origin_root root;
     const struct rule_node *literal;
@@ -236,8 +244,8 @@ struct rule_graph {
     VEC(struct predicate) predicates;
     VEC(struct series) series;
     VEC(struct graph_path) paths;
-    VEC(uint32_t) attribute_paths; /* sorted by text */
-    VEC(uint32_t) event_paths;
+    VEC(struct str) attribute_paths; /* sorted */
+    VEC(struct str) event_paths;
     VEC(uint32_t) event_leaves;  /* node ids of leaves that read events */
     VEC(uint32_t) record_leaves; /* ... that read the record, parameters or memberships */
     VEC(uint32_t) look_leaves;   /* ... with a look, in look order */
@@ -310,7 +318,7 @@ int64_t spans_lookback_ms(const struct time_span *spans, size_t n);
 
 /* n is a field path below SLOT(slot). */
 bool node_slot_path(const struct rule_node *n, uint16_t slot, struct origin *out);
-/* The timestamp path of a chain: its names, joined by NUL. */
+/* The timestamp path of a chain. */
 bool split_chain_path(struct str path, struct origin *out);
 /* READS_ bits of everything below n, and FN_IN_SEGMENT as READS_MEMBERS. */
 unsigned node_reads(const struct rule_node *n);
@@ -390,6 +398,7 @@ words_for(size_t bits)
     return (bits + 63) / 64;
 }
 
+struct rule_state *state_new(const struct rule_graph *g, struct arena *a);
 struct series_state *state_series(struct rule_state *s, uint32_t id); /* NULL: empty */
 struct series_state *state_series_add(struct rule_state *s, uint32_t id);
 /* Drops entries that hold nothing. */

@@ -3,16 +3,15 @@
  * A leaf that is no window leaf is evaluated by the reference evaluator. To know when, its expression is read once:
  *
  *   reads    profile, events, clock, parameters, memberships: which kinds of step can change it.
- *   origins  every value in the tree gets a superset of where it can come from: a path from the profile or from any event
- *            (filters, let, generators and lambdas pass it on). So "E.timestamp occurs <= 3 days before now" becomes the term
- *            (window, event path timestamp), whatever else surrounds it.
- *   looks    for a stored timestamp t, a window's answer changes only when one of its ends passes t. The next look of a leaf is
- *            the earliest such instant over all terms and all timestamps at their paths: early at worst, never late. Words like
- *            currentMonth() change at the start of the next unit. Where now is read in any other way (now = x.y, a computed
- *            receiver) we cannot solve for the instant: the leaf is looked at in every step and at every full minute, as
- *            fine as expiry timers must be [SEGMENTATION 14.4, C 62].
- *   guard    when every use of xEvent is filtered by a predicate with a discriminating equality, an event that has none of
- *            those values cannot change the leaf. */
+ *   origins  every value in the tree gets a superset of where it can come from: a path from the profile or from any
+ * event (filters, let, generators and lambdas pass it on). So "E.timestamp occurs <= 3 days before now" becomes the
+ * term (window, event path timestamp), whatever else surrounds it. looks    for a stored timestamp t, a window's answer
+ * changes only when one of its ends passes t. The next look of a leaf is the earliest such instant over all terms and
+ * all timestamps at their paths: early at worst, never late. Words like currentMonth() change at the start of the next
+ * unit. Where now is read in any other way (now = x.y, a computed receiver) we cannot solve for the instant: the leaf
+ * is looked at in every step and at every full minute, as fine as expiry timers must be [SEGMENTATION 14.4, C 62].
+ *   guard    when every use of xEvent is filtered by a predicate with a discriminating equality, an event that has none
+ * of those values cannot change the leaf. */
 #include "rule/rule_graph_int.h"
 
 #include "base/civil.h"
@@ -455,18 +454,48 @@ guard_pattern(struct guard *g, const struct pattern *p)
     g->lookback_ms = back > g->lookback_ms ? back : g->lookback_ms;
 }
 
-/* Conditions may read events again, through generators of their own. */
+/* n as a list of events, and the condition (may be NULL) on its elements; false: it is none. The helpers that hold a
+ * pattern end before the walk goes deeper, for a pattern is large and trees may be LIMIT_RULE_HEIGHT high. */
+static bool
+guard_list(struct guard *g, const struct rule_node *n, const struct rule_node *where, uint16_t slot)
+{
+    struct pattern p = {0};
+
+    if (!pattern_list(&p, n, true))
+        return false;
+    if (where != NULL)
+        (void)pattern_where(&p, where, slot, true); /* loose: always true */
+    guard_pattern(g, &p);
+    return true;
+}
+
+static bool
+guard_elements(struct guard *g, const struct rule_node *chain)
+{
+    struct pattern list = {0}, p;
+
+    if (!pattern_list(&list, chain->args[0], true))
+        return false;
+    for (size_t i = 1; i < chain->arg_count; i++) {
+        const struct rule_node *element = chain->args[i];
+        p = list;
+        if (element->arg_count > 0)
+            (void)pattern_where(&p, element->args[0], element->slot, true); /* loose: always true */
+        if (element->element->has_when)
+            (void)pattern_when(&p, element, chain->name); /* without it: no bound */
+        guard_pattern(g, &p);
+    }
+    return true;
+}
+
+/* Conditions of a list of events may read events again, through generators of their own. */
 static void
 guard_conditions(struct guard *g, const struct rule_node *n)
 {
-    if (n->op == RULE_EVENTS)
-        return;
-    if (n->op == RULE_CALL) {
-        guard_conditions(g, n->args[0]);
-        guard_node(g, n->args[1]);
-    } else if (n->op == RULE_SELECT) {
-        guard_conditions(g, n->args[0]->args[0]);
-        if (n->args[0]->arg_count > 1)
+    for (; n->op != RULE_EVENTS; n = n->op == RULE_CALL ? n->args[0] : n->args[0]->args[0]) {
+        if (n->op == RULE_CALL)
+            guard_node(g, n->args[1]);
+        else if (n->args[0]->arg_count > 1)
             guard_node(g, n->args[0]->args[1]);
     }
 }
@@ -474,68 +503,44 @@ guard_conditions(struct guard *g, const struct rule_node *n)
 static void
 guard_chain(struct guard *g, const struct rule_node *n)
 {
-    struct pattern list = {0}, p;
-
-    if (!pattern_list(&list, n->args[0], true)) {
-        guard_node(g, n->args[0]);
-    } else {
+    if (guard_elements(g, n))
         guard_conditions(g, n->args[0]);
-        for (size_t i = 1; i < n->arg_count; i++) {
-            p = list;
-            if (n->args[i]->arg_count > 0)
-                (void)pattern_where(&p, n->args[i]->args[0], n->args[i]->slot, true); /* loose: always true */
-            if (n->args[i]->element->has_when)
-                (void)pattern_when(&p, n->args[i], n->name); /* without it: no bound */
-            guard_pattern(g, &p);
-        }
-    }
+    else
+        guard_node(g, n->args[0]);
     for (size_t i = 1; i < n->arg_count; i++)
         guard_node(g, n->args[i]);
 }
 
-/* A generator whose condition filters (not that of forall, which asserts). */
+/* A generator; the condition of forall asserts and does not filter. */
 static void
 guard_generator(struct guard *g, const struct rule_node *gen, bool filters)
 {
-    struct pattern p = {0};
+    const struct rule_node *where = gen->arg_count > 1 ? gen->args[1] : NULL;
 
-    if (pattern_list(&p, gen->args[0], true)) {
+    if (guard_list(g, gen->args[0], filters ? where : NULL, gen->slot))
         guard_conditions(g, gen->args[0]);
-        if (filters && gen->arg_count > 1)
-            (void)pattern_where(&p, gen->args[1], gen->slot, true); /* loose: always true */
-        guard_pattern(g, &p);
-    } else {
+    else
         guard_node(g, gen->args[0]);
-    }
-    if (gen->arg_count > 1)
-        guard_node(g, gen->args[1]);
+    if (where != NULL)
+        guard_node(g, where);
 }
 
 static void
 guard_node(struct guard *g, const struct rule_node *n)
 {
-    struct pattern p = {0};
-
     if (n->op == RULE_CHAIN) {
         guard_chain(g, n);
-        return;
-    }
-    if (n->op == RULE_GEN) {
+    } else if (n->op == RULE_GEN) {
         guard_generator(g, n, true);
-        return;
-    }
-    if (n->op == RULE_QUANT && n->quant == QUANT_ALL) {
+    } else if (n->op == RULE_QUANT && n->quant == QUANT_ALL) {
         for (size_t i = 0; i < n->arg_count; i++)
             guard_generator(g, n->args[i], false);
-        return;
-    }
-    if (pattern_list(&p, n, true)) {
-        guard_pattern(g, &p);
+    } else if (guard_list(g, n, NULL, 0)) {
         guard_conditions(g, n);
-        return;
+    } else {
+        for (size_t i = 0; i < n->arg_count; i++)
+            guard_node(g, n->args[i]);
     }
-    for (size_t i = 0; i < n->arg_count; i++)
-        guard_node(g, n->args[i]);
 }
 
 void
@@ -560,16 +565,10 @@ static void
 look_at(struct looker *k, int64_t t)
 {
     const struct time_span *s = &k->term->span;
-    int64_t at;
+    int64_t lo = time_fn_crosses(&s->lo, t, k->now), hi = time_fn_crosses(&s->hi, t - 1, k->now);
 
-    if (time_fn_moves(&s->lo) && time_fn_at(&s->lo, k->now) <= t) {
-        at = time_fn_exceeds(&s->lo, t, k->now);
-        k->next = at < k->next ? at : k->next;
-    }
-    if (time_fn_moves(&s->hi) && time_fn_at(&s->hi, k->now) < t) {
-        at = time_fn_exceeds(&s->hi, t - 1, k->now);
-        k->next = at < k->next ? at : k->next;
-    }
+    k->next = lo < k->next ? lo : k->next;
+    k->next = hi < k->next ? hi : k->next;
 }
 
 static int64_t

@@ -1,9 +1,15 @@
 /* rule_graph_time.c - instants that move with the clock, and when they pass a given instant.
  *
- * Every end of every window of the language is a function of now that never decreases: now itself, or the start of a calendar
- * unit that holds now, shifted by some units, cut to the start or end of a unit, plus a millisecond for open ends. So an event
- * at t leaves a window whose start is f at the first instant n with f(n) > t, and that instant is found by arithmetic where
- * all units are fixed lengths, and by bisection where months or years are involved. [SEGMENTATION 8.1, 8.2] */
+ * Every end of every window of the language is a function of now: now itself, or the start of a calendar unit that
+ * holds now, shifted by some units, cut to the start or end of a unit, plus a millisecond for open ends. An event at t
+ * leaves a window whose start is f at the first instant n with f(n) > t; that is arithmetic where all units are fixed
+ * lengths, and bisection where months or years are involved. [SEGMENTATION 8.1, 8.2]
+ *
+ * These functions never decrease, with one exception. A shift by months clamps the day and keeps the time of day: 28
+ * March noon - 1 month is 28 February noon, and so are 29, 30 and 31 March noon, but 29 March 00:00 gives 28 February
+ * 00:00. So f falls back at the midnights of clamped days, and an event of 28 February 06:00 is inside again each of
+ * those mornings. Within a day f never decreases, and neither do its values at successive midnights; both searches
+ * below stand on that. */
 #include "rule/rule_graph_int.h"
 
 #include "base/civil.h"
@@ -35,11 +41,8 @@ unit_ms(enum rule_unit unit) /* 0: not a fixed length */
 static int64_t
 unit_ms_max(enum rule_unit unit)
 {
-    static const int64_t days[] = {[UNIT_MONTH] = 31,
-                                   [UNIT_YEAR] = 366,
-                                   [UNIT_DECADE] = 3653,
-                                   [UNIT_CENTURY] = 36525,
-                                   [UNIT_MILLENNIUM] = 365250};
+    static const int64_t days[] = {
+        [UNIT_MONTH] = 31, [UNIT_YEAR] = 366, [UNIT_DECADE] = 3653, [UNIT_CENTURY] = 36525, [UNIT_MILLENNIUM] = 365250};
     int64_t fixed = unit_ms(unit);
 
     return fixed != 0 ? fixed : days[unit] * MS_PER_DAY;
@@ -116,11 +119,24 @@ time_fn_equal(const struct time_fn *a, const struct time_fn *b)
         return a->constant == b->constant;
     if (!time_fn_moves(a))
         return true;
-    if (a->base == TIME_BASE_PERIOD && (a->unit != b->unit || a->period_shift != b->period_shift))
+    if (a->unit != b->unit || a->period_shift != b->period_shift)
         return false;
     return a->shift == b->shift && (a->shift == 0 || a->shift_unit == b->shift_unit) && a->floored == b->floored &&
            (!a->floored || (a->floor_unit == b->floor_unit && a->floor_end == b->floor_end)) &&
            a->plus_ms == b->plus_ms;
+}
+
+uint64_t
+time_fn_hash(const struct time_fn *f)
+{
+    uint64_t h = hash_u64(f->base, (uint64_t)f->constant);
+
+    if (!time_fn_moves(f))
+        return h;
+    h = hash_u64(hash_u64(h, f->unit), (uint64_t)f->period_shift);
+    h = hash_u64(hash_u64(h, f->shift == 0 ? 0 : f->shift_unit), (uint64_t)f->shift);
+    h = hash_u64(h, f->floored ? 2u * f->floor_unit + f->floor_end + 1 : 0);
+    return hash_u64(h, (uint64_t)f->plus_ms);
 }
 
 int64_t
@@ -173,7 +189,7 @@ solve_fixed(const struct time_fn *f, int64_t limit, int64_t *out)
     return true;
 }
 
-/* The smallest n in (low, high] with f(n) > limit, given f(low) <= limit < f(high). */
+/* The smallest n in (low, high] with f(n) > limit, where f does not decrease and f(low) <= limit < f(high). */
 static int64_t
 bisect(const struct time_fn *f, int64_t limit, int64_t low, int64_t high)
 {
@@ -187,32 +203,83 @@ bisect(const struct time_fn *f, int64_t limit, int64_t low, int64_t high)
     return high;
 }
 
+/* f falls back at some midnights. */
+static bool
+falls_back(const struct time_fn *f)
+{
+    return time_fn_moves(f) && f->shift != 0 && unit_ms(f->shift_unit) == 0 && !f->floored &&
+           (f->base == TIME_BASE_NOW || (unit_ms(f->unit) != 0 && unit_ms(f->unit) < MS_PER_DAY));
+}
+
+static int64_t
+next_midnight(int64_t now)
+{
+    return start_of(now, UNIT_DAY) + MS_PER_DAY;
+}
+
+/* The first instant after now on the first day whose last value is greater than limit. */
+static int64_t
+exceeds_by_day(const struct time_fn *f, int64_t limit, int64_t now)
+{
+    int64_t low = next_midnight(now) / MS_PER_DAY - 1, high = TIME_LAST_MS / MS_PER_DAY, start;
+
+    if (time_fn_at(f, next_midnight(now) - 1) > limit)
+        return bisect(f, limit, now, next_midnight(now) - 1);
+    while (high - low > 1) { /* low's last value is not greater, high's is */
+        int64_t middle = low + (high - low) / 2;
+        if (time_fn_at(f, (middle + 1) * MS_PER_DAY - 1) > limit)
+            high = middle;
+        else
+            low = middle;
+    }
+    start = high * MS_PER_DAY;
+    if (time_fn_at(f, start) > limit)
+        return start;
+    return bisect(f, limit, start, start + MS_PER_DAY - 1);
+}
+
 int64_t
 time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now)
 {
-    int64_t at, low, high;
+    int64_t at;
 
     if (!time_fn_moves(f))
         return TIME_NEVER;
-    if (time_fn_at(f, now) > limit)
-        return now + 1; /* a caller's slip costs one look, no more */
     if (limit >= TIME_FIRST_MS && limit <= TIME_LAST_MS && solve_fixed(f, limit, &at)) {
         /* The arithmetic knows no end of the calendar: near it, and where it is not exact, bisection decides. */
         if (at > now && at < TIME_LAST_MS && time_fn_at(f, at) > limit && time_fn_at(f, at - 1) <= limit)
             return at;
     }
-    if (time_fn_at(f, TIME_LAST_MS) <= limit)
+    if (now >= TIME_LAST_MS || time_fn_at(f, TIME_LAST_MS) <= limit)
         return TIME_NEVER;
-    low = now;
-    high = TIME_LAST_MS;
-    at = shifted(limit, -f->shift, f->shift_unit); /* months and years: the answer is days from here */
-    if (at > now + 8 * MS_PER_DAY && at < TIME_LAST_MS - 8 * MS_PER_DAY) {
-        if (time_fn_at(f, at - 8 * MS_PER_DAY) <= limit)
-            low = at - 8 * MS_PER_DAY;
-        if (time_fn_at(f, at + 8 * MS_PER_DAY) > limit)
-            high = at + 8 * MS_PER_DAY;
-    }
-    return low < high ? bisect(f, limit, low, high) : TIME_NEVER;
+    return falls_back(f) ? exceeds_by_day(f, limit, now) : bisect(f, limit, now, TIME_LAST_MS);
+}
+
+int64_t
+time_fn_returns(const struct time_fn *f, int64_t limit, int64_t now)
+{
+    int64_t midnight = next_midnight(now);
+
+    return falls_back(f) && midnight < TIME_LAST_MS && time_fn_at(f, midnight) <= limit ? midnight : TIME_NEVER;
+}
+
+int64_t
+time_fn_crosses(const struct time_fn *f, int64_t limit, int64_t now)
+{
+    if (!time_fn_moves(f))
+        return TIME_NEVER;
+    return time_fn_at(f, now) > limit ? time_fn_returns(f, limit, now) : time_fn_exceeds(f, limit, now);
+}
+
+int64_t
+time_fn_least(const struct time_fn *f, int64_t now)
+{
+    int64_t at = time_fn_at(f, now), later;
+
+    if (!falls_back(f))
+        return at;
+    later = time_fn_at(f, next_midnight(now));
+    return later < at ? later : at;
 }
 
 /* ---- occurs ---- */

@@ -10,8 +10,9 @@
  *   LIST.sum(f) CMP n, LIST.f.sum() CMP n, sum E.f over E from LIST where p CMP n
  *   let S = (one of these aggregations) in S CMP n
  *
- * p is cut at its ands. A conjunct that is an occurs over a field of the event and reads the clock becomes the window; every
- * other conjunct must read the event only. Anything else is left to a scan leaf. [SEGMENTATION 7.3, 7.4, 9.2, 10] */
+ * p is cut at its ands. A conjunct that is an occurs over a field of the event and reads the clock becomes the window;
+ * every other conjunct must read the event only. Anything else is left to a scan leaf. [SEGMENTATION 7.3, 7.4, 9.2, 10]
+ */
 #include "rule/rule_graph_int.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ split_chain_path(struct str path, struct origin *out)
     struct str part;
 
     *out = (struct origin){.root = ORIGIN_EVENT};
-    while (str_split(&path, '\0', &part)) {
+    while (str_split(&path, '.', &part)) {
         if (out->n == ORIGIN_PARTS)
             return false;
         out->parts[out->n++] = part;
@@ -139,13 +140,19 @@ spans_lookback_ms(const struct time_span *spans, size_t n)
         int64_t ms = time_fn_behind_ms(&spans[i].lo);
         least = ms < least ? ms : least;
     }
-    return least;
+    return least > 0 ? least : 1; /* a window of the future only: events all the same */
+}
+
+static bool
+is_timestamp(const struct origin *path)
+{
+    return path->n == 1 && str_eq(path->parts[0], S("timestamp"));
 }
 
 int64_t
 pattern_lookback_ms(const struct pattern *p)
 {
-    if (p->time_path.n != 1 || !str_eq(p->time_path.parts[0], S("timestamp")))
+    if (!is_timestamp(&p->time_path))
         return INT64_MAX; /* some other field: the event itself may be old */
     return spans_lookback_ms(p->spans, p->span_count);
 }
@@ -165,7 +172,8 @@ synthetic_slot(struct build *b)
     return n;
 }
 
-/* A copy of the FIELD nodes of n, standing on SLOT(0) in place of `list`: what one event contributes to the projection. */
+/* A copy of the FIELD nodes of n, standing on SLOT(0) in place of `list`: what one event contributes to the projection.
+ */
 static const struct rule_node *
 projection_of_event(struct build *b, const struct rule_node *n, const struct rule_node *list)
 {
@@ -309,8 +317,8 @@ leaf_of(struct build *b, const struct aggregation *g, const struct window_bound 
     uint32_t id;
 
     like.predicate = build_predicate(b, p->conjuncts, p->n);
-    like.time_path = p->time_path.n != 0 ? build_path(b, p->time_path.parts, p->time_path.n)
-                                         : build_path(b, &timestamp, 1);
+    like.time_path =
+        p->time_path.n != 0 ? build_path(b, p->time_path.parts, p->time_path.n) : build_path(b, &timestamp, 1);
     w.series = b->nomem ? NO_ID : build_series(b, &like);
     if (b->nomem)
         return NO_ID;
@@ -353,8 +361,7 @@ compare_leaf(struct build *b, const struct rule_node *n, const struct rule_node 
         return NO_ID;
     /* A sum over another time field would add in an order the reference does not know. */
     if (!aggregation_of(b, left, &g) ||
-        (g.kind == AGGREGATE_SUM && g.p.span_count > 0 && pattern_lookback_ms(&g.p) == INT64_MAX &&
-         !(g.p.time_path.n == 1 && str_eq(g.p.time_path.parts[0], S("timestamp")))))
+        (g.kind == AGGREGATE_SUM && g.p.span_count > 0 && !is_timestamp(&g.p.time_path)))
         return NO_ID;
     return leaf_of(b, &g, &bound, 1, false);
 }
@@ -397,7 +404,8 @@ chain_leaf(struct build *b, const struct rule_node *n)
     if (element == NULL || element->negated || element->element->count_count > CHAIN_BOUNDS ||
         !pattern_list(&g.p, n->args[0], false))
         return NO_ID;
-    /* Elements without a readable time at the chain's own path do not count; a window on another path would hide that. */
+    /* Elements without a readable time at the chain's own path do not count; a window on another path would hide that.
+     */
     if (g.p.span_count > 0 || !split_chain_path(n->name, &g.p.time_path))
         return NO_ID;
     all = g;
@@ -440,8 +448,8 @@ build_window_leaf(struct build *b, const struct rule_node *n)
             return pattern_list(&p, n, false) ? count_leaf(b, &p, CMP_GE, 1, false) : NO_ID;
         if (n->fn != FN_EXISTS || !pattern_list(&p, n->args[0], false))
             return NO_ID;
-        if (n->arg_count == 2 && (n->args[1]->op != RULE_LAMBDA ||
-                                  !pattern_where(&p, n->args[1]->args[0], n->args[1]->slot, false)))
+        if (n->arg_count == 2 &&
+            (n->args[1]->op != RULE_LAMBDA || !pattern_where(&p, n->args[1]->args[0], n->args[1]->slot, false)))
             return NO_ID;
         return count_leaf(b, &p, CMP_GE, 1, false);
     default:

@@ -1,0 +1,44 @@
+/* main.c - the command line: finds the subcommand, or says what there is. */
+#include "app/app.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct command commands[] = {
+    {"serve", cmd_serve, "run the server"},
+    {"demo", cmd_demo, "load the Northpeak demo into a running server: edgewise demo load"},
+    {"log", cmd_log, "print a topic as JSON lines: edgewise log dump TOPIC"},
+    {"check-config", cmd_check_config, "check settings without starting anything"},
+};
+
+static void
+usage(FILE *out)
+{
+    fprintf(out, "Edgewise: a real-time customer data platform and personalization edge in one binary.\n\n"
+                 "usage: edgewise COMMAND [ARGUMENTS]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "\nedgewise COMMAND --help says more.\n");
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (name[0] != '\0')
+        fprintf(stderr, "edgewise: unknown command '%s'\n\n", name);
+    usage(stderr);
+    return 2;
+}

@@ -1,0 +1,386 @@
+/* decide.c - the decision itself [TARGET 2.3, 2.4].
+ *
+ * One pass over the placements of each asked scope, in list order (highest priority first). What is found out about an
+ * activity or an audience during a request is kept for the rest of it, so an activity in five scopes is decided once
+ * and a rule shared by fifty activities is evaluated once.
+ *
+ *   plain location   the first activity that takes the visitor; the rest never sees him
+ *   __view__         all that take him, views included; at most one of them form-based, and only if it ranks first;
+ *                    delivered in ascending priority, so that the highest writes last
+ *
+ * A decision made is a decision kept: when the client takes none of the items (schemas), the location stays empty
+ * rather than going to the next activity, and nothing is counted (OURS). */
+#include "codec/json_writer.h"
+#include "decide/decide_int.h"
+
+#define UNDECIDED 0 /* else: 1 is "not in", and 2 + n is experience n */
+#define NOT_IN 1
+_Static_assert(LIMIT_EXPERIENCES + 2 < UINT16_MAX, "an experience fits the decision table");
+
+enum truth { UNKNOWN, NO, YES };
+
+struct run {
+    const struct decide_set *s;
+    const struct decide_request *rq;
+    struct arena *a;
+    struct buf *out;
+    struct diag *d;
+    struct request_view view;
+    struct proposition_filter filter;
+    uint32_t property;           /* index of the request's property; UINT32_MAX: none that we know */
+    uint16_t *decided;           /* by activity */
+    unsigned char *truths;       /* by audience, made when the first is asked */
+    const struct str **assigned; /* by activity: the assigned experience id, made when the first is asked */
+    struct decide_taken *taken;
+    size_t taken_count, taken_cap;
+    size_t written;
+    enum err rc;
+};
+
+static void
+fail(struct run *r, const char *what)
+{
+    r->rc = diag_set(r->d, ERR_LIMIT, "decisions: %s", what);
+}
+
+/* ---- audiences ---- */
+
+/* A text as a JSON node: what a rule's parameter is. */
+static const struct json *
+text_node(struct run *r, struct str text)
+{
+    const struct json *node = NULL;
+    struct diag d = DIAG_INIT;
+    struct buf b;
+
+    buf_init(&b, LIMIT_EDGE_BODY_BYTES);
+    json_quote(&b, text);
+    if (!buf_ok(&b) || json_parse(buf_str(&b), r->a, &node, &d) != ERR_OK)
+        node = NULL;
+    buf_deinit(&b);
+    return node;
+}
+
+static bool
+evaluate(struct run *r, const struct audience *au)
+{
+    const struct target_rule *t = &au->rule;
+    const struct json **params = ARENA_ARRAY(r->a, const struct json *, t->field_count ? t->field_count : 1);
+    struct rule_env env = {.now_ms = r->rq->now_ms,
+                           .in_segment = r->rq->in_audience,
+                           .ctx = r->rq->ctx,
+                           .params = params,
+                           .param_count = t->field_count};
+    struct diag d = DIAG_INIT;
+    struct value v;
+
+    if (params == NULL) {
+        fail(r, "request memory is used up");
+        return false;
+    }
+    for (size_t i = 0; i < t->field_count; i++) {
+        struct str text;
+        if (request_field(&r->view, &t->fields[i], &text, &params[i]) && params[i] == NULL)
+            params[i] = text_node(r, text);
+    }
+    /* A rule that runs out of steps was not evaluated, and only a rule that was may let a visitor in. */
+    return rule_eval(t->rule, &env, r->a, &v, &d) == ERR_OK && value_truth(v);
+}
+
+static bool
+audience_matches(struct run *r, uint32_t index)
+{
+    const struct audience *au = &r->s->audiences[index];
+    bool yes;
+
+    if (r->truths == NULL)
+        r->truths = arena_calloc(r->a, r->s->audience_count, 1);
+    if (r->truths == NULL) {
+        fail(r, "request memory is used up");
+        return false;
+    }
+    if (r->truths[index] != UNKNOWN)
+        return r->truths[index] == YES;
+    if (au->hub)
+        yes = r->rq->in_audience != NULL && r->rq->in_audience(r->rq->ctx, au->id);
+    else
+        yes = !au->broken && evaluate(r, au);
+    r->truths[index] = yes ? YES : NO;
+    return yes;
+}
+
+static bool
+all_match(void *ctx, const struct audience_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (!audience_matches(ctx, list->items[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- one activity ---- */
+
+static bool
+is_live(const struct run *r, const struct activity *a)
+{
+    return r->rq->now_ms >= a->starts_ms && r->rq->now_ms < a->ends_ms;
+}
+
+static bool
+property_fits(const struct run *r, const struct activity *a)
+{
+    for (size_t i = 0; i < a->property_count; i++) {
+        if (a->properties[i] == r->property && r->property != UINT32_MAX)
+            return true;
+    }
+    return a->property_count == 0;
+}
+
+/* The visitor's assignments by activity, found once: a list of fifty would else be searched fifty times. */
+static const struct str *
+assignment(struct run *r, const struct activity *a)
+{
+    if (r->rq->assignment_count == 0)
+        return NULL;
+    if (r->assigned == NULL) {
+        r->assigned = ARENA_ARRAY(r->a, const struct str *, r->s->activity_count);
+        if (r->assigned == NULL) {
+            fail(r, "request memory is used up");
+            return NULL;
+        }
+        for (size_t i = 0; i < r->rq->assignment_count; i++) {
+            const struct activity *of = map_get(&r->s->activity_index, r->rq->assignments[i].activity);
+            if (of != NULL)
+                r->assigned[of - r->s->activities] = &r->rq->assignments[i].experience;
+        }
+    }
+    return r->assigned[a - r->s->activities];
+}
+
+static int
+find_experience(const struct activity *a, const struct str *id)
+{
+    for (size_t i = 0; id != NULL && i < a->experience_count; i++) {
+        if (str_eq(a->experiences[i].id, *id))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* [TARGET 3.2]: "<client>.<activity>." is in the prefix already. */
+static unsigned
+visitor_bucket(const struct run *r, const struct activity *a)
+{
+    struct hash_stream s = a->prefix;
+
+    hash_stream_put(&s, r->rq->visitor_key);
+    hash_stream_put(&s, S(".0"));
+    return decide_bucket(hash_stream_end(s));
+}
+
+/* The first experience whose audiences match, tested anew at each request; traffic admits by the same hash as A/B. */
+static int
+choose_targeted(struct run *r, const struct activity *a)
+{
+    static const unsigned everyone = 100;
+
+    if (!all_match(r, &a->entry))
+        return -1;
+    if (a->traffic_percent < 100 && decide_choose(visitor_bucket(r, a), &everyone, 1, a->traffic_percent) < 0)
+        return -1;
+    for (size_t i = 0; i < a->experience_count; i++) {
+        if (all_match(r, &a->experiences[i].audiences))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* A member keeps his experience while it exists, whatever became of entry audiences and traffic. */
+static int
+choose_split(struct run *r, const struct activity *a)
+{
+    int e = find_experience(a, assignment(r, a));
+
+    if (e < 0 && all_match(r, &a->entry))
+        e = decide_choose(visitor_bucket(r, a), a->percent, a->experience_count, a->traffic_percent);
+    return e >= 0 && all_match(r, &a->experiences[e].audiences) ? e : -1;
+}
+
+/* Index of the experience, or -1. */
+static int
+decide_activity(struct run *r, uint32_t index)
+{
+    const struct activity *a = &r->s->activities[index];
+    int e = -1;
+
+    if (r->decided[index] != UNDECIDED)
+        return (int)r->decided[index] - 2;
+    if (is_live(r, a) && property_fits(r, a))
+        e = a->xt ? choose_targeted(r, a) : choose_split(r, a);
+    r->decided[index] = (uint16_t)(e + 2);
+    return e;
+}
+
+/* ---- answers ---- */
+
+static void
+add_taken(struct run *r, const struct placement *p, const struct activity *a, int e)
+{
+    if (r->taken_count == r->taken_cap) {
+        size_t cap = r->taken_cap ? r->taken_cap * 2 : 16;
+        struct decide_taken *taken = ARENA_ARRAY(r->a, struct decide_taken, cap);
+        if (taken == NULL) {
+            fail(r, "request memory is used up");
+            return;
+        }
+        if (r->taken_count > 0)
+            memcpy(taken, r->taken, r->taken_count * sizeof(*taken));
+        r->taken = taken;
+        r->taken_cap = cap;
+    }
+    r->taken[r->taken_count++] = (struct decide_taken){
+        .activity = a->id,
+        .experience = a->experiences[e].id,
+        .scope = p->scope,
+        .entered = assignment(r, a) == NULL,
+        .sticky = !a->xt,
+    };
+}
+
+static void
+deliver(struct run *r, const struct placement *p, int e)
+{
+    size_t before = r->out->n;
+
+    if (r->written > 0)
+        buf_putc(r->out, ',');
+    if (!proposition_write(&p->propositions[e], &r->filter, &r->view, r->out)) {
+        r->out->n = before;
+        return;
+    }
+    if (!buf_ok(r->out)) {
+        fail(r, "the answer is too large");
+        return;
+    }
+    r->written++;
+    add_taken(r, p, &r->s->activities[p->activity], e);
+}
+
+/* Does the location's own audience let this proposition show at all? */
+static bool
+shows(struct run *r, const struct proposition *p)
+{
+    if (p->text.n == 0)
+        return false;
+    if (!p->conditional)
+        return true;
+    for (size_t i = 0; i < p->item_count; i++) {
+        if (!p->items[i].click && (p->items[i].audiences == NULL || all_match(r, p->items[i].audiences)))
+            return true;
+    }
+    return false;
+}
+
+static void
+decide_location(struct run *r, const struct location *at)
+{
+    for (size_t i = 0; i < at->n && r->rc == ERR_OK; i++) {
+        const struct placement *p = &at->placements[i];
+        int e = decide_activity(r, p->activity);
+        if (e >= 0 && shows(r, &p->propositions[e])) {
+            deliver(r, p, e);
+            return;
+        }
+    }
+}
+
+struct taker {
+    const struct placement *placement;
+    int experience;
+};
+
+/* A form-based activity is delivered only when it ranks first of all that match [TARGET 2.3]; views stand apart. */
+static void
+decide_page(struct run *r, const struct location *at)
+{
+    struct taker *takers = ARENA_ARRAY(r->a, struct taker, at->n);
+    bool ranked = false;
+    size_t n = 0;
+
+    if (takers == NULL) {
+        fail(r, "request memory is used up");
+        return;
+    }
+    for (size_t i = 0; i < at->n && r->rc == ERR_OK; i++) {
+        const struct placement *p = &at->placements[i];
+        int e = decide_activity(r, p->activity);
+        if (e < 0 || !shows(r, &p->propositions[e]))
+            continue;
+        if (!p->view) {
+            if (p->form_based && ranked)
+                continue;
+            ranked = true;
+        }
+        takers[n++] = (struct taker){p, e};
+    }
+    while (n > 0 && r->rc == ERR_OK) {
+        n--;
+        deliver(r, takers[n].placement, takers[n].experience);
+    }
+}
+
+/* ---- the request ---- */
+
+static unsigned
+accepted_schemas(const struct decide_request *rq)
+{
+    unsigned mask = 0;
+
+    for (size_t i = 0; i < rq->schema_count; i++)
+        mask |= item_schema_bit(rq->schemas[i]);
+    return rq->schema_count == 0 ? ITEM_MASK_ALL : mask;
+}
+
+static bool
+asked_before(const struct decide_request *rq, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (str_eq(rq->scopes[j], rq->scopes[i]))
+            return true;
+    }
+    return false;
+}
+
+enum err
+decide_propositions(const struct decide_set *s, const struct decide_request *rq, struct arena *a, struct buf *out,
+                    struct decide_result *result, struct diag *d)
+{
+    struct run r = {.s = s, .rq = rq, .a = a, .out = out, .d = d, .property = UINT32_MAX};
+    size_t before = out->n;
+
+    r.view = (struct request_view){.rq = rq, .key = s->token_key, .arena = a};
+    r.filter = (struct proposition_filter){accepted_schemas(rq), all_match, &r};
+    if (rq->property_token.n > 0) {
+        size_t found = (size_t)(uintptr_t)map_get(&s->properties, rq->property_token);
+        r.property = found > 0 ? (uint32_t)(found - 1) : UINT32_MAX;
+    }
+    r.decided = ARENA_ARRAY(a, uint16_t, s->activity_count ? s->activity_count : 1);
+    if (r.decided == NULL)
+        fail(&r, "request memory is used up");
+    for (size_t i = 0; i < rq->scope_count && r.rc == ERR_OK; i++) {
+        const struct location *at = map_get(&s->locations, rq->scopes[i]);
+        if (at == NULL || asked_before(rq, i))
+            continue;
+        if (at == s->page)
+            decide_page(&r, at);
+        else
+            decide_location(&r, at);
+    }
+    if (r.rc != ERR_OK) {
+        out->n = before;
+        return r.rc;
+    }
+    *result = (struct decide_result){r.taken, r.taken_count};
+    return ERR_OK;
+}

@@ -1,0 +1,102 @@
+/* shapes.c - how ids, times, offers and actions are written in control-plane objects, for the compiler and the checker.
+ */
+#include "base/civil.h"
+#include "decide/decide_int.h"
+
+struct str
+id_text(const struct json *id, struct arena *a)
+{
+    if (json_is(id, JSON_STRING))
+        return json_str(id);
+    if (!json_is(id, JSON_INT))
+        return S_NULL;
+    return arena_printf(a, "%lld", (long long)json_i64(id, 0));
+}
+
+bool
+time_value(const struct json *v, int64_t *ms)
+{
+    if (json_is(v, JSON_INT)) {
+        *ms = json_i64(v, 0);
+        return true;
+    }
+    return json_is(v, JSON_STRING) && iso8601_parse(json_str(v), ms, NULL);
+}
+
+/* An offer without a type is what its content is. */
+enum offer_type
+offer_type(const struct json *offer)
+{
+    static const struct {
+        const char *name;
+        enum offer_type type;
+    } table[] = {{"content", OFFER_HTML},
+                 {"html", OFFER_HTML},
+                 {"json", OFFER_JSON},
+                 {"redirect", OFFER_REDIRECT},
+                 {"actions", OFFER_ACTIONS}};
+    const struct json *type = json_get(offer, S("type"));
+
+    if (type == NULL && json_get(offer, S("actions")) != NULL)
+        return OFFER_ACTIONS;
+    if (type == NULL)
+        return json_is(json_get(offer, S("content")), JSON_STRING) ? OFFER_HTML : OFFER_JSON;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (str_eq(json_str(type), str_of(table[i].name)))
+            return table[i].type;
+    }
+    return OFFER_UNKNOWN;
+}
+
+/* In the order of [TARGET 2.9], which numbers the templates; aliases name what clients execute. */
+static const struct {
+    const char *name, *type;
+} actions[] = {
+    {"setHtml", "setHtml"},
+    {"setContent", "setHtml"},
+    {"setText", "setText"},
+    {"setJson", "setJson"},
+    {"setAttribute", "setAttribute"},
+    {"setImageSource", "setImageSource"},
+    {"setStyle", "setStyle"},
+    {"rearrange", "rearrange"},
+    {"resize", "resize"},
+    {"move", "move"},
+    {"remove", "remove"},
+    {"customCode", "customCode"},
+    {"redirect", "redirect"},
+    {"trackClick", "click"},
+    {"signalClick", "click"},
+    {"insertBefore", "insertBefore"},
+    {"insertAfter", "insertAfter"},
+    {"appendHtml", "appendHtml"},
+    {"prependHtml", "prependHtml"},
+    {"replaceHtml", "replaceHtml"},
+    {"appendContent", "appendHtml"},
+    {"prependContent", "prependHtml"},
+    {"replaceContent", "replaceHtml"},
+    {"click", "click"},
+};
+#define NUMBERED_ACTIONS 20
+
+const char *
+dom_action_type(struct str name)
+{
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (str_eq(name, str_of(actions[i].name)))
+            return actions[i].type;
+    }
+    return NULL;
+}
+
+struct str
+template_action(const struct json *template_id)
+{
+    int64_t number = json_i64(template_id, 0);
+
+    if (json_is(template_id, JSON_STRING)) {
+        const char *type = dom_action_type(json_str(template_id));
+        return type ? str_of(type) : S_NULL;
+    }
+    return number >= 1 && number <= NUMBERED_ACTIONS ? str_of(actions[number - 1].type) : S_NULL;
+}

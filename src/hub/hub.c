@@ -1,0 +1,523 @@
+/* hub.c - the hub's life: opening, the thread that folds, and when it commits.
+ *
+ *   round:  take the newest snapshot
+ *           fold records until there are none, or HUB_BATCH_RECORDS, or HUB_BATCH_US have passed
+ *           a slice of a sweep
+ *           append what was emitted, commit state and positions
+ *
+ * The state lock is held while a record is folded and for the commit, not while waiting. A full disk stops folding: what is
+ * staged stays, and the commit is tried again until there is space. Damaged or unwritable state stops the hub for good, said
+ * once in the log and to everybody who waits. */
+#include "hub/hub_int.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "codec/pack.h"
+
+#define STATE_VERSION 1
+#define ARENA_BYTES ((size_t)1 << 30) /* a profile of LIMIT_PROFILE_EVENTS large events, parsed */
+
+/* ---- state row ---- */
+
+static enum err
+read_state(struct hub *h, struct diag *d)
+{
+    struct str value;
+    struct unpack u;
+    enum err rc = kv_get(h->kv, S("H"), &value, d);
+
+    if (rc == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (rc != ERR_OK)
+        return rc;
+    u = unpack_from(value);
+    u.bad |= unpack_u64(&u) != STATE_VERSION;
+    h->state.clock_ms = unpack_i64(&u);
+    h->state.rev = unpack_u64(&u);
+    h->state.profiles = unpack_u64(&u);
+    return u.bad ? diag_set(d, ERR_CORRUPT, "hub: the state row is damaged") : ERR_OK;
+}
+
+static enum err
+stage_state(struct hub *h, struct diag *d)
+{
+    struct buf b;
+    enum err rc;
+
+    buf_init(&b, 64);
+    pack_u64(&b, STATE_VERSION);
+    pack_i64(&b, h->state.clock_ms);
+    pack_u64(&b, h->state.rev);
+    pack_u64(&b, h->state.profiles);
+    rc = buf_ok(&b) ? kv_put(h->kv, S("H"), buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for the hub's state");
+    buf_deinit(&b);
+    return rc;
+}
+
+/* ---- commit ---- */
+
+static void
+publish(struct hub *h)
+{
+    int64_t lag = 0;
+
+    os_lock(&h->progress);
+    for (size_t i = 0; i < h->o.collect_count; i++) {
+        h->folded[i] = h->partitions[i].next;
+        lag += (int64_t)(topic_end(h->partitions[i].topic) - h->partitions[i].next);
+    }
+    h->version_seen = h->snap != NULL ? h->snap->version : 0;
+    h->sweeping = h->sweep.active;
+    os_cond_broadcast(&h->moved);
+    os_unlock(&h->progress);
+    metric_set(M_HUB_LAG, lag);
+    metric_set(M_HUB_PROFILES, (int64_t)h->state.profiles);
+}
+
+enum err
+hub_commit(struct hub *h, struct diag *d)
+{
+    size_t n = 0;
+    enum err rc = hub_flush(h, d);
+
+    if (rc == ERR_OK && h->state_changed)
+        rc = stage_state(h, d);
+    for (size_t i = 0; i < h->o.collect_count; i++)
+        h->positions[n++] = (struct kv_position){str_of(h->partitions[i].name), h->partitions[i].next};
+    for (size_t i = 0; i < h->out_count; i++)
+        h->positions[n++] = (struct kv_position){str_of(h->outs[i].name), h->outs[i].next};
+    if (rc == ERR_OK)
+        rc = kv_commit(h->kv, h->positions, n, false, d);
+    if (rc == ERR_BUSY && !h->busy)
+        log_error("hub_disk_full", "reason=\"%s\" action=\"folding waits for space\"", d->what);
+    if (rc == ERR_OK && h->busy)
+        log_info("hub_disk_recovered", "profiles=%llu", (unsigned long long)h->state.profiles);
+    h->busy = rc == ERR_BUSY;
+    if (rc == ERR_OK) {
+        h->state_changed = false;
+        publish(h);
+    }
+    return rc;
+}
+
+/* ---- rounds ---- */
+
+static bool
+stopping(struct hub *h, bool *abandoned)
+{
+    bool stop;
+
+    os_lock(&h->progress);
+    stop = h->stop;
+    if (abandoned != NULL)
+        *abandoned = h->abandoned;
+    os_unlock(&h->progress);
+    return stop;
+}
+
+/* Sleeps, unless the hub is told to stop. */
+static void
+pause_us(struct hub *h, uint64_t us)
+{
+    os_lock(&h->progress);
+    if (!h->stop)
+        (void)os_cond_wait_us(&h->moved, &h->progress, us); /* waking early is harmless */
+    os_unlock(&h->progress);
+}
+
+static enum err
+next_record(struct hub *h, uint64_t wait_us, size_t *partition, struct record *r, bool *got, struct diag *d)
+{
+    size_t n = h->o.collect_count;
+    enum err rc = ERR_OK;
+
+    *got = false;
+    for (size_t i = 0; i < n && rc == ERR_OK && !*got && (n > 1 || wait_us == 0); i++) {
+        *partition = (h->turn + i) % n;
+        rc = consumer_poll(h->partitions[*partition].consumer, 0, r, got, d);
+    }
+    if (rc == ERR_OK && !*got && wait_us > 0) {
+        *partition = h->turn % n;
+        if (n > 1 && wait_us > HUB_WAIT_SHARED_US)
+            wait_us = HUB_WAIT_SHARED_US;
+        rc = consumer_poll(h->partitions[*partition].consumer, wait_us, r, got, d);
+    }
+    h->turn = (*partition + 1) % n;
+    return rc;
+}
+
+static enum err
+fold_one(struct hub *h, size_t partition, const struct record *r, struct diag *d)
+{
+    enum err rc;
+
+    for (;;) {
+        os_lock(&h->lock);
+        rc = hub_fold(h, partition, r, d);
+        if (rc == ERR_OK)
+            h->partitions[partition].next = r->offset + 1;
+        os_unlock(&h->lock);
+        if (rc != ERR_BUSY || stopping(h, NULL))
+            break;
+        pause_us(h, HUB_RETRY_US); /* a commit between timers found the disk full: the record itself was not touched yet */
+    }
+    if (rc == ERR_OK)
+        metric_inc(M_HUB_RECORDS);
+    return rc;
+}
+
+static enum err
+fold_batch(struct hub *h, uint64_t wait_us, size_t *count, struct diag *d)
+{
+    uint64_t start = 0;
+    struct record r;
+    size_t partition = 0;
+    bool got = true;
+    enum err rc = ERR_OK;
+
+    for (*count = 0; *count < HUB_BATCH_RECORDS; ++*count) {
+        rc = next_record(h, *count == 0 ? wait_us : 0, &partition, &r, &got, d);
+        if (rc != ERR_OK || !got)
+            break;
+        if (*count == 0)
+            start = os_mono_us(h->o.os);
+        rc = fold_one(h, partition, &r, d);
+        if (rc != ERR_OK || os_mono_us(h->o.os) - start > HUB_BATCH_US)
+            break;
+        if (kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
+            break;
+    }
+    if (rc == ERR_OK && got && *count < HUB_BATCH_RECORDS)
+        ++*count; /* the last one of a batch that time or size ended */
+    return rc;
+}
+
+enum err
+hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
+{
+    size_t count = 0;
+    bool sweeping = false;
+    enum err rc = ERR_OK;
+
+    if (!h->busy) {
+        os_lock(&h->lock);
+        rc = hub_take_snapshot(h, d);
+        os_unlock(&h->lock);
+        if (rc == ERR_OK)
+            rc = fold_batch(h, wait_us, &count, d);
+    }
+    os_lock(&h->lock);
+    if (rc == ERR_OK && !h->busy) {
+        sweeping = h->sweep.active;
+        rc = hub_sweep_slice(h, d);
+    }
+    if (rc == ERR_OK)
+        rc = hub_commit(h, d);
+    os_unlock(&h->lock);
+    *idle = count == 0 && !sweeping;
+    return rc;
+}
+
+/* ---- the thread ---- */
+
+static void
+fail(struct hub *h, enum err rc, const struct diag *d)
+{
+    log_error("hub_stopped", "code=%s reason=\"%s\"", err_name(rc), d->what);
+    os_lock(&h->progress);
+    h->failed = rc;
+    (void)snprintf(h->failure, sizeof h->failure, "%s", d->what); /* cut when long */
+    os_cond_broadcast(&h->moved);
+    os_unlock(&h->progress);
+}
+
+/* How long the next round may wait for a record. When a window ended by the machine's clock, a tick goes into the log: only
+ * the log moves the hub's time. */
+static uint64_t
+time_to_wait(struct hub *h)
+{
+    struct diag d = DIAG_INIT;
+    uint64_t offset, own_next;
+    int64_t due, left_ms;
+    bool sweeping;
+
+    os_lock(&h->lock);
+    due = kv_earliest_due(h->kv);
+    sweeping = h->sweep.active;
+    own_next = h->partitions[h->own].next;
+    os_unlock(&h->lock);
+    if (sweeping)
+        return 0;
+    if (due == 0 || h->o.emulated_clock)
+        return HUB_WAIT_US;
+    left_ms = due - os_now_ms(h->o.os);
+    if (left_ms > 0)
+        return left_ms < (int64_t)(HUB_WAIT_US / 1000) ? (uint64_t)left_ms * 1000 : HUB_WAIT_US;
+    if (own_next >= h->tick_end && hub_append_tick(h, due - left_ms, &offset, &d) == ERR_OK)
+        h->tick_end = offset + 1;
+    return HUB_WAIT_US; /* the tick ends the wait; when the disk was full the next round tries again */
+}
+
+static void
+run(void *ctx)
+{
+    struct hub *h = ctx;
+    bool idle = false, abandoned = false;
+
+    while (!(stopping(h, &abandoned) && (idle || h->busy || abandoned))) {
+        struct diag d = DIAG_INIT;
+        uint64_t wait_us = stopping(h, NULL) ? 0 : time_to_wait(h);
+        enum err rc = hub_round(h, wait_us, &idle, &d);
+        if (rc == ERR_BUSY) {
+            pause_us(h, HUB_RETRY_US);
+        } else if (rc != ERR_OK) {
+            fail(h, rc, &d);
+            return;
+        }
+    }
+}
+
+static void
+wake(struct hub *h)
+{
+    for (size_t i = 0; i < h->o.collect_count; i++)
+        consumer_wake(h->partitions[i].consumer);
+}
+
+/* ---- opening and closing ---- */
+
+static enum err
+open_partition(struct hub *h, size_t i, struct diag *d)
+{
+    struct hub_partition *p = &h->partitions[i];
+    uint64_t end;
+
+    p->topic = h->o.collect[i];
+    (void)snprintf(p->name, sizeof p->name, "collect/%zu", i); /* fits */
+    p->next = kv_position(h->kv, str_of(p->name));
+    end = topic_end(p->topic);
+    if (p->next > end) { /* the log lost its end in a power cut, the table did not: go on with what comes now */
+        log_warn("hub_input_lost", "partition=%zu records=%llu", i, (unsigned long long)(p->next - end));
+        p->next = end;
+    }
+    if (p->topic == h->o.own_collect)
+        h->own = i;
+    return consumer_open(p->topic, p->next, &p->consumer, d);
+}
+
+static enum err
+open_outs(struct hub *h, struct diag *d)
+{
+    enum err rc = hub_out_open(h, &h->outs[h->out_count++], h->o.membership, S_NULL, d);
+
+    for (size_t i = 0; i < h->o.region_count && rc == ERR_OK; i++) {
+        struct topic *t;
+        char name[LIMIT_TOPIC_NAME_BYTES + 16];
+        struct topic_options o = {.name = name, .writable = true, .compacted = true};
+        (void)snprintf(name, sizeof name, "projection.%s", h->o.regions[i]); /* too long: refused by the next line */
+        rc = pipeline_topic(h->o.pipeline, &o, &t, d);
+        if (rc != ERR_OK)
+            break;
+        rc = hub_out_open(h, &h->outs[h->out_count++], t, str_of(h->o.regions[i]), d);
+    }
+    return rc;
+}
+
+static enum err
+open_all(struct hub *h, struct diag *d)
+{
+    size_t n = h->o.collect_count, outs = 1 + h->o.region_count;
+    struct kv_options ko = {.os = h->o.os, .dir = h->o.dir};
+    enum err rc = kv_open(&ko, &h->kv, d);
+
+    if (rc == ERR_OK)
+        rc = read_state(h, d);
+    if (rc != ERR_OK)
+        return rc;
+    h->partitions = calloc(n, sizeof *h->partitions);
+    h->outs = calloc(outs, sizeof *h->outs);
+    h->positions = calloc(n + outs, sizeof *h->positions);
+    h->folded = calloc(n, sizeof *h->folded);
+    if (h->partitions == NULL || h->outs == NULL || h->positions == NULL || h->folded == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the hub");
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = open_partition(h, i, d);
+    if (rc == ERR_OK)
+        rc = open_outs(h, d);
+    if (rc == ERR_OK)
+        rc = hub_take_snapshot(h, d);
+    if (rc == ERR_OK)
+        publish(h);
+    return rc;
+}
+
+static void
+hub_free(struct hub *h)
+{
+    for (size_t i = 0; h->partitions != NULL && i < h->o.collect_count; i++)
+        consumer_close(h->partitions[i].consumer);
+    for (size_t i = 0; i < h->out_count; i++)
+        hub_out_close(&h->outs[i]);
+    if (h->kv != NULL)
+        kv_close(h->kv);
+    if (h->snap != NULL)
+        snapshot_put(h->o.config, h->snap);
+    map_deinit(&h->scopes);
+    arena_deinit(&h->snap_arena);
+    arena_deinit(&h->arena);
+    arena_deinit(&h->out_arena);
+    os_cond_deinit(&h->moved);
+    os_mutex_deinit(&h->progress);
+    os_mutex_deinit(&h->lock);
+    free(h->partitions);
+    free(h->outs);
+    free(h->positions);
+    free(h->folded);
+    free(h);
+}
+
+enum err
+hub_open(const struct hub_options *o, struct hub **out, struct diag *d)
+{
+    struct hub *h;
+    enum err rc;
+
+    if (o->collect_count == 0)
+        return diag_set(d, ERR_INVALID, "hub: no partition of collect to fold");
+    h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the hub");
+    h->o = *o;
+    os_mutex_init(&h->lock);
+    os_mutex_init(&h->progress);
+    os_cond_init(&h->moved);
+    map_init(&h->scopes);
+    arena_init(&h->snap_arena, ARENA_BYTES);
+    arena_init(&h->arena, ARENA_BYTES);
+    arena_init(&h->out_arena, ARENA_BYTES);
+    rc = open_all(h, d);
+    if (rc != ERR_OK) {
+        hub_free(h);
+        return rc;
+    }
+    *out = h;
+    return ERR_OK;
+}
+
+enum err
+hub_run(struct hub *h, struct diag *d)
+{
+    return os_thread_open(&h->thread, "hub", run, h, d);
+}
+
+static void
+stop_thread(struct hub *h, bool abandoned)
+{
+    os_lock(&h->progress);
+    h->stop = true;
+    h->abandoned = abandoned;
+    os_cond_broadcast(&h->moved);
+    os_unlock(&h->progress);
+    wake(h);
+    os_thread_close(&h->thread);
+}
+
+void
+hub_close(struct hub *h)
+{
+    struct diag d = DIAG_INIT;
+    bool idle = false;
+
+    if (h == NULL)
+        return;
+    if (h->thread.running)
+        stop_thread(h, false);
+    else
+        while (!idle && hub_round(h, 0, &idle, &d) == ERR_OK)
+            continue;
+    hub_free(h);
+}
+
+void
+hub_abandon(struct hub *h)
+{
+    stop_thread(h, true);
+    hub_free(h);
+}
+
+/* ---- waiting ---- */
+
+struct target {
+    uint64_t *ends; /* of each partition */
+    uint64_t version;
+    bool sweeps;
+};
+
+static bool
+reached(const struct hub *h, const struct target *t)
+{
+    for (size_t i = 0; i < h->o.collect_count; i++) {
+        if (h->folded[i] < t->ends[i])
+            return false;
+    }
+    return !t->sweeps || (h->version_seen >= t->version && !h->sweeping);
+}
+
+static enum err
+wait_running(struct hub *h, const struct target *t, uint64_t timeout_us, struct diag *d)
+{
+    uint64_t start = os_mono_us(h->o.os), passed = 0;
+    enum err rc = ERR_OK;
+
+    os_lock(&h->progress);
+    while (!reached(h, t) && h->failed == ERR_OK && passed < timeout_us) {
+        (void)os_cond_wait_us(&h->moved, &h->progress, timeout_us - passed); /* the loop looks again */
+        passed = os_mono_us(h->o.os) - start;
+    }
+    if (h->failed != ERR_OK)
+        rc = diag_set(d, h->failed, "the hub stopped: %s", h->failure);
+    else if (!reached(h, t))
+        rc = diag_set(d, ERR_TIMEOUT, "the hub is still behind after %llu ms", (unsigned long long)(timeout_us / 1000));
+    os_unlock(&h->progress);
+    return rc;
+}
+
+static enum err
+wait_for(struct hub *h, bool sweeps, uint64_t timeout_us, struct diag *d)
+{
+    const struct snapshot *snap = snapshot_get(h->o.config);
+    struct target t = {.version = snap->version, .sweeps = sweeps};
+    bool idle = false;
+    enum err rc = ERR_OK;
+
+    snapshot_put(h->o.config, snap);
+    t.ends = calloc(h->o.collect_count, sizeof *t.ends);
+    if (t.ends == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to wait for the hub");
+    for (size_t i = 0; i < h->o.collect_count; i++)
+        t.ends[i] = topic_end(h->partitions[i].topic);
+    if (h->thread.running) {
+        wake(h);
+        rc = wait_running(h, &t, timeout_us, d);
+    } else { /* no thread: the caller folds */
+        while (rc == ERR_OK && !idle)
+            rc = hub_round(h, 0, &idle, d);
+    }
+    free(t.ends);
+    return rc;
+}
+
+enum err
+hub_tick(struct hub *h, int64_t now_ms, struct diag *d)
+{
+    uint64_t offset;
+    enum err rc = hub_append_tick(h, now_ms, &offset, d);
+
+    return rc == ERR_OK ? wait_for(h, false, UINT64_MAX / 2, d) : rc;
+}
+
+enum err
+hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d)
+{
+    return wait_for(h, true, timeout_us, d);
+}

@@ -1,0 +1,266 @@
+/* hub_fold.c - one record of collect: (state, record) -> (state', records).
+ *
+ *   (1) timers that are due by then fire first, so that effects come in the order of time
+ *   (2) link the hit's identities; unite and split profiles as the graph says
+ *   (3) put the record, the event or the consent into the owner's profile
+ *   (4) audiences, projections, results
+ *
+ * "Now" is the record's time, or the hub's clock when the record is late. No other clock, no randomness: the same log gives
+ * the same table, byte for byte. A record that cannot be used is counted and skipped; only our own damaged bytes, a full
+ * disk or no memory stop the fold. */
+#include "hub/hub_int.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+#include "decide/results.h"
+
+uint64_t
+hub_cause(size_t partition, uint64_t offset)
+{
+    return (uint64_t)partition << 48 | (offset + 1);
+}
+
+static bool
+is_rejection(enum err rc)
+{
+    return rc == ERR_INVALID || rc == ERR_LIMIT;
+}
+
+static struct str
+json_text(const struct json *v, struct arena *a)
+{
+    struct buf b;
+    struct str text;
+
+    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
+    json_write(&b, v);
+    text = buf_ok(&b) ? arena_str(a, buf_str(&b)) : S_NULL;
+    buf_deinit(&b);
+    return text;
+}
+
+/* ---- (2) identities ---- */
+
+/* Another profile than the hit's came into being when the cap pushed an identity out. */
+static enum err
+settle_dropped(const struct hub_step *s, struct str scope, uint64_t id, struct diag *d)
+{
+    struct hub_change change = {.cause = SEGMENT_ATTRIBUTES};
+    struct profile p;
+    enum err rc = profile_load(s->h->kv, scope, id, &s->h->arena, &p, d);
+
+    return rc == ERR_OK ? hub_refresh(s, &p, &change, d) : rc;
+}
+
+/* Splits what was pushed out off p. When the hit's owner is among it, p is settled and becomes the owner's profile. */
+static enum err
+split_dropped(const struct hub_step *s, const struct graph_link *link, struct profile *p, struct diag *d)
+{
+    struct hub *h = s->h;
+    struct hub_change change = {.cause = SEGMENT_ATTRIBUTES};
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < link->dropped_count && rc == ERR_OK; i++) {
+        rc = profile_split(h->kv, p, link->dropped[i].ns, link->dropped[i].id, link->dropped_profiles[i], d);
+        h->state.profiles++;
+    }
+    for (size_t i = 0; i < link->dropped_count && rc == ERR_OK; i++) {
+        if (link->dropped_profiles[i] != link->owner_profile)
+            rc = settle_dropped(s, p->scope, link->dropped_profiles[i], d);
+    }
+    if (rc != ERR_OK || link->owner_profile == link->profile)
+        return rc;
+    rc = hub_refresh(s, p, &change, d);
+    return rc == ERR_OK ? profile_load(h->kv, p->scope, link->owner_profile, &h->arena, p, d) : rc;
+}
+
+static enum err
+identify(const struct hub_step *s, const struct hit *hit, struct graph_link *link, struct profile *p, struct diag *d)
+{
+    struct hub *h = s->h;
+    struct graph_namespaces ns = hub_namespaces(h);
+    enum err rc = graph_link(h->kv, &ns, hit->scope, &hit->identities, hit->dataset, s->now_ms, &h->arena, link, d);
+
+    if (rc == ERR_OK)
+        rc = profile_load(h->kv, hit->scope, link->profile, &h->arena, p, d);
+    if (rc != ERR_OK)
+        return rc;
+    h->state.profiles += link->created;
+    for (size_t i = 0; i < link->merged_count && rc == ERR_OK; i++) {
+        rc = profile_absorb(h->kv, p, link->merged[i], d);
+        h->state.profiles--;
+    }
+    return rc == ERR_OK ? split_dropped(s, link, p, d) : rc;
+}
+
+/* Every identity by which this edge may ask: the owner, and the device's own id. */
+static void
+mark_regions(const struct hub_step *s, const struct hit *hit, const struct graph_link *link, struct profile *p)
+{
+    const struct identity *owner = link->owner;
+
+    if (hit->source != SOURCE_EDGE || hit->region.n == 0)
+        return;
+    profile_mark_region(p, hit->region, owner->ns, owner->id, s->now_ms);
+    for (size_t i = 0; i < hit->identities.n && link->owner_profile == link->profile; i++) {
+        const struct identity *id = &hit->identities.items[i];
+        bool dropped = false;
+        for (size_t k = 0; k < link->dropped_count && !dropped; k++)
+            dropped = graph_same(link->dropped[k].ns, link->dropped[k].id, id->ns, id->id);
+        if (str_eq(id->ns, S("ECID")) && id != owner && !dropped)
+            profile_mark_region(p, hit->region, id->ns, id->id, s->now_ms);
+    }
+}
+
+/* ---- (3) content ---- */
+
+/* An event is kept when its datastream stores events; else it only is what it did. */
+static enum err
+put_event(const struct hub_step *s, const struct hit *hit, const struct identity *owner, struct profile *p,
+          struct hub_change *change, bool *duplicate, struct diag *d)
+{
+    struct profile_event e = {.id = hit->event_id,
+                              .ms = hit->event_ms != 0 ? hit->event_ms : s->now_ms,
+                              .dataset = hit->dataset,
+                              .ns = owner->ns,
+                              .owner = owner->id};
+    enum err rc;
+
+    change->cause = SEGMENT_TIME;
+    if (hit->dataset.n == 0)
+        return ERR_OK;
+    e.json = json_text(hit->xdm, p->arena);
+    if (e.json.p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for an event");
+    rc = profile_add_event(s->h->kv, p, &e, duplicate, d);
+    if (rc == ERR_OK && !*duplicate) {
+        change->cause = SEGMENT_EVENT;
+        change->event = hit->xdm;
+    }
+    return rc;
+}
+
+static enum err
+put_record(const struct hub_step *s, const struct hit *hit, const struct identity *owner, struct profile *p,
+           struct diag *d)
+{
+    struct profile_fragment f = {.dataset = hit->dataset,
+                                 .ns = owner->ns,
+                                 .id = owner->id,
+                                 .ingested_ms = s->now_ms,
+                                 .batch = hit->batch};
+
+    if (!json_is(hit->xdm, JSON_OBJECT))
+        return diag_set(d, ERR_INVALID, "record: must be an object, got %s", json_type_name(json_type(hit->xdm)));
+    f.json = json_text(hit->xdm, p->arena);
+    if (f.json.p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a record");
+    return profile_put_record(p, &f, hit->upsert, d);
+}
+
+/* Preferences come bare or as the member of the consents field group. */
+static enum err
+put_consent(const struct hub_step *s, const struct hit *hit, struct profile *p, struct diag *d)
+{
+    const struct json *inner = json_get(hit->consent, S("consents"));
+
+    return profile_put_consent(p, inner != NULL ? inner : hit->consent, false, s->now_ms, d);
+}
+
+static enum err
+put_content(const struct hub_step *s, const struct hit *hit, const struct graph_link *link, struct profile *p,
+            struct hub_change *change, bool *duplicate, struct diag *d)
+{
+    switch (hit->kind) {
+    case HIT_EVENT:
+        return put_event(s, hit, link->owner, p, change, duplicate, d);
+    case HIT_RECORD:
+        change->cause = SEGMENT_ATTRIBUTES;
+        return put_record(s, hit, link->owner, p, d);
+    case HIT_CONSENT:
+        change->cause = SEGMENT_ATTRIBUTES;
+        return put_consent(s, hit, p, d);
+    case HIT_TICK:
+        break;
+    }
+    return ERR_OK;
+}
+
+/* ---- all of it ---- */
+
+static void
+reject(const struct hub_step *s, const struct diag *d)
+{
+    metric_inc(M_HUB_REJECTED);
+    log_warn("hub_rejected", "partition=%u offset=%llu reason=\"%s\"", (unsigned)(s->cause >> 48),
+             (unsigned long long)((s->cause & 0xffffffffffffu) - 1), d->what);
+}
+
+static enum err
+fold_hit(const struct hub_step *s, const struct hit *hit, struct diag *d)
+{
+    struct hub *h = s->h;
+    struct hub_change change = {.cause = SEGMENT_TIME};
+    struct graph_link link;
+    struct profile p;
+    bool duplicate = false;
+    enum err rc = identify(s, hit, &link, &p, d);
+
+    if (is_rejection(rc)) {
+        reject(s, d);
+        return ERR_OK;
+    }
+    if (rc == ERR_OK)
+        rc = put_content(s, hit, &link, &p, &change, &duplicate, d);
+    if (is_rejection(rc)) { /* the identities are linked all the same: what the graph united must be saved */
+        reject(s, d);
+        change = (struct hub_change){.cause = SEGMENT_TIME};
+        rc = ERR_OK;
+    }
+    if (rc != ERR_OK)
+        return rc;
+    mark_regions(s, hit, &link, &p);
+    if (s->now_ms > p.changed_ms)
+        p.changed_ms = s->now_ms;
+    rc = hub_refresh(s, &p, &change, d);
+    if (rc == ERR_OK && hit->kind == HIT_EVENT && !duplicate)
+        rc = results_fold(h->kv, hit, &h->arena, d);
+    if (is_rejection(rc)) {
+        reject(s, d);
+        rc = ERR_OK;
+    }
+    return rc;
+}
+
+enum err
+hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d)
+{
+    int64_t now_ms = r->time_ms > h->state.clock_ms ? r->time_ms : h->state.clock_ms;
+    struct hub_step step = {.h = h, .now_ms = now_ms, .cause = hub_cause(partition, r->offset)};
+    struct hit hit;
+    enum err rc;
+
+    arena_reset(&h->arena);
+    rc = hit_read(r->value, &h->arena, &hit, d);
+    if (rc == ERR_CORRUPT) { /* not even a tick: the log is checked below us, so somebody wrote something else */
+        reject(&step, d);
+        return ERR_OK;
+    }
+    if (rc != ERR_OK)
+        return rc;
+    if (kv_earliest_due(h->kv) != 0 && kv_earliest_due(h->kv) <= now_ms) { /* (1): it uses the arena */
+        rc = hub_fire(h, now_ms, step.cause, hit.kind == HIT_TICK, d);
+        arena_reset(&h->arena);
+        if (rc == ERR_OK)
+            rc = hit_read(r->value, &h->arena, &hit, d);
+        if (rc != ERR_OK)
+            return rc;
+    }
+    h->state.clock_ms = now_ms;
+    h->state.rev = h->state.rev + 1 > r->offset + 1 ? h->state.rev + 1 : r->offset + 1;
+    h->state_changed = true;
+    if (hit.kind == HIT_TICK)
+        return ERR_OK;
+    step.accepted_us = hit.accepted_us;
+    return fold_hit(&step, &hit, d);
+}

@@ -1,0 +1,170 @@
+/* hub_int.h - shared by the files of the hub.
+ *
+ *   hub.c          opening, the thread, when to commit
+ *   hub_fold.c     one record of collect
+ *   hub_profile.c  what follows a change of a profile: audiences, membership records, counters, projections, saving
+ *   hub_project.c  the content of a projection
+ *   hub_timer.c    window ends
+ *   hub_sweep.c    all profiles, after audiences or mappings changed
+ *   hub_out.c      records to emit, each once
+ *   hub_scope.c    what the snapshot says, prepared
+ *   hub_read.c     reading from other threads
+ *
+ * Lock order: state, then progress. The topics' and the table's own locks come below. */
+#ifndef HUB_HUB_INT_H
+#define HUB_HUB_INT_H
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "hub/hub.h"
+#include "model/subset.h"
+#include "os/thread.h"
+
+#define HUB_BATCH_RECORDS 256        /* folded at most between two commits, */
+#define HUB_BATCH_US 5000            /* or this long */
+#define HUB_STAGED_BYTES (16u * 1024 * 1024) /* a tick may fire any number of timers: past this a commit comes between */
+#define HUB_WAIT_US 50000            /* idle: a look at clock and configuration this often */
+#define HUB_WAIT_SHARED_US 2000      /* with several partitions: each is waited on in turn */
+#define HUB_RETRY_US 100000          /* after a full disk */
+#define HUB_SWEEP_SLICE 64           /* table rows looked at between records */
+
+struct hub_partition {
+    struct topic *topic;
+    struct consumer *consumer; /* owned; the thread's */
+    char name[LIMIT_POSITION_NAME_BYTES];
+    uint64_t next;             /* offset of the next record to fold */
+};
+
+/* Records for one topic that wait for the commit. */
+struct hub_out {
+    struct topic *topic;
+    char name[LIMIT_POSITION_NAME_BYTES];
+    struct str region;      /* of a projection topic, else empty; in name */
+    struct record *records; /* owned array; keys and values in hub.out_arena */
+    size_t count, cap;
+    uint64_t next;          /* offset behind the last record that was appended */
+    struct map replayed;    /* cause and key -> how many of these were appended before a crash and not committed */
+};
+
+/* A scope of the snapshot, prepared for folding. */
+struct hub_scope {
+    const struct scope_view *view;
+    struct segment_set set;
+    struct subset *attributes, *events; /* events NULL: none are projected */
+    uint64_t signature;                 /* of all that a sweep would bring into profiles */
+    const struct hub *hub;
+};
+
+/* Committed with everything else, under the key "H". */
+struct hub_state {
+    int64_t clock_ms;  /* no effect is earlier than the one before */
+    uint64_t rev;      /* of the newest projection; grows with every step */
+    uint64_t profiles;
+};
+
+struct hub_sweep {
+    bool active;
+    bool project_all;   /* projections were lost with the end of a log: send them all again */
+    uint64_t after;     /* begins when own_collect is folded up to here */
+    uint64_t cursor;    /* of kv_scan */
+    uint64_t cause;
+};
+
+struct hub {
+    struct hub_options o;
+    struct kv *kv;                  /* owned */
+    struct hub_partition *partitions; /* owned array */
+    size_t own;                     /* index of own_collect */
+    size_t turn;                    /* partition that is polled next */
+    struct hub_out *outs;           /* owned array: membership, then the regions */
+    size_t out_count;
+    struct os_mutex lock;           /* the state: table, snapshot, everything below up to `progress` */
+    const struct snapshot *snap;    /* held until a newer one is taken */
+    struct arena snap_arena;
+    struct map scopes;              /* scope -> struct hub_scope in snap_arena */
+    struct arena arena;             /* one record's */
+    struct arena out_arena;         /* of the batch */
+    struct hub_state state;
+    bool state_changed;
+    struct hub_sweep sweep;
+    struct kv_position *positions;  /* owned array: for the commit */
+    bool busy;                      /* the last commit found the disk full */
+    uint64_t tick_end;              /* offset behind the last tick that the thread appended */
+
+    struct os_mutex progress;       /* what waiters look at */
+    struct os_cond moved;
+    uint64_t *folded;               /* owned array: committed position of each partition */
+    uint64_t version_seen;          /* of the snapshot that was taken last */
+    bool sweeping;
+    bool stop;
+    bool abandoned;
+    enum err failed;
+    char failure[256];
+    struct os_thread thread;
+};
+
+/* One instant at which something is folded. */
+struct hub_step {
+    struct hub *h;
+    int64_t now_ms;
+    uint64_t cause;      /* of records that it emits */
+    int64_t accepted_us; /* of the hit, 0: none */
+};
+
+/* --- hub.c --- */
+/* Folds at most one batch and commits. *idle: there was nothing to do. Locks inside. */
+enum err hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d);
+enum err hub_commit(struct hub *h, struct diag *d); /* under the lock */
+/* Ends the hub as a crash would: nothing is folded, emitted or committed any more. For tests. */
+void hub_abandon(struct hub *h);
+
+/* --- hub_fold.c --- */
+/* Under the lock. ERR_OK for records that cannot be used, too: those are counted. */
+enum err hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d);
+uint64_t hub_cause(size_t partition, uint64_t offset);
+
+/* --- hub_profile.c --- */
+struct hub_change {
+    enum segment_cause cause;
+    const struct json *event;
+    bool lazy; /* save only when something came of it */
+};
+/* Brings audiences, counters and projections of a loaded profile up to date and saves it. */
+enum err hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change *change, struct diag *d);
+enum err hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d);
+
+/* --- hub_project.c --- */
+struct hub_content {
+    struct projection projection; /* rev and accepted_us are the caller's */
+    uint64_t hash;                /* of everything else */
+};
+enum err hub_content(struct hub *h, const struct hub_scope *sc, const struct profile *p, int64_t now_ms, struct arena *a,
+                     struct hub_content *out, struct diag *d);
+/* Emits it to every edge that holds one of the person's identities and was told something else before. */
+enum err hub_project(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, bool *emitted,
+                     struct diag *d);
+
+/* --- hub_timer.c --- */
+/* Fires what is due at or before limit_ms, in order, each at its own instant. */
+enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct diag *d);
+
+/* --- hub_sweep.c --- */
+/* After a new snapshot was taken: begins a sweep when some scope's signature is not the one that profiles are at. */
+enum err hub_sweep_check(struct hub *h, struct diag *d);
+enum err hub_sweep_slice(struct hub *h, struct diag *d);
+enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct diag *d);
+
+/* --- hub_out.c --- */
+/* region: of a projection topic; empty: membership. */
+enum err hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d);
+void hub_out_close(struct hub_out *out);
+/* Copies the record into the batch, unless it was appended before a crash. */
+enum err hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
+enum err hub_flush(struct hub *h, struct diag *d);
+
+/* --- hub_scope.c --- */
+enum err hub_take_snapshot(struct hub *h, struct diag *d);
+const struct hub_scope *hub_scope(const struct hub *h, struct str scope); /* NULL: not configured */
+struct graph_namespaces hub_namespaces(const struct hub *h);
+
+#endif

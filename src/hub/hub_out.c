@@ -1,0 +1,182 @@
+/* hub_out.c - emitting each record once.
+ *
+ * Records wait until the commit: first they are appended to their topics, then the table commits with the ends of these
+ * topics as positions. So whatever lies on a topic behind its committed position was emitted by steps that the table knows
+ * nothing of; after a crash these steps are folded again and what they emit is recognised by cause and key and left out.
+ * Counted, not a set: one cause may emit several records of one key. */
+#include "hub/hub_int.h"
+
+#include "base/log.h"
+
+#define FLUSH_RECORDS 1024            /* in one append */
+#define FLUSH_BYTES (8u * 1024 * 1024)
+
+static struct str
+replay_key(char *bytes, size_t room, uint64_t cause, struct str key)
+{
+    size_t n = key.n < room - 8 ? key.n : room - 8;
+
+    memcpy(bytes, &cause, 8);
+    if (n > 0)
+        memcpy(bytes + 8, key.p, n);
+    return (struct str){bytes, n + 8};
+}
+
+/* The collect record that caused it is still on the log. A log that lost its end in a power cut gets new records at the same
+ * offsets; those must not be mistaken for replays. */
+static bool
+cause_exists(const struct hub *h, uint64_t cause)
+{
+    size_t partition = (size_t)(cause >> 48);
+    uint64_t offset = (cause & 0xffffffffffffu) - 1;
+
+    if (cause == 0)
+        return true;
+    return partition < h->o.collect_count && offset < topic_end(h->partitions[partition].topic);
+}
+
+static enum err
+count_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+    struct str key = replay_key(bytes, sizeof bytes, r->cause, r->key);
+    struct projection p;
+    uintptr_t count = (uintptr_t)map_get(&out->replayed, key);
+
+    if (!cause_exists(h, r->cause))
+        return ERR_OK;
+    if (!map_put(&out->replayed, key, (void *)(count + 1), NULL))
+        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
+    if (out->region.n > 0 && r->value.p != NULL) {
+        arena_reset(&h->arena);
+        if (projection_read(r->value, &h->arena, &p, d) == ERR_OK && p.rev > h->state.rev)
+            h->state.rev = p.rev; /* what comes next must be newer than what edges have */
+    }
+    return ERR_OK;
+}
+
+static enum err
+read_tail(struct hub *h, struct hub_out *out, struct diag *d)
+{
+    struct consumer *c = NULL;
+    struct record r;
+    bool got = true;
+    enum err rc = consumer_open(out->topic, out->next, &c, d);
+
+    while (rc == ERR_OK && got && consumer_offset(c) < topic_end(out->topic)) {
+        rc = consumer_poll(c, 0, &r, &got, d);
+        if (rc == ERR_OK && got)
+            rc = count_replayed(h, out, &r, d);
+    }
+    consumer_close(c);
+    return rc;
+}
+
+enum err
+hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d)
+{
+    uint64_t end = topic_end(t);
+    int prefix;
+    enum err rc;
+
+    out->topic = t;
+    map_init(&out->replayed);
+    prefix = snprintf(out->name, sizeof out->name, "out/%s", region.n > 0 ? "projection." : "membership");
+    if (region.n >= sizeof out->name - (size_t)prefix)
+        return diag_set(d, ERR_LIMIT, "region '%.*s': the name is too long", STR_ARG(region));
+    memcpy(out->name + prefix, region.p != NULL ? region.p : "", region.n);
+    out->region = (struct str){out->name + prefix, region.n};
+    out->next = kv_position(h->kv, str_of(out->name));
+    if (out->next > end) {
+        log_warn("hub_output_lost", "topic=%s records=%llu", topic_name(t), (unsigned long long)(out->next - end));
+        h->sweep.project_all |= out->region.n > 0;
+        out->next = end;
+    }
+    rc = read_tail(h, out, d);
+    out->next = end;
+    return rc;
+}
+
+void
+hub_out_close(struct hub_out *out)
+{
+    map_deinit(&out->replayed);
+    free(out->records);
+    *out = (struct hub_out){0};
+}
+
+static bool
+was_emitted(struct hub_out *out, const struct record *r)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+    struct str key;
+    uintptr_t count;
+
+    if (out->replayed.count == 0)
+        return false;
+    key = replay_key(bytes, sizeof bytes, r->cause, r->key);
+    count = (uintptr_t)map_get(&out->replayed, key);
+    if (count == 0)
+        return false;
+    if (count == 1)
+        (void)map_remove(&out->replayed, key);
+    else
+        (void)map_put(&out->replayed, key, (void *)(count - 1), NULL); /* replaces: needs no memory */
+    return true;
+}
+
+enum err
+hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
+{
+    struct record copy = *r;
+
+    if (was_emitted(out, r))
+        return ERR_OK;
+    if (out->count == out->cap) {
+        size_t cap = out->cap ? out->cap * 2 : 64;
+        struct record *list = realloc(out->records, cap * sizeof *list);
+        if (list == NULL)
+            return diag_set(d, ERR_NOMEM, "no memory for records of topic %s", topic_name(out->topic));
+        out->records = list;
+        out->cap = cap;
+    }
+    copy.key = arena_str(&h->out_arena, r->key);
+    copy.value = r->value.p != NULL ? arena_str(&h->out_arena, r->value) : S_NULL;
+    if (copy.key.p == NULL || (r->value.p != NULL && copy.value.p == NULL))
+        return diag_set(d, ERR_NOMEM, "no memory for records of topic %s", topic_name(out->topic));
+    out->records[out->count++] = copy;
+    return ERR_OK;
+}
+
+/* How many of the first records go into one append. */
+static size_t
+portion(const struct hub_out *out)
+{
+    size_t n = 0, bytes = 0;
+
+    while (n < out->count && n < FLUSH_RECORDS && (n == 0 || bytes < FLUSH_BYTES)) {
+        bytes += out->records[n].key.n + out->records[n].value.n;
+        n++;
+    }
+    return n;
+}
+
+enum err
+hub_flush(struct hub *h, struct diag *d)
+{
+    for (size_t i = 0; i < h->out_count; i++) {
+        struct hub_out *out = &h->outs[i];
+        while (out->count > 0) {
+            size_t n = portion(out);
+            uint64_t first;
+            enum err rc = topic_append_many(out->topic, out->records, n, ACK_WRITTEN, &first, d);
+            if (rc != ERR_OK)
+                return rc; /* the rest stays for the next attempt */
+            out->next = first + n;
+            out->count -= n;
+            memmove(out->records, out->records + n, out->count * sizeof *out->records);
+        }
+    }
+    arena_reset(&h->out_arena);
+    return ERR_OK;
+}

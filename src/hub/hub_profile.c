@@ -1,0 +1,150 @@
+/* hub_profile.c - what follows when a profile changed or its time came: audiences, membership records, counters, projections,
+ * and one save. Every path of the hub that touches a profile ends here. */
+#include "hub/hub_int.h"
+
+#include "base/civil.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "codec/pack.h"
+
+/* Members of an audience, in a row of their own: 'A' scope US audience -> count. */
+static enum err
+count_key(struct hub *h, struct str scope, struct str audience, struct str *key, struct diag *d)
+{
+    *key = arena_printf(&h->arena, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
+    return key->p != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a counter");
+}
+
+enum err
+hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d)
+{
+    struct str key, value;
+    struct unpack u;
+    struct buf b;
+    uint64_t count = 0;
+    enum err rc = count_key(h, scope, audience, &key, d);
+
+    if (rc == ERR_OK)
+        rc = kv_get(h->kv, key, &value, d);
+    if (rc == ERR_OK) {
+        u = unpack_from(value);
+        count = unpack_u64(&u);
+    } else if (rc != ERR_NOT_FOUND) {
+        return rc;
+    }
+    count = delta < 0 && count < (uint64_t)-delta ? 0 : count + (uint64_t)(int64_t)delta;
+    if (count == 0)
+        return rc == ERR_OK ? kv_delete(h->kv, key, d) : ERR_OK;
+    buf_init(&b, 16);
+    pack_u64(&b, count);
+    rc = buf_ok(&b) ? kv_put(h->kv, key, buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for a counter");
+    buf_deinit(&b);
+    return rc;
+}
+
+/* docs/formats/membership.md */
+static enum err
+emit_membership(const struct hub_step *s, const struct profile *p, struct str audience, bool member, struct diag *d)
+{
+    struct hub *h = s->h;
+    struct record r = {.time_ms = s->now_ms, .cause = s->cause};
+    struct buf value;
+    struct jw w;
+    enum err rc;
+
+    r.key = arena_printf(&h->arena, "%llu", (unsigned long long)p->id);
+    buf_init(&value, LIMIT_RECORD_VALUE_BYTES);
+    w = jw_to(&value);
+    jw_object(&w);
+    jw_kstr(&w, S("profile"), r.key);
+    jw_kstr(&w, S("scope"), p->scope);
+    jw_kstr(&w, S("audience"), audience);
+    jw_kstr(&w, S("status"), member ? S("realized") : S("exited"));
+    jw_ktime(&w, S("lastQualificationTime"), s->now_ms);
+    jw_key(&w, S("cause"));
+    jw_u64(&w, s->cause);
+    jw_end(&w);
+    r.value = buf_str(&value);
+    rc = r.key.p != NULL && buf_ok(&value) ? hub_emit(h, &h->outs[0], &r, d)
+                                           : diag_set(d, ERR_NOMEM, "no memory for a membership record");
+    buf_deinit(&value);
+    return rc;
+}
+
+static enum err
+tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
+             const struct segment_result *r, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++) {
+        const struct rule_change *c = &r->changes.items[i];
+        struct str audience = sc->set.ids[c->audience];
+        rc = emit_membership(s, p, audience, c->member, d);
+        if (rc == ERR_OK)
+            rc = hub_count(s->h, p->scope, audience, c->member ? 1 : -1, d);
+    }
+    metric_add(M_HUB_MEMBERSHIPS, r->changes.n);
+    for (size_t i = 0; i < r->removed_count && rc == ERR_OK; i++)
+        rc = hub_count(s->h, p->scope, r->removed[i], -1, d);
+    return rc;
+}
+
+/* The person's collect consent, wherever it came from: set-consent or a record [PLATFORM 9.1]. */
+static enum err
+update_consent(struct profile *p, struct diag *d)
+{
+    const struct json *merged;
+    enum err rc = ERR_OK;
+
+    p->consent_out = false;
+    if (p->consent.n == 0 && p->fragment_count == 0)
+        return ERR_OK;
+    rc = profile_merge(p, p->arena, &merged, d);
+    if (rc == ERR_OK)
+        p->consent_out = str_eq(json_str(json_path(merged, S("consents.collect.val"))), S("n"));
+    return rc;
+}
+
+static enum err
+update_audiences(const struct hub_step *s, const struct hub_scope *sc, struct profile *p,
+                 const struct hub_change *change, struct segment_result *r, struct diag *d)
+{
+    struct hub *h = s->h;
+    enum err rc = segment_apply(&sc->set, h->kv, p, change->cause, change->event, s->now_ms, &h->arena, r, d);
+
+    if (rc == ERR_LIMIT) { /* not evaluated is not "false": the memberships stay as they are */
+        log_warn("hub_not_evaluated", "profile=%llu reason=\"%s\"", (unsigned long long)p->id, d->what);
+        metric_inc(M_HUB_REJECTED);
+        *r = (struct segment_result){0};
+        rc = ERR_OK;
+    }
+    if (rc == ERR_OK && r->next_flip_ms != 0 && r->next_flip_ms <= s->now_ms)
+        r->next_flip_ms = s->now_ms + MS_PER_MINUTE; /* a timer that does not move on must not spin */
+    return rc == ERR_OK ? tell_changes(s, sc, p, r, d) : rc;
+}
+
+enum err
+hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change *change, struct diag *d)
+{
+    const struct hub_scope *sc = hub_scope(s->h, p->scope);
+    struct segment_result r = {0};
+    struct str state = p->rule_state;
+    size_t memberships = p->membership_count;
+    bool emitted = false;
+    enum err rc = update_consent(p, d);
+
+    if (rc == ERR_OK && sc != NULL)
+        rc = update_audiences(s, sc, p, change, &r, d);
+    for (size_t i = 0; i < p->lost_count && rc == ERR_OK; i++)
+        rc = hub_count(s->h, p->scope, p->lost[i], -1, d);
+    p->lost_count = 0;
+    if (rc == ERR_OK && sc != NULL)
+        rc = hub_project(s, sc, p, &emitted, d);
+    if (rc != ERR_OK)
+        return rc;
+    if (change->lazy && !emitted && r.changes.n == 0 && memberships == p->membership_count &&
+        str_eq(state, p->rule_state))
+        return ERR_OK;
+    return profile_save(s->h->kv, p, r.next_flip_ms, d);
+}

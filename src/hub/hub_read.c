@@ -1,0 +1,87 @@
+/* hub_read.c - reading from other threads, under the state lock: uncommitted steps are seen too, which is what a reader that
+ * waits for its own write wants. */
+#include "hub/hub_int.h"
+
+#include "codec/pack.h"
+
+static enum err
+load(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a, struct profile *p, struct diag *d)
+{
+    uint64_t profile;
+    enum err rc = graph_profile(h->kv, scope, ns, id, &profile, d);
+
+    if (rc == ERR_NOT_FOUND)
+        return diag_set(d, rc, "no profile has this identity");
+    if (rc == ERR_OK)
+        rc = profile_load(h->kv, scope, profile, a, p, d);
+    return rc;
+}
+
+enum err
+hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a, struct projection *out,
+         struct diag *d)
+{
+    const struct hub_scope *sc;
+    struct hub_content content;
+    struct profile p;
+    enum err rc;
+
+    os_lock(&h->lock);
+    sc = hub_scope(h, scope);
+    rc = sc != NULL ? load(h, scope, ns, id, a, &p, d) : diag_set(d, ERR_NOT_FOUND, "the sandbox is not configured");
+    if (rc == ERR_OK)
+        rc = hub_content(h, sc, &p, h->state.clock_ms, a, &content, d);
+    if (rc == ERR_OK) {
+        *out = content.projection;
+        out->rev = h->state.rev;
+    }
+    os_unlock(&h->lock);
+    return rc;
+}
+
+enum err
+hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
+                 void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *ctx,
+                 struct diag *d)
+{
+    struct graph_view view;
+    struct profile p;
+    enum err rc;
+
+    os_lock(&h->lock);
+    rc = load(h, scope, ns, id, a, &p, d);
+    if (rc == ERR_OK)
+        rc = graph_read(h->kv, p.id, a, &view, d);
+    if (rc == ERR_OK)
+        each(ctx, h->kv, &p, &view);
+    os_unlock(&h->lock);
+    return rc;
+}
+
+void
+hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx)
+{
+    os_lock(&h->lock);
+    f(ctx, h->kv);
+    os_unlock(&h->lock);
+}
+
+uint64_t
+hub_audience_size(struct hub *h, struct str scope, struct str audience)
+{
+    struct str value;
+    struct unpack u;
+    struct buf key;
+    uint64_t count = 0;
+
+    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_printf(&key, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
+    os_lock(&h->lock);
+    if (buf_ok(&key) && kv_get(h->kv, buf_str(&key), &value, NULL) == ERR_OK) {
+        u = unpack_from(value);
+        count = unpack_u64(&u);
+    }
+    os_unlock(&h->lock);
+    buf_deinit(&key);
+    return count;
+}

@@ -1,0 +1,171 @@
+/* hub_sweep.c - bringing every profile up to date after audiences or mappings changed, a slice between records.
+ *
+ * Each scope has a signature of what profiles are evaluated and projected by. The one that all profiles are at is in the
+ * table ('S' scope); when the configuration's differs, a sweep walks the table and refreshes every profile. A profile that a
+ * record touches meanwhile is refreshed by that record. When a sweep ends the signatures are stored; after a crash it begins
+ * anew and passes quickly over profiles that are done.
+ *
+ * A sweep's "now" is the hub's clock, which a tick brings up to the present first. */
+#include "hub/hub_int.h"
+
+#include "base/log.h"
+#include "codec/pack.h"
+
+enum err
+hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct diag *d)
+{
+    struct hit tick = {.kind = HIT_TICK, .source = SOURCE_STREAM};
+    struct record r = {.time_ms = now_ms};
+    struct buf b;
+    enum err rc;
+
+    buf_init(&b, 256);
+    hit_write(&b, &tick);
+    r.value = buf_str(&b);
+    rc = buf_ok(&b) ? topic_append(h->o.own_collect, &r, ACK_WRITTEN, offset, d)
+                    : diag_set(d, ERR_NOMEM, "no memory for a tick");
+    buf_deinit(&b);
+    return rc;
+}
+
+static enum err
+signature_row(struct hub *h, struct str scope, struct str *key, uint64_t *stored, struct diag *d)
+{
+    struct str value;
+    struct unpack u;
+    enum err rc;
+
+    *stored = 0;
+    *key = arena_printf(&h->arena, "S%.*s", STR_ARG(scope));
+    if (key->p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a signature");
+    rc = kv_get(h->kv, *key, &value, d);
+    if (rc == ERR_OK) {
+        u = unpack_from(value);
+        *stored = unpack_fixed64(&u);
+    }
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+static enum err
+store_signatures(struct hub *h, struct diag *d)
+{
+    const struct map_slot *slot;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && (slot = map_next(&h->scopes, &i)) != NULL;) {
+        const struct hub_scope *sc = slot->value;
+        uint64_t stored;
+        struct str key;
+        rc = signature_row(h, slot->key, &key, &stored, d);
+        if (rc == ERR_OK && stored != sc->signature)
+            rc = kv_put(h->kv, key, (struct str){(const char *)&sc->signature, sizeof sc->signature}, 0, d);
+    }
+    return rc;
+}
+
+static enum err
+some_differ(struct hub *h, bool *differ, struct diag *d)
+{
+    const struct map_slot *slot;
+    enum err rc = ERR_OK;
+
+    *differ = false;
+    for (size_t i = 0; rc == ERR_OK && !*differ && (slot = map_next(&h->scopes, &i)) != NULL;) {
+        const struct hub_scope *sc = slot->value;
+        uint64_t stored;
+        struct str key;
+        rc = signature_row(h, slot->key, &key, &stored, d);
+        *differ = stored != sc->signature;
+    }
+    return rc;
+}
+
+enum err
+hub_sweep_check(struct hub *h, struct diag *d)
+{
+    uint64_t offset = 0;
+    bool differ;
+    enum err rc;
+
+    arena_reset(&h->arena);
+    rc = some_differ(h, &differ, d);
+    if (rc != ERR_OK || !(differ || h->sweep.project_all))
+        return rc;
+    if (h->state.profiles == 0) /* nothing to bring up to date */
+        return store_signatures(h, d);
+    h->sweep.active = true;
+    h->sweep.cursor = 0;
+    h->sweep.cause = 0;
+    h->sweep.after = 0;
+    if (h->o.emulated_clock || hub_append_tick(h, os_now_ms(h->o.os), &offset, d) != ERR_OK)
+        return ERR_OK; /* the clock stands, or the disk is full: the sweep takes the hub's clock as it is */
+    h->sweep.after = offset + 1;
+    h->sweep.cause = hub_cause(h->own, offset);
+    return ERR_OK;
+}
+
+struct slice {
+    struct arena *a;
+    struct str keys[HUB_SWEEP_SLICE];
+    size_t n;
+    bool exhausted;
+};
+
+static void
+collect_key(void *ctx, struct str key, struct str value)
+{
+    struct slice *s = ctx;
+    struct str copy;
+
+    (void)value;
+    if (key.n == 0 || key.p[0] != 'P' || s->n == HUB_SWEEP_SLICE)
+        return;
+    copy = arena_str(s->a, key);
+    s->exhausted |= copy.p == NULL;
+    if (copy.p != NULL)
+        s->keys[s->n++] = copy;
+}
+
+static enum err
+sweep_one(struct hub *h, struct str key, struct diag *d)
+{
+    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause};
+    struct hub_change change = {.cause = SEGMENT_TIME, .lazy = true};
+    struct profile p;
+    struct str scope;
+    uint64_t id;
+    enum err rc;
+
+    if (!profile_key_read(key, &scope, &id))
+        return ERR_OK;
+    rc = profile_load(h->kv, scope, id, &h->arena, &p, d);
+    if (rc != ERR_OK || p.created) /* absorbed by another since the slice was read */
+        return rc;
+    for (size_t i = 0; i < p.region_count && h->sweep.project_all; i++)
+        p.regions[i].projected = 0;
+    h->state.rev++;
+    h->state_changed = true;
+    return hub_refresh(&step, &p, &change, d);
+}
+
+enum err
+hub_sweep_slice(struct hub *h, struct diag *d)
+{
+    struct slice slice = {.a = &h->arena};
+    enum err rc;
+
+    if (!h->sweep.active || h->partitions[h->own].next < h->sweep.after)
+        return ERR_OK;
+    arena_reset(&h->arena);
+    rc = kv_scan(h->kv, &h->sweep.cursor, HUB_SWEEP_SLICE, collect_key, &slice, d);
+    if (rc == ERR_OK && slice.exhausted)
+        rc = diag_set(d, ERR_NOMEM, "no memory for a sweep");
+    for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
+        rc = sweep_one(h, slice.keys[i], d);
+    if (rc != ERR_OK || h->sweep.cursor != 0)
+        return rc;
+    rc = store_signatures(h, d);
+    h->sweep = (struct hub_sweep){0};
+    return rc;
+}

@@ -1,0 +1,547 @@
+/* rule_graph_state.c - the steps of a profile's state: an event, changed attributes, passing time.
+ *
+ * Every step does the same: it marks the leaves that may differ now, then visits marked nodes in ascending order. A
+ * node that differs marks its parents, which have greater numbers; so each is evaluated once, after its children.
+ *
+ *   event        the wake-up index names predicates and scan leaves; a predicate that holds adds a pair to its series,
+ * whose window leaves are marked attributes   leaves that read the record, parameters or memberships are marked time
+ * window leaves are marked when the next flip of any of them has come; scan leaves when their look has
+ *
+ * A leaf whose evaluation runs into its step or memory limit keeps its truth: it is "not evaluated", never false
+ * [SEGMENTATION 12]. A step that fails otherwise leaves the state half-way: it is marked broken, and the caller loads
+ * it again or builds it anew. */
+#include "rule/rule_graph_int.h"
+
+#include "base/limits.h"
+
+struct woken {
+    uint32_t predicate;
+    uint32_t skip;
+};
+
+struct step {
+    const struct rule_graph *g;
+    struct rule_state *s;
+    struct rule_env env; /* now never before the state's */
+    struct arena *a;
+    struct diag *d;
+    struct arena scratch; /* of one leaf's evaluation at a time */
+    VEC(struct woken) woken;
+    VEC(struct rule_change) changes;
+    struct value *slots;
+    int64_t flip_ms; /* the earliest of the window leaves evaluated in this step */
+    uint32_t owner;
+    bool all_windows; /* every window leaf that can flip is evaluated in this step */
+    bool lost_owner;  /* the leaf that owned the state's next flip was evaluated */
+    bool nomem;
+    enum err rc; /* what failed first, other than memory */
+};
+
+struct rule_state *
+state_new(const struct rule_graph *g, struct arena *a)
+{
+    size_t words = words_for(g->nodes.n), looks = g->look_leaves.n;
+    struct rule_state *s = arena_calloc(a, 1, sizeof *s + words * sizeof *s->bits + looks * sizeof *s->looks);
+
+    if (s == NULL)
+        return NULL;
+    s->g = g;
+    s->arena = a;
+    s->window_flip_ms = TIME_NEVER;
+    s->window_owner = NO_ID;
+    s->bits = (uint64_t *)(void *)(s + 1);
+    s->looks = (int64_t *)(void *)(s->bits + words);
+    for (size_t i = 0; i < looks; i++)
+        s->looks[i] = TIME_NEVER;
+    return s;
+}
+
+static bool
+scratch_ready(struct rule_state *s)
+{
+    size_t words = words_for(s->g->nodes.n);
+
+    if (s->dirty != NULL)
+        return true;
+    s->dirty = ARENA_ARRAY(s->arena, uint64_t, words + words_for(words) + words_for(s->g->predicates.n));
+    if (s->dirty == NULL)
+        return false;
+    s->dirty_sum = s->dirty + words;
+    s->woken = s->dirty_sum + words_for(words);
+    return true;
+}
+
+static void
+mark(struct step *t, uint32_t node)
+{
+    t->s->dirty[node / 64] |= (uint64_t)1 << node % 64;
+    t->s->dirty_sum[node / 64 / 64] |= (uint64_t)1 << node / 64 % 64;
+}
+
+/* ---- events into series ---- */
+
+static void
+wake(void *ctx, const struct wake_target *target, bool exact)
+{
+    struct step *t = ctx;
+
+    if (target->kind == WAKE_LEAF) {
+        mark(t, target->id);
+        return;
+    }
+    if (bit_get(t->s->woken, target->id))
+        return;
+    bit_set(t->s->woken, target->id, true);
+    if (!VEC_PUSH(t->a, &t->woken, ((struct woken){target->id, exact ? target->skip : NO_ID})))
+        t->nomem = true;
+}
+
+/* The value of an expression of the event. What takes too many steps is null. */
+static struct value
+event_value(struct step *t, const struct rule_node *n, uint16_t slot, struct value event)
+{
+    struct value out = VALUE_OF_NULL;
+    struct diag d;
+
+    if (slot > t->g->slot_count)
+        return out; /* no rule binds so high a slot */
+    t->slots[slot] = event;
+    if (rule_eval_node(n, &t->env, t->slots, slot + 1u, t->a, &out, &d) != ERR_OK &&
+        rule_eval_node(n, &t->env, t->slots, slot + 1u, &t->scratch, &out, &d) != ERR_OK)
+        return VALUE_OF_NULL;
+    return out;
+}
+
+static bool
+predicate_holds(struct step *t, const struct woken *w, struct value event)
+{
+    const struct predicate *p = &t->g->predicates.p[w->predicate];
+
+    for (size_t i = 0; i < p->n; i++) {
+        if (i != w->skip && !value_truth(event_value(t, p->conjuncts[i].node, p->conjuncts[i].slot, event)))
+            return false;
+    }
+    return true;
+}
+
+static void
+add_pair(struct step *t, const struct series *series, struct series_state *ss, int64_t time_ms, struct number number)
+{
+    ss->total += series->keep_total;
+    ss->total_timed += series->keep_total && time_ms != TIME_NONE;
+    if (series->keep_pairs && (time_ms != TIME_NONE || series->forever) && !series_insert(t->s, ss, time_ms, number))
+        t->nomem = true;
+}
+
+static void
+add_value(struct step *t, const struct series *series, struct series_state *ss, int64_t time_ms, struct value v)
+{
+    struct number number = {.is_double = v.kind == VALUE_DOUBLE};
+
+    if (v.kind == VALUE_NULL || (series->values == AGGREGATE_SUM && v.kind != VALUE_INT && v.kind != VALUE_DOUBLE))
+        return;
+    if (series->values == AGGREGATE_SUM && number.is_double)
+        number.f = v.f;
+    else if (series->values == AGGREGATE_SUM)
+        number.i = v.i;
+    add_pair(t, series, ss, time_ms, number);
+}
+
+static void
+add_event(struct step *t, uint32_t id, const struct json *event, struct value as_value)
+{
+    const struct series *series = &t->g->series.p[id];
+    int64_t time_ms = path_time(event, &t->g->paths.p[series->time_path]);
+    struct series_state *ss = state_series(t->s, id);
+    struct value_iter it;
+    struct value v;
+
+    if (ss == NULL)
+        ss = state_series_add(t->s, id);
+    if (ss == NULL)
+        t->nomem = true;
+    else if (t->rc == ERR_OK)
+        t->rc = series_decode(t->s, ss, t->d);
+    if (t->nomem || t->rc != ERR_OK)
+        return;
+    if (series->value == NULL) {
+        add_pair(t, series, ss, time_ms, (struct number){0});
+    } else {
+        v = event_value(t, series->value, series->value_slot, as_value);
+        if (v.kind == VALUE_LIST) { /* flattened one level [SEGMENTATION 7.4] */
+            it = value_iter(v);
+            while (value_next(&it))
+                add_value(t, series, ss, time_ms, it.value);
+        } else {
+            add_value(t, series, ss, time_ms, v);
+        }
+    }
+    series_prune(t->g, ss, t->env.now_ms);
+    for (size_t i = 0; i < series->leaf_count; i++)
+        mark(t, series->leaves[i]);
+}
+
+static void
+take_event(struct step *t, const struct json *event)
+{
+    struct value as_value = value_of_json(event, t->a, &t->nomem);
+
+    t->woken.n = 0;
+    wake_event(t->g, event, wake, t);
+    for (size_t i = 0; i < t->woken.n && !t->nomem; i++) {
+        const struct woken *w = &t->woken.p[i];
+        const struct predicate *p = &t->g->predicates.p[w->predicate];
+        if (!predicate_holds(t, w, as_value))
+            continue;
+        for (size_t k = 0; k < p->series_count && !t->nomem; k++)
+            add_event(t, p->series[k], event, as_value);
+    }
+    for (size_t i = 0; i < t->woken.n; i++)
+        bit_set(t->s->woken, t->woken.p[i].predicate, false);
+}
+
+/* ---- leaves ---- */
+
+struct membership {
+    const struct step *t;
+    const struct leaf *l;
+};
+
+static bool
+in_segment(void *ctx, struct str id)
+{
+    const struct membership *m = ctx;
+    const struct rule_env *env = &m->t->env;
+    struct rule_node literal = {.op = RULE_LITERAL, .value = {.kind = VALUE_STRING, .s = id}};
+    struct rule_node *args[1] = {&literal};
+    const struct rule_node call = {.op = RULE_CALL, .fn = FN_IN_SEGMENT, .args = args, .arg_count = 1};
+    struct value out = VALUE_OF_NULL;
+    struct arena a;
+    struct diag d;
+
+    for (size_t i = 0; i < m->l->deps.n; i++) {
+        if (str_eq(m->l->deps.p[i].id, id))
+            return bit_get(m->t->s->bits, m->l->deps.p[i].node);
+    }
+    if (env->in_segment != NULL)
+        return env->in_segment(env->ctx, id);
+    arena_init(&a, LIMIT_RULE_SCRATCH_BYTES); /* the stored memberships, read as the reference reads them */
+    (void)rule_eval_node(&call, env, NULL, 0, &a, &out, &d); /* out stays null when it fails */
+    arena_deinit(&a);
+    return value_truth(out);
+}
+
+static bool
+leaf_truth(struct step *t, const struct leaf *l, bool before)
+{
+    struct membership m = {t, l};
+    struct rule_env env = t->env;
+    struct value out;
+    struct diag d;
+    bool truth = before;
+
+    if (l->deps.n > 0) {
+        env.in_segment = in_segment;
+        env.ctx = &m;
+    }
+    if (rule_eval_node(l->expr, &env, NULL, 0, &t->scratch, &out, &d) == ERR_OK)
+        truth = value_truth(out);
+    arena_reset(&t->scratch);
+    if (l->look != NO_ID)
+        t->s->looks[l->look] = leaf_look_ms(t->g, l, &t->env);
+    return truth;
+}
+
+static bool
+window_evaluate(struct step *t, uint32_t id)
+{
+    const struct window_leaf *w = &t->g->windows.p[t->g->nodes.p[id].index];
+    const struct series_state *ss = state_series(t->s, w->series);
+    int64_t flip = window_flip_ms(t->g, w, ss, t->env.now_ms);
+
+    if (flip < t->flip_ms) {
+        t->flip_ms = flip;
+        t->owner = id;
+    }
+    t->lost_owner = t->lost_owner || id == t->s->window_owner;
+    return window_truth(t->g, w, ss, t->env.now_ms);
+}
+
+static bool
+evaluate(struct step *t, uint32_t id)
+{
+    const struct graph_node *n = &t->g->nodes.p[id];
+    const uint64_t *bits = t->s->bits;
+
+    switch (n->kind) {
+    case NODE_AND:
+        for (size_t i = 0; i < n->child_count; i++) {
+            if (!bit_get(bits, n->children[i]))
+                return false;
+        }
+        return true;
+    case NODE_OR:
+        for (size_t i = 0; i < n->child_count; i++) {
+            if (bit_get(bits, n->children[i]))
+                return true;
+        }
+        return false;
+    case NODE_NOT:
+        return !bit_get(bits, n->children[0]);
+    case NODE_WINDOW:
+        return window_evaluate(t, id);
+    default:
+        return leaf_truth(t, &t->g->leaves.p[n->index], bit_get(bits, id));
+    }
+}
+
+static void
+visit(struct step *t, uint32_t id)
+{
+    const struct graph_node *n = &t->g->nodes.p[id];
+    bool truth = evaluate(t, id);
+
+    if (truth == bit_get(t->s->bits, id))
+        return;
+    bit_set(t->s->bits, id, truth);
+    for (size_t i = 0; i < n->parent_count; i++)
+        mark(t, n->parents[i]);
+    for (size_t i = 0; i < n->audience_count; i++) {
+        if (!VEC_PUSH(t->a, &t->changes, ((struct rule_change){n->audiences[i], truth})))
+            t->nomem = true;
+    }
+}
+
+/* In ascending order; nodes that are marked on the way lie ahead. */
+static void
+visit_marked(struct step *t)
+{
+    struct rule_state *s = t->s;
+    size_t words = words_for(t->g->nodes.n), sums = words_for(words);
+
+    for (size_t k = 0; k < sums; k++) {
+        while (s->dirty_sum[k] != 0) {
+            size_t word = k * 64 + (size_t)__builtin_ctzll(s->dirty_sum[k]);
+            while (s->dirty[word] != 0) {
+                unsigned bit = (unsigned)__builtin_ctzll(s->dirty[word]);
+                s->dirty[word] &= s->dirty[word] - 1;
+                visit(t, (uint32_t)(word * 64 + bit));
+            }
+            s->dirty_sum[k] &= ~((uint64_t)1 << word % 64);
+        }
+    }
+}
+
+/* ---- time ---- */
+
+/* Every leaf that can flip by itself: those of series with pairs. */
+static enum err
+mark_windows(struct step *t)
+{
+    struct rule_state *s = t->s;
+    enum err rc;
+
+    for (size_t i = 0; i < s->series_count; i++) {
+        const struct series *series = &t->g->series.p[s->series[i].id];
+        if (!series->keep_pairs)
+            continue;
+        rc = series_decode(s, &s->series[i], t->d);
+        if (rc != ERR_OK)
+            return rc;
+        series_prune(t->g, &s->series[i], t->env.now_ms);
+        for (size_t k = 0; k < series->leaf_count; k++)
+            mark(t, series->leaves[k]);
+    }
+    t->all_windows = true;
+    return ERR_OK;
+}
+
+static enum err
+mark_due(struct step *t)
+{
+    struct rule_state *s = t->s;
+    const struct rule_graph *g = t->g;
+
+    for (size_t i = 0; i < g->look_leaves.n; i++) {
+        if (s->looks[i] <= t->env.now_ms)
+            mark(t, g->look_leaves.p[i]);
+    }
+    for (size_t i = 0; i < g->restless_leaves.n; i++)
+        mark(t, g->restless_leaves.p[i]);
+    return s->window_flip_ms <= t->env.now_ms ? mark_windows(t) : ERR_OK;
+}
+
+static enum err
+find_flip(struct step *t)
+{
+    struct rule_state *s = t->s;
+    const struct rule_graph *g = t->g;
+    enum err rc;
+
+    for (size_t i = 0; i < s->series_count; i++) {
+        const struct series *series = &g->series.p[s->series[i].id];
+        if (!series->keep_pairs)
+            continue;
+        rc = series_decode(s, &s->series[i], t->d);
+        if (rc != ERR_OK)
+            return rc;
+        for (size_t k = 0; k < series->leaf_count; k++) {
+            const struct window_leaf *w = &g->windows.p[g->nodes.p[series->leaves[k]].index];
+            int64_t flip = window_flip_ms(g, w, &s->series[i], t->env.now_ms);
+            if (flip < t->flip_ms) {
+                t->flip_ms = flip;
+                t->owner = series->leaves[k];
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- steps ---- */
+
+static enum err
+step_begin(struct step *t, const struct rule_graph *g, struct rule_state *s, const struct rule_env *env,
+           struct arena *a, struct diag *d)
+{
+    *t = (struct step){.g = g, .s = s, .env = *env, .a = a, .d = d, .flip_ms = TIME_NEVER, .owner = NO_ID};
+    if (s->g != g || s->broken)
+        return diag_set(d, ERR_INVALID, "audience state: it belongs to another graph, or an earlier step failed");
+    if (t->env.now_ms < s->now_ms)
+        t->env.now_ms = s->now_ms; /* windows never move back */
+    arena_init(&t->scratch, LIMIT_RULE_SCRATCH_BYTES);
+    t->slots = ARENA_ARRAY(a, struct value, g->slot_count + 1);
+    if (t->slots == NULL || !scratch_ready(s))
+        return diag_set(d, ERR_LIMIT, "no memory for a step of an audience state");
+    s->broken = true; /* until it is done */
+    return ERR_OK;
+}
+
+static int
+by_audience(const void *a, const void *b)
+{
+    const struct rule_change *x = a, *y = b;
+
+    return (x->audience > y->audience) - (x->audience < y->audience);
+}
+
+static enum err
+step_settle(struct step *t, struct rule_changes *changes)
+{
+    struct rule_state *s = t->s;
+    enum err rc = t->rc;
+
+    if (!t->nomem && rc == ERR_OK)
+        visit_marked(t);
+    if (!t->nomem && rc == ERR_OK && t->lost_owner && !t->all_windows)
+        rc = find_flip(t);
+    if (t->nomem)
+        rc = diag_set(t->d, ERR_LIMIT, "no memory for a step of an audience state");
+    if (rc != ERR_OK)
+        return rc;
+    if (t->all_windows || t->lost_owner || t->flip_ms < s->window_flip_ms) {
+        s->window_flip_ms = t->flip_ms;
+        s->window_owner = t->owner;
+    }
+    state_series_sweep(s);
+    s->now_ms = t->env.now_ms;
+    s->broken = false;
+    if (t->changes.n > 1)
+        qsort(t->changes.p, t->changes.n, sizeof *t->changes.p, by_audience);
+    if (changes != NULL)
+        *changes = (struct rule_changes){t->changes.p, t->changes.n};
+    return ERR_OK;
+}
+
+enum err
+rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct arena *a, struct rule_state **out,
+                 struct diag *d)
+{
+    struct rule_state *s = state_new(g, a);
+    struct step t;
+    enum err rc;
+
+    if (s == NULL)
+        return diag_set(d, ERR_LIMIT, "no memory for an audience state");
+    s->now_ms = env->now_ms;
+    rc = step_begin(&t, g, s, env, a, d);
+    if (rc == ERR_OK) {
+        for (size_t i = 0; i < env->event_count && !t.nomem; i++)
+            take_event(&t, env->events[i]);
+        for (uint32_t i = 0; i < g->nodes.n; i++)
+            mark(&t, i);
+        t.all_windows = true;
+        rc = step_settle(&t, NULL);
+    }
+    arena_deinit(&t.scratch);
+    if (rc == ERR_OK)
+        *out = s;
+    return rc;
+}
+
+enum err
+rule_state_event(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, const struct json *event,
+                 struct arena *a, struct rule_changes *changes, struct diag *d)
+{
+    struct step t;
+    enum err rc = step_begin(&t, g, s, env, a, d);
+
+    if (rc == ERR_OK)
+        rc = mark_due(&t);
+    if (rc == ERR_OK) {
+        take_event(&t, event);
+        rc = step_settle(&t, changes);
+    }
+    arena_deinit(&t.scratch);
+    return rc;
+}
+
+enum err
+rule_state_attributes(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, struct arena *a,
+                      struct rule_changes *changes, struct diag *d)
+{
+    struct step t;
+    enum err rc = step_begin(&t, g, s, env, a, d);
+
+    if (rc == ERR_OK)
+        rc = mark_due(&t);
+    if (rc == ERR_OK) {
+        for (size_t i = 0; i < g->record_leaves.n; i++)
+            mark(&t, g->record_leaves.p[i]);
+        rc = step_settle(&t, changes);
+    }
+    arena_deinit(&t.scratch);
+    return rc;
+}
+
+enum err
+rule_state_time(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, struct arena *a,
+                struct rule_changes *changes, struct diag *d)
+{
+    struct step t;
+    enum err rc = step_begin(&t, g, s, env, a, d);
+
+    if (rc == ERR_OK)
+        rc = mark_due(&t);
+    if (rc == ERR_OK)
+        rc = step_settle(&t, changes);
+    arena_deinit(&t.scratch);
+    return rc;
+}
+
+/* ---- questions ---- */
+
+bool
+rule_state_member(const struct rule_state *s, size_t audience)
+{
+    return bit_get(s->bits, s->g->audiences[audience].root);
+}
+
+int64_t
+rule_state_next_flip_ms(const struct rule_state *s)
+{
+    int64_t next = s->window_flip_ms;
+
+    for (size_t i = 0; i < s->g->look_leaves.n; i++)
+        next = s->looks[i] < next ? s->looks[i] : next;
+    return next == TIME_NEVER ? 0 : next;
+}

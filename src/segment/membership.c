@@ -1,0 +1,239 @@
+/* membership.c - from the evaluator's truth to membership entries.
+ *
+ *   load the rule state, or build it from all data when the audiences changed (its bytes name the graph's version)
+ *   step it: event, attributes or time
+ *   every audience whose truth differs from its entry moves the entry [SEGMENTATION 15.2]
+ *   purge what exited long ago; after a build, also entries of audiences that are no more
+ *
+ * The state is a cache of the data: when it is damaged or belongs to other audiences it is built anew and nothing is lost. */
+#include "segment/membership.h"
+
+#include "base/limits.h"
+#include "codec/json_writer.h"
+
+struct apply {
+    const struct segment_set *set;
+    struct kv *k;
+    struct profile *p;
+    struct arena *a;
+    struct rule_env env;
+    struct rule_state *state;
+    struct segment_result result;
+};
+
+/* inSegment() of an audience that is not in the graph: an inactive or external one keeps its last entry. */
+static bool
+in_segment(void *ctx, struct str id)
+{
+    const struct profile_membership *m = profile_membership(ctx, id);
+
+    return m != NULL && m->member;
+}
+
+/* The state machine. A write that is older than the entry is ignored. */
+static enum err
+move_entry(struct apply *ap, struct str audience, bool member, bool *moved, struct diag *d)
+{
+    const struct profile_membership *m = profile_membership(ap->p, audience);
+    struct profile_membership fresh = {audience, member, ap->env.now_ms};
+
+    *moved = false;
+    if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms)
+        return ERR_OK;
+    *moved = true;
+    return profile_put_membership(ap->p, &fresh) ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a membership");
+}
+
+static enum err
+load_events(struct apply *ap, struct diag *d)
+{
+    const struct json **events;
+    struct profile_event *raw;
+    enum err rc = profile_events(ap->k, ap->p, ap->a, &events, &raw, &ap->env.event_count, d);
+
+    if (rc == ERR_OK)
+        ap->env.events = events;
+    return rc;
+}
+
+/* *built tells that the truth of every audience has to be compared with its entry. */
+static enum err
+load_state(struct apply *ap, bool *built, struct diag *d)
+{
+    enum err rc = ERR_UNSUPPORTED;
+
+    if (ap->p->rule_state.n > 0)
+        rc = rule_state_load(ap->set->graph, ap->p->rule_state, ap->a, &ap->state, d);
+    *built = rc == ERR_UNSUPPORTED || rc == ERR_CORRUPT;
+    if (rc != ERR_OK && !*built)
+        return rc;
+    rc = *built || ap->set->scans ? load_events(ap, d) : ERR_OK;
+    if (rc == ERR_OK && *built)
+        rc = rule_state_build(ap->set->graph, &ap->env, ap->a, &ap->state, d);
+    return rc;
+}
+
+static enum err
+add_change(struct apply *ap, struct rule_changes *out, uint32_t index, bool member, struct diag *d)
+{
+    bool moved;
+    enum err rc = move_entry(ap, ap->set->ids[index], member, &moved, d);
+
+    if (rc == ERR_OK && moved)
+        out->items[out->n++] = (struct rule_change){index, member};
+    return rc;
+}
+
+static enum err
+compare_all(struct apply *ap, struct diag *d)
+{
+    struct rule_changes *out = &ap->result.changes;
+    enum err rc = ERR_OK;
+
+    out->items = ARENA_ARRAY(ap->a, struct rule_change, ap->set->count);
+    if (out->items == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for memberships");
+    for (size_t i = 0; i < ap->set->count && rc == ERR_OK; i++)
+        rc = add_change(ap, out, (uint32_t)i, rule_state_member(ap->state, i), d);
+    return rc;
+}
+
+static enum err
+step(struct apply *ap, enum segment_cause cause, const struct json *event, struct diag *d)
+{
+    const struct rule_graph *g = ap->set->graph;
+    struct rule_changes found = {0}, *out = &ap->result.changes;
+    enum err rc;
+
+    if (cause == SEGMENT_EVENT)
+        rc = rule_state_event(g, ap->state, &ap->env, event, ap->a, &found, d);
+    else if (cause == SEGMENT_ATTRIBUTES)
+        rc = rule_state_attributes(g, ap->state, &ap->env, ap->a, &found, d);
+    else
+        rc = rule_state_time(g, ap->state, &ap->env, ap->a, &found, d);
+    if (rc != ERR_OK)
+        return rc;
+    out->items = ARENA_ARRAY(ap->a, struct rule_change, found.n);
+    if (out->items == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for memberships");
+    for (size_t i = 0; i < found.n && rc == ERR_OK; i++)
+        rc = add_change(ap, out, found.items[i].audience, found.items[i].member, d);
+    return rc;
+}
+
+static bool
+is_known(const struct segment_set *set, struct str audience)
+{
+    if (set->by_id != NULL && map_get(set->by_id, audience) != NULL)
+        return true;
+    return set->kept != NULL && set->kept(set->kept_ctx, audience);
+}
+
+/* Drops old exits, and, when all were compared, entries of audiences that are no more. */
+static enum err
+purge(struct apply *ap, bool compared, struct diag *d)
+{
+    struct profile *p = ap->p;
+    size_t kept = 0;
+
+    if (compared) {
+        ap->result.removed = ARENA_ARRAY(ap->a, struct str, p->membership_count);
+        if (ap->result.removed == NULL)
+            return diag_set(d, ERR_NOMEM, "no memory for memberships");
+    }
+    for (size_t i = 0; i < p->membership_count; i++) {
+        struct profile_membership m = p->memberships[i];
+        if (!m.member && m.since_ms < ap->env.now_ms - LIMIT_EXITED_MS)
+            continue;
+        if (compared && !is_known(ap->set, m.audience)) {
+            if (m.member)
+                ap->result.removed[ap->result.removed_count++] = m.audience;
+            continue;
+        }
+        p->memberships[kept++] = m;
+    }
+    p->membership_count = kept;
+    return ERR_OK;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static int64_t
+next_flip(const struct apply *ap)
+{
+    int64_t next = ap->state != NULL ? rule_state_next_flip_ms(ap->state) : 0;
+
+    for (size_t i = 0; i < ap->p->membership_count; i++) {
+        const struct profile_membership *m = &ap->p->memberships[i];
+        if (!m->member)
+            next = earlier(next, m->since_ms + LIMIT_EXITED_MS + 1);
+    }
+    return next;
+}
+
+static enum err
+save_state(struct apply *ap, struct diag *d)
+{
+    struct buf b;
+
+    ap->p->rule_state = S_NULL;
+    if (ap->state == NULL)
+        return ERR_OK;
+    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
+    rule_state_save(ap->state, &b);
+    if (buf_ok(&b))
+        ap->p->rule_state = arena_str(ap->p->arena, buf_str(&b));
+    buf_deinit(&b);
+    return ap->p->rule_state.p != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a rule state");
+}
+
+enum err
+segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, enum segment_cause cause,
+              const struct json *event, int64_t now_ms, struct arena *a, struct segment_result *out, struct diag *d)
+{
+    struct apply ap = {.set = set, .k = k, .p = p, .a = a};
+    bool built = true;
+    enum err rc = ERR_OK;
+
+    ap.env = (struct rule_env){.now_ms = now_ms, .in_segment = in_segment, .ctx = p};
+    if (set->graph != NULL) {
+        rc = profile_merge(p, p->arena, &ap.env.profile, d);
+        if (rc == ERR_OK)
+            rc = load_state(&ap, &built, d);
+        if (rc == ERR_OK)
+            rc = built ? compare_all(&ap, d) : step(&ap, cause, event, d);
+    }
+    if (rc == ERR_OK)
+        rc = purge(&ap, built, d);
+    if (rc == ERR_OK)
+        rc = save_state(&ap, d);
+    if (rc != ERR_OK) {
+        p->rule_state = S_NULL;
+        return rc;
+    }
+    ap.result.next_flip_ms = next_flip(&ap);
+    *out = ap.result;
+    return ERR_OK;
+}
+
+void
+segment_write(struct jw *w, const struct profile *p)
+{
+    jw_object(w);
+    jw_key(w, S("ups"));
+    jw_object(w);
+    for (size_t i = 0; i < p->membership_count; i++) {
+        const struct profile_membership *m = &p->memberships[i];
+        jw_key(w, m->audience);
+        jw_object(w);
+        jw_ktime(w, S("lastQualificationTime"), m->since_ms);
+        jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}

@@ -1,0 +1,110 @@
+/* fixture.c - see fixture.h. */
+#include "fixture.h"
+
+const struct json *
+fixture_json(struct t *t, const char *text)
+{
+    struct str copy = arena_str(t->arena, str_of(text));
+    const struct json *root = NULL;
+    char *p = (char *)(uintptr_t)copy.p;
+
+    for (size_t i = 0; i < copy.n; i++) {
+        if (p[i] == '\'')
+            p[i] = '"';
+    }
+    CHECK_OK(json_parse(copy, t->arena, &root, d));
+    return root;
+}
+
+static const struct json *const *
+list(struct t *t, const struct json *root, struct str name, size_t *n)
+{
+    const struct json *v = json_get(root, name);
+    struct json_iter it = json_iter(v);
+    const struct json **out;
+
+    *n = json_count(v);
+    out = ARENA_ARRAY(t->arena, const struct json *, *n + 1);
+    for (size_t i = 0; json_next(&it); i++)
+        out[i] = it.value;
+    return out;
+}
+
+struct fixture
+fixture_new(struct t *t, const char *text)
+{
+    const struct json *root = fixture_json(t, text);
+    struct decide_source src = {.client = S("acme"), .token_key = FIXTURE_KEY};
+    struct fixture f = {0};
+
+    src.activities = list(t, root, S("activities"), &src.activity_count);
+    src.offers = list(t, root, S("offers"), &src.offer_count);
+    src.audiences = list(t, root, S("audiences"), &src.audience_count);
+    src.properties = list(t, root, S("properties"), &src.property_count);
+    CHECK_OK(decide_compile(&src, &f.set, d));
+    buf_init(&f.out, 4u << 20);
+    return f;
+}
+
+void
+fixture_free(struct fixture *f)
+{
+    decide_free(f->set);
+    buf_deinit(&f->out);
+}
+
+struct decide_request
+fixture_request(struct t *t, const char *key, const char *scopes)
+{
+    struct decide_request rq = {.now_ms = FIXTURE_NOW, .visitor_key = str_of(key)};
+    struct str rest = str_of(scopes), piece;
+    struct str *items = ARENA_ARRAY(t->arena, struct str, 32);
+
+    while (rq.scope_count < 32 && str_split(&rest, ',', &piece))
+        items[rq.scope_count++] = piece;
+    rq.scopes = items;
+    return rq;
+}
+
+void
+fixture_ask(struct t *t, struct fixture *f, const struct decide_request *rq)
+{
+    struct str text;
+
+    buf_clear(&f->out);
+    CHECK_OK(decide_propositions(f->set, rq, t->arena, &f->out, &f->result, d));
+    text = arena_printf(t->arena, "[%.*s]", STR_ARG(buf_str(&f->out)));
+    CHECK_OK(json_parse(text, t->arena, &f->answer, d));
+    CHECK_EQ(json_count(f->answer), f->result.n);
+}
+
+struct str
+fixture_summary(struct t *t, const struct fixture *f)
+{
+    struct json_iter it = json_iter(f->answer);
+    struct buf b;
+    struct str s;
+
+    buf_init(&b, 1 << 20);
+    for (size_t i = 0; json_next(&it); i++) {
+        struct str activity = json_str(json_path(it.value, S("scopeDetails.activity.id")));
+        struct str experience = json_str(json_path(it.value, S("scopeDetails.experience.id")));
+        struct str scope = json_str(json_get(it.value, S("scope")));
+        /* What is reported as taken is what was delivered. */
+        CHECK_STR(f->result.taken[i].activity, activity);
+        CHECK_STR(f->result.taken[i].experience, experience);
+        CHECK_STR(f->result.taken[i].scope, scope);
+        buf_printf(&b, "%s%.*s:%.*s@%.*s", i ? " " : "", STR_ARG(activity), STR_ARG(experience), STR_ARG(scope));
+    }
+    s = arena_str(t->arena, buf_str(&b));
+    buf_deinit(&b);
+    return s;
+}
+
+struct str
+fixture_content(const struct fixture *f)
+{
+    const struct json *item = json_at(json_get(json_at(f->answer, 0), S("items")), 0);
+
+    return json_str(json_path(item, S("data.content")));
+}

@@ -1,0 +1,40 @@
+/* fixture.h - a decide_set from one JSON text, and requests against it. */
+#ifndef TESTS_DECIDE_FIXTURE_H
+#define TESTS_DECIDE_FIXTURE_H
+
+#include "codec/json.h"
+#include "decide/decide.h"
+#include "t.h"
+
+#define FIXTURE_KEY ((struct hash_key){0x0123456789abcdefULL, 0xfedcba9876543210ULL})
+/* 2026-03-10T12:00:00Z, a Tuesday [TARGET 12]. */
+#define FIXTURE_NOW 1773144000000LL
+
+struct fixture {
+    struct decide_set *set;
+    struct buf out;
+    struct decide_result result;
+    const struct json *answer; /* the propositions as an array */
+};
+
+/* {"activities":[..],"offers":[..],"audiences":[..],"properties":[..]}; single quotes stand for double ones. */
+struct fixture fixture_new(struct t *t, const char *text);
+void fixture_free(struct fixture *f);
+const struct json *fixture_json(struct t *t, const char *text);
+
+/* A request for `scopes` (comma-separated) by visitor `key` at FIXTURE_NOW. */
+struct decide_request fixture_request(struct t *t, const char *key, const char *scopes);
+/* Runs it; f->answer is what came out. */
+void fixture_ask(struct t *t, struct fixture *f, const struct decide_request *rq);
+/* "1001:0@hero 1002:1@__view__ ..." of the propositions in the order of the answer. */
+struct str fixture_summary(struct t *t, const struct fixture *f);
+/* data.content of the first item of the first proposition; empty when there is none. */
+struct str fixture_content(const struct fixture *f);
+
+#define CHECK_ANSWER(f, rq, expected)                                                                                  \
+    do {                                                                                                               \
+        fixture_ask(t, (f), (rq));                                                                                     \
+        CHECK_STR(fixture_summary(t, (f)), S(expected));                                                               \
+    } while (0)
+
+#endif

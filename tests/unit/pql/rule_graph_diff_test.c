@@ -1,0 +1,798 @@
+/* rule_graph_diff_test.c - the incremental evaluator against the reference evaluator, on random audiences, profiles,
+ * events in any order and clocks.
+ *
+ * A round compiles a dozen random expressions into one graph and takes one profile through some sixty steps: an event
+ * (late, early, twice, without a time), changed attributes or memberships, time passing, a save and load, a state built
+ * anew. After each step every audience's bit equals rule_eval at that instant, the reported changes are exactly the
+ * differences, and nothing changes by itself before the next flip: the reference at one millisecond before it still
+ * agrees.
+ *
+ * EDGEWISE_DIFF_SECONDS sets the length (5 by default), EDGEWISE_DIFF_ROUND repeats the one round that failed. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <time.h>
+
+#include "base/civil.h"
+#include "base/limits.h"
+#include "pql/pql.h"
+#include "rule/rule_graph.h"
+#include "t.h"
+
+#define AUDIENCES 12
+#define EVENTS_MAX 48
+#define STEPS 60
+
+struct diff {
+    struct t *t;
+    struct rng rng;
+    uint64_t seed;
+    struct arena a; /* of the round */
+    struct arena scratch;
+    struct str texts[AUDIENCES];
+    struct rule *rules[AUDIENCES];
+    struct rule_graph *g;
+    struct rule_state *s;
+    struct rule_env env;
+    const struct json *events[EVENTS_MAX]; /* by time, ties in order of arrival */
+    int64_t times[EVENTS_MAX];
+    bool scans;
+    bool external; /* membership of "ext" */
+    bool expected[AUDIENCES];
+    bool before[AUDIENCES];
+    uint64_t flips;
+};
+
+/* ---- random text ---- */
+
+static uint64_t
+below(struct diff *f, uint64_t n)
+{
+    return rng_below(&f->rng, n);
+}
+
+#define PICK(...)                                                                                                      \
+    (((const char *const[]){__VA_ARGS__})[below(f, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))])
+
+static const char *fmt(struct diff *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static const char *
+fmt(struct diff *f, const char *format, ...)
+{
+    char room[4096];
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vsnprintf(room, sizeof room, format, ap);
+    va_end(ap);
+    return arena_cstr(&f->a, (struct str){room, n < (int)sizeof room ? (size_t)n : sizeof room - 1});
+}
+
+static int
+number(struct diff *f, int n)
+{
+    return (int)below(f, (uint64_t)n);
+}
+
+static const char *
+type(struct diff *f)
+{
+    return PICK("buy", "view", "cart", "true", "7");
+}
+
+static const char *
+sku(struct diff *f)
+{
+    return PICK("A", "B", "C", "Ab");
+}
+
+/* A window, as the tail of occurs. */
+static const char *
+tail(struct diff *f)
+{
+    switch (number(f, 14)) {
+    case 0:
+    case 1:
+    case 2:
+        return fmt(f, "<= %d %s before now", number(f, 4) + 1, PICK("hours", "days", "days", "weeks"));
+    case 3:
+        return fmt(f, "<= %d %s before %s", number(f, 3) + 1, PICK("months", "months", "years"), PICK("now", "today"));
+    case 4:
+        return fmt(f, "< %d %s before %s", number(f, 90) + 1, PICK("minutes", "hours"),
+                   PICK("now", "now", "today", "tomorrow", "this week"));
+    case 5:
+        return PICK("today", "yesterday", "on today", "tomorrow");
+    case 6:
+        return fmt(f, "%s %s", PICK("this", "last", "next"), PICK("day", "week", "month", "year", "decade"));
+    case 7:
+        return fmt(f, "%s %d %s %s now", PICK(">", ">="), number(f, 9), PICK("days", "months", "hours"),
+                   PICK("before", "after"));
+    case 8:
+        return fmt(f, "%s %s", PICK("before", "after", "from"), PICK("now", "today", "yesterday", "last month"));
+    case 9:
+        return fmt(f, "%s date(2024, %d, %d)", PICK("before", "after", "from", "on"), number(f, 4) + 1,
+                   number(f, 28) + 1);
+    case 10:
+        return fmt(f, "between %s and %s", PICK("date(2024, 2, 10)", "last week", "yesterday", "last month"),
+                   PICK("now", "today", "date(2024, 3, 20)"));
+    case 11:
+        return fmt(f, "= %d %s before %s", number(f, 4), PICK("hours", "days", "months", "weeks"),
+                   PICK("now", "today"));
+    default:
+        return fmt(f, "<= %d %s after now", number(f, 4) + 1, PICK("hours", "days"));
+    }
+}
+
+/* A predicate of one event; prefix is "" or "E.". */
+static const char *
+event_predicate(struct diff *f, const char *prefix)
+{
+    switch (number(f, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        return fmt(f, "%seventType = \"%s\"", prefix, type(f));
+    case 3:
+        return fmt(f, "%seventType in [\"%s\", \"%s\"]", prefix, type(f), type(f));
+    case 4:
+        return fmt(f, "(%seventType = \"%s\" or %ssku = \"%s\")", prefix, type(f), prefix, sku(f));
+    case 5:
+        return fmt(f, "%samount %s %d", prefix, PICK(">", "<", "=", "!="), number(f, 30));
+    case 6:
+        return fmt(f, "%sitems.sku %s \"%s\"", prefix, PICK("=", "="), sku(f));
+    case 7:
+        return fmt(f, "%ssku.%s(\"%s\")", prefix, PICK("contains", "equals", "startsWith", "notEqualTo"), sku(f));
+    case 8:
+        return fmt(f, "not (%ssku = \"%s\")", prefix, sku(f));
+    case 9:
+        return fmt(f, "%seventType.equals(\"%s\", \"%s\", %s)", prefix, type(f), type(f), PICK("true", "false"));
+    case 10:
+        return fmt(f, "\"%s\" = %seventType and %samount.isNotNull()", type(f), prefix, prefix);
+    default:
+        return fmt(f, "%seventType = \"%s\" and %ssku = \"%s\"", prefix, type(f), prefix, sku(f));
+    }
+}
+
+static const char *
+maybe_window(struct diff *f, const char *prefix)
+{
+    if (below(f, 4) == 0)
+        return "";
+    if (below(f, 12) == 0)
+        return fmt(f, " and %stimestamp occurs %s and %stimestamp occurs %s", prefix, tail(f), prefix, tail(f));
+    return fmt(f, " and %s%s occurs %s", prefix, below(f, 12) == 0 ? "shipped" : "timestamp", tail(f));
+}
+
+static const char *
+bound(struct diff *f)
+{
+    return fmt(f, "%s %d", PICK(">=", ">=", ">", "=", "<", "<=", "!="), number(f, 4));
+}
+
+static const char *
+element(struct diff *f, const char *label, const char *count)
+{
+    return fmt(f, "%s: WHAT(%s)%s%s", label, event_predicate(f, ""),
+               below(f, 3) == 0 ? "" : fmt(f, " WHEN(%s)", tail(f)), count);
+}
+
+static const char *
+chain(struct diff *f)
+{
+    const char *list = below(f, 4) == 0 ? fmt(f, "xEvent[%s]", event_predicate(f, "")) : "xEvent";
+
+    switch (number(f, 6)) {
+    case 0:
+        return fmt(f, "chain(%s, timestamp, [%s, %s])", list, element(f, "A", ""),
+                   element(f, "B", below(f, 2) ? "" : fmt(f, " GAP(<= %d hours)", number(f, 100))));
+    case 1:
+        return fmt(f, "chain(%s, timestamp, [%s, not %s])", list, element(f, "A", ""), element(f, "B", ""));
+    case 2:
+        return fmt(f, "chain(%s, timestamp, [A: WHAT(%s), B: WHAT(sku = A.sku) WHEN(%s)])", list,
+                   event_predicate(f, ""), tail(f));
+    case 3:
+        return fmt(f, "chain(%s, timestamp, [%s])", list,
+                   element(f, "A", fmt(f, " COUNT(%s %d)", PICK("=", "<", "<="), number(f, 3) + 1)));
+    default:
+        return fmt(f, "chain(%s, %s, [%s])", list, below(f, 8) == 0 ? "shipped" : "timestamp",
+                   element(f, "A", below(f, 2) ? "" : fmt(f, " COUNT(%d)", number(f, 3) + 1)));
+    }
+}
+
+static const char *
+sum(struct diff *f)
+{
+    const char *limit = fmt(f, "%s %d%s", PICK(">", ">=", "<", "="), number(f, 60), PICK("", ".5", ".25"));
+
+    switch (number(f, 6)) {
+    case 0:
+        return fmt(f, "(sum E.amount over E from xEvent where %s%s) %s", event_predicate(f, "E."),
+                   maybe_window(f, "E."), limit);
+    case 1:
+        return fmt(f, "xEvent[%s%s].items.price.sum() %s", event_predicate(f, ""), maybe_window(f, ""), limit);
+    case 2:
+        return fmt(f, "let S = (sum E.amount over E from xEvent where %s) in S %s", event_predicate(f, "E."), limit);
+    case 3:
+        return fmt(f, "%d < (count E.items.sku over E from xEvent where %s%s)", number(f, 5), event_predicate(f, "E."),
+                   maybe_window(f, "E."));
+    case 4:
+        return fmt(f, "xEvent.sum(amount) %s", limit);
+    default:
+        return fmt(f, "xEvent[%s%s].sum(amount) %s", event_predicate(f, ""), maybe_window(f, ""), limit);
+    }
+}
+
+/* What becomes scan leaves. */
+static const char *
+scan(struct diff *f)
+{
+    switch (number(f, 8)) {
+    case 0:
+        return fmt(f, "xEvent.topN(timestamp, 1).head().timestamp occurs %s", tail(f));
+    case 1:
+        return fmt(f, "forall E from xEvent: %s", event_predicate(f, "E."));
+    case 2:
+        return fmt(f, "xEvent[sku = $1.favourite%s].count() %s", maybe_window(f, ""), bound(f));
+    case 3:
+        return fmt(f, "exists E from xEvent, F from E.items where F.sku = \"%s\"%s", sku(f), maybe_window(f, "E."));
+    case 4:
+        return fmt(f, "xEvent[%s].timestamp.max() occurs %s", event_predicate(f, ""), tail(f));
+    case 5:
+        return fmt(f, "xEvent[%s or timestamp occurs %s].count() %s", event_predicate(f, ""), tail(f), bound(f));
+    case 6:
+        return fmt(f, "xEvent[%s and timestamp occurs != %d days before now].count() %s", event_predicate(f, ""),
+                   number(f, 5), bound(f));
+    default:
+        return fmt(f, "if(tier = \"gold\", xEvent[%s], xEvent[%s%s]).count() > 1", event_predicate(f, ""),
+                   event_predicate(f, ""), maybe_window(f, ""));
+    }
+}
+
+static const char *
+event_atom(struct diff *f)
+{
+    switch (number(f, 12)) {
+    case 0:
+        return fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, ""));
+    case 1:
+    case 2:
+        return fmt(f, "xEvent[%s%s].count() %s", event_predicate(f, ""), maybe_window(f, ""), bound(f));
+    case 3:
+        return fmt(f, "(%s E from xEvent where %s%s)", PICK("exists", "exists", "none", "one"),
+                   event_predicate(f, "E."), maybe_window(f, "E."));
+    case 4:
+        return fmt(f, "xEvent.exists(%s%s)", event_predicate(f, ""), maybe_window(f, ""));
+    case 5:
+        return fmt(f, "(select E from xEvent where %s%s)", event_predicate(f, "E."), maybe_window(f, "E."));
+    case 6:
+        return fmt(f, "xEvent[%s][timestamp occurs %s].count() %s", event_predicate(f, ""), tail(f), bound(f));
+    case 7:
+    case 8:
+        return fmt(f, "(%s)", sum(f));
+    case 9:
+        return fmt(f, "(%s)", scan(f));
+    default:
+        return chain(f);
+    }
+}
+
+static const char *
+attribute_atom(struct diff *f)
+{
+    switch (number(f, 12)) {
+    case 0:
+        return fmt(f, "tier %s \"%s\"", PICK("=", "!="), PICK("gold", "silver"));
+    case 1:
+        return fmt(f, "points %s %d", PICK(">", "<", ">=", "="), number(f, 10));
+    case 2:
+        return fmt(f, "person.name.%s(\"%s\"%s)", PICK("contains", "startsWith", "doesNotEndWith", "matches"),
+                   PICK("a", "Jo"), "");
+    case 3:
+        return fmt(f, "colours.includes(\"%s\")", PICK("red", "blue"));
+    case 4:
+        return fmt(f, "tier in [\"gold\", \"%s\"]", PICK("silver", "iron"));
+    case 5:
+        return fmt(f, "%s.isNull()", PICK("tier", "until", "person.name"));
+    case 6:
+    case 7:
+        return fmt(f, "until occurs %s", tail(f));
+    case 8:
+        return fmt(f, "until %s %s", PICK("<", ">=", "="), PICK("today", "now", "tomorrow"));
+    case 9:
+        return fmt(f, "currentMonth() = %d", number(f, 4) + 1);
+    case 10:
+        return fmt(f, "dates[at occurs %s].count() %s", tail(f), bound(f));
+    default:
+        return fmt(f, "currentDayOfMonth() > points");
+    }
+}
+
+static const char *
+expression(struct diff *f, size_t index, int depth)
+{
+    switch (number(f, depth > 3 ? 5 : 12)) {
+    case 0:
+    case 1:
+        return attribute_atom(f);
+    case 2:
+        if (index > 0)
+            return fmt(f, "inSegment(\"a%d\")", number(f, (int)index));
+        return "inSegment(\"ext\")";
+    case 3:
+    case 4:
+    case 5:
+        return event_atom(f);
+    case 6:
+        return fmt(f, "not (%s)", expression(f, index, depth + 1));
+    case 7:
+        return fmt(f, "not (%s)", event_atom(f));
+    case 8:
+        return fmt(f, "%s",
+                   index > 0 && below(f, 3) == 0
+                       ? fmt(f, "if(inSegment(\"a%d\"), points > 3, inSegment(\"ext\"))", number(f, (int)index))
+                       : event_atom(f));
+    case 9:
+        return fmt(f, "(%s or %s)", expression(f, index, depth + 1), expression(f, index, depth + 1));
+    default:
+        return fmt(f, "(%s and %s)", expression(f, index, depth + 1), expression(f, index, depth + 1));
+    }
+}
+
+/* ---- random data ---- */
+
+static const char *
+instant(struct diff *f, int64_t ms)
+{
+    char iso[ISO8601_BYTES];
+
+    if (below(f, 10) == 0)
+        ms -= ms % MS_PER_DAY; /* midnights, where calendar ends meet */
+    iso8601_format(ms, iso);
+    return fmt(f, "%.*s", ISO8601_BYTES, iso);
+}
+
+static const struct json *
+parse(struct diff *f, const char *s)
+{
+    struct t *t = f->t;
+    const struct json *v = NULL;
+
+    CHECK_OK(json_parse(str_of(s), &f->a, &v, d));
+    return v;
+}
+
+static int64_t
+around(struct diff *f, int64_t days)
+{
+    return f->env.now_ms + (int64_t)below(f, 2 * (uint64_t)(days * MS_PER_DAY)) - days * MS_PER_DAY;
+}
+
+static void
+new_profile(struct diff *f)
+{
+    f->env.profile =
+        parse(f, fmt(f,
+                     "{\"tier\":%s,\"points\":%d,\"person\":{\"name\":%s},\"colours\":[\"%s\"],\"until\":\"%s\","
+                     "\"favourite\":\"%s\",\"dates\":[{\"at\":\"%s\"},{\"at\":\"%s\"},{\"at\":%" PRId64 "}]}",
+                     PICK("\"gold\"", "\"silver\"", "null"), number(f, 10), PICK("\"Joanna\"", "\"Bo\"", "5"),
+                     PICK("red", "blue"), instant(f, around(f, 20)), sku(f), instant(f, around(f, 5)),
+                     instant(f, around(f, 40)), around(f, 3)));
+    f->external = below(f, 2);
+}
+
+static const char *
+amount(struct diff *f)
+{
+    switch (number(f, 5)) {
+    case 0:
+        return fmt(f, "%d", number(f, 30));
+    case 1:
+        return fmt(f, "%d.%d", number(f, 30), number(f, 100));
+    case 2:
+        return fmt(f, "[%d, %d.1]", number(f, 30), number(f, 9));
+    default:
+        return PICK("null", "0.1", "0.2", "0.7", "-3", "\"12\"");
+    }
+}
+
+static const struct json *
+new_event(struct diff *f, int64_t *time)
+{
+    int64_t ms = f->env.now_ms - (int64_t)below(f, (uint64_t)MS_PER_DAY << below(f, 7));
+    const char *stamp = "\"never\"";
+
+    if (below(f, 4) == 0)
+        ms = f->env.now_ms;
+    if (below(f, 6) == 0)
+        ms = f->env.now_ms + (int64_t)below(f, 3 * MS_PER_DAY);
+    if (below(f, 20) == 0)
+        ms = INT64_MIN;
+    else if (below(f, 10) == 0)
+        stamp = fmt(f, "%" PRId64, ms);
+    else
+        stamp = fmt(f, "\"%s\"", instant(f, ms));
+    if (ms == INT64_MIN)
+        stamp = PICK("\"never\"", "null", "[1]");
+    if (ms != INT64_MIN && stamp[0] == '"')
+        (void)iso8601_parse((struct str){stamp + 1, ISO8601_BYTES}, &ms, NULL); /* a midnight may have replaced it */
+    *time = ms;
+    return parse(f, fmt(f,
+                        "{\"eventType\":%s,\"timestamp\":%s,\"shipped\":\"%s\",\"sku\":\"%s\",\"amount\":%s,"
+                        "\"items\":[{\"sku\":\"%s\",\"price\":%s},{\"sku\":\"%s\",\"price\":%s}]}",
+                        below(f, 8) == 0 ? PICK("true", "7", "[\"buy\",\"view\"]", "null") : fmt(f, "\"%s\"", type(f)),
+                        stamp, instant(f, around(f, 4)), sku(f), amount(f), sku(f), amount(f), sku(f), amount(f)));
+}
+
+/* Into the place that the order of time gives it, behind its equals. */
+static void
+store_event(struct diff *f, const struct json *e, int64_t time)
+{
+    size_t at = f->env.event_count++;
+
+    for (; at > 0 && f->times[at - 1] > time; at--) {
+        f->times[at] = f->times[at - 1];
+        f->events[at] = f->events[at - 1];
+    }
+    f->times[at] = time;
+    f->events[at] = e;
+}
+
+/* ---- comparing ---- */
+
+static bool
+is_member(void *ctx, struct str id)
+{
+    const struct diff *f = ctx;
+
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "a%zu", i);
+        if (str_eq(id, str_of(name)))
+            return f->expected[i];
+    }
+    return f->external;
+}
+
+_Noreturn static void
+fail(struct diff *f, size_t audience, const char *what)
+{
+    char now[ISO8601_BYTES];
+    struct buf b;
+
+    buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < f->env.event_count; i++) {
+        buf_put(&b, S("\n      "));
+        json_write(&b, f->events[i]);
+    }
+    buf_put(&b, S("\n      profile "));
+    json_write(&b, f->env.profile);
+    for (size_t i = 0; i <= audience; i++)
+        buf_printf(&b, "\n      a%zu (%d): %.*s", i, f->expected[i], STR_ARG(f->texts[i]));
+    iso8601_format(f->env.now_ms, now);
+    (void)printf("  at %.*s (%" PRId64 ")%.*s\n", ISO8601_BYTES, now, f->env.now_ms, STR_ARG(buf_str(&b)));
+    buf_deinit(&b);
+    t_fail(f->t, __FILE__, __LINE__, "%s: audience a%zu; repeat with EDGEWISE_DIFF_ROUND=%" PRIu64, what, audience,
+           f->seed);
+}
+
+/* The reference at some instant, over all stored events or those not older than `since`. */
+static void
+reference(struct diff *f, int64_t now, bool out[AUDIENCES])
+{
+    struct rule_env env = f->env;
+
+    env.now_ms = now;
+    env.events = f->events;
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        struct t *t = f->t;
+        struct value v = VALUE_OF_NULL;
+        CHECK_OK(rule_eval(f->rules[i], &env, &f->scratch, &v, d));
+        out[i] = f->expected[i] = value_truth(v);
+        arena_reset(&f->scratch);
+    }
+}
+
+static void
+compare(struct diff *f)
+{
+    bool truth[AUDIENCES];
+
+    reference(f, f->env.now_ms, truth);
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        if (truth[i] != rule_state_member(f->s, i))
+            fail(f, i, truth[i] ? "a member that the state denies" : "no member, but the state says so");
+    }
+}
+
+static void
+compare_changes(struct diff *f, const struct rule_changes *c)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        bool member = rule_state_member(f->s, i);
+        bool told = at < c->n && c->items[at].audience == i;
+        if (told != (member != f->before[i]) || (told && c->items[at].member != member))
+            fail(f, i, "the changes are not the differences");
+        at += told;
+        f->flips += told;
+        f->before[i] = member;
+    }
+    if (at != c->n)
+        fail(f, 0, "more changes than differences");
+}
+
+/* Until the next flip nothing changes by itself. */
+static void
+compare_quiet(struct diff *f)
+{
+    int64_t next = rule_state_next_flip_ms(f->s), now = f->env.now_ms, probes[3];
+    bool truth[AUDIENCES];
+
+    if (next != 0 && next <= now)
+        fail(f, 0, "the next flip is not in the future");
+    if (next == 0) {
+        for (size_t i = 0; i < 3; i++)
+            probes[i] = now + 1 + (int64_t)below(f, (uint64_t)MS_PER_DAY << below(f, 12));
+    } else {
+        probes[0] = next - 1;
+        for (size_t i = 1; i < 3; i++)
+            probes[i] = now + (int64_t)below(f, (uint64_t)(next - now));
+    }
+    for (size_t p = 0; p < 3; p++) {
+        reference(f, probes[p], truth);
+        for (size_t i = 0; i < AUDIENCES; i++) {
+            if (truth[i] != rule_state_member(f->s, i)) {
+                (void)printf("  changes at or before %" PRId64 ", next flip %" PRId64 "\n", probes[p], next);
+                fail(f, i, "it changes before the next flip");
+            }
+        }
+    }
+}
+
+/* Events older than an audience looks back make no difference to it. */
+static void
+compare_lookback(struct diff *f)
+{
+    struct t *t = f->t;
+    bool truth[AUDIENCES];
+
+    reference(f, f->env.now_ms, truth);
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        int64_t back = rule_graph_lookback_ms(f->g, i);
+        struct rule_env env = f->env;
+        const struct json *kept[EVENTS_MAX];
+        struct value v = VALUE_OF_NULL;
+        if (back == INT64_MAX)
+            continue;
+        env.events = kept;
+        env.event_count = 0;
+        for (size_t e = 0; e < f->env.event_count; e++) {
+            if (f->times[e] == INT64_MIN || (back != 0 && f->times[e] >= f->env.now_ms - back))
+                kept[env.event_count++] = f->events[e];
+        }
+        CHECK_OK(rule_eval(f->rules[i], &env, &f->scratch, &v, d));
+        if (value_truth(v) != truth[i])
+            fail(f, i, "an event beyond the look-back matters");
+        arena_reset(&f->scratch);
+    }
+}
+
+/* ---- steps ---- */
+
+/* Without scan leaves the state needs no stored events. */
+static struct rule_env
+state_env(const struct diff *f)
+{
+    struct rule_env env = f->env;
+
+    env.events = f->scans ? f->events : NULL;
+    env.event_count = f->scans ? f->env.event_count : 0;
+    return env;
+}
+
+static void
+step_time(struct diff *f, int64_t now)
+{
+    struct t *t = f->t;
+    struct rule_changes c = {0};
+    struct rule_env env;
+
+    f->env.now_ms = now;
+    env = state_env(f);
+    CHECK_OK(rule_state_time(f->g, f->s, &env, &f->a, &c, d));
+    compare(f);
+    compare_changes(f, &c);
+}
+
+static void
+step_event(struct diff *f)
+{
+    struct t *t = f->t;
+    struct rule_changes c = {0};
+    struct rule_env env;
+    const struct json *e;
+    int64_t time;
+
+    if (f->env.event_count == EVENTS_MAX)
+        return;
+    if (below(f, 3) == 0)
+        f->env.now_ms += (int64_t)below(f, MS_PER_DAY);
+    if (f->env.event_count > 0 && below(f, 8) == 0) { /* the same again */
+        size_t again = below(f, f->env.event_count);
+        e = f->events[again];
+        time = f->times[again];
+    } else {
+        e = new_event(f, &time);
+    }
+    store_event(f, e, time);
+    env = state_env(f);
+    CHECK_OK(rule_state_event(f->g, f->s, &env, e, &f->a, &c, d));
+    compare(f);
+    compare_changes(f, &c);
+}
+
+static void
+step_attributes(struct diff *f)
+{
+    struct t *t = f->t;
+    struct rule_changes c = {0};
+    struct rule_env env;
+
+    if (below(f, 4) == 0)
+        f->env.now_ms += (int64_t)below(f, 10 * MS_PER_DAY);
+    new_profile(f);
+    env = state_env(f);
+    CHECK_OK(rule_state_attributes(f->g, f->s, &env, &f->a, &c, d));
+    compare(f);
+    compare_changes(f, &c);
+}
+
+static void
+step_reload(struct diff *f)
+{
+    struct t *t = f->t;
+    int64_t next = rule_state_next_flip_ms(f->s);
+    struct rule_env env = f->env;
+    struct buf b;
+
+    if (below(f, 4) == 0) {
+        env.events = f->events;
+        CHECK_OK(rule_state_build(f->g, &env, &f->a, &f->s, d));
+    } else {
+        buf_init(&b, 1 << 20);
+        rule_state_save(f->s, &b);
+        CHECK_OK(rule_state_load(f->g, buf_str(&b), &f->a, &f->s, d));
+        buf_deinit(&b);
+        CHECK_EQ(rule_state_next_flip_ms(f->s), next);
+    }
+    compare(f);
+}
+
+static void
+step_clock(struct diff *f)
+{
+    int64_t next = rule_state_next_flip_ms(f->s), now = f->env.now_ms;
+
+    if (below(f, 3) == 0) {
+        step_time(f, now + (int64_t)below(f, (uint64_t)MS_PER_HOUR << below(f, 9)));
+        return;
+    }
+    for (int i = 0; i < 4 && next != 0 && next < now + 200 * MS_PER_DAY; i++) { /* from flip to flip */
+        if (next - 1 > f->env.now_ms)
+            step_time(f, next - 1);
+        if (rule_state_next_flip_ms(f->s) != next)
+            fail(f, 0, "the next flip moved while nothing happened");
+        step_time(f, next);
+        next = rule_state_next_flip_ms(f->s);
+    }
+}
+
+/* ---- a round ---- */
+
+static void
+compile(struct diff *f)
+{
+    struct t *t = f->t;
+    struct rule_audience audiences[AUDIENCES];
+    size_t same = 0;
+
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        enum pql_error class = PQL_OK;
+        struct diag d = DIAG_INIT;
+        f->texts[i] = str_of(expression(f, i, 0));
+        if (pql_compile(f->texts[i], true, &f->rules[i], &class, &d) != ERR_OK)
+            t_fail(t, __FILE__, __LINE__, "%.*s: %s", STR_ARG(f->texts[i]), d.what);
+        audiences[i] = (struct rule_audience){str_of(fmt(f, "a%zu", i)), f->rules[i]};
+    }
+    CHECK_OK(rule_graph_new(audiences, AUDIENCES, f->seed, &f->g, d));
+    for (size_t i = 0; i < AUDIENCES; i++)
+        same += rule_graph_scans(f->g, i);
+    f->scans = same > 0;
+}
+
+static void
+run_round(struct t *t, uint64_t seed, uint64_t *flips)
+{
+    struct diff *f = ARENA_NEW(t->arena, struct diff);
+    struct rule_env env;
+    int64_t time;
+
+    f->t = t;
+    f->seed = seed;
+    rng_seed(&f->rng, seed);
+    arena_init(&f->a, (size_t)1 << 30);
+    arena_init(&f->scratch, (size_t)1 << 28);
+    f->env.now_ms = 1706745600000 + (int64_t)below(f, 60 * MS_PER_DAY); /* February and March of a leap year */
+    f->env.in_segment = is_member;
+    f->env.ctx = f;
+    f->env.events = f->events;
+    compile(f);
+    new_profile(f);
+    for (size_t n = below(f, 12); n > 0; n--) {
+        const struct json *e = new_event(f, &time);
+        store_event(f, e, time);
+    }
+    env = f->env;
+    CHECK_OK(rule_state_build(f->g, &env, &f->a, &f->s, d));
+    compare(f);
+    for (size_t i = 0; i < AUDIENCES; i++)
+        f->before[i] = rule_state_member(f->s, i);
+    for (int i = 0; i < STEPS; i++) {
+        switch (number(f, 10)) {
+        case 0:
+            step_attributes(f);
+            break;
+        case 1:
+            step_reload(f);
+            break;
+        case 2:
+        case 3:
+        case 4:
+            step_clock(f);
+            break;
+        default:
+            step_event(f);
+        }
+        compare_quiet(f);
+    }
+    compare_lookback(f);
+    *flips += f->flips;
+    rule_graph_free(f->g);
+    for (size_t i = 0; i < AUDIENCES; i++)
+        rule_free(f->rules[i]);
+    arena_deinit(&f->a);
+    arena_deinit(&f->scratch);
+}
+
+static double
+seconds(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+TEST(rule_graph_agrees_with_the_reference)
+{
+    const char *limit = getenv("EDGEWISE_DIFF_SECONDS"), *one = getenv("EDGEWISE_DIFF_ROUND");
+    int64_t wanted = 5;
+    uint64_t seed, flips = 0, rounds = 0;
+    double start = seconds();
+
+    if (one != NULL && str_to_u64(str_of(one), &seed)) {
+        run_round(t, seed, &flips);
+        return;
+    }
+    if (limit != NULL)
+        CHECK_TRUE(str_to_i64(str_of(limit), &wanted));
+    while (seconds() - start < (double)wanted) {
+        run_round(t, rng_u64(&t->rng), &flips);
+        arena_reset(t->arena);
+        rounds++;
+    }
+    CHECK_TRUE(flips > rounds); /* the random audiences do change their minds */
+    if (limit != NULL)
+        (void)printf("  %" PRIu64 " rounds, %" PRIu64 " flips, seed %" PRIu64 "\n", rounds, flips, t->seed);
+}

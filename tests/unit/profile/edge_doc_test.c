@@ -1,0 +1,118 @@
+/* The folds of an edge's document are idempotent and commute: any order, any repetition gives the same document. */
+#include "base/civil.h"
+#include "base/limits.h"
+#include "profile/edge_doc.h"
+#include "t.h"
+
+#define NOW ((int64_t)1767225600000)
+
+static struct str
+bytes_of(struct t *t, const struct edge_doc *doc)
+{
+    struct buf b;
+    struct str s;
+
+    buf_init(&b, 1 << 20);
+    edge_doc_write(&b, doc);
+    s = arena_str(t->arena, buf_str(&b));
+    buf_deinit(&b);
+    return s;
+}
+
+static struct hit
+event_hit(struct t *t, int i)
+{
+    const struct json *xdm = NULL;
+    int64_t ms = NOW - (i * 7919 % 1000) * MS_PER_MINUTE;
+    char text[ISO8601_BYTES];
+    struct hit_decision *decisions = ARENA_ARRAY(t->arena, struct hit_decision, 1);
+
+    iso8601_format(ms, text);
+    CHECK_OK(json_parse(arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.24s\",\"eventType\":\"t%d\",\"x\":1}", i,
+                                     text, i % 3),
+                        t->arena, &xdm, d));
+    decisions[0] = (struct hit_decision){arena_printf(t->arena, "act%d", i % 4), S("1"), S("s"), true, true};
+    return (struct hit){.kind = HIT_EVENT,
+                        .event_id = arena_printf(t->arena, "e%d", i),
+                        .event_ms = ms,
+                        .xdm = xdm,
+                        .decisions = decisions,
+                        .decision_count = 1};
+}
+
+static void
+fold(struct t *t, struct edge_doc *doc, const struct hit *h, const struct subset *cut)
+{
+    CHECK_OK(edge_doc_fold_owner(doc, h, cut, NOW, t->arena, d));
+    CHECK_OK(edge_doc_fold_device(doc, h, NOW, t->arena, d));
+}
+
+TEST(edge_doc_folds_commute)
+{
+    struct str paths[] = {S("_id"), S("timestamp"), S("eventType")};
+    const struct subset *cut = subset_new(paths, 3, t->arena);
+    struct edge_doc straight = {0}, shuffled = {0};
+    struct hit hits[40];
+
+    for (int i = 0; i < 40; i++)
+        hits[i] = event_hit(t, i);
+    for (int i = 0; i < 40; i++)
+        fold(t, &straight, &hits[i], cut);
+    for (int i = 0; i < 200; i++)
+        fold(t, &shuffled, &hits[rng_below(&t->rng, 40)], cut);
+    for (int i = 39; i >= 0; i--)
+        fold(t, &shuffled, &hits[i], cut);
+    CHECK_EQ(shuffled.event_count, straight.event_count);
+    for (size_t i = 0; i < straight.event_count; i++) {
+        CHECK_EQ(shuffled.events[i].ms, straight.events[i].ms);
+        CHECK_TRUE(edge_doc_has_event(&shuffled, S("e0")) == edge_doc_has_event(&straight, S("e0")));
+    }
+    CHECK_EQ(shuffled.assignment_count, 4);
+    CHECK_TRUE(str_find(straight.events[0].json, S("eventType")) > 0);
+    CHECK_TRUE(str_find(straight.events[0].json, S("\"x\"")) < 0);
+}
+
+TEST(edge_doc_round_trip_and_truncation)
+{
+    struct str paths[] = {S("_id"), S("timestamp")};
+    const struct subset *cut = subset_new(paths, 2, t->arena);
+    struct edge_doc doc = {0}, back;
+    struct hit h = event_hit(t, 1);
+    struct str bytes;
+
+    fold(t, &doc, &h, cut);
+    doc.attributes = S("{\"loyalty\":{\"tier\":\"gold\"}}");
+    doc.consent = CONSENT_OUT;
+    bytes = bytes_of(t, &doc);
+    CHECK_OK(edge_doc_read(bytes, t->arena, &back, d));
+    CHECK_STR(bytes_of(t, &back), bytes);
+    CHECK_EQ(back.consent, CONSENT_OUT);
+    for (size_t n = 0; n < bytes.n; n++)
+        CHECK_ERR(edge_doc_read(str_slice(bytes, 0, n), t->arena, &back, d), ERR_CORRUPT);
+}
+
+TEST(edge_doc_event_limits)
+{
+    struct edge_doc doc = {0};
+
+    for (int i = 0; i < LIMIT_EDGE_EVENTS + 10; i++)
+        CHECK_TRUE(edge_doc_add_event(&doc, arena_printf(t->arena, "e%d", i), NOW + i, S("{}"), NOW + i, t->arena));
+    CHECK_EQ(doc.event_count, LIMIT_EDGE_EVENTS);
+    CHECK_EQ(doc.events[0].ms, NOW + 10);
+    CHECK_TRUE(edge_doc_add_event(&doc, S("later"), NOW + LIMIT_EDGE_EVENTS_MS + 100, S("{}"),
+                                  NOW + LIMIT_EDGE_EVENTS_MS + 100, t->arena));
+    CHECK_EQ(doc.events[0].ms, NOW + 100); /* exactly 24 hours old stays, older goes */
+}
+
+TEST(edge_doc_projection_revisions)
+{
+    struct projected_membership in = {S("a1"), true, NOW}, out = {S("a1"), false, NOW + 1};
+    struct projection newer = {.rev = 5, .memberships = &in, .membership_count = 1};
+    struct projection older = {.rev = 4, .memberships = &out, .membership_count = 1};
+    struct edge_doc doc = {0};
+
+    CHECK_OK(edge_doc_fold_projection(&doc, &newer, NOW, t->arena, d));
+    CHECK_OK(edge_doc_fold_projection(&doc, &older, NOW, t->arena, d));
+    CHECK_TRUE(edge_doc_membership(&doc, S("a1"))->member);
+    CHECK_TRUE(edge_doc_membership(&doc, S("a2")) == NULL);
+}
