@@ -243,8 +243,6 @@ read_entity(void *ctx, struct kv *k, struct profile *p, const struct graph_view 
             !str_eq(it.key, S("segmentMembership")))
             jw_kjson(&w, it.key, it.value);
     }
-    if (p->consent.n > 0 && json_get(merged, S("consents")) == NULL)
-        jw_kraw(&w, S("consents"), p->consent);
     write_memberships(&w, p);
     jw_end(&w);
     r->entity->json = keep(r, &b);

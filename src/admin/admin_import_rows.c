@@ -44,6 +44,8 @@ row_reader_init(struct row_reader *r, const struct snapshot *s, struct str scope
     r->event = schema_view_is_event(r->view);
     r->upsert = !r->event &&
                 (tagged(object, S("unifiedProfile"), S("isUpsert:true")) || tagged(object, S("isUpsert"), S("true")));
+    r->lake_only = !tagged(object, S("unifiedProfile"), S("enabled:true")) &&
+                   !tagged(object, S("unifiedIdentity"), S("enabled:true"));
     r->check = !tagged(object, S("acp_validationContext"), S("disabled"));
     buf_init(&r->priv_text, LIMIT_UPLOAD_ROW_BYTES * 2);
     buf_init(&r->priv_xdm, LIMIT_UPLOAD_ROW_BYTES * 2);
@@ -494,7 +496,8 @@ read_row(struct row_reader *r, struct str text, const struct json *row, int64_t 
                     .dataset = r->dataset,
                     .schema = r->schema,
                     .batch = r->batch,
-                    .upsert = r->upsert};
+                    .upsert = r->upsert,
+                    .lake_only = r->lake_only};
     enum err rc = check_row(r, &text, &row, a, fault);
 
     if (rc == ERR_OK && r->event)

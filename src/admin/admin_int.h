@@ -3,6 +3,8 @@
 #define ADMIN_ADMIN_INT_H
 
 #include "admin/admin.h"
+#include "admin/admin_edit.h"
+#include "base/civil.h"
 #include "codec/json_writer.h"
 #include "os/thread.h"
 
@@ -11,6 +13,9 @@ struct importer; /* batch uploads, the thread that turns them into hits, compile
 struct admin {
     struct admin_options o;
     struct importer *importer;
+    struct route *routes;         /* of all families, owned */
+    const struct family **owners; /* by index in routes, owned */
+    size_t route_count;
 };
 
 /* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed
@@ -39,7 +44,7 @@ struct family {
 };
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
     family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
-    family_ops, family_sandbox, family_report, family_report_pages; /* pages: GET /reports, open and read only */
+    family_ops, family_sandbox, family_report, family_report_pages, family_registry; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -67,6 +72,33 @@ struct str admin_merge_policy_id(struct arena *a, struct str scope);
 
 /* The claims of the bearer token when the request carries a valid one (for authenticated inlets). False: none or not
  * valid. */
+struct token_claims {
+    struct str client_id, org, scope;
+    int64_t created_ms, expires_ms;
+};
+#define TOKEN_LIFE_MS (24 * MS_PER_HOUR) /* [PLATFORM 1.4] */
+/* A signed token [PLATFORM 1.4]; p is NULL without memory. */
+struct str admin_token_make(const struct admin *a, struct http_req *rq, const struct token_claims *claims);
+/* False: malformed, not ours, or expired. With the emulated clock tokens do not expire: tests move it by months. */
+bool admin_token_read(const struct admin *a, struct str token, const struct http_req *rq, struct token_claims *out);
 bool admin_token_check(const struct admin *a, const struct http_req *rq, struct str *client_id, struct str *org);
+
+/* 404 in the family's style: "schema 'x' not found". */
+void admin_not_found(struct http_req *rq, struct http_res *rs, enum error_style style, const char *kind, struct str id);
+/* The id under which this answer goes out (x-request-id). */
+struct str admin_request_id(struct http_req *rq, const struct http_res *rs);
+/* As admin_body, and it must be an object. */
+bool admin_body_object(struct http_req *rq, struct http_res *rs, enum error_style style, const struct json **out);
+/* JSON text as the whole answer, and an answer without a body. */
+void admin_text(struct http_res *rs, int status, struct str json_text);
+void admin_empty(struct http_res *rs, int status);
+
+/* Saves one object of the call's scope; version as in struct config_change. */
+enum err admin_save(struct call *call, struct http_req *rq, const char *kind, struct str id, struct str json,
+                    uint64_t version, struct diag *d);
+/* Saves a new object under the next number of its kind in the scope, which goes into member "id". Numbers are never used
+ * again, because reports and visitors' assignments name them: the last one is kept in an object of kind "counter". */
+enum err admin_create_numbered(struct call *call, struct http_req *rq, const char *kind, struct edit *e, int64_t *id,
+                               struct str *text, struct diag *d);
 
 #endif

@@ -46,6 +46,7 @@ struct row_reader {
     enum hit_source source;
     bool event;
     bool upsert;
+    bool lake_only; /* neither unifiedProfile nor unifiedIdentity is enabled */
     bool lenient;   /* convert values to the schema's types [PLATFORM 3.2]; inlets do not */
     bool check;     /* against the schema; off for datasets tagged acp_validationContext:disabled */
     bool converted; /* set when a row needed a conversion */

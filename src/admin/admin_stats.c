@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define Z95 1.959963984540054
+#define Z95 1.96 /* as the documents round it */
 #define STEPS_MAX 20000
 #define TINY 1e-300
 
@@ -92,8 +92,7 @@ stats_compare(const struct stats_sample *control, const struct stats_sample *var
     if (e0 + e1 <= 0 || control->n < 2 || variant->n < 2)
         return out;
     out.t = (m1 - m0) / sqrt(e0 + e1);
-    out.df = (e0 + e1) * (e0 + e1) /
-             (e1 * e1 / ((double)variant->n - 1) + e0 * e0 / ((double)control->n - 1));
+    out.df = (e0 + e1) * (e0 + e1) / (e1 * e1 / ((double)variant->n - 1) + e0 * e0 / ((double)control->n - 1));
     out.confidence = 1 - beta_share(out.df / 2, 0.5, out.df / (out.df + out.t * out.t));
     return out;
 }

@@ -341,6 +341,7 @@ static const struct config_kind kinds[] = {
     {"offer", false, check_offer},
     {"activity", false, check_activity},
     {"batch", false, check_batch},
+    {"counter", false, check_any},
     {"connection", false, check_any},
     {"sourceConnection", false, check_end_connection},
     {"targetConnection", false, check_end_connection},

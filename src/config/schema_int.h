@@ -62,20 +62,6 @@ struct schema_part {
 #define SCHEMA_CLASS_PROFILE "https://ns.adobe.com/xdm/context/profile"
 #define SCHEMA_CLASS_EVENT "https://ns.adobe.com/xdm/context/experienceevent"
 
-enum schema_global_kind { GLOBAL_CLASS, GLOBAL_GROUP, GLOBAL_DATATYPE, GLOBAL_BEHAVIOUR };
-struct schema_global {
-    enum schema_global_kind kind;
-    const char *id; /* $id */
-    const char *title;
-    const char *class_id; /* of a group: the class it extends, NULL: any */
-    const char *roots;    /* the standard roots it brings, separated by blanks; of a data type: its fields */
-};
-extern const struct schema_global schema_globals[];
-extern const size_t schema_global_count;
-/* By $id, or by alternative id (_xdm.context.profile). NULL: not one of ours. */
-const struct schema_global *schema_global_find(struct str id);
-/* "_xdm.context.profile" of a global resource. */
-void schema_global_alt_id(struct buf *out, const struct schema_global *g);
 /* Tree of a standard root ("web"); NULL: there is none, or no memory. */
 const struct schema_field *schema_standard_root(struct schema_builder *b, struct str name);
 /* Adds the roots that a class or group brings to the object `root`. */

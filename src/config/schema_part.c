@@ -396,3 +396,63 @@ schema_view_write(struct jw *w, const struct schema_view *v, bool text)
 {
     schema_field_write(w, v->root, text);
 }
+
+/* Memory for a tree that is written once and thrown away. */
+static void
+builder_end(struct schema_builder *b)
+{
+    map_deinit(&b->standard);
+    arena_deinit(b->arena);
+}
+
+bool
+schema_union_write(struct jw *w, const struct snapshot *s, struct str scope, struct str class_id, bool text)
+{
+    const struct schema_part *p = snapshot_schemas(s, scope);
+    struct arena arena;
+    struct schema_builder b = {.arena = &arena};
+    struct schema_field root = {.type = XDM_OBJECT};
+    const struct map_slot *slot;
+    struct diag d = DIAG_INIT;
+    bool any = false;
+
+    arena_init(&arena, SIZE_MAX);
+    map_init(&b.standard);
+    for (size_t i = 0; p != NULL && (slot = map_next(&p->views, &i)) != NULL;) {
+        const struct schema_view *v = slot->value;
+        if (!str_eq(slot->key, v->id) || !v->in_union || !str_eq(v->class_id, class_id))
+            continue;
+        any = true;
+        for (size_t k = 0; k < v->root->member_count; k++)
+            (void)schema_add(&b, &root, v->root->members[k], "", &d); /* types that conflict: the first one stays */
+    }
+    if (any && str_eq(class_id, S(SCHEMA_CLASS_PROFILE))) {
+        const struct schema_field *membership = schema_standard_root(&b, S("segmentMembership"));
+        if (membership != NULL)
+            (void)schema_add(&b, &root, membership, "", &d);
+    }
+    if (any)
+        schema_field_write(w, &root, text);
+    builder_end(&b);
+    return any;
+}
+
+void
+schema_global_write(struct jw *w, const struct schema_global *g)
+{
+    struct arena arena;
+    struct schema_builder b = {.arena = &arena};
+    struct schema_field root = {.type = XDM_OBJECT};
+    const struct schema_field *f = &root;
+    struct diag d = DIAG_INIT;
+
+    arena_init(&arena, SIZE_MAX);
+    map_init(&b.standard);
+    if (g->kind == GLOBAL_DATATYPE)
+        f = schema_datatype(&b, g, S(""));
+    else
+        (void)schema_add_global(&b, g, &root, &d); /* our own table: it cannot conflict */
+    if (f != NULL)
+        schema_field_write(w, f, true);
+    builder_end(&b);
+}

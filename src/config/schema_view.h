@@ -88,4 +88,27 @@ size_t schema_view_validate(const struct schema_view *v, const struct json *reco
  * text: with titles and descriptions. */
 void schema_view_write(struct jw *w, const struct schema_view *v, bool text);
 
+/* The union of all profile-enabled schemas of a class, with identityMap and, for profiles, segmentMembership [PLATFORM 2.7]:
+ * its members, as above. False: no schema of the class is enabled, nothing is written. */
+bool schema_union_write(struct jw *w, const struct snapshot *s, struct str scope, struct str class_id, bool text);
+
+/* ---- the global container: what every sandbox has ---- */
+
+enum schema_global_kind { GLOBAL_CLASS, GLOBAL_GROUP, GLOBAL_DATATYPE, GLOBAL_BEHAVIOUR };
+struct schema_global {
+    enum schema_global_kind kind;
+    const char *id; /* $id */
+    const char *title;
+    const char *class_id; /* of a group: the class it extends, NULL: any */
+    const char *roots;    /* inside config/: the standard roots it brings */
+};
+extern const struct schema_global schema_globals[];
+extern const size_t schema_global_count;
+/* By $id, or by alternative id (_xdm.context.profile). NULL: not one of ours. */
+const struct schema_global *schema_global_find(struct str id);
+/* "_xdm.context.profile" of a global resource. */
+void schema_global_alt_id(struct buf *out, const struct schema_global *g);
+/* Its fields: properties, required, into the open object. */
+void schema_global_write(struct jw *w, const struct schema_global *g);
+
 #endif

@@ -18,13 +18,33 @@ mix_k(uint32_t k)
     return rotl(k * 0xcc9e2d51u, 15) * 0x1b873593u;
 }
 
+static inline uint32_t
+mix_h(uint32_t h, uint32_t k)
+{
+    return rotl(h ^ mix_k(k), 13) * 5u + 0xe6546b64u;
+}
+
 static inline void
 put_unit(struct hash_stream *s, uint32_t unit)
 {
     if (s->units++ & 1)
-        s->h = rotl(s->h ^ mix_k(s->half | unit << 16), 13) * 5u + 0xe6546b64u;
+        s->h = mix_h(s->h, s->half | unit << 16);
     else
         s->half = unit;
+}
+
+/* Pairs of ASCII at once, from an even unit on: visitor keys are nothing else. Returns the bytes taken. */
+static size_t
+put_ascii_pairs(struct hash_stream *s, const unsigned char *p, size_t n)
+{
+    uint32_t h = s->h;
+    size_t i = 0;
+
+    for (; i + 1 < n && (p[i] | p[i + 1]) < 0x80; i += 2)
+        h = mix_h(h, p[i] | (uint32_t)p[i + 1] << 16);
+    s->h = h;
+    s->units += (uint32_t)i;
+    return i;
 }
 
 /* Decodes one sequence at p; malformed bytes yield U+FFFD and the length of the part that was plausible. */
@@ -65,11 +85,15 @@ hash_stream_put(struct hash_stream *s, struct str utf8)
     size_t i = 0;
 
     while (i < utf8.n) {
+        uint32_t cp;
+        if (!(s->units & 1))
+            i += put_ascii_pairs(s, p + i, utf8.n - i);
+        if (i == utf8.n)
+            return;
         if (p[i] < 0x80) {
             put_unit(s, p[i++]);
             continue;
         }
-        uint32_t cp;
         i += decode(p + i, utf8.n - i, &cp);
         if (cp >= 0x10000) {
             put_unit(s, 0xd7c0 + (cp >> 10));

@@ -14,7 +14,6 @@
 #include "decide/decide_int.h"
 
 #define UNDECIDED 0 /* else: 1 is "not in", and 2 + n is experience n */
-#define NOT_IN 1
 _Static_assert(LIMIT_EXPERIENCES + 2 < UINT16_MAX, "an experience fits the decision table");
 
 enum truth { UNKNOWN, NO, YES };
@@ -27,9 +26,11 @@ struct run {
     struct diag *d;
     struct request_view view;
     struct proposition_filter filter;
-    uint32_t property;           /* index of the request's property; UINT32_MAX: none that we know */
-    uint16_t *decided;           /* by activity */
-    unsigned char *truths;       /* by audience, made when the first is asked */
+    uint32_t property;         /* index of the request's property; UINT32_MAX: none that we know */
+    uint16_t *decided;         /* by activity */
+    unsigned char *truths;     /* by audience, made when the first is asked */
+    const struct json **nodes; /* by field: its value as a node, made with truths */
+    unsigned char *has_node;
     const struct str **assigned; /* by activity: the assigned experience id, made when the first is asked */
     struct decide_taken *taken;
     size_t taken_count, taken_cap;
@@ -61,16 +62,30 @@ text_node(struct run *r, struct str text)
     return node;
 }
 
+/* The value of a field of the set; NULL: absent. */
+static const struct json *
+field_node(struct run *r, uint32_t index)
+{
+    struct str text;
+
+    if (!r->has_node[index]) {
+        r->has_node[index] = 1;
+        if (request_field(&r->view, r->s->fields[index], &text, &r->nodes[index]) && r->nodes[index] == NULL)
+            r->nodes[index] = text_node(r, text);
+    }
+    return r->nodes[index];
+}
+
 static bool
 evaluate(struct run *r, const struct audience *au)
 {
-    const struct target_rule *t = &au->rule;
-    const struct json **params = ARENA_ARRAY(r->a, const struct json *, t->field_count ? t->field_count : 1);
+    size_t n = au->rule.field_count;
+    const struct json **params = ARENA_ARRAY(r->a, const struct json *, n ? n : 1);
     struct rule_env env = {.now_ms = r->rq->now_ms,
                            .in_segment = r->rq->in_audience,
                            .ctx = r->rq->ctx,
                            .params = params,
-                           .param_count = t->field_count};
+                           .param_count = n};
     struct diag d = DIAG_INIT;
     struct value v;
 
@@ -78,13 +93,21 @@ evaluate(struct run *r, const struct audience *au)
         fail(r, "request memory is used up");
         return false;
     }
-    for (size_t i = 0; i < t->field_count; i++) {
-        struct str text;
-        if (request_field(&r->view, &t->fields[i], &text, &params[i]) && params[i] == NULL)
-            params[i] = text_node(r, text);
-    }
+    for (size_t i = 0; i < n; i++)
+        params[i] = field_node(r, au->fields[i]);
     /* A rule that runs out of steps was not evaluated, and only a rule that was may let a visitor in. */
-    return rule_eval(t->rule, &env, r->a, &v, &d) == ERR_OK && value_truth(v);
+    return rule_eval(au->rule.rule, &env, r->a, &v, &d) == ERR_OK && value_truth(v);
+}
+
+static bool
+begin_audiences(struct run *r)
+{
+    size_t fields = r->s->field_count ? r->s->field_count : 1;
+
+    r->nodes = ARENA_ARRAY(r->a, const struct json *, fields);
+    r->has_node = arena_calloc(r->a, fields, 1);
+    r->truths = r->nodes && r->has_node ? arena_calloc(r->a, r->s->audience_count, 1) : NULL;
+    return r->truths != NULL;
 }
 
 static bool
@@ -93,9 +116,7 @@ audience_matches(struct run *r, uint32_t index)
     const struct audience *au = &r->s->audiences[index];
     bool yes;
 
-    if (r->truths == NULL)
-        r->truths = arena_calloc(r->a, r->s->audience_count, 1);
-    if (r->truths == NULL) {
+    if (r->truths == NULL && !begin_audiences(r)) {
         fail(r, "request memory is used up");
         return false;
     }

@@ -19,7 +19,8 @@ struct compile {
     struct map audience_index;           /* "n" number or "h" hub id -> index + 1 */
     struct map property_index;           /* property id -> index + 1 */
     struct map paths;
-    size_t audience_cap, path_cap;
+    struct map field_index; /* source letter and name -> index + 1 */
+    size_t audience_cap, path_cap, field_cap;
     const struct json **objects; /* of set->activities, reordered with them */
     struct buf scratch;
     struct diag *d;
@@ -119,6 +120,45 @@ add_path(struct compile *c, struct str path)
     return path.p != NULL && put_index(&c->paths, path, 0);
 }
 
+/* Index of the field in the set. */
+static bool
+field_of(struct compile *c, const struct field *f, uint32_t *index)
+{
+    struct decide_set *s = c->set;
+    struct str key = arena_printf(&s->arena, "%c%.*s", (char)('a' + (int)f->source), STR_ARG(f->name));
+    size_t found = (size_t)(uintptr_t)map_get(&c->field_index, key);
+
+    if (found > 0) {
+        *index = (uint32_t)(found - 1);
+        return true;
+    }
+    if (s->field_count == c->field_cap) {
+        const struct field **fields = grow(&s->arena, s->fields, s->field_count, &c->field_cap, sizeof(*fields));
+        if (fields == NULL)
+            return false;
+        s->fields = fields;
+    }
+    *index = (uint32_t)s->field_count;
+    s->fields[s->field_count++] = f;
+    return key.p != NULL && put_index(&c->field_index, key, *index);
+}
+
+static bool
+index_fields(struct compile *c, struct audience *au)
+{
+    uint32_t *fields = ARENA_ARRAY(&c->set->arena, uint32_t, au->rule.field_count ? au->rule.field_count : 1);
+
+    if (fields == NULL)
+        return false;
+    au->fields = fields;
+    for (size_t i = 0; i < au->rule.field_count; i++) {
+        const struct field *f = &au->rule.fields[i];
+        if (!field_of(c, f, &fields[i]) || (f->source == FIELD_AEP && !add_path(c, f->name)))
+            return false;
+    }
+    return true;
+}
+
 /* The rule of a Target audience; a broken one is said once and never matches. */
 static bool
 compile_audience(struct compile *c, struct audience *au)
@@ -136,11 +176,7 @@ compile_audience(struct compile *c, struct audience *au)
         return true;
     }
     au->broken = false;
-    for (size_t i = 0; i < au->rule.field_count; i++) {
-        if (au->rule.fields[i].source == FIELD_AEP && !add_path(c, au->rule.fields[i].name))
-            return false;
-    }
-    return true;
+    return index_fields(c, au);
 }
 
 /* Index of the audience an id stands for: a number is Target's own, a text the hub's. false: no memory. */
@@ -572,7 +608,15 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
             p.form_based &= !is_visual(o);
             src.option_count++;
         }
-        if (!proposition_render(&src, &c->set->arena, &c->scratch, &ps[e]) || !collect_paths(c, &ps[e]))
+        if (!proposition_render(&src, &c->set->arena, &c->scratch, &ps[e])) {
+            if (buf_ok(&c->scratch))
+                return false;
+            log_warn("decide_proposition_too_large", "activity=%.*s experience=%.*s bytes_max=%d", STR_ARG(a->id),
+                     STR_ARG(a->experiences[e].id), LIMIT_PROPOSITION_BYTES);
+            ps[e] = (struct proposition){0}; /* costs its own content only */
+            continue;
+        }
+        if (!collect_paths(c, &ps[e]))
             return false;
     }
     at = location_of(c, p.view ? PAGE_SCOPE : p.scope);
@@ -628,7 +672,8 @@ enum err
 decide_compile(const struct decide_source *src, struct decide_set **out, struct diag *d)
 {
     struct compile c = {.src = src, .d = d};
-    struct map *maps[] = {&c.offers, &c.audience_objects, &c.audience_index, &c.property_index, &c.paths};
+    struct map *maps[] = {&c.offers, &c.audience_objects, &c.audience_index, &c.property_index,
+                          &c.paths,  &c.field_index};
     enum err rc;
 
     if (src->activity_count > LIMIT_ACTIVITIES)

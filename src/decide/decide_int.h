@@ -90,6 +90,7 @@ struct audience {
     bool hub;    /* asked through in_audience; else rule */
     bool broken; /* never matches */
     struct target_rule rule;
+    const uint32_t *fields; /* of the rule, as indexes into decide_set.fields: a request works each out once */
 };
 
 struct audience_list { /* indexes into decide_set.audiences; all must match */
@@ -171,6 +172,8 @@ struct decide_set {
     struct map activity_index; /* id -> its struct activity */
     struct audience *audiences;
     size_t audience_count;
+    const struct field **fields; /* all that audiences ask, without repeats */
+    size_t field_count;
     struct map locations;  /* scope -> struct location; page-wide under "__view__" */
     struct location *page; /* that one, or NULL */
     struct map properties; /* token -> (uintptr_t)index + 1 */

@@ -3,8 +3,8 @@
  * A field is worked out when somebody asks: a rule that reads only a parameter never parses a user agent. All values
  * are texts; numbers and booleans of the request count as their JSON text.
  *
- *   mbox.<p>      data.__adobe.target, without profile.*, as a flat member or a dotted path; else the event's XDM by
- * dotted path profile.<p>   this request's profile.<p>, else the visitor's stored attribute; tntId, new, returning
+ *   mbox.<p>      data.__adobe.target, without profile.*, as a flat member or a dotted path; else XDM by dotted path
+ *   profile.<p>   this request's profile.<p>, else the visitor's stored attribute; tntId, new, returning
  *   page, referrer, browser, platform, mobile, time, geo (xdm.placeContext.geo), aep (merged platform profile) */
 #include "base/civil.h"
 #include "codec/url.h"
@@ -68,10 +68,16 @@ mbox_param(const struct decide_request *rq, struct str name)
 static const struct json *
 profile_attribute(struct request_view *v, struct str name)
 {
+    static const struct str prefix = {"profile.", 8};
     const struct decide_request *rq = v->rq;
-    struct str flat = arena_printf(v->arena, "profile.%.*s", STR_ARG(name));
-    const struct json *x = flat.p == NULL ? NULL : json_get(rq->target, flat);
+    char flat[8 + LIMIT_MBOX_NAME_BYTES];
+    const struct json *x = NULL;
 
+    if (rq->target != NULL && name.n <= LIMIT_MBOX_NAME_BYTES) {
+        memcpy(flat, prefix.p, prefix.n);
+        memcpy(flat + prefix.n, name.p, name.n);
+        x = json_get(rq->target, (struct str){flat, prefix.n + name.n});
+    }
     if (x == NULL)
         x = json_get(json_get(rq->target, S("profile")), name);
     return x != NULL ? x : flat_or_path(rq->profile_params, name);

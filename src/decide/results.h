@@ -1,13 +1,15 @@
 /* results.h - what activities achieved: a fold of hits into counters per activity and experience.
  *
- * visitors     entries: once per activity, experience and visitor (ECID)            [TARGET 9.1]
+ * visitors     entries: once per activity, experience and visitor (ECID, else the hit's owner), at the first display
+ *              notice [TARGET 9.1]. A decision that was never displayed counts nowhere; a control group is displayed as
+ *              default content
  * impressions  hits that display the activity (display notices); several scopes in one hit count once
- * clicks       interact notices, and how many visitors clicked
- * conversions  visitors with at least one order after entry; orders, revenue and squared revenue besides; an order id counts
- *              once per activity
+ * clicks       interact notices of visitors who entered, and how many visitors clicked
+ * conversions  visitors with at least one order after entry, in the experience displayed last; orders, revenue and the
+ *              squared revenue of each visitor besides; an order id counts once per activity
  *
- * Counters live in the hub's table under keys beginning with 'R' (docs/formats/results.md), so they commit with the offset and
- * count nothing twice.   Threads  the hub's. */
+ * Counters live in the hub's table under keys beginning with 'R' (docs/formats/results.md), so they commit with the
+ * offset and count nothing twice.   Threads  the hub's. */
 #ifndef DECIDE_RESULTS_H
 #define DECIDE_RESULTS_H
 
@@ -18,7 +20,7 @@
 /* Applies one event hit. */
 enum err results_fold(struct kv *k, const struct hit *h, struct arena *a, struct diag *d);
 
-/* Called for each experience seen, in the order of their ids. */
+/* One for each experience seen, in the order of their ids. */
 struct results_row {
     struct str experience;
     uint64_t visitors, impressions, clicks, click_visitors, conversions, orders;

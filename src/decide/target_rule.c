@@ -12,7 +12,7 @@
  * carriers) are refused by name. */
 #include "decide/decide_int.h"
 
-enum operator{
+enum leaf_op {
     OP_EQUALS,
     OP_EQUALS_IGNORE_CASE,
     OP_CONTAINS,
@@ -450,7 +450,7 @@ lower_order(struct lower *w, enum value_cmp cmp, struct rule_node *field, const 
 
 /* exists and hasValue: [true] or [false]. */
 static struct rule_node *
-lower_presence(struct lower *w, enum operator op, struct rule_node *field, bool is_boolean, const struct json *values)
+lower_presence(struct lower *w, enum leaf_op op, struct rule_node *field, bool is_boolean, const struct json *values)
 {
     const struct json *first = json_is(values, JSON_ARRAY) && json_count(values) == 1 ? json_at(values, 0) : NULL;
     struct rule_node *there;
@@ -484,7 +484,7 @@ lower_browser_type(struct lower *w, struct str name)
 }
 
 static struct rule_node *
-lower_operator(struct lower *w, enum operator op, const struct field *f, const struct json *values)
+lower_operator(struct lower *w, enum leaf_op op, const struct field *f, const struct json *values)
 {
     bool custom = f->source == FIELD_MBOX || f->source == FIELD_PROFILE || f->source == FIELD_AEP;
     struct rule_node *field = param(w, f->source, f->name);
@@ -715,11 +715,11 @@ refuse_member(struct lower *w, struct str key)
 }
 
 static bool
-find_operator(struct str key, enum operator* op)
+find_operator(struct str key, enum leaf_op *op)
 {
     for (unsigned i = 0; i < OP__COUNT; i++) {
         if (str_eq(key, str_of(operator_names[i]))) {
-            *op = (enum operator)i;
+            *op = (enum leaf_op)i;
             return true;
         }
     }
@@ -732,7 +732,7 @@ lower_leaf(struct lower *w, const struct json *leaf)
     struct json_iter it = json_iter(leaf);
     const struct json *values = NULL;
     struct field f = {FIELD__COUNT, S_NULL};
-    enum operator op = OP__COUNT;
+    enum leaf_op op = OP__COUNT;
     struct rule_node *x;
     size_t at;
 

@@ -279,8 +279,10 @@ check_framing(struct exchange *x, struct str version)
         x->ambiguous = true;
     if (x->ambiguous)
         refuse_with(x, 400, "the length of the request is ambiguous");
-    else if (x->host_count > 1 || (x->host_count == 0 && str_eq(version, S("HTTP/1.1"))))
+    if (x->host_count > 1 || (x->host_count == 0 && str_eq(version, S("HTTP/1.1")))) {
+        x->ambiguous = true;
         refuse_with(x, 400, "a request needs exactly one Host header");
+    }
 }
 
 static void
@@ -344,7 +346,7 @@ is_too_slow(const struct exchange *x)
 {
     uint64_t us = os_mono_us(x->core->os) - x->begin_us;
 
-    return us > (uint64_t)LIMIT_REQUEST_IDLE_S * 1000000 && x->body_bytes * 1000000 / us < LIMIT_BODY_BYTES_PER_S_MIN;
+    return us > (uint64_t)x->core->idle_s * 1000000 && x->body_bytes * 1000000 / us < LIMIT_BODY_BYTES_PER_S_MIN;
 }
 
 bool

@@ -43,6 +43,7 @@ struct http_core {
     size_t service_count;
     bool trust_forwarded;
     unsigned in_flight_max;
+    unsigned idle_s;
     _Atomic unsigned in_flight;
     _Atomic bool overload;
     _Atomic bool stopping;
@@ -74,7 +75,7 @@ struct exchange {
 
     bool begun;
     bool chunked, expects_continue;
-    bool ambiguous; /* where this request ends is open to two readings */
+    bool ambiguous; /* where it ends, or whom it is for, is open to two readings */
     unsigned host_count, length_count;
     uint64_t content_bytes; /* of Content-Length */
     uint64_t body_bytes;    /* read so far, dropped ones included */

@@ -44,7 +44,6 @@ struct http_server {
     struct worker *workers; /* owned array */
     unsigned worker_count;  /* of all listeners */
     unsigned per_listener;
-    unsigned idle_s;
 };
 
 /* The library's threads have no context argument, so each takes the next free worker at its first request. */
@@ -207,7 +206,7 @@ start_daemon(struct http_server *s, struct listener *l, const char *cert_pem, co
 #define OPTION(name, number, pointer) options[n++] = (struct MHD_OptionItem){(name), (number), (pointer)}
     OPTION(MHD_OPTION_CONNECTION_LIMIT, LIMIT_CONNECTIONS, NULL);
     OPTION(MHD_OPTION_PER_IP_CONNECTION_LIMIT, LIMIT_CONNECTIONS_PER_IP, NULL);
-    OPTION(MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_s, NULL);
+    OPTION(MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->core.idle_s, NULL);
     OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL);
     if (s->per_listener > 1)
         OPTION(MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)s->per_listener, NULL);
@@ -282,7 +281,7 @@ http_start(const struct http_options *o, struct http_server **out, struct diag *
     s->core.service_count = o->service_count;
     s->core.trust_forwarded = o->trust_forwarded;
     s->core.in_flight_max = o->in_flight_max ? o->in_flight_max : LIMIT_REQUESTS_IN_FLIGHT;
-    s->idle_s = o->idle_s ? o->idle_s : LIMIT_REQUEST_IDLE_S;
+    s->core.idle_s = o->idle_s ? o->idle_s : LIMIT_REQUEST_IDLE_S;
     os_mutex_init(&s->core.lock);
     os_cond_init(&s->core.drained);
     s->acceptor = (struct http_acceptor){{NET_NONE, NET_NONE}, NET_NONE, .give = on_accepted, .ctx = s};

@@ -196,7 +196,7 @@ enum err
 hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
 {
     size_t count = 0;
-    bool sweeping = false;
+    bool sweeping = false, waited = h->busy;
     enum err rc = ERR_OK;
 
     if (!h->busy) {
@@ -214,7 +214,7 @@ hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
     if (rc == ERR_OK)
         rc = hub_commit(h, d);
     os_unlock(&h->lock);
-    *idle = count == 0 && !sweeping;
+    *idle = count == 0 && !sweeping && !waited;
     return rc;
 }
 
@@ -258,13 +258,24 @@ time_to_wait(struct hub *h)
     return HUB_WAIT_US; /* the tick ends the wait; when the disk was full the next round tries again */
 }
 
+/* A round that found nothing may have been woken only: at the end the logs are asked. */
+static bool
+caught_up(const struct hub *h)
+{
+    for (size_t i = 0; i < h->o.collect_count; i++) {
+        if (h->partitions[i].next < topic_end(h->partitions[i].topic))
+            return false;
+    }
+    return true;
+}
+
 static void
 run(void *ctx)
 {
     struct hub *h = ctx;
     bool idle = false, abandoned = false;
 
-    while (!(stopping(h, &abandoned) && (idle || h->busy || abandoned))) {
+    while (!(stopping(h, &abandoned) && (caught_up(h) || h->busy || abandoned))) {
         struct diag d = DIAG_INIT;
         uint64_t wait_us = stopping(h, NULL) ? 0 : time_to_wait(h);
         enum err rc = hub_round(h, wait_us, &idle, &d);

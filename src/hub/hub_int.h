@@ -52,7 +52,6 @@ struct hub_scope {
     struct segment_set set;
     struct subset *attributes, *events; /* events NULL: none are projected */
     uint64_t signature;                 /* of all that a sweep would bring into profiles */
-    const struct hub *hub;
 };
 
 /* Committed with everything else, under the key "H". */
@@ -121,7 +120,10 @@ void hub_abandon(struct hub *h);
 /* --- hub_fold.c --- */
 /* Under the lock. ERR_OK for records that cannot be used, too: those are counted. */
 enum err hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d);
+/* Partition in bits 48 to 62, offset + 1 below. HUB_CAUSE_SWEEP: a sweep's step, whose place among the records is not kept by
+ * the log; with it stands the tick that began the sweep, or nothing. */
 uint64_t hub_cause(size_t partition, uint64_t offset);
+#define HUB_CAUSE_SWEEP ((uint64_t)1 << 63)
 
 /* --- hub_profile.c --- */
 struct hub_change {

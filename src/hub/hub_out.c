@@ -27,10 +27,10 @@ replay_key(char *bytes, size_t room, uint64_t cause, struct str key)
 static bool
 cause_exists(const struct hub *h, uint64_t cause)
 {
-    size_t partition = (size_t)(cause >> 48);
+    size_t partition = (size_t)(cause >> 48 & 0x7fff);
     uint64_t offset = (cause & 0xffffffffffffu) - 1;
 
-    if (cause == 0)
+    if (cause == HUB_CAUSE_SWEEP)
         return true;
     return partition < h->o.collect_count && offset < topic_end(h->partitions[partition].topic);
 }
@@ -47,10 +47,12 @@ count_replayed(struct hub *h, struct hub_out *out, const struct record *r, struc
         return ERR_OK;
     if (!map_put(&out->replayed, key, (void *)(count + 1), NULL))
         return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
-    if (out->region.n > 0 && r->value.p != NULL) {
+    if (out->region.n > 0 && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
+        /* A record may now be folded before the sweep comes to its profile again; what it projects must be newer than what
+         * edges have. */
         arena_reset(&h->arena);
         if (projection_read(r->value, &h->arena, &p, d) == ERR_OK && p.rev > h->state.rev)
-            h->state.rev = p.rev; /* what comes next must be newer than what edges have */
+            h->state.rev = p.rev;
     }
     return ERR_OK;
 }

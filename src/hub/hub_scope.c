@@ -25,15 +25,6 @@ signature_of(const struct scope_view *v)
     return hash_list(v->event_paths, v->event_path_count, seed);
 }
 
-/* An inactive audience is not evaluated, but what was true stays [SEGMENTATION 15.2]. */
-static bool
-audience_exists(void *ctx, struct str id)
-{
-    const struct hub_scope *sc = ctx;
-
-    return snapshot_object(sc->hub->snap, S("audience"), sc->view->scope, id) != NULL;
-}
-
 /* What an edge keeps of an event always has its name and time. */
 static struct subset *
 event_cut(const struct scope_view *v, struct arena *a)
@@ -57,9 +48,7 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
 
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    *sc = (struct hub_scope){.view = v, .set = v->hub_segments, .signature = signature_of(v), .hub = h};
-    sc->set.kept = audience_exists;
-    sc->set.kept_ctx = sc;
+    *sc = (struct hub_scope){.view = v, .set = v->hub_segments, .signature = signature_of(v)};
     sc->attributes = subset_new(v->projected_paths, v->projected_path_count, a);
     if (v->event_path_count > 0)
         sc->events = event_cut(v, a);

@@ -96,12 +96,12 @@ hub_sweep_check(struct hub *h, struct diag *d)
         return store_signatures(h, d);
     h->sweep.active = true;
     h->sweep.cursor = 0;
-    h->sweep.cause = 0;
+    h->sweep.cause = HUB_CAUSE_SWEEP;
     h->sweep.after = 0;
     if (h->o.emulated_clock || hub_append_tick(h, os_now_ms(h->o.os), &offset, d) != ERR_OK)
         return ERR_OK; /* the clock stands, or the disk is full: the sweep takes the hub's clock as it is */
     h->sweep.after = offset + 1;
-    h->sweep.cause = hub_cause(h->own, offset);
+    h->sweep.cause = HUB_CAUSE_SWEEP | hub_cause(h->own, offset);
     return ERR_OK;
 }
 

@@ -72,6 +72,8 @@ hit_write(struct buf *out, const struct hit *h)
         jw_ki64(&w, S("eventMs"), h->event_ms);
     if (h->upsert)
         jw_kbool(&w, S("upsert"), true);
+    if (h->lake_only)
+        jw_kbool(&w, S("lakeOnly"), true);
     if (h->xdm_text.n > 0)
         jw_kraw(&w, S("xdm"), h->xdm_text);
     else if (h->xdm != NULL)
@@ -165,6 +167,7 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     h.event_id = json_str(json_get(root, S("eventId")));
     h.event_ms = json_i64(json_get(root, S("eventMs")), 0);
     h.upsert = json_bool(json_get(root, S("upsert")), false);
+    h.lake_only = json_bool(json_get(root, S("lakeOnly")), false);
     h.xdm = json_get(root, S("xdm"));
     h.consent = json_get(root, S("consent"));
     h.profile_params = json_get(root, S("profileParams"));

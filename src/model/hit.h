@@ -54,6 +54,7 @@ struct hit {
     struct str event_id;    /* xdm._id */
     int64_t event_ms;       /* xdm.timestamp */
     bool upsert;            /* HIT_RECORD: merge leaf by leaf instead of replacing the fragment */
+    bool lake_only;         /* of a dataset that feeds neither profiles nor the graph: kept, and folded by nobody [PLATFORM 3.1] */
     const struct json *xdm; /* event or record, without identityMap */
     struct str xdm_text;    /* for hit_write: the same as JSON text, written instead of xdm. hit_read leaves it empty */
     const struct json *consent;

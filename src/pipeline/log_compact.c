@@ -39,6 +39,7 @@ struct compaction {
     struct buf pending;
     bool changed; /* differs from its source */
     uint64_t next_offset;
+    uint64_t source_end; /* of the source that is being copied */
     struct log_segment **sources; /* owned array; a reference each */
     size_t source_count, source_cap;
 };
@@ -113,7 +114,7 @@ is_kept(struct compaction *c, const struct record *r, uint32_t flags)
     struct key_entry hashes;
     const struct key_entry *e;
 
-    if (r->offset < c->next_offset)
+    if (r->offset < c->next_offset || r->offset >= c->source_end)
         return false;
     if (r->key.n == 0)
         return true;
@@ -413,6 +414,7 @@ rewrite_all(struct compaction *c, uint64_t stop, struct diag *d)
             drop_segment(c->t, s);
             break;
         }
+        c->source_end = end;
         if (c->made == NULL)
             rc = begin_file(c, s->base, d);
         if (rc == ERR_OK)

@@ -229,9 +229,10 @@ consumer_poll(struct consumer *c, uint64_t timeout_us, struct record *r, bool *g
             break;
         rc = next_record(c, r, &found, d);
         if (rc == ERR_OK && !found && !c->t->writable) {
-            rc = log_follow(c->t, d);
-            if (rc == ERR_OK)
-                rc = next_record(c, r, &found, d);
+            enum err followed = log_follow(c->t, d);
+            rc = next_record(c, r, &found, d); /* what stands before a damaged place is delivered first */
+            if (rc == ERR_OK && !found)
+                rc = followed;
         }
         if (rc != ERR_OK)
             return rc;

@@ -34,7 +34,7 @@ scan_from(struct topic *t, struct log_segment *s)
 
 /* Takes in whole frames behind the known end of the last segment. */
 static enum err
-scan_new(struct topic *t, bool *progress, struct diag *d)
+scan_new(struct topic *t, struct diag *d)
 {
     struct log_segment *s = log_list_last(t);
     struct log_reader *r = &t->scan;
@@ -60,7 +60,6 @@ scan_new(struct topic *t, bool *progress, struct diag *d)
         if (t->waiters > 0)
             os_cond_broadcast(&t->appended);
         os_unlock(&t->m);
-        *progress = true;
     }
     return rc;
 }
@@ -107,15 +106,16 @@ judge_stuck(struct topic *t, struct diag *d)
     struct log_segment *s = log_list_last(t);
     uint64_t *bases = NULL;
     size_t count = 0;
-    bool lost = false, progress = false;
+    uint64_t at = t->scan.at;
+    bool lost = false;
     enum err rc = log_list_bases(t, &bases, &count, d);
 
     if (rc != ERR_OK)
         return rc;
     lost = count > 0 && bases[count - 1] > t->end;
     free(bases);
-    rc = scan_new(t, &progress, d); /* complete by now, if it was not before the folder was read */
-    if (rc != ERR_OK || progress)
+    rc = scan_new(t, d); /* complete by now, if it was not before the folder was read */
+    if (rc != ERR_OK || t->scan.at > at)
         return rc;
     if (!lost)
         rc = log_reader_lost(&t->scan, t->end, &lost, d);
@@ -128,17 +128,16 @@ judge_stuck(struct topic *t, struct diag *d)
 enum err
 log_follow(struct topic *t, struct diag *d)
 {
-    bool progress = false, taken = true;
-    enum err rc;
+    bool taken = true;
+    enum err rc = ERR_OK;
 
     os_lock(&t->write_m);
-    rc = scan_new(t, &progress, d);
-    while (rc == ERR_OK && taken && !progress) { /* each turn needs a new segment, so it ends */
-        rc = take_next(t, t->end, &taken, d);
-        if (rc == ERR_OK && taken)
-            rc = scan_new(t, &progress, d);
+    while (rc == ERR_OK && taken) { /* each turn needs a new segment, so it ends */
+        rc = scan_new(t, d);
+        if (rc == ERR_OK)
+            rc = take_next(t, t->end, &taken, d);
     }
-    if (rc == ERR_OK && !progress && t->scan.limit > t->scan.at)
+    if (rc == ERR_OK && t->scan.limit > t->scan.at)
         rc = judge_stuck(t, d);
     os_unlock(&t->write_m);
     return rc;

@@ -2,7 +2,7 @@
 #include "pql/pql_parser.h"
 
 bool
-parse_comparison(struct parser *p, enum value_cmp *cmp)
+pql_parse_comparison(struct pql_parser *p, enum value_cmp *cmp)
 {
     static const struct {
         unsigned op;
@@ -10,7 +10,7 @@ parse_comparison(struct parser *p, enum value_cmp *cmp)
     } ops[] = {{'=', CMP_EQ}, {PUNCT_NE, CMP_NE}, {'<', CMP_LT}, {PUNCT_LE, CMP_LE}, {'>', CMP_GT}, {PUNCT_GE, CMP_GE}};
 
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        if (accept_punct(p, ops[i].op)) {
+        if (pql_accept_punct(p, ops[i].op)) {
             *cmp = ops[i].cmp;
             return true;
         }
@@ -19,7 +19,7 @@ parse_comparison(struct parser *p, enum value_cmp *cmp)
 }
 
 static bool
-parse_unit(struct parser *p, enum rule_unit *unit)
+parse_unit(struct pql_parser *p, enum rule_unit *unit)
 {
     static const struct {
         const char *one, *many;
@@ -37,21 +37,21 @@ parse_unit(struct parser *p, enum rule_unit *unit)
                  {"millennium", "millennia", UNIT_MILLENNIUM}};
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (accept_word(p, units[i].one) || accept_word(p, units[i].many)) {
+        if (pql_accept_word(p, units[i].one) || pql_accept_word(p, units[i].many)) {
             *unit = units[i].unit;
             return true;
         }
     }
-    return fail_expected(p, "a unit of time such as 'days'");
+    return pql_fail_expected(p, "a unit of time such as 'days'");
 }
 
 static bool
-parse_count(struct parser *p, int64_t *n)
+parse_count(struct pql_parser *p, int64_t *n)
 {
-    struct str text = pql_token_text(p->c, tok(p, 0));
+    struct str text = pql_token_text(p->c, pql_tok(p, 0));
 
-    if (tok(p, 0)->kind != TOK_INT)
-        return fail_expected(p, "a whole number");
+    if (pql_tok(p, 0)->kind != TOK_INT)
+        return pql_fail_expected(p, "a whole number");
     if (text.p[text.n - 1] == 'L' || text.p[text.n - 1] == 'l')
         text.n--;
     p->at++;
@@ -59,7 +59,7 @@ parse_count(struct parser *p, int64_t *n)
 }
 
 static bool
-parse_time(struct parser *p, struct rule_time_ref *ref, struct kids *k)
+parse_time(struct pql_parser *p, struct rule_time_ref *ref, struct pql_kids *k)
 {
     static const struct {
         const char *word;
@@ -67,7 +67,7 @@ parse_time(struct parser *p, struct rule_time_ref *ref, struct kids *k)
     } periods[] = {{"this", PERIOD_THIS}, {"last", PERIOD_LAST}, {"next", PERIOD_NEXT}};
 
     for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
-        if (tok_word(p, 0, periods[i].word) && tok(p, 1)->kind == TOK_WORD) {
+        if (pql_tok_word(p, 0, periods[i].word) && pql_tok(p, 1)->kind == TOK_WORD) {
             ref->period = periods[i].period;
             p->at++;
             return parse_unit(p, &ref->unit);
@@ -75,17 +75,17 @@ parse_time(struct parser *p, struct rule_time_ref *ref, struct kids *k)
     }
     ref->period = PERIOD_NONE;
     ref->arg = (unsigned)k->n;
-    return kids_add(p, k, parse_add(p));
+    return pql_kids_add(p, k, pql_parse_add(p));
 }
 
 static bool
-parse_side(struct parser *p, enum rule_side *side)
+parse_side(struct pql_parser *p, enum rule_side *side)
 {
-    if (accept_word(p, "before"))
+    if (pql_accept_word(p, "before"))
         *side = SIDE_BEFORE;
-    else if (accept_word(p, "after"))
+    else if (pql_accept_word(p, "after"))
         *side = SIDE_AFTER;
-    else if (accept_word(p, "from"))
+    else if (pql_accept_word(p, "from"))
         *side = SIDE_FROM;
     else
         return false;
@@ -93,19 +93,20 @@ parse_side(struct parser *p, enum rule_side *side)
 }
 
 bool
-parse_when(struct parser *p, struct rule_when *w, struct kids *k)
+pql_parse_when(struct pql_parser *p, struct rule_when *w, struct pql_kids *k)
 {
-    if (accept_word(p, "between")) {
+    if (pql_accept_word(p, "between")) {
         w->form = WHEN_BETWEEN;
         return parse_time(p, &w->from, k) &&
-               (accept_word(p, "and") || fail_expected(p, "'and' between the two times")) && parse_time(p, &w->to, k);
+               (pql_accept_word(p, "and") || pql_fail_expected(p, "'and' between the two times")) &&
+               parse_time(p, &w->to, k);
     }
-    if (parse_comparison(p, &w->cmp)) {
+    if (pql_parse_comparison(p, &w->cmp)) {
         w->form = WHEN_DISTANCE;
         if (!parse_count(p, &w->amount) || !parse_unit(p, &w->unit))
             return false;
         if (!parse_side(p, &w->side))
-            return fail_expected(p, "'before', 'after' or 'from'");
+            return pql_fail_expected(p, "'before', 'after' or 'from'");
         if (w->side == SIDE_FROM)
             w->side = SIDE_AFTER; /* one meaning at a distance: let equal rules be equal */
         return parse_time(p, &w->from, k);
@@ -114,7 +115,7 @@ parse_when(struct parser *p, struct rule_when *w, struct kids *k)
         w->form = WHEN_SIDE;
         return parse_time(p, &w->from, k);
     }
-    (void)accept_word(p, "on"); /* optional */
+    (void)pql_accept_word(p, "on"); /* optional */
     w->form = WHEN_ON;
     return parse_time(p, &w->from, k);
 }
@@ -123,24 +124,25 @@ parse_when(struct parser *p, struct rule_when *w, struct kids *k)
 
 /* "(bound, bound...)"; with units: the bounds of a GAP. */
 static bool
-parse_bounds(struct parser *p, bool gap, const struct rule_bound **out, size_t *count)
+parse_bounds(struct pql_parser *p, bool gap, const struct rule_bound **out, size_t *count)
 {
     size_t room = 1;
     struct rule_bound *bounds;
 
-    for (size_t i = 0; !tok_punct(p, i, ')') && tok(p, i)->kind != TOK_END && tok(p, i)->kind != TOK_BAD; i++)
-        room += tok_punct(p, i, ',');
+    for (size_t i = 0; !pql_tok_punct(p, i, ')') && pql_tok(p, i)->kind != TOK_END && pql_tok(p, i)->kind != TOK_BAD;
+         i++)
+        room += pql_tok_punct(p, i, ',');
     bounds = pql_alloc(p->c, p->c->keep, room, sizeof *bounds);
-    if (bounds == NULL || !expect_punct(p, '(', "'('"))
+    if (bounds == NULL || !pql_expect_punct(p, '(', "'('"))
         return false;
     *out = bounds;
     *count = 0;
     do {
         struct rule_bound *b = &bounds[*count];
-        uint32_t pos = tok(p, 0)->pos;
-        bool compared = parse_comparison(p, &b->cmp);
+        uint32_t pos = pql_tok(p, 0)->pos;
+        bool compared = pql_parse_comparison(p, &b->cmp);
         if (!compared && gap)
-            return fail_expected(p, "one of < <= > >=");
+            return pql_fail_expected(p, "one of < <= > >=");
         if (compared && (b->cmp == CMP_NE || (gap && b->cmp == CMP_EQ)))
             return pql_fail(p->c, PQL_PARSE, pos, "expected one of %s< <= > >=", gap ? "" : "= ");
         if (!compared)
@@ -148,39 +150,39 @@ parse_bounds(struct parser *p, bool gap, const struct rule_bound **out, size_t *
         if (!parse_count(p, &b->amount) || (gap && !parse_unit(p, &b->unit)))
             return false;
         (*count)++;
-    } while (accept_punct(p, ','));
-    return expect_punct(p, ')', "',' or ')'");
+    } while (pql_accept_punct(p, ','));
+    return pql_expect_punct(p, ')', "',' or ')'");
 }
 
 static bool
-parse_when_clause(struct parser *p, struct rule_element *e, struct kids *k)
+parse_when_clause(struct pql_parser *p, struct rule_element *e, struct pql_kids *k)
 {
     bool saved, ok;
 
-    if (!expect_punct(p, '(', "'(' after WHEN") || !enter(p, true, &saved))
+    if (!pql_expect_punct(p, '(', "'(' after WHEN") || !pql_enter(p, true, &saved))
         return false;
-    ok = parse_when(p, &e->when, k) && expect_punct(p, ')', "')'");
-    leave(p, saved);
+    ok = pql_parse_when(p, &e->when, k) && pql_expect_punct(p, ')', "')'");
+    pql_leave(p, saved);
     e->has_when = true;
     return ok;
 }
 
 static bool
-add_where(struct parser *p, struct kids *k)
+add_where(struct pql_parser *p, struct pql_kids *k)
 {
-    struct pql_ast *n = node_new(p, AST_AND, tok(p, 0)->pos);
-    struct kids both = {0};
+    struct pql_ast *n = pql_node_new(p, AST_AND, pql_tok(p, 0)->pos);
+    struct pql_kids both = {0};
 
-    if (n == NULL || !kids_add(p, &both, k->p[0]) || !kids_add(p, &both, parse_in_parens(p)))
+    if (n == NULL || !pql_kids_add(p, &both, k->p[0]) || !pql_kids_add(p, &both, pql_parse_in_parens(p)))
         return false;
-    k->p[0] = node_done(p, n, &both, 0);
+    k->p[0] = pql_node_done(p, n, &both, 0);
     return k->p[0] != NULL;
 }
 
 enum { CLAUSE_WHAT, CLAUSE_WHERE, CLAUSE_WHEN, CLAUSE_COUNT, CLAUSE_GAP, CLAUSES };
 
 static bool
-parse_clauses(struct parser *p, struct rule_element *e, struct kids *k)
+parse_clauses(struct pql_parser *p, struct rule_element *e, struct pql_kids *k)
 {
     static const char *const words[CLAUSES] = {"WHAT", "WHERE", "WHEN", "COUNT", "GAP"};
     unsigned seen = 1u << CLAUSE_WHAT;
@@ -188,12 +190,12 @@ parse_clauses(struct parser *p, struct rule_element *e, struct kids *k)
     for (;;) {
         int which = 0;
         bool ok = true;
-        while (which < CLAUSES && !tok_word(p, 0, words[which]))
+        while (which < CLAUSES && !pql_tok_word(p, 0, words[which]))
             which++;
         if (which == CLAUSES)
             return true;
         if (seen >> which & 1u)
-            return pql_fail(p->c, PQL_PARSE, tok(p, 0)->pos, "%s twice in one element", words[which]);
+            return pql_fail(p->c, PQL_PARSE, pql_tok(p, 0)->pos, "%s twice in one element", words[which]);
         seen |= 1u << which;
         p->at++;
         if (which == CLAUSE_WHERE)
@@ -210,88 +212,89 @@ parse_clauses(struct parser *p, struct rule_element *e, struct kids *k)
 }
 
 static struct pql_ast *
-parse_element(struct parser *p)
+parse_element(struct pql_parser *p)
 {
-    struct pql_ast *n = node_new(p, AST_ELEMENT, tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p, AST_ELEMENT, pql_tok(p, 0)->pos);
     struct rule_element *e = pql_alloc(p->c, p->c->keep, 1, sizeof *e);
     struct str *name = pql_alloc(p->c, p->c->scratch, 1, sizeof *name);
-    struct kids k = {0};
+    struct pql_kids k = {0};
 
     if (n == NULL || e == NULL || name == NULL)
         return NULL;
-    n->negated = tok_word(p, 0, "not") && tok_name(p, 1);
+    n->negated = pql_tok_word(p, 0, "not") && pql_tok_name(p, 1);
     p->at += n->negated;
-    if (!tok_name(p, 0)) {
-        (void)fail_expected(p, "the label of an element");
+    if (!pql_tok_name(p, 0)) {
+        (void)pql_fail_expected(p, "the label of an element");
         return NULL;
     }
-    n->pos = tok(p, 0)->pos;
-    *name = pql_name_of(p->c, tok(p, 0));
+    n->pos = pql_tok(p, 0)->pos;
+    *name = pql_name_of(p->c, pql_tok(p, 0));
     n->names = name;
     n->name_count = 1;
     p->at++;
-    if (!expect_punct(p, ':', "':' after the label"))
+    if (!pql_expect_punct(p, ':', "':' after the label"))
         return NULL;
-    if (!accept_word(p, "WHAT")) {
-        (void)fail_expected(p, "WHAT(...)");
+    if (!pql_accept_word(p, "WHAT")) {
+        (void)pql_fail_expected(p, "WHAT(...)");
         return NULL;
     }
-    if (!kids_add(p, &k, parse_in_parens(p)) || !parse_clauses(p, e, &k))
+    if (!pql_kids_add(p, &k, pql_parse_in_parens(p)) || !parse_clauses(p, e, &k))
         return NULL;
     n->element = e;
-    return node_done(p, n, &k, 0);
+    return pql_node_done(p, n, &k, 0);
 }
 
 /* The names of the timestamp path. The rule keeps it dotted, so a quoted name with a dot of its own has no place in it.
  */
 static bool
-parse_timestamp_path(struct parser *p, struct pql_ast *n)
+parse_timestamp_path(struct pql_parser *p, struct pql_ast *n)
 {
     size_t room = 1;
     struct str *names;
 
-    while (tok_punct(p, 2 * room - 1, '.') && tok_name(p, 2 * room))
+    while (pql_tok_punct(p, 2 * room - 1, '.') && pql_tok_name(p, 2 * room))
         room++;
     names = pql_alloc(p->c, p->c->scratch, room, sizeof *names);
     if (names == NULL)
         return false;
     n->names = names;
     do {
-        if (!tok_name(p, 0))
-            return fail_expected(p, "the path of the timestamp");
-        names[n->name_count] = pql_name_of(p->c, tok(p, 0));
+        if (!pql_tok_name(p, 0))
+            return pql_fail_expected(p, "the path of the timestamp");
+        names[n->name_count] = pql_name_of(p->c, pql_tok(p, 0));
         if (str_find_char(names[n->name_count++], '.') >= 0)
-            return pql_fail(p->c, PQL_PARSE, tok(p, 0)->pos, "a timestamp's field cannot have a dot in its name");
+            return pql_fail(p->c, PQL_PARSE, pql_tok(p, 0)->pos, "a timestamp's field cannot have a dot in its name");
         p->at++;
-    } while (accept_punct(p, '.'));
+    } while (pql_accept_punct(p, '.'));
     return true;
 }
 
 static bool
-parse_chain_body(struct parser *p, struct pql_ast *n, struct kids *k)
+parse_chain_body(struct pql_parser *p, struct pql_ast *n, struct pql_kids *k)
 {
-    if (!kids_add(p, k, parse_expr(p)) || !expect_punct(p, ',', "',' after the list of events") ||
-        !parse_timestamp_path(p, n) || !expect_punct(p, ',', "',' after the timestamp") ||
-        !expect_punct(p, '[', "'[' before the elements"))
+    if (!pql_kids_add(p, k, pql_parse_expr(p)) || !pql_expect_punct(p, ',', "',' after the list of events") ||
+        !parse_timestamp_path(p, n) || !pql_expect_punct(p, ',', "',' after the timestamp") ||
+        !pql_expect_punct(p, '[', "'[' before the elements"))
         return false;
     do {
-        if (!kids_add(p, k, parse_element(p)))
+        if (!pql_kids_add(p, k, parse_element(p)))
             return false;
-    } while (accept_punct(p, ','));
-    return expect_punct(p, ']', "',' or ']' after an element") && expect_punct(p, ')', "')' after the elements");
+    } while (pql_accept_punct(p, ','));
+    return pql_expect_punct(p, ']', "',' or ']' after an element") &&
+           pql_expect_punct(p, ')', "')' after the elements");
 }
 
 struct pql_ast *
-parse_chain(struct parser *p)
+pql_parse_chain(struct pql_parser *p)
 {
-    struct pql_ast *n = node_new(p, AST_CHAIN, tok(p, 0)->pos);
-    struct kids k = {0};
+    struct pql_ast *n = pql_node_new(p, AST_CHAIN, pql_tok(p, 0)->pos);
+    struct pql_kids k = {0};
     bool saved, ok;
 
-    if (n == NULL || !enter(p, true, &saved))
+    if (n == NULL || !pql_enter(p, true, &saved))
         return NULL;
     p->at += 2;
     ok = parse_chain_body(p, n, &k);
-    leave(p, saved);
-    return ok ? node_done(p, n, &k, k.n) : NULL;
+    pql_leave(p, saved);
+    return ok ? pql_node_done(p, n, &k, k.n) : NULL;
 }

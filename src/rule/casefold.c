@@ -24,7 +24,7 @@ casefold_char(uint32_t c)
 }
 
 uint32_t
-utf8_take(struct str *s)
+casefold_take(struct str *s)
 {
     const unsigned char *p = (const unsigned char *)s->p;
     size_t n = p[0] < 0xC0 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
@@ -76,7 +76,7 @@ casefold_str(struct str s, struct arena *a)
     char *p;
 
     while (rest.n > 0 && !changes) {
-        uint32_t c = utf8_take(&rest);
+        uint32_t c = casefold_take(&rest);
         changes = casefold_char(c) != c;
     }
     if (!changes)
@@ -86,6 +86,6 @@ casefold_str(struct str s, struct arena *a)
         return out;
     out.p = p;
     for (rest = s; rest.n > 0;)
-        out.n += utf8_put(p + out.n, casefold_char(utf8_take(&rest)));
+        out.n += utf8_put(p + out.n, casefold_char(casefold_take(&rest)));
     return out;
 }

@@ -10,6 +10,6 @@ uint32_t casefold_char(uint32_t c);
 struct str casefold_str(struct str s, struct arena *a);
 
 /* Takes one code point off the front of *s, which is not empty. A malformed byte stands for itself. */
-uint32_t utf8_take(struct str *s);
+uint32_t casefold_take(struct str *s);
 
 #endif

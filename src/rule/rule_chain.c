@@ -12,7 +12,6 @@
  *
  * With labels the choice of an event changes what satisfies later elements. Then the search of the specification runs,
  * with the conditions that need no label evaluated beforehand; the step limit bounds it. */
-#include "base/check.h"
 #include "rule/rule_int.h"
 
 enum { NONE = -1 };

@@ -15,7 +15,7 @@ like(struct eval *ev, struct str text, struct str pattern)
 
     while (text.n > 0) {
         struct str p = pattern, t = text;
-        uint32_t want = p.n > 0 ? utf8_take(&p) : 0;
+        uint32_t want = p.n > 0 ? casefold_take(&p) : 0;
         bool any_one = pattern.n > 0 && want == '_', run = pattern.n > 0 && want == '%';
         if (!eval_tick(ev, 1))
             return false;
@@ -25,15 +25,15 @@ like(struct eval *ev, struct str text, struct str pattern)
             continue;
         }
         if (pattern.n > 0 && want == '\\' && p.n > 0)
-            want = utf8_take(&p);
-        if (pattern.n > 0 && (utf8_take(&t) == want || any_one)) {
+            want = casefold_take(&p);
+        if (pattern.n > 0 && (casefold_take(&t) == want || any_one)) {
             pattern = p;
             text = t;
             continue;
         }
         if (restart_pattern.p == NULL)
             return false;
-        (void)utf8_take(&restart_text); /* the run takes one more */
+        (void)casefold_take(&restart_text); /* the run takes one more */
         text = restart_text;
         pattern = restart_pattern;
     }

@@ -418,6 +418,8 @@ copy_window(struct build *b, const struct window_leaf *w, struct window_leaf *ou
         memcpy(out->bounds, w->bounds, w->bound_count * sizeof *w->bounds);
     if (w->span_count > 0)
         memcpy(out->spans, w->spans, w->span_count * sizeof *w->spans);
+    for (size_t i = 0; i < w->span_count; i++)
+        out->falls_back = out->falls_back || w->spans[i].lo.falls_back || w->spans[i].hi.falls_back;
     return true;
 }
 

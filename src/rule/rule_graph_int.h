@@ -51,6 +51,11 @@ struct time_fn {
     int64_t shift;
     int64_t plus_ms;
     int64_t constant;          /* CONST */
+    /* set by time_fn_prepare */
+    bool linear;      /* now + linear_ms, then + plus_ms: no calendar in it */
+    bool falls_back;  /* at some midnights */
+    int64_t linear_ms;
+    int64_t base_ms;  /* how far the base is from now's unit, when f falls back */
 };
 
 /* Event times lo(now) <= t <= hi(now). */
@@ -61,7 +66,18 @@ struct time_span {
 #define TIME_FN_FIRST ((struct time_fn){.base = TIME_BASE_FIRST})
 #define TIME_FN_LAST ((struct time_fn){.base = TIME_BASE_LAST})
 
-int64_t time_fn_at(const struct time_fn *f, int64_t now);
+/* After the fields above are set, once. */
+void time_fn_prepare(struct time_fn *f);
+int64_t time_fn_calendar_at(const struct time_fn *f, int64_t now);
+static inline int64_t
+time_fn_at(const struct time_fn *f, int64_t now)
+{
+    int64_t at = now + f->linear_ms;
+
+    if (f->linear && at >= TIME_FIRST_MS && at <= TIME_LAST_MS)
+        return at + f->plus_ms;
+    return time_fn_calendar_at(f, now);
+}
 /* The first instant after now at which f is greater than limit; TIME_NEVER. f(now) <= limit. */
 int64_t time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now);
 /* The first instant after now at which f is not greater than limit; TIME_NEVER. f(now) > limit. */
@@ -134,6 +150,7 @@ struct window_leaf {
     size_t bound_count;
     struct time_span *spans; /* inside all; none: no window */
     size_t span_count;
+    bool falls_back; /* some end does */
 };
 
 /* What an expression's value may be taken from: a superset, as a path from the profile or from any event. */

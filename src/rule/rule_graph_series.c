@@ -153,7 +153,25 @@ bounds_hold(const struct window_leaf *w, struct value v)
 static bool
 count_holds(const struct window_leaf *w, size_t count)
 {
-    return bounds_hold(w, (struct value){.kind = VALUE_INT, .i = (int64_t)count});
+    int64_t c = (int64_t)count, n;
+
+    if (w->bound_count != 1 || w->bounds[0].literal.kind != VALUE_INT)
+        return bounds_hold(w, (struct value){.kind = VALUE_INT, .i = c});
+    n = w->bounds[0].literal.i;
+    switch (w->bounds[0].cmp) {
+    case CMP_EQ:
+        return c == n;
+    case CMP_NE:
+        return c != n;
+    case CMP_LT:
+        return c < n;
+    case CMP_LE:
+        return c <= n;
+    case CMP_GT:
+        return c > n;
+    default:
+        return c >= n;
+    }
 }
 
 /* As the reference adds: integers exactly; the first double, or a sum past 64 bits, goes on in binary64. */
@@ -228,6 +246,28 @@ next_crossing(const struct window_leaf *w, const struct series_state *ss, size_t
 
 #define FLIP_STEPS (4 * LIMIT_WINDOW_PAIRS) /* past it we ask to be looked at early */
 
+/* All pairs that are not out yet are inside and only leave: the pair whose leaving makes the difference tells the
+ * instant. */
+static int64_t
+flip_by_leaving(const struct window_leaf *w, const struct series_state *ss, size_t from, int64_t now)
+{
+    bool truth = count_holds(w, ss->n - from);
+    int64_t first = TIME_NEVER, at;
+    size_t i = from;
+
+    for (; i < ss->n; i++) {
+        if (i + 1 < ss->n && ss->times[i + 1] == ss->times[i])
+            continue; /* they leave together */
+        if (w->aggregate == AGGREGATE_SUM || count_holds(w, ss->n - i - 1) != truth)
+            break;
+    }
+    for (size_t k = 0; k < w->span_count && i < ss->n; k++) {
+        at = time_fn_exceeds(&w->spans[k].lo, ss->times[i], now);
+        first = at < first ? at : first;
+    }
+    return first;
+}
+
 /* Pairs leave and enter one by one; a count is followed until its truth differs, a sum is looked at again at the first
  * change. */
 int64_t
@@ -244,6 +284,8 @@ window_flip_ms(const struct rule_graph *g, const struct window_leaf *w, const st
         window_range(w, at, &lo, &hi);
         from = pairs_from(ss, lo);
         to = pairs_until(ss, hi);
+        if (to == ss->n && from <= to && !w->falls_back && steps == 0)
+            return flip_by_leaving(w, ss, from, now);
         if (steps == 0)
             truth = count_holds(w, to > from ? to - from : 0);
         else if (w->aggregate == AGGREGATE_SUM || count_holds(w, to > from ? to - from : 0) != truth)

@@ -29,7 +29,9 @@ struct step {
     VEC(struct woken) woken;
     VEC(struct rule_change) changes;
     struct value *slots;
-    int64_t flip_ms; /* the earliest of the window leaves evaluated in this step */
+    uint32_t time_path; /* of time_ms; NO_ID: not read yet */
+    int64_t time_ms;    /* of the event in hand: most series share one time field */
+    int64_t flip_ms;    /* the earliest of the window leaves evaluated in this step */
     uint32_t owner;
     bool all_windows; /* every window leaf that can flip is evaluated in this step */
     bool lost_owner;  /* the leaf that owned the state's next flip was evaluated */
@@ -147,11 +149,21 @@ add_value(struct step *t, const struct series *series, struct series_state *ss, 
     add_pair(t, series, ss, time_ms, number);
 }
 
+static int64_t
+event_time(struct step *t, const struct json *event, uint32_t path)
+{
+    if (t->time_path != path) {
+        t->time_path = path;
+        t->time_ms = path_time(event, &t->g->paths.p[path]);
+    }
+    return t->time_ms;
+}
+
 static void
 add_event(struct step *t, uint32_t id, const struct json *event, struct value as_value)
 {
     const struct series *series = &t->g->series.p[id];
-    int64_t time_ms = path_time(event, &t->g->paths.p[series->time_path]);
+    int64_t time_ms = event_time(t, event, series->time_path);
     struct series_state *ss = state_series(t->s, id);
     struct value_iter it;
     struct value v;
@@ -187,6 +199,7 @@ take_event(struct step *t, const struct json *event)
     struct value as_value = value_of_json(event, t->a, &t->nomem);
 
     t->woken.n = 0;
+    t->time_path = NO_ID;
     wake_event(t->g, event, wake, t);
     for (size_t i = 0; i < t->woken.n && !t->nomem; i++) {
         const struct woken *w = &t->woken.p[i];

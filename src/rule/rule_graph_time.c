@@ -74,7 +74,7 @@ shifted(int64_t ms, int64_t n, enum rule_unit unit)
 }
 
 int64_t
-time_fn_at(const struct time_fn *f, int64_t now)
+time_fn_calendar_at(const struct time_fn *f, int64_t now)
 {
     int64_t at;
 
@@ -203,36 +203,47 @@ bisect(const struct time_fn *f, int64_t limit, int64_t low, int64_t high)
     return high;
 }
 
-/* f falls back at some midnights. */
-static bool
-falls_back(const struct time_fn *f)
+void
+time_fn_prepare(struct time_fn *f)
 {
-    return time_fn_moves(f) && f->shift != 0 && unit_ms(f->shift_unit) == 0 && !f->floored &&
-           (f->base == TIME_BASE_NOW || (unit_ms(f->unit) != 0 && unit_ms(f->unit) < MS_PER_DAY));
+    int64_t by;
+
+    f->falls_back = time_fn_moves(f) && f->shift != 0 && f->shift_unit >= UNIT_MONTH &&
+                    !(f->floored && f->floor_unit >= UNIT_DAY) && (f->base == TIME_BASE_NOW || f->unit < UNIT_DAY);
+    if (f->falls_back && f->base == TIME_BASE_PERIOD)
+        f->base_ms =
+            f->period_shift * unit_ms(f->unit); /* last hour, this minute: -1, 0 or 1, or one more at the end */
+    if (f->base != TIME_BASE_NOW || f->floored || (f->shift != 0 && unit_ms(f->shift_unit) == 0) ||
+        __builtin_mul_overflow(f->shift, f->shift == 0 ? 1 : unit_ms(f->shift_unit), &by) || by > TIME_LAST_MS ||
+        by < -TIME_LAST_MS)
+        return;
+    f->linear = true;
+    f->linear_ms = by;
 }
 
+/* The next instant at which f's base begins another day. */
 static int64_t
-next_midnight(int64_t now)
+next_midnight(const struct time_fn *f, int64_t now)
 {
-    return start_of(now, UNIT_DAY) + MS_PER_DAY;
+    return start_of(now + f->base_ms, UNIT_DAY) + MS_PER_DAY - f->base_ms;
 }
 
 /* The first instant after now on the first day whose last value is greater than limit. */
 static int64_t
 exceeds_by_day(const struct time_fn *f, int64_t limit, int64_t now)
 {
-    int64_t low = next_midnight(now) / MS_PER_DAY - 1, high = TIME_LAST_MS / MS_PER_DAY, start;
+    int64_t midnight = next_midnight(f, now), low = 0, high = (TIME_LAST_MS - midnight) / MS_PER_DAY, start;
 
-    if (time_fn_at(f, next_midnight(now) - 1) > limit)
-        return bisect(f, limit, now, next_midnight(now) - 1);
-    while (high - low > 1) { /* low's last value is not greater, high's is */
+    if (time_fn_at(f, midnight - 1) > limit)
+        return bisect(f, limit, now, midnight - 1);
+    while (high - low > 1) { /* day number low ends with a value that is not greater, day high with one that is */
         int64_t middle = low + (high - low) / 2;
-        if (time_fn_at(f, (middle + 1) * MS_PER_DAY - 1) > limit)
+        if (time_fn_at(f, midnight + middle * MS_PER_DAY - 1) > limit)
             high = middle;
         else
             low = middle;
     }
-    start = high * MS_PER_DAY;
+    start = midnight + (high - 1) * MS_PER_DAY;
     if (time_fn_at(f, start) > limit)
         return start;
     return bisect(f, limit, start, start + MS_PER_DAY - 1);
@@ -245,6 +256,11 @@ time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now)
 
     if (!time_fn_moves(f))
         return TIME_NEVER;
+    if (f->linear && limit >= TIME_FIRST_MS && limit < TIME_LAST_MS) {
+        at = limit - f->plus_ms - f->linear_ms + 1;
+        if (at > now && at < TIME_LAST_MS && at + f->linear_ms >= TIME_FIRST_MS && at + f->linear_ms <= TIME_LAST_MS)
+            return at;
+    }
     if (limit >= TIME_FIRST_MS && limit <= TIME_LAST_MS && solve_fixed(f, limit, &at)) {
         /* The arithmetic knows no end of the calendar: near it, and where it is not exact, bisection decides. */
         if (at > now && at < TIME_LAST_MS && time_fn_at(f, at) > limit && time_fn_at(f, at - 1) <= limit)
@@ -252,15 +268,15 @@ time_fn_exceeds(const struct time_fn *f, int64_t limit, int64_t now)
     }
     if (now >= TIME_LAST_MS || time_fn_at(f, TIME_LAST_MS) <= limit)
         return TIME_NEVER;
-    return falls_back(f) ? exceeds_by_day(f, limit, now) : bisect(f, limit, now, TIME_LAST_MS);
+    return f->falls_back ? exceeds_by_day(f, limit, now) : bisect(f, limit, now, TIME_LAST_MS);
 }
 
 int64_t
 time_fn_returns(const struct time_fn *f, int64_t limit, int64_t now)
 {
-    int64_t midnight = next_midnight(now);
+    int64_t midnight = f->falls_back ? next_midnight(f, now) : 0;
 
-    return falls_back(f) && midnight < TIME_LAST_MS && time_fn_at(f, midnight) <= limit ? midnight : TIME_NEVER;
+    return f->falls_back && midnight < TIME_LAST_MS && time_fn_at(f, midnight) <= limit ? midnight : TIME_NEVER;
 }
 
 int64_t
@@ -276,9 +292,9 @@ time_fn_least(const struct time_fn *f, int64_t now)
 {
     int64_t at = time_fn_at(f, now), later;
 
-    if (!falls_back(f))
+    if (!f->falls_back)
         return at;
-    later = time_fn_at(f, next_midnight(now));
+    later = time_fn_at(f, next_midnight(f, now));
     return later < at ? later : at;
 }
 
@@ -431,6 +447,8 @@ rule_when_span(const struct rule_when *w, struct rule_node *const *args, size_t 
         *out = (struct time_span){from.start, to.interval ? plus(to.end, -1) : to.start};
         break;
     }
+    time_fn_prepare(&out->lo);
+    time_fn_prepare(&out->hi);
     if (from.form == REF_DYNAMIC || to.form == REF_DYNAMIC)
         return SPAN_DYNAMIC;
     return w->form == WHEN_DISTANCE && w->cmp == CMP_NE ? SPAN_OUTSIDE : SPAN_INSIDE;

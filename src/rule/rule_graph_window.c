@@ -399,15 +399,17 @@ chain_leaf(struct build *b, const struct rule_node *n)
     struct window_bound bounds[CHAIN_BOUNDS] = {{CMP_GE, {.kind = VALUE_INT, .i = 1}}};
     size_t bound_count = 1;
     struct aggregation g = {.kind = AGGREGATE_COUNT}, all = g;
+    struct origin time_path;
     uint32_t both[2];
 
     if (element == NULL || element->negated || element->element->count_count > CHAIN_BOUNDS ||
         !pattern_list(&g.p, n->args[0], false))
         return NO_ID;
-    /* Elements without a readable time at the chain's own path do not count; a window on another path would hide that.
-     */
-    if (g.p.span_count > 0 || !split_chain_path(n->name, &g.p.time_path))
+    /* Events without a readable time at the chain's own path do not count: a window of the list over another hides
+     * that. */
+    if (!split_chain_path(n->name, &time_path) || (g.p.span_count > 0 && !same_path(&g.p.time_path, &time_path)))
         return NO_ID;
+    g.p.time_path = time_path;
     all = g;
     if (element->arg_count > 0 && !pattern_where(&g.p, element->args[0], element->slot, false))
         return NO_ID;

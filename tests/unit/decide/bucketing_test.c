@@ -55,8 +55,8 @@ TEST(bucketing_decision_vectors)
         size_t count = 0;
         int32_t hash;
 
-        key = decide_visitor_key(json_str(json_get(id, S("marketingCloudVisitorId"))), json_str(json_get(id, S("tntId"))),
-                                 json_str(json_get(id, S("thirdPartyId"))));
+        key = decide_visitor_key(json_str(json_get(id, S("marketingCloudVisitorId"))),
+                                 json_str(json_get(id, S("tntId"))), json_str(json_get(id, S("thirdPartyId"))));
         CHECK_STR(key, json_str(json_get(v, S("visitorKey"))));
         if (json_is(activity, JSON_STRING))
             input = arena_printf(t->arena, "%.*s.%.*s.%.*s.0", STR_ARG(json_str(json_get(v, S("client")))),
@@ -69,8 +69,9 @@ TEST(bucketing_decision_vectors)
         CHECK_EQ(hash, json_i64(json_get(v, S("hash")), -7));
         while (json_next(&percents))
             percent[count++] = (unsigned)json_i64(percents.value, 0);
-        CHECK_EQ(decide_choose(decide_bucket(hash), percent, count, (unsigned)json_i64(json_get(v, S("trafficPercent")), 0)),
-                 json_i64(json_get(v, S("chosenIndex")), -1));
+        CHECK_EQ(
+            decide_choose(decide_bucket(hash), percent, count, (unsigned)json_i64(json_get(v, S("trafficPercent")), 0)),
+            json_i64(json_get(v, S("chosenIndex")), -1));
     }
     CHECK_EQ(n, 71);
 }

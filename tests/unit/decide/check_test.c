@@ -3,19 +3,19 @@
 
 /* The body of [TARGET 6.3]. */
 #define GOOD                                                                                                           \
-    "{'name':'Hero test','thirdPartyId':'hero-1','type':'ab','state':'saved','priority':5,"                             \
-    "'startsAt':'2026-03-01T00:00:00Z','endsAt':'2026-04-01T00:00:00Z',"                                                \
-    "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[]}],'visitorPercentage':100},"                          \
-    "'options':[{'optionLocalId':0,'name':'A','offerId':701},{'optionLocalId':1,'name':'B','offerId':702}],"            \
-    "'locations':{'mboxes':[{'locationLocalId':0,'name':'hero','audienceIds':[]}],"                                     \
-    "'selectors':[{'locationLocalId':1,'name':'title','selector':'#title','selectorVersion':1,'audienceIds':[],"        \
-    "'viewLocalId':0}]},'views':[{'viewLocalId':0,'viewId':33,'audienceIds':[]}],"                                      \
-    "'experiences':[{'experienceLocalId':0,'name':'A','visitorPercentage':50,'audienceIds':[],'optionLocations':["      \
-    "{'locationLocalId':0,'optionLocalId':0}]},{'experienceLocalId':1,'name':'B','visitorPercentage':50,"               \
-    "'audienceIds':[],'optionLocations':[{'locationLocalId':0,'optionLocalId':1}]}],"                                   \
-    "'metrics':[{'metricLocalId':32767,'name':'Order','conversion':true,'engagement':'none','mboxes':["                 \
-    "{'name':'orderConfirm','successEvent':'mbox_shown','audienceIds':[]}],'clickTrackSelectors':["                     \
-    "{'selector':'#buy','selectorVersion':1,'audienceIds':[]}],'views':[]}],'reportingAudiences':[],"                   \
+    "{'name':'Hero test','thirdPartyId':'hero-1','type':'ab','state':'saved','priority':5,"                            \
+    "'startsAt':'2026-03-01T00:00:00Z','endsAt':'2026-04-01T00:00:00Z',"                                               \
+    "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[]}],'visitorPercentage':100},"                         \
+    "'options':[{'optionLocalId':0,'name':'A','offerId':701},{'optionLocalId':1,'name':'B','offerId':702}],"           \
+    "'locations':{'mboxes':[{'locationLocalId':0,'name':'hero','audienceIds':[]}],"                                    \
+    "'selectors':[{'locationLocalId':1,'name':'title','selector':'#title','selectorVersion':1,'audienceIds':[],"       \
+    "'viewLocalId':0}]},'views':[{'viewLocalId':0,'viewId':33,'audienceIds':[]}],"                                     \
+    "'experiences':[{'experienceLocalId':0,'name':'A','visitorPercentage':50,'audienceIds':[],'optionLocations':["     \
+    "{'locationLocalId':0,'optionLocalId':0}]},{'experienceLocalId':1,'name':'B','visitorPercentage':50,"              \
+    "'audienceIds':[],'optionLocations':[{'locationLocalId':0,'optionLocalId':1}]}],"                                  \
+    "'metrics':[{'metricLocalId':32767,'name':'Order','conversion':true,'engagement':'none','mboxes':["                \
+    "{'name':'orderConfirm','successEvent':'mbox_shown','audienceIds':[]}],'clickTrackSelectors':["                    \
+    "{'selector':'#buy','selectorVersion':1,'audienceIds':[]}],'views':[]}],'reportingAudiences':[],"                  \
     "'reportingSource':'target','propertyIds':[9],'workspace':'1234567'}"
 
 static bool
@@ -84,9 +84,10 @@ TEST(check_entry_and_property_messages)
                   "entryConstraint.mboxes[0].name must not end in -clicked");
     check_refused(t, "'audienceIds':[]", "'audienceIds':[11,12]", "entryConstraint.mboxes[0].audienceIds[1]",
                   "entryConstraint.mboxes[0].audienceIds[1] names audience 12, which does not exist");
-    check_refused(t, "'audienceIds':[]", "'audienceIds':[1.5]", "entryConstraint.mboxes[0].audienceIds[0]",
-                  "entryConstraint.mboxes[0].audienceIds[0] must be a number (a Target audience) or a text (an audience of "
-                  "the hub), got a number");
+    check_refused(
+        t, "'audienceIds':[]", "'audienceIds':[1.5]", "entryConstraint.mboxes[0].audienceIds[0]",
+        "entryConstraint.mboxes[0].audienceIds[0] must be a number (a Target audience) or a text (an audience of "
+        "the hub), got a number");
     check_refused(t, "'propertyIds':[9]", "'propertyIds':[9,10]", "propertyIds[1]",
                   "propertyIds[1] names a property that does not exist");
     CHECK_OK(decide_check_activity(changed(t, "'audienceIds':[]", "'audienceIds':[11,'seg-1']"), &all_known, d));
@@ -102,7 +103,8 @@ TEST(check_option_messages)
                   "options[1].optionLocalId 0 is used twice");
     check_refused(t, "'optionLocalId':1,", "", "options[1].optionLocalId",
                   "options[1].optionLocalId must be an integer, got nothing");
-    check_refused(t, "'offerId':702", "'offerTemplates':[{'offerTemplateId':99}]", "options[1].offerTemplates[0].offerTemplateId",
+    check_refused(t, "'offerId':702", "'offerTemplates':[{'offerTemplateId':99}]",
+                  "options[1].offerTemplates[0].offerTemplateId",
                   "options[1].offerTemplates[0].offerTemplateId must be the name or the number of a visual action");
     check_refused(t, "'offerId':702", "'offerTemplates':[{'offerTemplateId':'setText'}]",
                   "options[1].offerTemplates[0].templateParameters",
@@ -112,8 +114,8 @@ TEST(check_option_messages)
 
 TEST(check_location_messages)
 {
-    check_refused(t, "{'locationLocalId':0,'name':'hero'", "{'locationLocalId':0,'name':''",
-                  "locations.mboxes[0].name", "locations.mboxes[0].name must not be empty");
+    check_refused(t, "{'locationLocalId':0,'name':'hero'", "{'locationLocalId':0,'name':''", "locations.mboxes[0].name",
+                  "locations.mboxes[0].name must not be empty");
     check_refused(t, "'locationLocalId':1,", "'locationLocalId':0,", "locations.selectors[0].locationLocalId",
                   "locations.selectors[0].locationLocalId 0 is used twice");
     check_refused(t, "'selector':'#title'", "'selector':''", "locations.selectors[0].selector",
@@ -124,8 +126,12 @@ TEST(check_location_messages)
     check_refused(t, "'locations':{", "'locations':[],'x':{", "locations", "locations must be an object, got an array");
     check_refused(t, "'locations':{", "'locations':{},'x':{", "locations",
                   "locations must have at least one mbox or selector");
-    CHECK_OK(decide_check_activity(changed(t, "'mboxes':[{'locationLocalId':0,'name':'hero','audienceIds':[]}],'selectors':["
-                                              "{'locationLocalId':1", "'selectors':[{'locationLocalId':0"), &all_known, d));
+    CHECK_OK(
+        decide_check_activity(changed(t,
+                                      "'mboxes':[{'locationLocalId':0,'name':'hero','audienceIds':[]}],'selectors':["
+                                      "{'locationLocalId':1",
+                                      "'selectors':[{'locationLocalId':0"),
+                              &all_known, d));
 }
 
 TEST(check_experience_messages)
@@ -144,11 +150,13 @@ TEST(check_experience_messages)
     check_refused(t, "{'locationLocalId':0,'optionLocalId':1}", "{'locationLocalId':4,'optionLocalId':1}",
                   "experiences[1].optionLocations[0].locationLocalId",
                   "experiences[1].optionLocations[0].locationLocalId must name a location of the activity");
-    check_refused(t, "{'locationLocalId':0,'optionLocalId':1}",
-                  "{'locationLocalId':0,'optionLocalId':1},{'locationLocalId':0,'optionLocalId':0}",
-                  "experiences[1].optionLocations[1].locationLocalId",
-                  "experiences[1].optionLocations[1].locationLocalId covers a location that the experience has already");
-    check_refused(t, "'experiences':[", "'experiences':[],'x':[", "experiences", "experiences must have at least one experience");
+    check_refused(
+        t, "{'locationLocalId':0,'optionLocalId':1}",
+        "{'locationLocalId':0,'optionLocalId':1},{'locationLocalId':0,'optionLocalId':0}",
+        "experiences[1].optionLocations[1].locationLocalId",
+        "experiences[1].optionLocations[1].locationLocalId covers a location that the experience has already");
+    check_refused(t, "'experiences':[", "'experiences':[],'x':[", "experiences",
+                  "experiences must have at least one experience");
 }
 
 TEST(check_metric_messages)
@@ -201,15 +209,18 @@ TEST(check_limits_at_and_past)
     CHECK_OK(with(t, "'name':'Hero test'", "'name':'", name.p, "'", d));
     CHECK_ERR(with(t, "'name':'Hero test'", "'name':'", longer.p, "'", d), ERR_LIMIT);
     CHECK_OK(with(t, "{'locationLocalId':0,'name':'hero'", "{'locationLocalId':0,'name':'", name.p, "'", d));
-    CHECK_ERR(with(t, "{'locationLocalId':0,'name':'hero'", "{'locationLocalId':0,'name':'", longer.p, "'", d), ERR_LIMIT);
+    CHECK_ERR(with(t, "{'locationLocalId':0,'name':'hero'", "{'locationLocalId':0,'name':'", longer.p, "'", d),
+              ERR_LIMIT);
     CHECK_OK(with(t, "'audienceIds':[]", "'audienceIds':[", repeated(t, "11", 50), "]", d));
     CHECK_ERR(with(t, "'audienceIds':[]", "'audienceIds':[", repeated(t, "11", 51), "]", d), ERR_LIMIT);
-    CHECK_OK(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[", repeated(t, "{'metricLocalId':#N}", 200),
-                  "],'x':[", d));
-    CHECK_ERR(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[", repeated(t, "{'metricLocalId':#N}", 201),
-                   "],'x':[", d), ERR_LIMIT);
+    CHECK_OK(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[",
+                  repeated(t, "{'metricLocalId':#N}", 200), "],'x':[", d));
+    CHECK_ERR(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[",
+                   repeated(t, "{'metricLocalId':#N}", 201), "],'x':[", d),
+              ERR_LIMIT);
     CHECK_OK(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 100), "],'x':[", d));
-    CHECK_ERR(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 101), "],'x':[", d), ERR_LIMIT);
+    CHECK_ERR(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 101), "],'x':[", d),
+              ERR_LIMIT);
 #define EXPERIENCE "{'experienceLocalId':#N,'optionLocations':[]}"
     CHECK_OK(with(t, "'type':'ab'", "'type':'xt','experiences':[", repeated(t, EXPERIENCE, 2000), "]", d));
     CHECK_ERR(with(t, "'type':'ab'", "'type':'xt','experiences':[", repeated(t, EXPERIENCE, 2001), "]", d), ERR_LIMIT);
@@ -231,7 +242,8 @@ TEST(check_offers)
     CHECK_OK(decide_check_offer(fixture_json(t, "{'name':'a','content':{'x':1}}"), d));
     CHECK_OK(decide_check_offer(fixture_json(t, "{'name':'a','type':'json','content':null}"), d));
     CHECK_OK(decide_check_offer(fixture_json(t, "{'name':'a','type':'redirect','content':'/b'}"), d));
-    CHECK_OK(decide_check_offer(fixture_json(t, "{'name':'a','type':'actions','actions':[{'type':'remove','selector':'#a'}]}"), d));
+    CHECK_OK(decide_check_offer(
+        fixture_json(t, "{'name':'a','type':'actions','actions':[{'type':'remove','selector':'#a'}]}"), d));
     check_offer_refused(t, "[]", "offer", "offer must be an object, got an array");
     check_offer_refused(t, "{'content':'x'}", "name", "name must be a string, got nothing");
     check_offer_refused(t, "{'name':'a','type':'video','content':'x'}", "type",
@@ -242,9 +254,10 @@ TEST(check_offers)
     check_offer_refused(t, "{'name':'a','type':'redirect','content':'javascript:alert(1)'}", "content",
                         "content must begin with https://, http:// or /");
     check_offer_refused(t, "{'name':'a','type':'actions'}", "actions", "actions must be a list, got nothing");
-    check_offer_refused(t, "{'name':'a','type':'actions','actions':[]}", "actions", "actions must have at least one action");
-    check_offer_refused(t, "{'name':'a','type':'actions','actions':[{'type':'explode','selector':'#a'}]}", "actions[0].type",
-                        "actions[0].type 'explode' is no visual action");
+    check_offer_refused(t, "{'name':'a','type':'actions','actions':[]}", "actions",
+                        "actions must have at least one action");
+    check_offer_refused(t, "{'name':'a','type':'actions','actions':[{'type':'explode','selector':'#a'}]}",
+                        "actions[0].type", "actions[0].type 'explode' is no visual action");
     check_offer_refused(t, "{'name':'a','type':'actions','actions':[{'type':'remove'}]}", "actions[0].selector",
                         "actions[0].selector must be a string, got nothing");
 }
@@ -258,15 +271,17 @@ TEST(check_offer_limits)
     more = arena_printf(t->arena, "{'name':'a','content':'%0*d'}", (int)room + 1, 1);
     CHECK_OK(decide_check_offer(fixture_json(t, most.p), d));
     CHECK_ERR(decide_check_offer(fixture_json(t, more.p), d), ERR_LIMIT);
-#define ACTIONS_OFFER(n) arena_printf(t->arena, "{'name':'a','actions':[%s]}", repeated(t, "{'type':'remove','selector':'#a'}", n)).p
+#define ACTIONS_OFFER(n)                                                                                               \
+    arena_printf(t->arena, "{'name':'a','actions':[%s]}", repeated(t, "{'type':'remove','selector':'#a'}", n)).p
     CHECK_OK(decide_check_offer(fixture_json(t, ACTIONS_OFFER(50)), d));
     CHECK_ERR(decide_check_offer(fixture_json(t, ACTIONS_OFFER(51)), d), ERR_LIMIT);
 }
 
 TEST(check_audience_name)
 {
-    CHECK_OK(decide_check_audience(
-        fixture_json(t, arena_printf(t->arena, "{'name':'%0255d','targetRule':{}}", 1).p), d));
-    CHECK_ERR(decide_check_audience(
-        fixture_json(t, arena_printf(t->arena, "{'name':'%0256d','targetRule':{}}", 1).p), d), ERR_LIMIT);
+    CHECK_OK(
+        decide_check_audience(fixture_json(t, arena_printf(t->arena, "{'name':'%0255d','targetRule':{}}", 1).p), d));
+    CHECK_ERR(
+        decide_check_audience(fixture_json(t, arena_printf(t->arena, "{'name':'%0256d','targetRule':{}}", 1).p), d),
+        ERR_LIMIT);
 }

@@ -29,9 +29,12 @@ TEST(context_user_agent_vectors)
 
 TEST(context_devices)
 {
-    struct user_agent ipad = user_agent_parse(S("Mozilla/5.0 (iPad; CPU OS 14_7 like Mac OS X) Version/14.1 Mobile/15E148 Safari/604.1"));
-    struct user_agent phone = user_agent_parse(S("Mozilla/5.0 (Linux; Android 13; Pixel 7) Chrome/116.0 Mobile Safari/537.36"));
-    struct user_agent slate = user_agent_parse(S("Mozilla/5.0 (Linux; Android 13; SM-X700) Chrome/116.0 Safari/537.36"));
+    struct user_agent ipad =
+        user_agent_parse(S("Mozilla/5.0 (iPad; CPU OS 14_7 like Mac OS X) Version/14.1 Mobile/15E148 Safari/604.1"));
+    struct user_agent phone =
+        user_agent_parse(S("Mozilla/5.0 (Linux; Android 13; Pixel 7) Chrome/116.0 Mobile Safari/537.36"));
+    struct user_agent slate =
+        user_agent_parse(S("Mozilla/5.0 (Linux; Android 13; SM-X700) Chrome/116.0 Safari/537.36"));
     struct user_agent opera = user_agent_parse(S("Mozilla/5.0 (Windows NT 10.0) Chrome/114.0 Safari/537.36 OPR/100.0"));
 
     CHECK_TRUE(ipad.ipad && ipad.tablet && !ipad.phone && !ipad.iphone);

@@ -8,21 +8,21 @@
 
 #define OFFERS                                                                                                         \
     "'offers':[{'id':701,'name':'A','type':'json','content':{'v':'A'}},{'id':702,'name':'B','type':'json','content':{" \
-    "'v':'B'}},{'id':703,'name':'H','type':'content','content':'<p>x</p>'},{'id':704,'name':'V','type':'actions',"      \
+    "'v':'B'}},{'id':703,'name':'H','type':'content','content':'<p>x</p>'},{'id':704,'name':'V','type':'actions',"     \
     "'actions':[{'type':'setText','selector':'#t','content':'hi'}]}]"
 
 #define AB(id, extra, mbox)                                                                                            \
-    "{'id':" id ",'name':'act','type':'ab','state':'approved'," extra                                                   \
-    "'options':[{'optionLocalId':0,'offerId':701},{'optionLocalId':1,'offerId':702}],"                                  \
-    "'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},"                                                 \
-    "'experiences':[{'experienceLocalId':0,'visitorPercentage':50,'optionLocations':[{'locationLocalId':0,"             \
-    "'optionLocalId':0}]},{'experienceLocalId':1,'visitorPercentage':50,'optionLocations':[{'locationLocalId':0,"       \
+    "{'id':" id ",'name':'act','type':'ab','state':'approved'," extra                                                  \
+    "'options':[{'optionLocalId':0,'offerId':701},{'optionLocalId':1,'offerId':702}],"                                 \
+    "'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},"                                                \
+    "'experiences':[{'experienceLocalId':0,'visitorPercentage':50,'optionLocations':[{'locationLocalId':0,"            \
+    "'optionLocalId':0}]},{'experienceLocalId':1,'visitorPercentage':50,'optionLocations':[{'locationLocalId':0,"      \
     "'optionLocalId':1}]}]}"
 
 /* One experience for everybody. */
 #define ONE(id, extra, offer, mbox)                                                                                    \
-    "{'id':" id ",'name':'act','type':'ab','state':'approved'," extra "'options':[{'optionLocalId':0,'offerId':" offer  \
-    "}],'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},'experiences':[{'experienceLocalId':0,"        \
+    "{'id':" id ",'name':'act','type':'ab','state':'approved'," extra "'options':[{'optionLocalId':0,'offerId':" offer \
+    "}],'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},'experiences':[{'experienceLocalId':0,"       \
     "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}"
 
 TEST(decide_split_follows_the_hash)
@@ -71,9 +71,11 @@ TEST(decide_sticky_assignment_wins_over_the_hash)
 TEST(decide_a_member_stays_when_entry_rules_change)
 {
     struct fixture f = fixture_new(
-        t, "{'activities':[" AB("1001", "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[11]}],"
-                                        "'visitorPercentage':0},", "hero") "]," OFFERS
-           ",'audiences':[{'id':11,'targetRule':{'mbox':'x','equals':['1']}}]}");
+        t,
+        "{'activities':[" AB("1001",
+                             "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[11]}],"
+                             "'visitorPercentage':0},",
+                             "hero") "]," OFFERS ",'audiences':[{'id':11,'targetRule':{'mbox':'x','equals':['1']}}]}");
     struct decide_request rq = fixture_request(t, T0, "hero");
     struct decide_assignment kept = {S("1001"), S("0")};
 
@@ -86,8 +88,8 @@ TEST(decide_a_member_stays_when_entry_rules_change)
 
 TEST(decide_traffic)
 {
-    struct fixture f =
-        fixture_new(t, "{'activities':[" AB("3001", "'entryConstraint':{'visitorPercentage':20},", "part") "]," OFFERS "}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[" AB("3001", "'entryConstraint':{'visitorPercentage':20},", "part") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "part");
 
     CHECK_ANSWER(&f, &rq, "");
@@ -100,8 +102,9 @@ TEST(decide_traffic)
 
 TEST(decide_who_is_not_admitted_may_enter_the_next)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" AB("3001", "'priority':9,'entryConstraint':{'visitorPercentage':20},",
-                                                           "part") "," ONE("7", "'priority':1,", "703", "part") "]," OFFERS "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" AB("3001", "'priority':9,'entryConstraint':{'visitorPercentage':20},",
+                                            "part") "," ONE("7", "'priority':1,", "703", "part") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "part");
 
     CHECK_ANSWER(&f, &rq, "7:0@part");
@@ -112,13 +115,17 @@ TEST(decide_who_is_not_admitted_may_enter_the_next)
 
 TEST(decide_order_priority_targeted_approval_id)
 {
-    struct fixture f = fixture_new(t, "{'activities':["
-        ONE("10", "'approvedAt':5,", "703", "m") "," ONE("9", "'approvedAt':5,", "703", "m") ","
-        ONE("11", "'approvedAt':4,", "703", "m") ","
-        ONE("12", "'approvedAt':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[1]}]},", "703", "m") ","
-        ONE("13", "'approvedAt':9,'priority':6,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[2]}]},", "703", "m")
-        "]," OFFERS ",'audiences':[{'id':1,'targetRule':{'mbox':'a','equals':['1']}},"
-        "{'id':2,'targetRule':{'mbox':'b','equals':['1']}}]}");
+    struct fixture f = fixture_new(
+        t,
+        "{'activities':[" ONE("10", "'approvedAt':5,", "703", "m") "," ONE("9", "'approvedAt':5,", "703", "m") "," ONE(
+            "11", "'approvedAt':4,", "703",
+            "m") "," ONE("12", "'approvedAt':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[1]}]},", "703",
+                         "m") "," ONE("13",
+                                      "'approvedAt':9,'priority':6,'entryConstraint':{'mboxes':[{'name':'m','"
+                                      "audienceIds':[2]}]},",
+                                      "703", "m") "]," OFFERS
+                                                  ",'audiences':[{'id':1,'targetRule':{'mbox':'a','equals':['1']}},"
+                                                  "{'id':2,'targetRule':{'mbox':'b','equals':['1']}}]}");
     struct decide_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "11:0@m"); /* earliest approval of the untargeted */
@@ -131,7 +138,8 @@ TEST(decide_order_priority_targeted_approval_id)
 
 TEST(decide_equal_in_everything_the_lower_id_wins)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("10", "", "703", "m") "," ONE("9", "", "703", "m") "]," OFFERS "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" ONE("10", "", "703", "m") "," ONE("9", "", "703", "m") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "9:0@m");
@@ -140,8 +148,9 @@ TEST(decide_equal_in_everything_the_lower_id_wins)
 
 TEST(decide_schedule_start_inclusive_end_exclusive)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'startsAt':'2026-03-10T12:00:00Z','endsAt':1773147600000,",
-                                                            "703", "m") "]," OFFERS "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" ONE("1", "'startsAt':'2026-03-10T12:00:00Z','endsAt':1773147600000,", "703",
+                                             "m") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "1:0@m");
@@ -156,12 +165,12 @@ TEST(decide_schedule_start_inclusive_end_exclusive)
 
 TEST(decide_only_approved_activities_are_compiled)
 {
-    struct fixture f = fixture_new(t, "{'activities':[{'id':1,'type':'ab','state':'saved','experiences':[]},"
-                                      "{'id':2,'type':'ab','state':'deactivated','experiences':[]},"
-                                      "{'id':3,'type':'mvt','state':'approved','experiences':[{}]},"
-                                      "{'id':4,'type':'ab','state':'approved','experiences':{'a':1}},"
-                                      "{'type':'ab','state':'approved','experiences':[{}]},17,"
-                                      ONE("5", "", "703", "m") "]," OFFERS "}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[{'id':1,'type':'ab','state':'saved','experiences':[]},"
+           "{'id':2,'type':'ab','state':'deactivated','experiences':[]},"
+           "{'id':3,'type':'mvt','state':'approved','experiences':[{}]},"
+           "{'id':4,'type':'ab','state':'approved','experiences':{'a':1}},"
+           "{'type':'ab','state':'approved','experiences':[{}]},17," ONE("5", "", "703", "m") "]," OFFERS "}");
 
     CHECK_EQ(decide_activity_count(f.set), 1);
     fixture_free(&f);
@@ -169,10 +178,11 @@ TEST(decide_only_approved_activities_are_compiled)
 
 TEST(decide_property)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':9,'propertyIds':[9],", "703", "m") ","
-                                      ONE("2", "'propertyIds':[],", "703", "m") ","
-                                      ONE("3", "'priority':8,'propertyIds':[77],", "703", "m") "]," OFFERS
-                                      ",'properties':[{'id':9,'token':'pt-1'},{'id':10,'token':'pt-2'}]}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[" ONE("1", "'priority':9,'propertyIds':[9],", "703", "m") "," ONE(
+               "2", "'propertyIds':[],", "703",
+               "m") "," ONE("3", "'priority':8,'propertyIds':[77],", "703",
+                            "m") "]," OFFERS ",'properties':[{'id':9,'token':'pt-1'},{'id':10,'token':'pt-2'}]}");
     struct decide_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "2:0@m");
@@ -186,12 +196,12 @@ TEST(decide_property)
 }
 
 #define XT                                                                                                             \
-    "{'id':4001,'name':'xt','type':'xt','state':'approved','options':[{'optionLocalId':0,'offerId':701},"               \
-    "{'optionLocalId':1,'offerId':702}],'locations':{'mboxes':[{'locationLocalId':0,'name':'xt'}]},'experiences':["     \
-    "{'experienceLocalId':0,'audienceIds':[1],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"            \
+    "{'id':4001,'name':'xt','type':'xt','state':'approved','options':[{'optionLocalId':0,'offerId':701},"              \
+    "{'optionLocalId':1,'offerId':702}],'locations':{'mboxes':[{'locationLocalId':0,'name':'xt'}]},'experiences':["    \
+    "{'experienceLocalId':0,'audienceIds':[1],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"           \
     "{'experienceLocalId':1,'audienceIds':[2],'optionLocations':[{'locationLocalId':0,'optionLocalId':1}]}]}"
 #define XT_AUDIENCES                                                                                                   \
-    "'audiences':[{'id':1,'targetRule':{'mbox':'tier','equals':['gold']}},"                                             \
+    "'audiences':[{'id':1,'targetRule':{'mbox':'tier','equals':['gold']}},"                                            \
     "{'id':2,'targetRule':{'geo':'country','matches':['us']}}]"
 
 TEST(decide_xt_takes_the_first_experience_that_matches_and_is_not_sticky)
@@ -224,10 +234,13 @@ in_vip(void *ctx, struct str id)
 
 TEST(decide_hub_audiences_are_asked_once_and_all_must_match)
 {
-    struct fixture f = fixture_new(t, "{'activities':["
-        ONE("1", "'priority':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip','other']}]},", "703", "m") ","
-        ONE("2", "'priority':8,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703", "m") ","
-        ONE("3", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703", "n") "]," OFFERS "}");
+    struct fixture f = fixture_new(
+        t,
+        "{'activities':[" ONE(
+            "1", "'priority':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip','other']}]},", "703",
+            "m") "," ONE("2", "'priority':8,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703",
+                         "m") "," ONE("3", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703",
+                                      "n") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "m,n");
     int asked = 0;
 
@@ -248,12 +261,17 @@ collect(void *ctx, struct str id)
 
 TEST(decide_tells_what_it_reads)
 {
-    struct fixture f = fixture_new(t, "{'activities':["
-        ONE("1", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip',1]}]},", "705", "m") ","
-        ONE("2", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip',2]}]},", "705", "m") "],"
-        "'offers':[{'id':705,'name':'o','type':'content','content':'${aep.person.name} ${aep.person.name}'}],"
-        "'audiences':[{'id':1,'targetRule':{'and':[{'aep':'loyalty.tier','equals':['gold']},{'audience':'seg-7'}]}},"
-        "{'id':2,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':1},{'audienceId':'seg-8'}]}}]}");
+    struct fixture f = fixture_new(
+        t,
+        "{'activities':[" ONE("1", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip',1]}]},", "705",
+                              "m") "," ONE("2", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip',2]}]},",
+                                           "705", "m") "],"
+                                                       "'offers':[{'id':705,'name':'o','type':'content','content':'${"
+                                                       "aep.person.name} ${aep.person.name}'}],"
+                                                       "'audiences':[{'id':1,'targetRule':{'and':[{'aep':'loyalty.tier'"
+                                                       ",'equals':['gold']},{'audience':'seg-7'}]}},"
+                                                       "{'id':2,'audienceRule':{'restRuleOperator':'OR','rules':[{'"
+                                                       "audienceId':1},{'audienceId':'seg-8'}]}}]}");
     struct buf ids, paths;
 
     buf_init(&ids, 1000);
@@ -269,10 +287,13 @@ TEST(decide_tells_what_it_reads)
 
 TEST(decide_unknown_audiences_never_match)
 {
-    struct fixture f = fixture_new(t, "{'activities':["
-        ONE("1", "'priority':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[404]}]},", "703", "m") ","
-        ONE("2", "'priority':8,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[1]}]},", "703", "m") ","
-        ONE("3", "", "703", "m") "]," OFFERS ",'audiences':[{'id':1,'targetRule':{'mbox':'x','sounds':['y']}}]}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[" ONE(
+               "1", "'priority':9,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[404]}]},", "703",
+               "m") "," ONE("2", "'priority':8,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[1]}]},", "703",
+                            "m") "," ONE("3", "", "703",
+                                         "m") "]," OFFERS
+                                              ",'audiences':[{'id':1,'targetRule':{'mbox':'x','sounds':['y']}}]}");
     struct decide_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "3:0@m");
@@ -281,8 +302,8 @@ TEST(decide_unknown_audiences_never_match)
 
 TEST(decide_a_missing_offer_costs_its_own_content_only)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':9,", "999", "m") "," ONE("2", "", "703", "m") ","
-                                      ONE("3", "", "703", "n") "]," OFFERS "}");
+    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':9,", "999", "m") "," ONE(
+                                          "2", "", "703", "m") "," ONE("3", "", "703", "n") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "m,n");
 
     CHECK_ANSWER(&f, &rq, "2:0@m 3:0@n");
@@ -293,8 +314,9 @@ TEST(decide_a_missing_offer_costs_its_own_content_only)
 
 TEST(decide_page_visual_activities_all_deliver_ascending)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("5001", "'priority':5,", "704", "target-global-mbox") ","
-                                      ONE("5002", "'priority':9,", "704", "__view__") "]," OFFERS "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" ONE("5001", "'priority':5,", "704", "target-global-mbox") "," ONE(
+                           "5002", "'priority':9,", "704", "__view__") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "5001:0@__view__ 5002:0@__view__");
@@ -303,9 +325,9 @@ TEST(decide_page_visual_activities_all_deliver_ascending)
 
 TEST(decide_page_form_based_ranking_first_delivers_with_all_visual)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':8,", "703", "__view__") ","
-                                      ONE("2", "'priority':5,", "704", "__view__") ","
-                                      ONE("3", "'priority':4,", "703", "__view__") "]," OFFERS "}");
+    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':8,", "703", "__view__") "," ONE(
+                                          "2", "'priority':5,", "704", "__view__") "," ONE("3", "'priority':4,", "703",
+                                                                                           "__view__") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "2:0@__view__ 1:0@__view__");
@@ -314,8 +336,8 @@ TEST(decide_page_form_based_ranking_first_delivers_with_all_visual)
 
 TEST(decide_page_visual_ranking_first_excludes_form_based)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':3,", "703", "__view__") ","
-                                      ONE("2", "'priority':5,", "704", "__view__") "]," OFFERS "}");
+    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':3,", "703", "__view__") "," ONE(
+                                          "2", "'priority':5,", "704", "__view__") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "2:0@__view__");
@@ -323,13 +345,13 @@ TEST(decide_page_visual_ranking_first_excludes_form_based)
 }
 
 #define VIEWS                                                                                                          \
-    "{'id':8001,'name':'views','type':'ab','state':'approved','options':[{'optionLocalId':0,'offerId':703},"            \
-    "{'optionLocalId':1,'offerId':704},{'optionLocalId':2,'offerId':0}],'views':[{'viewLocalId':0,'name':'Home'},"      \
-    "{'viewLocalId':1,'viewId':33,'audienceIds':[1]}],'locations':{'selectors':["                                       \
-    "{'locationLocalId':0,'selector':'#a','viewLocalId':0},{'locationLocalId':1,'selector':'#b','viewLocalId':1},"      \
-    "{'locationLocalId':2,'selector':'#c'},{'locationLocalId':3,'selector':'#d','audienceIds':[1]}]},"                  \
-    "'experiences':[{'experienceLocalId':0,'visitorPercentage':100,'optionLocations':["                                 \
-    "{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,'optionLocalId':0},"                                  \
+    "{'id':8001,'name':'views','type':'ab','state':'approved','options':[{'optionLocalId':0,'offerId':703},"           \
+    "{'optionLocalId':1,'offerId':704},{'optionLocalId':2,'offerId':0}],'views':[{'viewLocalId':0,'name':'Home'},"     \
+    "{'viewLocalId':1,'viewId':33,'audienceIds':[1]}],'locations':{'selectors':["                                      \
+    "{'locationLocalId':0,'selector':'#a','viewLocalId':0},{'locationLocalId':1,'selector':'#b','viewLocalId':1},"     \
+    "{'locationLocalId':2,'selector':'#c'},{'locationLocalId':3,'selector':'#d','audienceIds':[1]}]},"                 \
+    "'experiences':[{'experienceLocalId':0,'visitorPercentage':100,'optionLocations':["                                \
+    "{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,'optionLocalId':0},"                                 \
     "{'locationLocalId':2,'optionLocalId':0},{'locationLocalId':3,'optionLocalId':1}]}]}"
 
 TEST(decide_views_come_with_the_page)
@@ -355,12 +377,13 @@ TEST(decide_views_come_with_the_page)
 
 TEST(decide_a_plain_location_whose_audience_fails_goes_to_the_next)
 {
-    struct fixture f = fixture_new(t, "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','priority':9,"
-        "'options':[{'optionLocalId':0,'offerId':703}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m',"
-        "'audienceIds':[1]},{'locationLocalId':1,'name':'n'}]},'experiences':[{'experienceLocalId':0,"
-        "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
-        "'optionLocalId':0}]}]}," ONE("2", "", "703", "m") "]," OFFERS
-        ",'audiences':[{'id':1,'targetRule':{'mbox':'x','exists':[true]}}]}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','priority':9,"
+           "'options':[{'optionLocalId':0,'offerId':703}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m',"
+           "'audienceIds':[1]},{'locationLocalId':1,'name':'n'}]},'experiences':[{'experienceLocalId':0,"
+           "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
+           "'optionLocalId':0}]}]}," ONE(
+               "2", "", "703", "m") "]," OFFERS ",'audiences':[{'id':1,'targetRule':{'mbox':'x','exists':[true]}}]}");
     struct decide_request rq = fixture_request(t, T0, "m,n");
 
     CHECK_ANSWER(&f, &rq, "2:0@m 1:0@n");
@@ -371,7 +394,8 @@ TEST(decide_a_plain_location_whose_audience_fails_goes_to_the_next)
 
 TEST(decide_a_full_answer_is_an_error_and_writes_nothing)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "", "703", "m") "," ONE("2", "", "703", "n") "]," OFFERS "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" ONE("1", "", "703", "m") "," ONE("2", "", "703", "n") "]," OFFERS "}");
     struct decide_request rq = fixture_request(t, T0, "m,n");
     struct decide_result result;
     size_t whole;
@@ -394,7 +418,8 @@ TEST(decide_a_full_answer_is_an_error_and_writes_nothing)
 
 TEST(decide_a_full_arena_is_an_error)
 {
-    struct fixture f = fixture_new(t, "{'activities':[" XT "," ONE("1", "", "703", "m") "]," OFFERS "," XT_AUDIENCES "}");
+    struct fixture f =
+        fixture_new(t, "{'activities':[" XT "," ONE("1", "", "703", "m") "]," OFFERS "," XT_AUDIENCES "}");
     struct decide_request rq = fixture_request(t, T0, "xt,m");
     struct decide_result result;
     struct arena small;
@@ -414,6 +439,44 @@ TEST(decide_a_full_arena_is_an_error)
     }
     CHECK_EQ(rc, ERR_OK);
     buf_deinit(&out);
+    fixture_free(&f);
+}
+
+/* Sixteen selectors show one offer of `bytes` characters. */
+static struct fixture
+large_experience(struct t *t, int bytes)
+{
+    struct str selectors = S(""), places = S("");
+
+    for (int i = 0; i < 16; i++) {
+        selectors =
+            arena_printf(t->arena, "%.*s%s{'locationLocalId':%d,'selector':'#s'}", STR_ARG(selectors), i ? "," : "", i);
+        places =
+            arena_printf(t->arena, "%.*s%s{'locationLocalId':%d,'optionLocalId':0}", STR_ARG(places), i ? "," : "", i);
+    }
+    return fixture_new(
+        t,
+        arena_printf(t->arena,
+                     "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','options':[{'optionLocalId':0,"
+                     "'offerId':1}],'locations':{'selectors':[%.*s]},'experiences':[{'experienceLocalId':0,"
+                     "'visitorPercentage':100,'optionLocations':[%.*s]}]}," ONE(
+                         "2", "", "703", "m") "],'offers':[{'id':1,"
+                                              "'content':'%0*d'},{'id':703,'content':'x'}]}",
+                     STR_ARG(selectors), STR_ARG(places), bytes, 1)
+            .p);
+}
+
+TEST(decide_an_experience_that_is_too_large_costs_only_itself) /* LIMIT_PROPOSITION_BYTES */
+{
+    struct fixture f = large_experience(t, 4 * 1024 * 1024 / 16 - 1024);
+    struct decide_request rq = fixture_request(t, T0, "__view__,m");
+
+    buf_deinit(&f.out);
+    buf_init(&f.out, 8u << 20);
+    CHECK_ANSWER(&f, &rq, "1:0@__view__ 2:0@m");
+    fixture_free(&f);
+    f = large_experience(t, 4 * 1024 * 1024 / 16);
+    CHECK_ANSWER(&f, &rq, "2:0@m");
     fixture_free(&f);
 }
 
@@ -458,18 +521,28 @@ TEST(decide_agrees_with_the_model_on_random_activities)
         struct str text = S("{'activities':[");
         const struct model_activity *best = NULL;
         for (size_t i = 0; i < n; i++) {
-            m[i] = (struct model_activity){(int)i + 1, (int)rng_below(&t->rng, 3), (int)rng_below(&t->rng, 10),
-                                           (int)rng_below(&t->rng, 10), rng_below(&t->rng, 2) == 1, rng_below(&t->rng, 2) == 1};
-            text = arena_printf(t->arena,
+            m[i] = (struct model_activity){(int)i + 1,
+                                           (int)rng_below(&t->rng, 3),
+                                           (int)rng_below(&t->rng, 10),
+                                           (int)rng_below(&t->rng, 10),
+                                           rng_below(&t->rng, 2) == 1,
+                                           rng_below(&t->rng, 2) == 1};
+            text = arena_printf(
+                t->arena,
                 "%.*s%s{'id':%d,'name':'a','type':'ab','state':'approved','priority':%d,'startsAt':%d,'endsAt':%d,"
-                "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[%s]}]},'options':[{'optionLocalId':0,'offerId':703}],"
+                "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':[%s]}]},'options':[{'optionLocalId':0,'offerId'"
+                ":703}],"
                 "'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},'experiences':[{'experienceLocalId':0,"
                 "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}",
                 STR_ARG(text), i ? "," : "", m[i].id, m[i].priority, m[i].starts, m[i].ends,
-                !m[i].targeted ? "" : m[i].audience ? "1" : "2");
+                !m[i].targeted  ? ""
+                : m[i].audience ? "1"
+                                : "2");
         }
-        text = arena_printf(t->arena, "%.*s],%s,'audiences':[{'id':1,'targetRule':{'mbox':'x','equals':['1']}},"
-                                      "{'id':2,'targetRule':{'mbox':'x','equals':['2']}}]}", STR_ARG(text), OFFERS);
+        text = arena_printf(t->arena,
+                            "%.*s],%s,'audiences':[{'id':1,'targetRule':{'mbox':'x','equals':['1']}},"
+                            "{'id':2,'targetRule':{'mbox':'x','equals':['2']}}]}",
+                            STR_ARG(text), OFFERS);
         struct fixture f = fixture_new(t, text.p);
         struct decide_request rq = fixture_request(t, T0, "m");
         rq.target = fixture_json(t, "{'x':'1'}");

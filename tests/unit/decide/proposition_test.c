@@ -6,8 +6,8 @@
 #define V "0123456789abcdef0123456789abcdef"
 
 #define ACT(mbox, options, places, more)                                                                               \
-    "{'activities':[{'id':100200,'name':'Hero \\\"test\\\"','type':'ab','state':'approved'," more                       \
-    "'options':[" options "],'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},"                         \
+    "{'activities':[{'id':100200,'name':'Hero \\\"test\\\"','type':'ab','state':'approved'," more                      \
+    "'options':[" options "],'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},"                        \
     "'experiences':[{'experienceLocalId':1,'name':'B','visitorPercentage':100,'optionLocations':[" places "]}]}]"
 #define AT0 "{'locationLocalId':0,'optionLocalId':0}"
 
@@ -22,7 +22,8 @@ one_offer(struct t *t, const char *offer)
 
 TEST(proposition_html_is_exactly_this) /* [EDGE 5.5] */
 {
-    struct fixture f = one_offer(t, "{'id':702,'name':'Hello','type':'content','content':'<p class=\\\"x\\\">Hello</p>'}");
+    struct fixture f =
+        one_offer(t, "{'id':702,'name':'Hello','type':'content','content':'<p class=\\\"x\\\">Hello</p>'}");
     struct decide_request rq = fixture_request(t, V, "home-hero");
     struct decide_token token = {S("100200"), S("1"), S("home-hero")};
     struct buf want;
@@ -35,11 +36,12 @@ TEST(proposition_html_is_exactly_this) /* [EDGE 5.5] */
                      "\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],\"characteristics\":{"
                      "\"eventToken\":\""));
     decide_token_write(&want, FIXTURE_KEY, &token);
-    buf_put(&want, S("\"},\"correlationID\":\"100200:1:0\"},\"items\":[{\"id\":\"702\",\"schema\":"
-                     "\"https://ns.adobe.com/personalization/html-content-item\",\"meta\":{\"activity.id\":\"100200\","
-                     "\"activity.name\":\"Hero \\\"test\\\"\",\"experience.id\":\"1\",\"experience.name\":\"B\","
-                     "\"offer.id\":\"702\",\"offer.name\":\"Hello\",\"option.id\":\"2\",\"option.name\":\"opt\"},"
-                     "\"data\":{\"id\":\"702\",\"format\":\"text/html\",\"content\":\"<p class=\\\"x\\\">Hello</p>\"}}]}"));
+    buf_put(&want,
+            S("\"},\"correlationID\":\"100200:1:0\"},\"items\":[{\"id\":\"702\",\"schema\":"
+              "\"https://ns.adobe.com/personalization/html-content-item\",\"meta\":{\"activity.id\":\"100200\","
+              "\"activity.name\":\"Hero \\\"test\\\"\",\"experience.id\":\"1\",\"experience.name\":\"B\","
+              "\"offer.id\":\"702\",\"offer.name\":\"Hello\",\"option.id\":\"2\",\"option.name\":\"opt\"},"
+              "\"data\":{\"id\":\"702\",\"format\":\"text/html\",\"content\":\"<p class=\\\"x\\\">Hello</p>\"}}]}"));
     CHECK_STR(buf_str(&f.out), buf_str(&want));
     buf_deinit(&want);
     fixture_free(&f);
@@ -55,7 +57,8 @@ first_item(const struct fixture *f)
 
 TEST(proposition_json_keeps_its_value)
 {
-    struct fixture f = one_offer(t, "{'id':702,'name':'J','type':'json','content':{'n':1.5,'l':[true,null,'x'],'o':{}}}");
+    struct fixture f =
+        one_offer(t, "{'id':702,'name':'J','type':'json','content':{'n':1.5,'l':[true,null,'x'],'o':{}}}");
     struct decide_request rq = fixture_request(t, V, "home-hero");
 
     fixture_ask(t, &f, &rq);
@@ -85,13 +88,14 @@ TEST(proposition_redirect_and_default_content)
 }
 
 #define ACTIONS                                                                                                        \
-    "{'id':702,'name':'V','type':'actions','actions':[{'type':'setContent','selector':'#hero','content':'<b>x</b>'},"   \
-    "{'type':'setAttribute','selector':'#a','cssSelector':'a','content':{'alt':'${profile.n}'}},"                       \
+    "{'id':702,'name':'V','type':'actions','actions':[{'type':'setContent','selector':'#hero','content':'<b>x</b>'},"  \
+    "{'type':'setAttribute','selector':'#a','cssSelector':'a','content':{'alt':'${profile.n}'}},"                      \
     "{'type':'remove','selector':'#r'},{'type':'trackClick','selector':'#c'}]}"
 
 TEST(proposition_dom_actions)
 {
-    struct fixture f = fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0, "'metrics':[{'metricLocalId':32767,"
+    struct fixture f = fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0,
+                                          "'metrics':[{'metricLocalId':32767,"
                                           "'clickTrackSelectors':[{'selector':'#buy'}]}],") ",'offers':[" ACTIONS "]}");
     struct decide_request rq = fixture_request(t, V, "__view__");
     static const char *const want[] = {
@@ -121,12 +125,15 @@ TEST(proposition_dom_actions)
 
 TEST(proposition_templates_and_html_at_a_selector)
 {
-    struct fixture f = fixture_new(t, "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','options':["
-        "{'optionLocalId':0,'offerId':701},{'optionLocalId':1,'offerTemplates':[{'offerTemplateId':3,'templateParameters':["
-        "{'name':'selector','value':'#s'},{'name':'content','value':'T'}]}]}],'locations':{'selectors':["
-        "{'locationLocalId':0,'selector':'#x'},{'locationLocalId':1,'selector':'#y'}]},'experiences':[{'experienceLocalId':0,"
-        "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
-        "'optionLocalId':1}]}]}],'offers':[{'id':701,'name':'h','content':'<i>i</i>'}]}");
+    struct fixture f = fixture_new(
+        t, "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','options':["
+           "{'optionLocalId':0,'offerId':701},{'optionLocalId':1,'offerTemplates':[{'offerTemplateId':3,'"
+           "templateParameters':["
+           "{'name':'selector','value':'#s'},{'name':'content','value':'T'}]}]}],'locations':{'selectors':["
+           "{'locationLocalId':0,'selector':'#x'},{'locationLocalId':1,'selector':'#y'}]},'experiences':[{'"
+           "experienceLocalId':0,"
+           "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
+           "'optionLocalId':1}]}]}],'offers':[{'id':701,'name':'h','content':'<i>i</i>'}]}");
     struct decide_request rq = fixture_request(t, V, "__view__");
     const struct json *items;
 
@@ -147,10 +154,12 @@ TEST(proposition_templates_and_html_at_a_selector)
 TEST(proposition_items_are_filtered_by_schema)
 {
     struct fixture f = fixture_new(t, ACT("home-hero", "{'optionLocalId':0,'offerId':702}", AT0,
-                                          "'metrics':[{'metricLocalId':32767,'clickTrackSelectors':[{'selector':'#buy'}]}],")
-                                          ",'offers':[{'id':702,'name':'h','content':'x ${profile.n default=\\\"y\\\"}'}]}");
+                                          "'metrics':[{'metricLocalId':32767,'clickTrackSelectors':[{'selector':'#buy'}"
+                                          "]}],") ",'offers':[{'id':702,'name':'h','content':'x ${profile.n "
+                                                  "default=\\\"y\\\"}'}]}");
     struct decide_request rq = fixture_request(t, V, "home-hero");
-    struct str html = SCHEMA("html-content-item"), others[] = {SCHEMA("json-content-item"), SCHEMA("measurement"), S("x")};
+    struct str html = SCHEMA("html-content-item"),
+               others[] = {SCHEMA("json-content-item"), SCHEMA("measurement"), S("x")};
 
     fixture_ask(t, &f, &rq); /* none named: all, with the click to be measured */
     CHECK_EQ(json_count(json_get(json_at(f.answer, 0), S("items"))), 2);
@@ -248,8 +257,9 @@ TEST(token_in_json_and_redirect)
 
 TEST(token_sources)
 {
-    struct fixture f = one_offer(t, "{'id':702,'name':'S','content':'${mbox.tier}|${mbox.web.page.name}|${aep.person.city}|"
-                                    "${profile.geolocation.country}|${user.isFirstSession}|${profile.color}'}");
+    struct fixture f =
+        one_offer(t, "{'id':702,'name':'S','content':'${mbox.tier}|${mbox.web.page.name}|${aep.person.city}|"
+                     "${profile.geolocation.country}|${user.isFirstSession}|${profile.color}'}");
     struct decide_request rq = fixture_request(t, "07327024324407615852294135870030620007", "home-hero");
 
     rq.target = fixture_json(t, "{'tier':'gold','profile.color':'blue'}");

@@ -45,8 +45,8 @@ hit(struct t *t, struct ledger *l, const char *who, const char *notices, const c
         (void)str_split(&word, ':', &type);
         (void)str_split(&word, ':', &activity);
         (void)str_split(&word, '@', &experience);
-        list[h.notice_count++] = (struct hit_notice){str_eq(type, S("d")) ? NOTICE_DISPLAY : NOTICE_INTERACT, activity,
-                                                     experience, word};
+        list[h.notice_count++] =
+            (struct hit_notice){str_eq(type, S("d")) ? NOTICE_DISPLAY : NOTICE_INTERACT, activity, experience, word};
     }
     h.xdm = xdm ? fixture_json(t, xdm) : NULL;
     arena_reset(&l->batch); /* what the fold kept must not live in the batch's memory */
@@ -65,8 +65,8 @@ report(struct t *t, struct ledger *l, struct str activity)
     for (size_t i = 0; i < n; i++)
         s = arena_printf(t->arena, "%.*s%s%.*s:%d/%d/%d/%d/%d/%d/%g/%g", STR_ARG(s), i ? " " : "",
                          STR_ARG(rows[i].experience), (int)rows[i].visitors, (int)rows[i].impressions,
-                         (int)rows[i].clicks, (int)rows[i].click_visitors, (int)rows[i].conversions, (int)rows[i].orders,
-                         rows[i].revenue, rows[i].revenue_squares);
+                         (int)rows[i].clicks, (int)rows[i].click_visitors, (int)rows[i].conversions,
+                         (int)rows[i].orders, rows[i].revenue, rows[i].revenue_squares);
     return s;
 }
 
@@ -98,7 +98,8 @@ TEST(results_a_decision_without_a_display_counts_nowhere)
     struct ledger l = ledger_open(t);
     struct identity id = {.ns = S("ECID"), .id = S("v"), .primary = true};
     struct hit_decision decision = {A, S("0"), S("hero"), true, true};
-    struct hit h = {.kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&id, 1}, .decisions = &decision, .decision_count = 1};
+    struct hit h = {
+        .kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&id, 1}, .decisions = &decision, .decision_count = 1};
 
     CHECK_OK(results_fold(l.k, &h, &l.batch, d));
     CHECK_STR(report(t, &l, A), S(""));
@@ -180,7 +181,8 @@ TEST(results_scopes_and_namespaces_are_apart)
     struct ledger l = ledger_open(t);
     struct identity crm = {.ns = S("CRMID"), .id = S("v1"), .primary = true};
     struct hit_notice seen = {NOTICE_DISPLAY, A, S("0"), S("m")};
-    struct hit h = {.kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&crm, 1}, .notices = &seen, .notice_count = 1};
+    struct hit h = {
+        .kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&crm, 1}, .notices = &seen, .notice_count = 1};
 
     hit(t, &l, "v1", "d:1001:0@m", NULL);
     CHECK_OK(results_fold(l.k, &h, &l.batch, d)); /* no ECID: the owner counts, as somebody else */
@@ -239,11 +241,14 @@ TEST(results_foreign_bytes_are_corrupt)
 {
     struct ledger l = ledger_open(t);
     struct results_row *rows;
-    static const char *const bad[] = {"\x02", "\x01", "\x01\x7f", "\x01\x01\x05" "ab"};
+    static const char *const bad[] = {"\x02", "\x01", "\x01\x7f", "\x01\x01\x05xy"};
     size_t n;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        CHECK_OK(kv_put(l.k, S("RX\x08org/prod\x04" "1001"), str_of(bad[i]), 0, d));
+        CHECK_OK(kv_put(l.k,
+                        S("RX\x08org/prod\x04"
+                          "1001"),
+                        str_of(bad[i]), 0, d));
         CHECK_ERR(results_read(l.k, S("org/prod"), A, t->arena, &rows, &n, d), ERR_CORRUPT);
     }
     ledger_close(&l);
@@ -298,11 +303,13 @@ TEST(results_agree_with_the_model)
     struct str want = S("");
 
     for (int i = 0; i < 400; i++) {
-        int who = (int)rng_below(&t->rng, VISITORS), kind = (int)rng_below(&t->rng, 3), e = (int)rng_below(&t->rng, EXPERIENCES);
+        int who = (int)rng_below(&t->rng, VISITORS), kind = (int)rng_below(&t->rng, 3),
+            e = (int)rng_below(&t->rng, EXPERIENCES);
         int order = (int)rng_below(&t->rng, 20), total = (int)rng_below(&t->rng, 50);
         const char *name = arena_printf(t->arena, "v%d", who).p;
         if (kind == 2)
-            hit(t, &l, name, "", arena_printf(t->arena, "{'commerce':{'order':{'purchaseID':'o%d','priceTotal':%d}}}", order, total).p);
+            hit(t, &l, name, "",
+                arena_printf(t->arena, "{'commerce':{'order':{'purchaseID':'o%d','priceTotal':%d}}}", order, total).p);
         else
             hit(t, &l, name, arena_printf(t->arena, "%c:1001:%d@m", kind ? 'c' : 'd', e).p, NULL);
         model_hit(m, &v[who], kind, e, total, !order_used[order]);
@@ -310,8 +317,8 @@ TEST(results_agree_with_the_model)
     }
     for (int e = 0; e < EXPERIENCES; e++)
         want = arena_printf(t->arena, "%.*s%s%d:%d/%d/%d/%d/%d/%d/%g/%g", STR_ARG(want), e ? " " : "", e, m[e].visitors,
-                            m[e].impressions, m[e].clicks, m[e].click_visitors, m[e].conversions, m[e].orders, m[e].revenue,
-                            m[e].squares);
+                            m[e].impressions, m[e].clicks, m[e].click_visitors, m[e].conversions, m[e].orders,
+                            m[e].revenue, m[e].squares);
     CHECK_STR(report(t, &l, A), want);
     ledger_close(&l);
 }

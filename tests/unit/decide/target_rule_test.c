@@ -11,7 +11,8 @@ matches(struct t *t, const char *rule, const struct decide_request *rq)
     struct str text = arena_printf(
         t->arena,
         "{'activities':[{'id':1,'name':'a','type':'xt','state':'approved','options':[{'optionLocalId':0,'offerId':0}],"
-        "'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},'experiences':[{'experienceLocalId':0,'audienceIds':[5],"
+        "'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},'experiences':[{'experienceLocalId':0,'audienceIds':"
+        "[5],"
         "'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}],'audiences':[{'id':5,'targetRule':%s},"
         "{'id':6,'audienceRule':{'restRuleOperator':'NOT','rules':[{'audienceId':5}]}}]}",
         rule);
@@ -235,8 +236,8 @@ TEST(rule_trees_agree_with_plain_evaluation)
 {
     for (int round = 0; round < 200; round++) {
         unsigned bits = (unsigned)rng_below(&t->rng, 8);
-        struct decide_request rq = with_params(t, arena_printf(t->arena, "{'p0':'%u','p1':'%u','p2':'%u'}", bits & 1,
-                                                               bits >> 1 & 1, bits >> 2 & 1).p);
+        struct decide_request rq = with_params(
+            t, arena_printf(t->arena, "{'p0':'%u','p1':'%u','p2':'%u'}", bits & 1, bits >> 1 & 1, bits >> 2 & 1).p);
         bool truth;
         struct str rule = random_tree(t, 4, bits, &truth);
         if (matches(t, rule.p, &rq) != truth)
@@ -246,16 +247,17 @@ TEST(rule_trees_agree_with_plain_evaluation)
 
 TEST(rule_combined_audiences)
 {
-    struct str text = S("{'activities':[{'id':1,'name':'a','type':'xt','state':'approved','options':[{'optionLocalId':0,"
-        "'offerId':0}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},'experiences':["
-        "{'experienceLocalId':0,'audienceIds':[8],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"
-        "{'experienceLocalId':1,'audienceIds':[6],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"
-        "{'experienceLocalId':2,'audienceIds':[7],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}],"
-        "'audiences':[{'id':5,'targetRule':{'mbox':'x','equals':['1']}},"
-        "{'id':6,'audienceRule':{'restRuleOperator':'NOT','rules':[{'audienceId':5}]}},"
-        "{'id':7,'audienceRule':{'restRuleOperator':'AND','rules':[{'audienceId':5},{'audienceId':5}]}},"
-        "{'id':8,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':9}]}},"
-        "{'id':9,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':8},{'audienceId':5}]}}]}");
+    struct str text =
+        S("{'activities':[{'id':1,'name':'a','type':'xt','state':'approved','options':[{'optionLocalId':0,"
+          "'offerId':0}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},'experiences':["
+          "{'experienceLocalId':0,'audienceIds':[8],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"
+          "{'experienceLocalId':1,'audienceIds':[6],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"
+          "{'experienceLocalId':2,'audienceIds':[7],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}],"
+          "'audiences':[{'id':5,'targetRule':{'mbox':'x','equals':['1']}},"
+          "{'id':6,'audienceRule':{'restRuleOperator':'NOT','rules':[{'audienceId':5}]}},"
+          "{'id':7,'audienceRule':{'restRuleOperator':'AND','rules':[{'audienceId':5},{'audienceId':5}]}},"
+          "{'id':8,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':9}]}},"
+          "{'id':9,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':8},{'audienceId':5}]}}]}");
     struct fixture f = fixture_new(t, text.p); /* 8 and 9 refer to each other: broken, never true */
     struct decide_request rq = with_params(t, "{}");
 
@@ -308,13 +310,15 @@ TEST(rule_messages)
     check_refused(t, "{'targetRule':{'time':'weekly','days':[1],'between':['0900','2460']}}", ERR_INVALID,
                   "targetRule.between", "targetRule.between must be two times of day such as \"0900\", got an array");
     check_refused(t, "{'targetRule':{'time':'range','between':['2026-03-11','2026-03-10']}}", ERR_INVALID,
-                  "targetRule.between", "targetRule.between must be two ISO 8601 instants, the earlier first, got an array");
+                  "targetRule.between",
+                  "targetRule.between must be two ISO 8601 instants, the earlier first, got an array");
     check_refused(t, "{'audienceRule':{'restRuleOperator':'XOR'}}", ERR_INVALID, "audienceRule.restRuleOperator",
                   "audienceRule.restRuleOperator must be AND, OR or NOT, got a string");
     check_refused(t, "{'audienceRule':{'restRuleOperator':'NOT','rules':[{},{}]}}", ERR_INVALID, "audienceRule.rules",
                   "audienceRule.rules must be a list of one audience, got an array");
     check_refused(t, "{'audienceRule':{'restRuleOperator':'AND','rules':[{'id':1}]}}", ERR_INVALID,
-                  "audienceRule.rules[0]", "audienceRule.rules[0] must be {\"audienceId\":<number or text>}, got an object");
+                  "audienceRule.rules[0]",
+                  "audienceRule.rules[0] must be {\"audienceId\":<number or text>}, got an object");
 }
 
 static const char *

@@ -86,6 +86,24 @@ TEST(http_idle_connections_are_cut)
     CHECK_EQ(metric_value(M_HTTP_IN_FLIGHT), 0);
 }
 
+/* A byte now and then is life to an idle timeout; the body's rate tells otherwise. */
+TEST(http_dripping_body_is_cut)
+{
+    struct http_options o = {.worker_count = 1, .idle_s = 1};
+    struct fixture f = fixture_open(t, &o);
+    int sock = raw_open(t, &f);
+    uint64_t give_up_us = os_mono_us(os_posix()) + WAIT_MS * 1000;
+    struct diag d = DIAG_INIT;
+    bool cut = false;
+
+    raw_send(t, sock, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n");
+    while (!cut && os_mono_us(os_posix()) < give_up_us)
+        cut = net_send(sock, S("x"), WAIT_MS, &d) != ERR_OK || net_wait(&sock, 1, 100) != 0;
+    CHECK_TRUE(cut);
+    net_close(sock);
+    fixture_close(&f);
+}
+
 TEST(http_clients_that_leave)
 {
     struct fixture f = fixture_open(t, NULL);
@@ -109,7 +127,7 @@ TEST(http_half_closed_client_still_gets_its_answer)
 
     raw_send(t, sock, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
     net_finish(sock);
-    CHECK_TRUE(str_ends(raw_read(t, sock, NULL), S("hello")));
+    CHECK_TRUE(str_ends(raw_read(t, sock, "hello"), S("hello")));
     net_close(sock);
     fixture_close(&f);
 }

@@ -1,4 +1,5 @@
 /* The table against its model, live and across restarts. */
+#include "base/metric.h"
 #include "kv_help.h"
 
 TEST(kv_put_get_delete)
@@ -144,6 +145,7 @@ static void
 run_model(struct t *t, struct os *os, int rounds)
 {
     struct model staged = {0}, committed = {0};
+    int64_t compactions = metric_value(M_KV_COMPACTIONS);
     struct kv *k;
 
     open_kv(t, &k, os, 4096);
@@ -175,12 +177,13 @@ run_model(struct t *t, struct os *os, int rounds)
     }
     CHECK_OK(kv_step(k, d));
     CHECK_TRUE(kv_disk_bytes(k) < MODEL_KEYS * (MODEL_VALUE_BYTES + 60) * 2 + 3 * 4096);
+    CHECK_TRUE(metric_value(M_KV_COMPACTIONS) > compactions + 3);
     kv_close(k);
 }
 
 TEST(kv_model)
 {
-    run_model(t, NULL, 200);
+    run_model(t, NULL, 150);
 }
 
 TEST(kv_model_without_mappings)

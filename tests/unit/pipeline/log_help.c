@@ -1,5 +1,7 @@
 #include "log_help.h"
 
+#include "base/log.h"
+
 enum err
 try_open_log(struct t *t, struct fixture *f, struct diag *d)
 {
@@ -9,6 +11,7 @@ try_open_log(struct t *t, struct fixture *f, struct diag *d)
         .name = "collect", .writable = true, .compacted = f->compacted, .retention_ms = f->retention_ms};
     enum err rc;
 
+    log_set_level((enum log_level)(LOG_ERROR + 1)); /* crashes are the daily business of these tests */
     f->p = NULL;
     f->topic = NULL;
     rc = pipeline_open(&po, &f->p, d);
@@ -23,8 +26,12 @@ try_open_log(struct t *t, struct fixture *f, struct diag *d)
 void
 open_log(struct t *t, struct fixture *f)
 {
+    static struct os_sim *quick; /* for the whole program: the real disk without waiting for its syncs */
+
+    if (quick == NULL)
+        quick = os_sim_new(os_posix());
     if (f->os == NULL)
-        f->os = os_posix();
+        f->os = os_sim_os(quick);
     CHECK_OK(try_open_log(t, f, d));
 }
 
@@ -91,5 +98,10 @@ file_bytes(struct t *t, const char *path)
 void
 put_file(struct t *t, const char *path, struct str bytes)
 {
-    CHECK_OK(os_write_file(os_posix(), path, bytes, d));
+    struct os_file *f;
+
+    (void)os_unlink(os_posix(), path, NULL); /* a new file: a follower may hold the old one */
+    CHECK_OK(os_open(os_posix(), path, OS_WRITE, &f, d));
+    CHECK_OK(os_pwrite(os_posix(), f, 0, bytes.p, bytes.n, d));
+    os_close(os_posix(), f);
 }

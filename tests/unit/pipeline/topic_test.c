@@ -13,7 +13,7 @@ TEST(topic_round_trip_of_every_field)
         {.time_ms = INT64_MAX, .cause = 7, .key = S("gone"), .value = S_NULL},
         {.time_ms = 0, .cause = 1, .key = S("k\0zero"), .value = {empty, 0}},
     };
-    struct fixture f = {0};
+    struct fixture f = {.os = os_posix()};
     struct consumer *c;
     struct record r;
     bool got;
@@ -234,7 +234,7 @@ TEST(topic_many_threads)
 {
     struct writer w[WRITERS];
     int next[WRITERS] = {0};
-    struct fixture f = {.segment_bytes = 20000};
+    struct fixture f = {.os = os_posix(), .segment_bytes = 20000};
     struct consumer *c;
     struct record r;
     bool got;
@@ -327,4 +327,44 @@ TEST(topic_group_commit_syncs_by_itself)
     }
     close_log(&f);
     os_sim_free(sim);
+}
+
+/* --- measurement: EDGEWISE_LOG_RECORDS=300000 test_pipeline measure --- */
+
+TEST(topic_measure)
+{
+    const char *wanted = getenv("EDGEWISE_LOG_RECORDS");
+    uint64_t records = wanted ? strtoull(wanted, NULL, 10) : 0, start, got_count = 0;
+    struct fixture f = {.os = os_posix()};
+    struct record r = {.time_ms = 1, .key = S("1234567890123456789012345678901234567890")};
+    struct consumer *c;
+    char value[3000];
+    bool got = true;
+
+    if (records == 0)
+        return;
+    memset(value, 'v', sizeof value);
+    r.value = (struct str){value, sizeof value};
+    open_log(t, &f);
+    start = os_mono_us(f.os);
+    for (uint64_t i = 0; i < records; i++)
+        CHECK_OK(topic_append(f.topic, &r, ACK_WRITTEN, NULL, d));
+    printf("  append: %.0f/s\n", (double)records / ((double)(os_mono_us(f.os) - start) / 1e6));
+    start = os_mono_us(f.os);
+    for (int i = 0; i < 200; i++)
+        CHECK_OK(topic_append(f.topic, &r, ACK_SYNCED, NULL, d));
+    printf("  append synced: %.0f us each\n", (double)(os_mono_us(f.os) - start) / 200);
+    CHECK_OK(consumer_open(f.topic, 0, &c, d));
+    start = os_mono_us(f.os);
+    while (got) {
+        CHECK_OK(consumer_poll(c, 0, &r, &got, d));
+        got_count += got;
+    }
+    printf("  poll: %.0f/s\n", (double)got_count / ((double)(os_mono_us(f.os) - start) / 1e6));
+    consumer_close(c);
+    close_log(&f);
+    start = os_mono_us(f.os);
+    open_log(t, &f);
+    printf("  open: %.0f ms\n", (double)(os_mono_us(f.os) - start) / 1000);
+    close_log(&f);
 }

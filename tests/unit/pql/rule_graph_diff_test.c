@@ -96,10 +96,11 @@ tail(struct diff *f)
     case 2:
         return fmt(f, "<= %d %s before now", number(f, 4) + 1, PICK("hours", "days", "days", "weeks"));
     case 3:
-        return fmt(f, "<= %d %s before %s", number(f, 3) + 1, PICK("months", "months", "years"), PICK("now", "today"));
+        return fmt(f, "<= %d %s before %s", number(f, 3) + 1, PICK("months", "months", "years"),
+                   PICK("now", "now", "today", "last hour", "this minute"));
     case 4:
         return fmt(f, "< %d %s before %s", number(f, 90) + 1, PICK("minutes", "hours"),
-                   PICK("now", "now", "today", "tomorrow", "this week"));
+                   PICK("now", "now", "today", "tomorrow", "this week", "last hour"));
     case 5:
         return PICK("today", "yesterday", "on today", "tomorrow");
     case 6:
@@ -179,7 +180,8 @@ element(struct diff *f, const char *label, const char *count)
 static const char *
 chain(struct diff *f)
 {
-    const char *list = below(f, 4) == 0 ? fmt(f, "xEvent[%s]", event_predicate(f, "")) : "xEvent";
+    const char *list =
+        below(f, 4) == 0 ? fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, "")) : "xEvent";
 
     switch (number(f, 6)) {
     case 0:
@@ -230,7 +232,7 @@ scan(struct diff *f)
     case 0:
         return fmt(f, "xEvent.topN(timestamp, 1).head().timestamp occurs %s", tail(f));
     case 1:
-        return fmt(f, "forall E from xEvent: %s", event_predicate(f, "E."));
+        return fmt(f, "forall E from xEvent[%s]: %s", event_predicate(f, ""), event_predicate(f, "E."));
     case 2:
         return fmt(f, "xEvent[sku = $1.favourite%s].count() %s", maybe_window(f, ""), bound(f));
     case 3:

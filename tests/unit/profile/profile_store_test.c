@@ -371,7 +371,7 @@ TEST(profile_upsert_keeps_a_time_per_leaf) /* [PLATFORM 5.1] */
     p = loaded(t, k, 1);
     CHECK_STR(merged(t, &p), S("{\"a\":\"v\",\"x\":{\"m\":\"v\",\"n\":\"u2\"},\"b\":\"u\"}"));
     put(t, &p, "u", "1", 40, "{\"x\":{\"n\":null},\"b\":null}", true); /* [PLATFORM B-5] */
-    CHECK_STR(merged(t, &p), S("{\"a\":\"v\",\"b\":\"v\",\"x\":{\"m\":\"v\",\"n\":\"v\"}}"));
+    CHECK_STR(merged(t, &p), S("{\"a\":\"v\",\"x\":{\"m\":\"v\",\"n\":\"v\"},\"b\":\"v\"}"));
     kv_close(k);
 }
 

@@ -336,6 +336,12 @@ TEST(rule_graph_window_ends_to_the_millisecond)
     CHECK_EQ(w.changes.items[0].audience, 0);
     CHECK_TRUE(w.changes.items[0].member && !w.changes.items[1].member);
     CHECK_EQ(rule_state_next_flip_ms(w.s), bought + 60 * MS_PER_DAY + 1);
+    send(&w, "buy", "2026-01-10T07:00:00Z", ""); /* late: the newest decides */
+    CHECK_EQ(rule_state_next_flip_ms(w.s), bought + 60 * MS_PER_DAY + 1);
+    bought += 5;
+    send(&w, "buy", "2026-01-10T08:00:00.505Z", "");
+    CHECK_EQ(w.changes.n, 0);
+    CHECK_EQ(rule_state_next_flip_ms(w.s), bought + 60 * MS_PER_DAY + 1);
     tick(&w, bought + 60 * MS_PER_DAY);
     CHECK_EQ(w.changes.n, 0);
     CHECK_TRUE(member(&w, 0));
@@ -492,6 +498,7 @@ random_time_fn(struct t *t)
     f.floor_unit = (enum rule_unit)rng_below(&t->rng, UNIT_MILLENNIUM + 1);
     f.floor_end = rng_below(&t->rng, 2);
     f.plus_ms = (int64_t)rng_below(&t->rng, 3) - 1;
+    time_fn_prepare(&f);
     return f;
 }
 
@@ -662,6 +669,21 @@ TEST(rule_graph_wakes_only_what_may_match)
     send(&w, "buy", "2026-01-10T12:00:00Z", ",\"items\":[{\"sku\":\"type1\"},{\"sku\":\"type4\"}]");
     for (size_t i = 0; i < 10; i++)
         CHECK_EQ(member(&w, i), i == 6 || i == 9);
+    done(&w);
+}
+
+TEST(rule_graph_forall_sees_what_fails_it)
+{
+    struct world w = {.t = t};
+    struct rule_node *all = NODE(RULE_QUANT, NODE(RULE_GEN, EVENTS, is_type(t, "buy")));
+
+    all->quant = QUANT_ALL; /* its condition asserts: it must not keep other events from waking the leaf */
+    add(&w, "only", all);
+    start(&w, "2026-01-10T12:00:00Z");
+    send(&w, "buy", "2026-01-10T12:00:00Z", "");
+    CHECK_TRUE(member(&w, 0));
+    send(&w, "view", "2026-01-10T12:00:00Z", "");
+    CHECK_TRUE(!member(&w, 0));
     done(&w);
 }
 

@@ -1,0 +1,289 @@
+/* admin.c - one service out of all families: the route table, the gateway's checks, the call's scope.
+ *
+ * The order, which is the contract of [PLATFORM 1.3]:
+ *  (1) token, API key, organisation: in this order, before a path is looked at;
+ *  (2) the path and method;
+ *  (3) the sandbox, for families that have one;
+ *  (4) the handler, with one snapshot for the whole call.
+ * Families that are open (tokens, inlets, health) skip (1) and (3). */
+#include "base/check.h"
+#include "base/limits.h"
+#include "admin/admin_int.h"
+
+static const struct family *const families[] = {
+    &family_auth,    &family_sandbox,  &family_schema,  &family_catalog, &family_import, &family_export,
+    &family_inlet,   &family_flow,     &family_namespace, &family_identity, &family_profile, &family_segment,
+    &family_registry, &family_target, &family_own,      &family_ops,     &family_report,  &family_report_pages,
+};
+
+/* ---- life ---- */
+
+enum err
+admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
+{
+    struct admin *a = calloc(1, sizeof *a);
+    size_t n = 0;
+    enum err rc;
+
+    if (a == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the administration service");
+    a->o = *o;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        n += families[i]->count;
+    a->routes = calloc(n, sizeof *a->routes);
+    a->owners = calloc(n, sizeof *a->owners);
+    if (a->routes == NULL || a->owners == NULL) {
+        free(a->routes);
+        free((void *)a->owners);
+        free(a);
+        return diag_set(d, ERR_NOMEM, "no memory for the administration service");
+    }
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        for (size_t k = 0; k < families[i]->count; k++) {
+            a->routes[a->route_count] = families[i]->routes[k];
+            a->owners[a->route_count++] = families[i];
+        }
+    }
+    CHECK(a->route_count == n);
+    rc = admin_import_open(a, d);
+    if (rc == ERR_OK) {
+        *out = a;
+        return ERR_OK;
+    }
+    free(a->routes);
+    free((void *)a->owners);
+    free(a);
+    return rc;
+}
+
+void
+admin_free(struct admin *a)
+{
+    if (a == NULL)
+        return;
+    admin_import_close(a);
+    free(a->routes);
+    free((void *)a->owners);
+    free(a);
+}
+
+void
+admin_routes(void (*each)(void *ctx, const struct route *r), void *ctx)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        for (size_t k = 0; k < families[i]->count; k++)
+            each(ctx, &families[i]->routes[k]);
+    }
+}
+
+/* ---- whose paths, and how errors look there ---- */
+
+static bool
+is_target_path(struct str path)
+{
+    struct str rest = str_slice(path, 1, path.n), tenant, next;
+
+    return str_starts(path, S("/")) && str_split(&rest, '/', &tenant) && tenant.n > 0 && rest.p != NULL &&
+           str_split(&rest, '/', &next) && str_eq(next, S("target"));
+}
+
+static enum error_style
+style_of_path(struct str path)
+{
+    if (str_starts(path, S("/data/core/ups/audiences")) || str_starts(path, S("/data/core/ups/segment")))
+        return ERRORS_UPAPI;
+    if (str_starts(path, S("/data/core/ups")))
+        return ERRORS_PROFILE;
+    if (str_starts(path, S("/data/foundation/flowservice")))
+        return ERRORS_FLOW;
+    return is_target_path(path) ? ERRORS_TARGET : ERRORS_PROBLEM;
+}
+
+static bool
+match(void *ctx, const struct http_req *rq)
+{
+    static const char *const prefixes[] = {"/ims/",    "/data/",   "/collection/", "/edgewise/", "/emulator/",
+                                           "/reports", "/healthz", "/metrics"};
+
+    (void)ctx;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (str_starts(rq->path, str_of(prefixes[i])))
+            return true;
+    }
+    return is_target_path(rq->path);
+}
+
+static size_t
+body_max(void *ctx, const struct http_req *rq)
+{
+    const struct admin *a = ctx;
+    const struct route *r = NULL;
+    struct route_params params;
+    struct str allow;
+
+    return route_find(a->routes, a->route_count, rq, &r, &params, &allow) == ROUTE_FOUND ? r->body_max : 0;
+}
+
+static void
+set_request_id(struct http_req *rq, struct http_res *rs)
+{
+    struct str id = http_header(rq, S("x-request-id"));
+
+    if (id.n == 0 || id.n > LIMIT_REQUEST_ID_BYTES)
+        id = admin_new_uuid(rq);
+    http_set_header(rq, rs, S("x-request-id"), id);
+}
+
+static void
+refuse(void *ctx, struct http_req *rq, int status, const char *why, struct http_res *rs)
+{
+    struct diag d = DIAG_INIT;
+
+    (void)ctx;
+    set_request_id(rq, rs);
+    admin_fail(rq, rs, style_of_path(rq->path), status, diag_set(&d, ERR_INVALID, "%s", why), &d);
+}
+
+/* ---- (1) the gateway ---- */
+
+static bool
+stop(struct http_res *rs, int status, const char *code, const char *message)
+{
+    struct jw w = admin_json(rs, status);
+
+    jw_object(&w);
+    jw_kstr(&w, S("error_code"), str_of(code));
+    jw_kstr(&w, S("message"), str_of(message));
+    jw_end(&w);
+    return false;
+}
+
+static bool
+gateway(struct call *call, struct http_req *rq, struct http_res *rs)
+{
+    struct str bearer = http_header(rq, S("Authorization")), key = http_header(rq, S("x-api-key")),
+               org = http_header(rq, S("x-gw-ims-org-id")), scope;
+    struct token_claims claims;
+
+    if (bearer.n == 0)
+        return stop(rs, 403, "403010", "Oauth token is missing.");
+    if (!str_eq_nocase(str_slice(bearer, 0, 7), S("Bearer ")) ||
+        !admin_token_read(call->admin, str_trim(str_slice(bearer, 7, bearer.n)), rq, &claims) ||
+        snapshot_find(call->snap, S("credential"), claims.client_id, &scope) == NULL)
+        return stop(rs, 401, "401013", "Oauth token is not valid");
+    if (key.n == 0)
+        return stop(rs, 403, "403000", "Api Key is required");
+    if (!str_eq(key, claims.client_id))
+        return stop(rs, 403, "403003", "Api Key is invalid");
+    if (org.n == 0 && is_target_path(rq->path)) /* Target's API has the tenant in its path instead [TARGET 6.1] */
+        org = claims.org;
+    if (org.n == 0)
+        return stop(rs, 400, "400003", "Missing header");
+    if (!str_eq(org, claims.org))
+        return stop(rs, 403, "403025", "Profile is not valid");
+    call->org = claims.org;
+    call->client_id = claims.client_id;
+    return true;
+}
+
+/* ---- (3) the sandbox ---- */
+
+struct sandbox_search {
+    struct str id, name;
+};
+
+static void
+match_sandbox(void *ctx, struct str name, const struct json *object)
+{
+    struct sandbox_search *search = ctx;
+
+    if (str_eq(json_str(json_get(object, S("id"))), search->id))
+        search->name = name;
+}
+
+static bool
+find_sandbox(struct call *call, struct http_req *rq, struct http_res *rs, enum error_style style)
+{
+    struct str name = http_header(rq, S("x-sandbox-name"));
+    struct sandbox_search search = {http_header(rq, S("x-sandbox-id")), S_NULL};
+    struct diag d = DIAG_INIT;
+
+    if (name.n == 0 && search.id.n > 0) {
+        snapshot_each(call->snap, S("sandbox"), call->org, match_sandbox, &search);
+        name = search.name.n > 0 ? search.name : search.id;
+    }
+    if (name.n == 0)
+        name = S("prod");
+    if (snapshot_object(call->snap, S("sandbox"), call->org, name) == NULL) {
+        admin_fail(rq, rs, style, 403, diag_set(&d, ERR_DENIED, "sandbox '%.*s' does not exist or is not accessible",
+                                                STR_ARG(name)), &d);
+        return false;
+    }
+    call->sandbox = name;
+    call->scope = arena_printf(rq->arena, "%.*s/%.*s", STR_ARG(call->org), STR_ARG(name));
+    return call->scope.p != NULL;
+}
+
+/* ---- (2), (4) ---- */
+
+static void
+refuse_route(struct http_req *rq, struct http_res *rs, enum route_result result, struct str allow)
+{
+    struct diag d = DIAG_INIT;
+    enum error_style style = style_of_path(rq->path);
+
+    if (result == ROUTE_WRONG_METHOD) {
+        (void)diag_set(&d, ERR_INVALID, "method %.*s is not allowed here: use %.*s", STR_ARG(rq->method_text),
+                       STR_ARG(allow));
+        admin_fail(rq, rs, style, 405, ERR_INVALID, &d);
+        http_set_header(rq, rs, S("Allow"), allow);
+        return;
+    }
+    (void)diag_set(&d, ERR_NOT_FOUND, "no resource at %.*s", STR_ARG(rq->path));
+    admin_fail(rq, rs, style, 404, ERR_NOT_FOUND, &d);
+}
+
+static void
+serve(struct call *call, struct http_req *rq, struct http_res *rs)
+{
+    const struct admin *a = call->admin;
+    const struct route *route = NULL;
+    struct route_params params = {0};
+    struct str allow = S_NULL;
+    enum route_result result = route_find(a->routes, a->route_count, rq, &route, &params, &allow);
+    const struct family *owner = result == ROUTE_FOUND ? a->owners[route - a->routes] : NULL;
+
+    if ((owner == NULL || !owner->open) && !gateway(call, rq, rs))
+        return;
+    if (owner == NULL) {
+        refuse_route(rq, rs, result, allow);
+        return;
+    }
+    if (!owner->open && owner != &family_sandbox && !find_sandbox(call, rq, rs, owner->style))
+        return;
+    route->handle(call, rq, &params, rs);
+}
+
+static void
+handle(void *ctx, struct http_req *rq, struct http_res *rs)
+{
+    struct admin *a = ctx;
+    struct call call = {.admin = a, .snap = snapshot_get(a->o.config)};
+
+    set_request_id(rq, rs);
+    serve(&call, rq, rs);
+    snapshot_put(a->o.config, call.snap);
+}
+
+struct http_service
+admin_service(struct admin *a)
+{
+    return (struct http_service){.name = "admin",
+                                 .match = match,
+                                 .body_max = body_max,
+                                 .handle = handle,
+                                 .refuse = refuse,
+                                 .cors = false,
+                                 .never_shed = true,
+                                 .ctx = a};
+}
