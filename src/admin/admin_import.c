@@ -98,8 +98,8 @@ new_batch_id(struct http_req *rq)
 
     for (int i = 9; i >= 0; i--, time >>= 5)
         id[i] = digits[time & 31];
-    for (int i = 0; i < 16; i++, chance[i / 8] >>= 5)
-        id[10 + i] = digits[chance[i / 8] & 31];
+    for (int i = 0; i < 16; i++)
+        id[10 + i] = digits[chance[i / 8] >> (i % 8 * 5) & 31];
     return arena_str(rq->arena, (struct str){id, BATCH_ID_BYTES});
 }
 

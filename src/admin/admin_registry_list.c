@@ -96,8 +96,10 @@ equals_any(struct arena *a, const struct json *v, struct str want)
 static bool
 passes_one(struct arena *a, struct str filter, const struct json *object)
 {
-    static const char *const ops[] = {"==", "!=", "<=", ">=", "<", ">"};
+    static const char *const ops[] = {"==", "!=", "<=", ">=", "~^", "<", ">"};
 
+    if (str_starts(filter, S("!"))) /* absent */
+        return !passes_one(a, str_slice(filter, 1, filter.n), object);
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         ptrdiff_t at = str_find(filter, str_of(ops[i]));
         struct str path, want;
@@ -119,6 +121,8 @@ passes_one(struct arena *a, struct str filter, const struct json *object)
         case 3:
             return v != NULL && order_of(a, v, want) >= 0;
         case 4:
+            return str_starts(json_str(v), want);
+        case 5:
             return v != NULL && order_of(a, v, want) < 0;
         default:
             return v != NULL && order_of(a, v, want) > 0;

@@ -4,19 +4,20 @@
  * JSON, so that deciding is mostly comparing bits and copying. One function answers the Edge Network now, and the
  * delivery API, preview and the on-device artifact later.
  *
- * Input      JSON objects in the shape of the Target Admin API [TARGET 6.2 .. 6.4]; extensions are marked OURS below.
+ * Input      JSON objects in the shape of the Target Admin API [TARGET 6.2 .. 6.4]; our extensions are marked OURS.
  * Meaning    [TARGET 2.1 .. 2.5]: order by priority descending, targeted before untargeted, approvedAt, id; live by
- * state and schedule; property; entry audiences; XT picks the first experience whose audiences match; A/B is sticky and
- * else hashed [TARGET 3] over "<client>.<activity id>.<visitor key>.0". A plain location takes one activity; __view__
- * takes all, in ascending priority. A broken part costs its own content only. A/B members keep their experience
- * whatever became of entry rules; one that is gone is assigned anew. Items      Html, json, redirect and default
- * content by the offer's type. An offer of type "actions" (OURS:
+ *            state and schedule; property; entry audiences; XT picks the first experience whose audiences match; A/B is
+ *            sticky and else hashed [TARGET 3] over "<client>.<activity id>.<visitor key>.0". A plain location takes
+ *            one activity; __view__ takes all, in ascending priority. A broken part costs its own content only.
+ *            A/B members keep their experience whatever became of entry rules; one that is gone is assigned anew.
+ * Items      Html, json, redirect and default content by the offer's type. An offer of type "actions" (OURS:
  *            {"type":"actions","actions":[{"type","selector","content"}]}) and selector locations become dom-action
  *            items. Views come with __view__. Items of schemas that the client does not take are left out; without any
  *            left the scope stays empty and nothing is taken (OURS).
  * Tokens     ${profile.x}, ${mbox.x}, ${aep.path}, ... [TARGET 2.8]. Values are escaped for HTML in HTML and for URLs
- * in redirects, unless the token says encode="unescape" (OURS). Audiences  An audience id in an activity is a number (a
- * Target audience: its targetRule lowers to rule/) or text (an audience of the hub: asked through req->in_audience).
+ *            in redirects, unless the token says encode="unescape" (OURS).
+ * Audiences  An audience id in an activity is a number (a Target audience: its targetRule lowers to rule/) or text (an
+ *            audience of the hub: asked through req->in_audience).
  * Ownership  The set owns all it needs.   Threads  A set is immutable: share it.
  * Cost       50 activities, 12 KB answer: under 5 us; see README.md. */
 #ifndef DECIDE_DECIDE_H

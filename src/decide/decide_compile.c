@@ -3,52 +3,36 @@
  *   1. index offers, audiences and property tokens by id
  *   2. read each approved activity: schedule, entry, experiences (step A)
  *   3. sort: priority descending, targeted first, approvedAt, id [TARGET 2.3]; everything later keeps this order
- *   4. for each activity and each scope it appears in, render one proposition per experience (step B)
+ *   4. for each activity and each scope it appears in, render one proposition per experience (step B: decide_place.c)
  *
  * Objects were checked when they were stored, yet a part that does not read costs only itself: an activity without
  * experiences is left out, a missing offer leaves an empty place, an unknown audience never matches. Scopes are the
  * names of plain locations, "__view__" for everything page-wide (the global mbox and selectors), and the names of
  * views, which are delivered with "__view__". */
 #include "base/log.h"
-#include "decide/decide_int.h"
+#include "decide/compile_int.h"
 
-struct compile {
-    const struct decide_source *src;
-    struct decide_set *set;
-    struct map offers, audience_objects; /* id -> struct json */
-    struct map audience_index;           /* "n" number or "h" hub id -> index + 1 */
-    struct map property_index;           /* property id -> index + 1 */
-    struct map paths;
-    struct map field_index; /* source letter and name -> index + 1 */
-    size_t audience_cap, path_cap, field_cap;
-    const struct json **objects; /* of set->activities, reordered with them */
-    struct buf scratch;
-    struct diag *d;
-};
-
-static struct str
-intern(struct compile *c, struct str s)
+struct str
+compile_intern(struct compile *c, struct str s)
 {
     return s.n == 0 ? S_NULL : arena_str(&c->set->arena, s);
 }
 
-static enum err
-no_memory(struct compile *c)
+enum err
+compile_no_memory(struct compile *c)
 {
     return diag_set(c->d, ERR_LIMIT, "compiled activities need more than %lld bytes",
                     (long long)LIMIT_DECIDE_SET_BYTES);
 }
 
-/* Members of a list; nothing when v is something else. */
-static struct json_iter
-iter_list(const struct json *v)
+struct json_iter
+compile_list(const struct json *v)
 {
     return json_iter(json_is(v, JSON_ARRAY) ? v : NULL);
 }
 
-/* A growing arena array: the old block stays behind, which costs at most as much again. */
-static void *
-grow(struct arena *a, void *items, size_t n, size_t *cap, size_t bytes)
+void *
+compile_grow(struct arena *a, void *items, size_t n, size_t *cap, size_t bytes)
 {
     size_t more = *cap ? *cap * 2 : 8;
     void *p = arena_calloc(a, more, bytes);
@@ -75,7 +59,7 @@ index_objects(struct compile *c, struct map *m, const struct json *const *object
     for (size_t i = 0; i < n; i++) {
         struct str id = id_text(json_get(objects[i], S("id")), &c->set->arena);
         if (id.n > 0 && !map_put(m, id, (void *)(uintptr_t)objects[i], NULL))
-            return no_memory(c);
+            return compile_no_memory(c);
     }
     return ERR_OK;
 }
@@ -89,7 +73,7 @@ index_properties(struct compile *c)
         if (id.n == 0 || token.n == 0)
             continue;
         if (!put_index(&c->property_index, id, i) || !put_index(&c->set->properties, token, i))
-            return no_memory(c);
+            return compile_no_memory(c);
     }
     return ERR_OK;
 }
@@ -104,18 +88,19 @@ lookup_audience(void *ctx, struct str id)
     return map_get(&c->audience_objects, id);
 }
 
-static bool
-add_path(struct compile *c, struct str path)
+bool
+compile_add_path(struct compile *c, struct str path)
 {
     if (map_get(&c->paths, path) != NULL)
         return true;
     if (c->set->path_count == c->path_cap) {
-        struct str *paths = grow(&c->set->arena, c->set->paths, c->set->path_count, &c->path_cap, sizeof(*paths));
+        struct str *paths =
+            compile_grow(&c->set->arena, c->set->paths, c->set->path_count, &c->path_cap, sizeof(*paths));
         if (paths == NULL)
             return false;
         c->set->paths = paths;
     }
-    path = intern(c, path);
+    path = compile_intern(c, path);
     c->set->paths[c->set->path_count++] = path;
     return path.p != NULL && put_index(&c->paths, path, 0);
 }
@@ -133,7 +118,8 @@ field_of(struct compile *c, const struct field *f, uint32_t *index)
         return true;
     }
     if (s->field_count == c->field_cap) {
-        const struct field **fields = grow(&s->arena, s->fields, s->field_count, &c->field_cap, sizeof(*fields));
+        const struct field **fields =
+            compile_grow(&s->arena, s->fields, s->field_count, &c->field_cap, sizeof(*fields));
         if (fields == NULL)
             return false;
         s->fields = fields;
@@ -153,7 +139,7 @@ index_fields(struct compile *c, struct audience *au)
     au->fields = fields;
     for (size_t i = 0; i < au->rule.field_count; i++) {
         const struct field *f = &au->rule.fields[i];
-        if (!field_of(c, f, &fields[i]) || (f->source == FIELD_AEP && !add_path(c, f->name)))
+        if (!field_of(c, f, &fields[i]) || (f->source == FIELD_AEP && !compile_add_path(c, f->name)))
             return false;
     }
     return true;
@@ -194,24 +180,23 @@ audience_of(struct compile *c, const struct json *id, uint32_t *index)
         return true;
     }
     if (c->set->audience_count == c->audience_cap) {
-        au = grow(a, c->set->audiences, c->set->audience_count, &c->audience_cap, sizeof(*au));
+        au = compile_grow(a, c->set->audiences, c->set->audience_count, &c->audience_cap, sizeof(*au));
         if (au == NULL)
             return false;
         c->set->audiences = au;
     }
     *index = (uint32_t)c->set->audience_count;
     au = &c->set->audiences[c->set->audience_count++];
-    *au = (struct audience){.id = intern(c, text), .hub = hub};
+    *au = (struct audience){.id = compile_intern(c, text), .hub = hub};
     if (au->id.p == NULL && text.n > 0)
         return false;
     return put_index(&c->audience_index, key, *index) && (hub || compile_audience(c, au));
 }
 
-/* Appends the ids of a list to out. */
-static bool
-add_audiences(struct compile *c, const struct json *ids, struct audience_list *out)
+bool
+compile_audiences(struct compile *c, const struct json *ids, struct audience_list *out)
 {
-    struct json_iter it = iter_list(ids);
+    struct json_iter it = compile_list(ids);
     size_t n = json_is(ids, JSON_ARRAY) ? json_count(ids) : 0;
     uint32_t *items;
 
@@ -237,7 +222,7 @@ static bool
 read_experiences(struct compile *c, const struct json *o, struct activity *a)
 {
     const struct json *list = json_get(o, S("experiences"));
-    struct json_iter it = iter_list(list);
+    struct json_iter it = compile_list(list);
     size_t n = json_is(list, JSON_ARRAY) ? json_count(list) : 0;
 
     a->experiences = ARENA_ARRAY(&c->set->arena, struct experience, n);
@@ -247,10 +232,10 @@ read_experiences(struct compile *c, const struct json *o, struct activity *a)
     for (size_t i = 0; json_next(&it); i++) {
         struct experience *e = &a->experiences[i];
         int64_t percent = json_i64(json_get(it.value, S("visitorPercentage")), 0);
-        e->id = intern(c, id_text(json_get(it.value, S("experienceLocalId")), &c->set->arena));
-        e->name = intern(c, json_str(json_get(it.value, S("name"))));
+        e->id = compile_intern(c, id_text(json_get(it.value, S("experienceLocalId")), &c->set->arena));
+        e->name = compile_intern(c, json_str(json_get(it.value, S("name"))));
         a->percent[i] = percent < 0 || percent > 100 ? 0 : (unsigned)percent;
-        if (!add_audiences(c, json_get(it.value, S("audienceIds")), &e->audiences))
+        if (!compile_audiences(c, json_get(it.value, S("audienceIds")), &e->audiences))
             return false;
         a->targeted |= e->audiences.n > 0;
     }
@@ -267,10 +252,10 @@ read_entry(struct compile *c, const struct json *o, struct activity *a)
     int64_t traffic = json_i64(json_get(entry, S("visitorPercentage")), 100);
 
     a->traffic_percent = traffic < 0 ? 0 : traffic > 100 ? 100 : (unsigned)traffic;
-    if (!add_audiences(c, json_get(entry, S("audienceIds")), &a->entry))
+    if (!compile_audiences(c, json_get(entry, S("audienceIds")), &a->entry))
         return false;
     while (json_next(&it)) {
-        if (!add_audiences(c, json_get(it.value, S("audienceIds")), &a->entry))
+        if (!compile_audiences(c, json_get(it.value, S("audienceIds")), &a->entry))
             return false;
     }
     a->targeted |= a->entry.n > 0;
@@ -281,7 +266,7 @@ static bool
 read_properties(struct compile *c, const struct json *o, struct activity *a)
 {
     const struct json *ids = json_get(o, S("propertyIds"));
-    struct json_iter it = iter_list(ids);
+    struct json_iter it = compile_list(ids);
     size_t n = json_is(ids, JSON_ARRAY) ? json_count(ids) : 0;
     uint32_t *items = ARENA_ARRAY(&c->set->arena, uint32_t, n ? n : 1);
 
@@ -303,12 +288,12 @@ read_activity(struct compile *c, const struct json *o, struct activity *a)
     int64_t number = INT64_MAX;
 
     *a = (struct activity){.starts_ms = INT64_MIN, .ends_ms = INT64_MAX};
-    a->id = intern(c, id_text(json_get(o, S("id")), &c->set->arena));
+    a->id = compile_intern(c, id_text(json_get(o, S("id")), &c->set->arena));
     if (a->id.n == 0 || (!str_eq(type, S("ab")) && !str_eq(type, S("xt"))))
         return ERR_INVALID;
     (void)str_to_i64(a->id, &number); /* an id that is a text comes last among equals */
     a->number = number;
-    a->name = intern(c, json_str(json_get(o, S("name"))));
+    a->name = compile_intern(c, json_str(json_get(o, S("name"))));
     a->xt = str_eq(type, S("xt"));
     a->priority = json_i64(json_get(o, S("priority")), 5);
     if (!time_value(json_get(o, S("approvedAt")), &a->approved_ms))
@@ -320,7 +305,7 @@ read_activity(struct compile *c, const struct json *o, struct activity *a)
     hash_stream_put(&a->prefix, a->id);
     hash_stream_put(&a->prefix, S("."));
     if (!read_experiences(c, o, a) || !read_entry(c, o, a) || !read_properties(c, o, a))
-        return no_memory(c);
+        return compile_no_memory(c);
     return a->experience_count == 0 ? ERR_INVALID : ERR_OK;
 }
 
@@ -332,7 +317,7 @@ read_activities(struct compile *c)
     s->activities = ARENA_ARRAY(&s->arena, struct activity, c->src->activity_count);
     c->objects = ARENA_ARRAY(&s->arena, const struct json *, c->src->activity_count);
     if (c->src->activity_count > 0 && (s->activities == NULL || c->objects == NULL))
-        return no_memory(c);
+        return compile_no_memory(c);
     for (size_t i = 0; i < c->src->activity_count; i++) {
         const struct json *o = c->src->activities[i];
         struct activity *a = &s->activities[s->activity_count];
@@ -395,255 +380,7 @@ sort_activities(struct compile *c)
     free(list);
     for (size_t i = 0; i < s->activity_count; i++) {
         if (!map_put(&s->activity_index, s->activities[i].id, &s->activities[i], NULL))
-            return no_memory(c);
-    }
-    return ERR_OK;
-}
-
-/* ---- 4. step B: placements ---- */
-
-/* One location object of an activity, seen as part of a scope. */
-struct spot {
-    const struct json *id; /* locationLocalId */
-    struct str scope, selector;
-    bool view;
-    struct audience_list *audiences;
-};
-
-struct layout {
-    const struct json *object;
-    uint32_t activity;
-    struct spot *spots;
-    size_t spot_count;
-    struct placed_click *clicks;
-    size_t click_count;
-};
-
-static const struct json *
-find_local(const struct json *list, const char *member, const struct json *id)
-{
-    struct json_iter it = iter_list(list);
-
-    while (id != NULL && json_next(&it)) {
-        if (json_equal(json_get(it.value, str_of(member)), id))
-            return it.value;
-    }
-    return NULL;
-}
-
-static bool
-add_spot(struct compile *c, struct layout *l, const struct json *location, struct spot spot)
-{
-    const struct json *view_id = json_get(location, S("viewLocalId"));
-    const struct json *view = find_local(json_get(l->object, S("views")), "viewLocalId", view_id);
-
-    spot.id = json_get(location, S("locationLocalId"));
-    spot.audiences = ARENA_NEW(&c->set->arena, struct audience_list);
-    if (spot.audiences == NULL || !add_audiences(c, json_get(location, S("audienceIds")), spot.audiences))
-        return false;
-    if (view_id != NULL) {
-        struct str name = json_str(json_get(view, S("name")));
-        char *low;
-        if (view == NULL)
-            return true; /* a view that is not there shows nothing */
-        if (name.n == 0)
-            name = id_text(json_get(view, S("viewId")), &c->set->arena);
-        /* View names compare in lower case on every client [TARGET 1.10]. */
-        name = arena_str(&c->set->arena, name);
-        if (name.p == NULL || !add_audiences(c, json_get(view, S("audienceIds")), spot.audiences))
-            return false;
-        low = (char *)(uintptr_t)name.p;
-        for (size_t i = 0; i < name.n; i++)
-            low[i] = (char)(low[i] >= 'A' && low[i] <= 'Z' ? low[i] + 32 : low[i]);
-        spot.view = true;
-        spot.scope = name;
-    }
-    if (spot.scope.n > 0)
-        l->spots[l->spot_count++] = spot;
-    return true;
-}
-
-static bool
-read_spots(struct compile *c, struct layout *l)
-{
-    const struct json *locations = json_get(l->object, S("locations"));
-    const struct json *mboxes = json_get(locations, S("mboxes")), *selectors = json_get(locations, S("selectors"));
-    struct json_iter it = json_iter(mboxes);
-
-    l->spots = ARENA_ARRAY(&c->set->arena, struct spot, json_count(mboxes) + json_count(selectors) + 1);
-    if (l->spots == NULL)
-        return false;
-    while (json_next(&it)) {
-        struct spot spot = {.scope = json_str(json_get(it.value, S("name")))};
-        if (str_eq(spot.scope, GLOBAL_MBOX))
-            spot.scope = PAGE_SCOPE;
-        if (!add_spot(c, l, it.value, spot))
-            return false;
-    }
-    it = json_iter(selectors);
-    while (json_next(&it)) {
-        struct spot spot = {.scope = PAGE_SCOPE, .selector = json_str(json_get(it.value, S("selector")))};
-        if (spot.selector.n > 0 && !add_spot(c, l, it.value, spot))
-            return false;
-    }
-    return true;
-}
-
-static bool
-read_clicks(struct compile *c, struct layout *l)
-{
-    struct json_iter metrics = json_iter(json_get(l->object, S("metrics")));
-    size_t cap = 0;
-
-    while (json_next(&metrics)) {
-        struct str metric = id_text(json_get(metrics.value, S("metricLocalId")), &c->set->arena);
-        struct json_iter it = json_iter(json_get(metrics.value, S("clickTrackSelectors")));
-        for (size_t n = 0; json_next(&it); n++) {
-            struct placed_click click = {.selector = json_str(json_get(it.value, S("selector")))};
-            if (click.selector.n == 0)
-                continue;
-            if (l->click_count == cap) {
-                void *p = grow(&c->set->arena, l->clicks, l->click_count, &cap, sizeof(*l->clicks));
-                if (p == NULL)
-                    return false;
-                l->clicks = p;
-            }
-            click.id = arena_printf(&c->set->arena, "click-%.*s-%zu", STR_ARG(metric), n);
-            l->clicks[l->click_count++] = click;
-        }
-    }
-    return true;
-}
-
-/* What an experience shows at a spot; false: nothing is placed there. */
-static bool
-place_option(struct compile *c, const struct layout *l, const struct json *experience, const struct spot *spot,
-             struct placed_option *out)
-{
-    const struct json *at = find_local(json_get(experience, S("optionLocations")), "locationLocalId", spot->id);
-    const struct json *option =
-        find_local(json_get(l->object, S("options")), "optionLocalId", json_get(at, S("optionLocalId")));
-    const struct json *offer_id = json_get(option, S("offerId"));
-
-    if (option == NULL)
-        return false;
-    /* Options of a delivery count from 2: 0 and 1 stand for default content [TARGET 2.8]. */
-    *out = (struct placed_option){.selector = spot->selector, .audiences = spot->audiences};
-    out->id = arena_printf(&c->set->arena, "%lld", (long long)json_i64(json_get(option, S("optionLocalId")), 0) + 2);
-    out->name = json_str(json_get(option, S("name")));
-    out->templates = json_get(option, S("offerTemplates"));
-    if (out->templates != NULL || offer_id == NULL || json_i64(offer_id, -1) == 0)
-        return true;
-    out->offer_id = id_text(offer_id, &c->set->arena);
-    out->offer = map_get(&c->offers, out->offer_id);
-    out->offer_name = json_str(json_get(out->offer, S("name")));
-    return out->offer != NULL;
-}
-
-static bool
-is_visual(const struct placed_option *o)
-{
-    return o->selector.n > 0 || o->templates != NULL || (o->offer != NULL && offer_type(o->offer) == OFFER_ACTIONS);
-}
-
-static bool
-collect_paths(struct compile *c, const struct proposition *p)
-{
-    for (size_t i = 0; i < p->hole_count; i++) {
-        if (p->holes[i].field.source == FIELD_AEP && !add_path(c, p->holes[i].field.name))
-            return false;
-    }
-    return true;
-}
-
-static struct location *
-location_of(struct compile *c, struct str scope)
-{
-    struct location *at = map_get(&c->set->locations, scope);
-
-    if (at != NULL)
-        return at;
-    at = ARENA_NEW(&c->set->arena, struct location);
-    if (at == NULL || !map_put(&c->set->locations, scope, at, NULL))
-        return NULL;
-    at->scope = scope;
-    if (str_eq(scope, PAGE_SCOPE))
-        c->set->page = at;
-    return at;
-}
-
-/* The propositions of all experiences in one scope, from all spots of the activity that belong to it. */
-static bool
-place_scope(struct compile *c, const struct layout *l, const struct spot *first)
-{
-    const struct activity *a = &c->set->activities[l->activity];
-    struct json_iter it = iter_list(json_get(l->object, S("experiences")));
-    struct placed_option *options = ARENA_ARRAY(&c->set->arena, struct placed_option, l->spot_count);
-    struct proposition *ps = ARENA_ARRAY(&c->set->arena, struct proposition, a->experience_count);
-    struct placement p = {.activity = l->activity,
-                          .scope = intern(c, first->scope),
-                          .view = first->view,
-                          .form_based = true,
-                          .propositions = ps};
-    struct location *at;
-
-    if (options == NULL || ps == NULL || p.scope.p == NULL)
-        return false;
-    for (size_t e = 0; json_next(&it); e++) {
-        struct proposition_source src = {.activity = a,
-                                         .experience = &a->experiences[e],
-                                         .scope = p.scope,
-                                         .view = p.view,
-                                         .token_key = c->src->token_key,
-                                         .options = options,
-                                         .clicks = l->clicks,
-                                         .click_count = l->click_count};
-        for (size_t i = 0; i < l->spot_count; i++) {
-            struct placed_option *o = &options[src.option_count];
-            if (l->spots[i].view != p.view || !str_eq(l->spots[i].scope, p.scope))
-                continue;
-            p.form_based &= l->spots[i].selector.n == 0;
-            if (!place_option(c, l, it.value, &l->spots[i], o))
-                continue;
-            p.form_based &= !is_visual(o);
-            src.option_count++;
-        }
-        if (!proposition_render(&src, &c->set->arena, &c->scratch, &ps[e])) {
-            if (buf_ok(&c->scratch))
-                return false;
-            log_warn("decide_proposition_too_large", "activity=%.*s experience=%.*s bytes_max=%d", STR_ARG(a->id),
-                     STR_ARG(a->experiences[e].id), LIMIT_PROPOSITION_BYTES);
-            ps[e] = (struct proposition){0}; /* costs its own content only */
-            continue;
-        }
-        if (!collect_paths(c, &ps[e]))
-            return false;
-    }
-    at = location_of(c, p.view ? PAGE_SCOPE : p.scope);
-    if (at == NULL)
-        return false;
-    if (at->n == at->cap) {
-        at->placements = grow(&c->set->arena, at->placements, at->n, &at->cap, sizeof(p));
-        if (at->placements == NULL)
-            return false;
-    }
-    at->placements[at->n++] = p;
-    return true;
-}
-
-static enum err
-place_activity(struct compile *c, uint32_t index)
-{
-    struct layout l = {.object = c->objects[index], .activity = index};
-
-    if (!read_spots(c, &l) || !read_clicks(c, &l))
-        return no_memory(c);
-    for (size_t i = 0; i < l.spot_count; i++) {
-        bool seen = false;
-        for (size_t j = 0; j < i && !seen; j++)
-            seen = l.spots[j].view == l.spots[i].view && str_eq(l.spots[j].scope, l.spots[i].scope);
-        if (!seen && !place_scope(c, &l, &l.spots[i]))
-            return no_memory(c);
+            return compile_no_memory(c);
     }
     return ERR_OK;
 }
@@ -664,7 +401,7 @@ compile_all(struct compile *c)
     if (rc == ERR_OK)
         rc = sort_activities(c);
     for (size_t i = 0; rc == ERR_OK && i < c->set->activity_count; i++)
-        rc = place_activity(c, (uint32_t)i);
+        rc = compile_place(c, (uint32_t)i);
     return rc;
 }
 

@@ -5,9 +5,9 @@
  *           a slice of a sweep
  *           append what was emitted, commit state and positions
  *
- * The state lock is held while a record is folded and for the commit, not while waiting. A full disk stops folding: what is
- * staged stays, and the commit is tried again until there is space. Damaged or unwritable state stops the hub for good, said
- * once in the log and to everybody who waits. */
+ * The state lock is held while a record is folded and for the commit, not while waiting. A full disk stops folding:
+ * what is staged stays, and the commit is tried again until there is space. Damaged or unwritable state stops the hub
+ * for good, said once in the log and to everybody who waits. */
 #include "hub/hub_int.h"
 
 #include "base/log.h"
@@ -49,7 +49,8 @@ stage_state(struct hub *h, struct diag *d)
     pack_i64(&b, h->state.clock_ms);
     pack_u64(&b, h->state.rev);
     pack_u64(&b, h->state.profiles);
-    rc = buf_ok(&b) ? kv_put(h->kv, S("H"), buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for the hub's state");
+    rc =
+        buf_ok(&b) ? kv_put(h->kv, S("H"), buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for the hub's state");
     buf_deinit(&b);
     return rc;
 }
@@ -159,7 +160,8 @@ fold_one(struct hub *h, size_t partition, const struct record *r, struct diag *d
         os_unlock(&h->lock);
         if (rc != ERR_BUSY || stopping(h, NULL))
             break;
-        pause_us(h, HUB_RETRY_US); /* a commit between timers found the disk full: the record itself was not touched yet */
+        pause_us(h,
+                 HUB_RETRY_US); /* a commit between timers found the disk full: the record itself was not touched yet */
     }
     if (rc == ERR_OK)
         metric_inc(M_HUB_RECORDS);
@@ -231,8 +233,8 @@ fail(struct hub *h, enum err rc, const struct diag *d)
     os_unlock(&h->progress);
 }
 
-/* How long the next round may wait for a record. When a window ended by the machine's clock, a tick goes into the log: only
- * the log moves the hub's time. */
+/* How long the next round may wait for a record. When a window ended by the machine's clock, a tick goes into the log:
+ * only the log moves the hub's time. */
 static uint64_t
 time_to_wait(struct hub *h)
 {

@@ -5,9 +5,9 @@
  *   (3) put the record, the event or the consent into the owner's profile
  *   (4) audiences, projections, results
  *
- * "Now" is the record's time, or the hub's clock when the record is late. No other clock, no randomness: the same log gives
- * the same table, byte for byte. A record that cannot be used is counted and skipped; only our own damaged bytes, a full
- * disk or no memory stop the fold. */
+ * "Now" is the record's time, or the hub's clock when the record is late. No other clock, no randomness: the same log
+ * gives the same table, byte for byte. A record that cannot be used is counted and skipped; only our own damaged bytes,
+ * a full disk or no memory stop the fold. */
 #include "hub/hub_int.h"
 
 #include "base/log.h"
@@ -144,11 +144,8 @@ static enum err
 put_record(const struct hub_step *s, const struct hit *hit, const struct identity *owner, struct profile *p,
            struct diag *d)
 {
-    struct profile_fragment f = {.dataset = hit->dataset,
-                                 .ns = owner->ns,
-                                 .id = owner->id,
-                                 .ingested_ms = s->now_ms,
-                                 .batch = hit->batch};
+    struct profile_fragment f = {
+        .dataset = hit->dataset, .ns = owner->ns, .id = owner->id, .ingested_ms = s->now_ms, .batch = hit->batch};
 
     if (!json_is(hit->xdm, JSON_OBJECT))
         return diag_set(d, ERR_INVALID, "record: must be an object, got %s", json_type_name(json_type(hit->xdm)));

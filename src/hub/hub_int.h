@@ -20,19 +20,20 @@
 #include "model/subset.h"
 #include "os/thread.h"
 
-#define HUB_BATCH_RECORDS 256        /* folded at most between two commits, */
-#define HUB_BATCH_US 5000            /* or this long */
-#define HUB_STAGED_BYTES (16u * 1024 * 1024) /* a tick may fire any number of timers: past this a commit comes between */
-#define HUB_WAIT_US 50000            /* idle: a look at clock and configuration this often */
-#define HUB_WAIT_SHARED_US 2000      /* with several partitions: each is waited on in turn */
-#define HUB_RETRY_US 100000          /* after a full disk */
-#define HUB_SWEEP_SLICE 64           /* table rows looked at between records */
+#define HUB_BATCH_RECORDS 256 /* folded at most between two commits, */
+#define HUB_BATCH_US 5000     /* or this long */
+#define HUB_STAGED_BYTES                                                                                               \
+    (16u * 1024 * 1024)         /* a tick may fire any number of timers: past this a commit comes between */
+#define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
+#define HUB_WAIT_SHARED_US 2000 /* with several partitions: each is waited on in turn */
+#define HUB_RETRY_US 100000     /* after a full disk */
+#define HUB_SWEEP_SLICE 64      /* table rows looked at between records */
 
 struct hub_partition {
     struct topic *topic;
     struct consumer *consumer; /* owned; the thread's */
     char name[LIMIT_POSITION_NAME_BYTES];
-    uint64_t next;             /* offset of the next record to fold */
+    uint64_t next; /* offset of the next record to fold */
 };
 
 /* Records for one topic that wait for the commit. */
@@ -42,8 +43,8 @@ struct hub_out {
     struct str region;      /* of a projection topic, else empty; in name */
     struct record *records; /* owned array; keys and values in hub.out_arena */
     size_t count, cap;
-    uint64_t next;          /* offset behind the last record that was appended */
-    struct map replayed;    /* cause and key -> how many of these were appended before a crash and not committed */
+    uint64_t next;       /* offset behind the last record that was appended */
+    struct map replayed; /* cause and key -> how many of these were appended before a crash and not committed */
 };
 
 /* A scope of the snapshot, prepared for folding. */
@@ -56,44 +57,44 @@ struct hub_scope {
 
 /* Committed with everything else, under the key "H". */
 struct hub_state {
-    int64_t clock_ms;  /* no effect is earlier than the one before */
-    uint64_t rev;      /* of the newest projection; grows with every step */
+    int64_t clock_ms; /* no effect is earlier than the one before */
+    uint64_t rev;     /* of the newest projection; grows with every step */
     uint64_t profiles;
 };
 
 struct hub_sweep {
     bool active;
-    bool project_all;   /* projections were lost with the end of a log: send them all again */
-    uint64_t after;     /* begins when own_collect is folded up to here */
-    uint64_t cursor;    /* of kv_scan */
+    bool project_all; /* projections were lost with the end of a log: send them all again */
+    uint64_t after;   /* begins when own_collect is folded up to here */
+    uint64_t cursor;  /* of kv_scan */
     uint64_t cause;
 };
 
 struct hub {
     struct hub_options o;
-    struct kv *kv;                  /* owned */
+    struct kv *kv;                    /* owned */
     struct hub_partition *partitions; /* owned array */
-    size_t own;                     /* index of own_collect */
-    size_t turn;                    /* partition that is polled next */
-    struct hub_out *outs;           /* owned array: membership, then the regions */
+    size_t own;                       /* index of own_collect */
+    size_t turn;                      /* partition that is polled next */
+    struct hub_out *outs;             /* owned array: membership, then the regions */
     size_t out_count;
-    struct os_mutex lock;           /* the state: table, snapshot, everything below up to `progress` */
-    const struct snapshot *snap;    /* held until a newer one is taken */
+    struct os_mutex lock;        /* the state: table, snapshot, everything below up to `progress` */
+    const struct snapshot *snap; /* held until a newer one is taken */
     struct arena snap_arena;
-    struct map scopes;              /* scope -> struct hub_scope in snap_arena */
-    struct arena arena;             /* one record's */
-    struct arena out_arena;         /* of the batch */
+    struct map scopes;      /* scope -> struct hub_scope in snap_arena */
+    struct arena arena;     /* one record's */
+    struct arena out_arena; /* of the batch */
     struct hub_state state;
     bool state_changed;
     struct hub_sweep sweep;
-    struct kv_position *positions;  /* owned array: for the commit */
-    bool busy;                      /* the last commit found the disk full */
-    uint64_t tick_end;              /* offset behind the last tick that the thread appended */
+    struct kv_position *positions; /* owned array: for the commit */
+    bool busy;                     /* the last commit found the disk full */
+    uint64_t tick_end;             /* offset behind the last tick that the thread appended */
 
-    struct os_mutex progress;       /* what waiters look at */
+    struct os_mutex progress; /* what waiters look at */
     struct os_cond moved;
-    uint64_t *folded;               /* owned array: committed position of each partition */
-    uint64_t version_seen;          /* of the snapshot that was taken last */
+    uint64_t *folded;      /* owned array: committed position of each partition */
+    uint64_t version_seen; /* of the snapshot that was taken last */
     bool sweeping;
     bool stop;
     bool abandoned;
@@ -120,8 +121,8 @@ void hub_abandon(struct hub *h);
 /* --- hub_fold.c --- */
 /* Under the lock. ERR_OK for records that cannot be used, too: those are counted. */
 enum err hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d);
-/* Partition in bits 48 to 62, offset + 1 below. HUB_CAUSE_SWEEP: a sweep's step, whose place among the records is not kept by
- * the log; with it stands the tick that began the sweep, or nothing. */
+/* Partition in bits 48 to 62, offset + 1 below. HUB_CAUSE_SWEEP: a sweep's step, whose place among the records is not
+ * kept by the log; with it stands the tick that began the sweep, or nothing. */
 uint64_t hub_cause(size_t partition, uint64_t offset);
 #define HUB_CAUSE_SWEEP ((uint64_t)1 << 63)
 
@@ -140,8 +141,8 @@ struct hub_content {
     struct projection projection; /* rev and accepted_us are the caller's */
     uint64_t hash;                /* of everything else */
 };
-enum err hub_content(struct hub *h, const struct hub_scope *sc, const struct profile *p, int64_t now_ms, struct arena *a,
-                     struct hub_content *out, struct diag *d);
+enum err hub_content(struct hub *h, const struct hub_scope *sc, const struct profile *p, int64_t now_ms,
+                     struct arena *a, struct hub_content *out, struct diag *d);
 /* Emits it to every edge that holds one of the person's identities and was told something else before. */
 enum err hub_project(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, bool *emitted,
                      struct diag *d);

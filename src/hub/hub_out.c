@@ -1,14 +1,14 @@
 /* hub_out.c - emitting each record once.
  *
  * Records wait until the commit: first they are appended to their topics, then the table commits with the ends of these
- * topics as positions. So whatever lies on a topic behind its committed position was emitted by steps that the table knows
- * nothing of; after a crash these steps are folded again and what they emit is recognised by cause and key and left out.
- * Counted, not a set: one cause may emit several records of one key. */
+ * topics as positions. So whatever lies on a topic behind its committed position was emitted by steps that the table
+ * knows nothing of; after a crash these steps are folded again and what they emit is recognised by cause and key and
+ * left out. Counted, not a set: one cause may emit several records of one key. */
 #include "hub/hub_int.h"
 
 #include "base/log.h"
 
-#define FLUSH_RECORDS 1024            /* in one append */
+#define FLUSH_RECORDS 1024 /* in one append */
 #define FLUSH_BYTES (8u * 1024 * 1024)
 
 static struct str
@@ -22,8 +22,8 @@ replay_key(char *bytes, size_t room, uint64_t cause, struct str key)
     return (struct str){bytes, n + 8};
 }
 
-/* The collect record that caused it is still on the log. A log that lost its end in a power cut gets new records at the same
- * offsets; those must not be mistaken for replays. */
+/* The collect record that caused it is still on the log. A log that lost its end in a power cut gets new records at the
+ * same offsets; those must not be mistaken for replays. */
 static bool
 cause_exists(const struct hub *h, uint64_t cause)
 {
@@ -48,8 +48,8 @@ count_replayed(struct hub *h, struct hub_out *out, const struct record *r, struc
     if (!map_put(&out->replayed, key, (void *)(count + 1), NULL))
         return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
     if (out->region.n > 0 && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
-        /* A record may now be folded before the sweep comes to its profile again; what it projects must be newer than what
-         * edges have. */
+        /* A record may now be folded before the sweep comes to its profile again; what it projects must be newer than
+         * what edges have. */
         arena_reset(&h->arena);
         if (projection_read(r->value, &h->arena, &p, d) == ERR_OK && p.rev > h->state.rev)
             h->state.rev = p.rev;

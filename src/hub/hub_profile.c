@@ -1,5 +1,5 @@
-/* hub_profile.c - what follows when a profile changed or its time came: audiences, membership records, counters, projections,
- * and one save. Every path of the hub that touches a profile ends here. */
+/* hub_profile.c - what follows when a profile changed or its time came: audiences, membership records, counters,
+ * projections, and one save. Every path of the hub that touches a profile ends here. */
 #include "hub/hub_int.h"
 
 #include "base/civil.h"

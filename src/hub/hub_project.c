@@ -1,8 +1,8 @@
-/* hub_project.c - what an edge is told about a person [PLATFORM 6.2]: memberships and attributes that are mapped to an edge
- * destination, the last day's events as far as the edge's rules read them, and the consent.
+/* hub_project.c - what an edge is told about a person [PLATFORM 6.2]: memberships and attributes that are mapped to an
+ * edge destination, the last day's events as far as the edge's rules read them, and the consent.
  *
- * The content is hashed. An entry of the profile's region list remembers the hash that its edge was sent last, so that an edge
- * hears of changes only; a new entry has none and is told at once. */
+ * The content is hashed. An entry of the profile's region list remembers the hash that its edge was sent last, so that
+ * an edge hears of changes only; a new entry has none and is told at once. */
 #include "hub/hub_int.h"
 
 #include "base/hash.h"
@@ -21,8 +21,7 @@ add_memberships(const struct hub_scope *sc, const struct profile *p, struct aren
         const struct profile_membership *m = profile_membership(p, v->projected_audiences[i]);
         if (m == NULL)
             continue;
-        out->memberships[out->membership_count++] =
-            (struct projected_membership){m->audience, m->member, m->since_ms};
+        out->memberships[out->membership_count++] = (struct projected_membership){m->audience, m->member, m->since_ms};
     }
     return ERR_OK;
 }

@@ -1,5 +1,5 @@
-/* hub_read.c - reading from other threads, under the state lock: uncommitted steps are seen too, which is what a reader that
- * waits for its own write wants. */
+/* hub_read.c - reading from other threads, under the state lock: uncommitted steps are seen too, which is what a reader
+ * that waits for its own write wants. */
 #include "hub/hub_int.h"
 
 #include "codec/pack.h"

@@ -1,9 +1,8 @@
-/* hub_scope.c - the configuration as folding needs it: per scope, the audiences with what they need, the cuts of what may
- * travel to edges, and a signature that says whether profiles are up to date with it. */
+/* hub_scope.c - the configuration as folding needs it: per scope, the audiences with what they need, the cuts of what
+ * may travel to edges, and a signature that says whether profiles are up to date with it. */
 #include "hub/hub_int.h"
 
 #include "base/hash.h"
-
 
 static uint64_t
 hash_list(const struct str *list, size_t n, uint64_t seed)

@@ -1,9 +1,9 @@
 /* hub_sweep.c - bringing every profile up to date after audiences or mappings changed, a slice between records.
  *
- * Each scope has a signature of what profiles are evaluated and projected by. The one that all profiles are at is in the
- * table ('S' scope); when the configuration's differs, a sweep walks the table and refreshes every profile. A profile that a
- * record touches meanwhile is refreshed by that record. When a sweep ends the signatures are stored; after a crash it begins
- * anew and passes quickly over profiles that are done.
+ * Each scope has a signature of what profiles are evaluated and projected by. The one that all profiles are at is in
+ * the table ('S' scope); when the configuration's differs, a sweep walks the table and refreshes every profile. A
+ * profile that a record touches meanwhile is refreshed by that record. When a sweep ends the signatures are stored;
+ * after a crash it begins anew and passes quickly over profiles that are done.
  *
  * A sweep's "now" is the hub's clock, which a tick brings up to the present first. */
 #include "hub/hub_int.h"

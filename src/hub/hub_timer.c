@@ -1,5 +1,6 @@
-/* hub_timer.c - windows that end. A profile's row carries the instant at which its audiences flip next; here it is evaluated
- * as of exactly that instant, however late the tick comes, so lastQualificationTime does not depend on our load. */
+/* hub_timer.c - windows that end. A profile's row carries the instant at which its audiences flip next; here it is
+ * evaluated as of exactly that instant, however late the tick comes, so lastQualificationTime does not depend on our
+ * load. */
 #include "hub/hub_int.h"
 
 #include "base/metric.h"

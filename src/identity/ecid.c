@@ -1,5 +1,5 @@
-/* ecid.c - see ecid.h. The cookie is written field by field in the order of [EDGE 3.3], so that equal identities give equal
- * cookies; reading follows the wire types and knows nothing about order. */
+/* ecid.c - see ecid.h. The cookie is written field by field in the order of [EDGE 3.3], so that equal identities give
+ * equal cookies; reading follows the wire types and knows nothing about order. */
 #include "identity/ecid.h"
 
 #include <inttypes.h>
@@ -21,7 +21,8 @@ write_halves(uint64_t hi, uint64_t lo, char out[ECID_BYTES])
 {
     char text[ECID_BYTES + 1];
 
-    (void)snprintf(text, sizeof text, "%019" PRIu64 "%019" PRIu64, hi & HALF_MASK, lo & HALF_MASK); /* always 38 digits */
+    (void)snprintf(text, sizeof text, "%019" PRIu64 "%019" PRIu64, hi & HALF_MASK,
+                   lo & HALF_MASK); /* always 38 digits */
     memcpy(out, text, ECID_BYTES);
 }
 

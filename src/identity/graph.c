@@ -6,8 +6,8 @@
  *   star      members are seen now; every one is linked to the owner
  *   cut       to the cap (graph_overflow.c)
  *
- * Rows are graph_row.c's. Everything is staged in the table's batch: an error leaves the caller to drop the batch or go on
- * without this record, never a half-read graph. */
+ * Rows are graph_row.c's. Everything is staged in the table's batch: an error leaves the caller to drop the batch or go
+ * on without this record, never a half-read graph. */
 #include "identity/graph_int.h"
 
 #include "base/limits.h"

@@ -1,8 +1,8 @@
 /* graph_overflow.c - the cap of a graph [PLATFORM 4.4]: who goes when a 51st identity links.
  *
- * Classes go in the order partner, cookie, device, person; within a class the identity not seen for the longest time, and of
- * equals the smaller one in byte order of namespace and value (the document says smaller XID, which we do not keep here). So a
- * new cookie that joins fifty people's identities is itself the one that goes.
+ * Classes go in the order partner, cookie, device, person; within a class the identity not seen for the longest time,
+ * and of equals the smaller one in byte order of namespace and value (the document says smaller XID, which we do not
+ * keep here). So a new cookie that joins fifty people's identities is itself the one that goes.
  *
  * A dropped identity takes its links along. What it alone held together stays one profile, since their data is merged
  * already: a cap must not tear a person apart. OURS. */

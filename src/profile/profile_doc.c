@@ -1,5 +1,5 @@
-/* profile_doc.c - the packed document: reading borrows every string from one copy of the row, so that a load costs a copy and
- * a walk, and a save a walk and a copy. Layout: docs/formats/profile.md. */
+/* profile_doc.c - the packed document: reading borrows every string from one copy of the row, so that a load costs a
+ * copy and a walk, and a save a walk and a copy. Layout: docs/formats/profile.md. */
 #include "profile/profile_int.h"
 
 #include "base/limits.h"
@@ -263,9 +263,8 @@ profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struc
         rc = ERR_OK;
     } else if (rc == ERR_OK) {
         copy = arena_str(a, value);
-        rc = copy.p != NULL
-                 ? unpack_doc(copy, &p, d)
-                 : diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
+        rc = copy.p != NULL ? unpack_doc(copy, &p, d)
+                            : diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
     }
     if (rc == ERR_OK)
         *out = p;

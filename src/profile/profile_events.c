@@ -1,13 +1,13 @@
-/* profile_events.c - a profile's events: the newest arrivals in the document, the others in chunks that are never rewritten
- * by new events, and an index of ids beside them.
+/* profile_events.c - a profile's events: the newest arrivals in the document, the others in chunks that are never
+ * rewritten by new events, and an index of ids beside them.
  *
  *   'E' profile id, chunk number -> up to PROFILE_CHUNK_EVENTS events
  *   'X' profile id, row number   -> for PROFILE_INDEX_CHUNKS chunks, the newest event time and a 32-bit fingerprint of
  *                                   every event id
  *
- * A repeat is found by walking fingerprints: 5,000 events are 20 KB in a handful of rows, a microsecond or two. A match is
- * verified in its chunk, so an unlucky fingerprint costs a read and never an event. A reader of recent events takes only the
- * chunks whose newest time reaches far enough. Layout: docs/formats/profile.md. */
+ * A repeat is found by walking fingerprints: 5,000 events are 20 KB in a handful of rows, a microsecond or two. A match
+ * is verified in its chunk, so an unlucky fingerprint costs a read and never an event. A reader of recent events takes
+ * only the chunks whose newest time reaches far enough. Layout: docs/formats/profile.md. */
 #include "profile/profile_int.h"
 
 #include "base/hash.h"
@@ -39,8 +39,8 @@ fingerprint(struct str id)
 /* ---- chunks ---- */
 
 enum err
-profile_chunk_read(struct kv *k, uint64_t id, uint32_t number, struct arena *a, struct profile_event **events, size_t *n,
-                   struct diag *d)
+profile_chunk_read(struct kv *k, uint64_t id, uint32_t number, struct arena *a, struct profile_event **events,
+                   size_t *n, struct diag *d)
 {
     struct profile_rowkey key;
     struct str value;
@@ -403,7 +403,8 @@ gather(struct kv *k, const struct profile *p, int64_t after_ms, struct arena *a,
     if (g.all == NULL)
         return diag_set(d, ERR_NOMEM, "profile %llu: no memory for events", (unsigned long long)p->id);
     if (p->chunk_count > 0 && p->chunks_newest_ms > after_ms) {
-        for (uint32_t row = p->first_chunk / PROFILE_INDEX_CHUNKS; rc == ERR_OK && row * PROFILE_INDEX_CHUNKS < end; row++)
+        for (uint32_t row = p->first_chunk / PROFILE_INDEX_CHUNKS; rc == ERR_OK && row * PROFILE_INDEX_CHUNKS < end;
+             row++)
             rc = gather_row(k, p, row, a, &g, d);
     }
     if (rc != ERR_OK)

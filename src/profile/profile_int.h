@@ -7,9 +7,9 @@
 #include "identity/graph.h"
 #include "profile/profile_store.h"
 
-#define PROFILE_CHUNK_EVENTS 32            /* recent events become a chunk at this many, */
-#define PROFILE_CHUNK_BYTES (8 * 1024)     /* or at this much text */
-#define PROFILE_INDEX_CHUNKS 32            /* chunks per index row */
+#define PROFILE_CHUNK_EVENTS 32        /* recent events become a chunk at this many, */
+#define PROFILE_CHUNK_BYTES (8 * 1024) /* or at this much text */
+#define PROFILE_INDEX_CHUNKS 32        /* chunks per index row */
 
 struct profile_cache {
     const struct json *merged; /* NULL: not computed */

@@ -3,7 +3,8 @@
  *   for each leaf: the value of the fragment in which it is newest; ties: smaller dataset id, then smaller identity key
  *
  * All fragments are walked together, from the best to the worst, so that a path is visited once. Where an object in one
- * fragment meets a leaf in another (schemas forbid it, untyped data may do it) the better one decides what the path is. */
+ * fragment meets a leaf in another (schemas forbid it, untyped data may do it) the better one decides what the path is.
+ */
 #include "profile/profile_int.h"
 
 #include "base/limits.h"
@@ -131,8 +132,8 @@ has_null(const struct json *v)
 static bool
 is_view(const struct source *s, size_t n)
 {
-    return n == 1 && json_get(s->node, S("identityMap")) == NULL &&
-           json_get(s->node, S("segmentMembership")) == NULL && !has_null(s->node);
+    return n == 1 && json_get(s->node, S("identityMap")) == NULL && json_get(s->node, S("segmentMembership")) == NULL &&
+           !has_null(s->node);
 }
 
 static enum err

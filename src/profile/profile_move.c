@@ -1,7 +1,8 @@
 /* profile_move.c - when two profiles become one, and when an identity leaves.
  *
- * Whole chunks move by renaming: a chunk needs no place in time, since readers sort. Only a chunk that holds an event which
- * the other profile has too is written anew. Rule states do not add up, so they are dropped and built from the data. */
+ * Whole chunks move by renaming: a chunk needs no place in time, since readers sort. Only a chunk that holds an event
+ * which the other profile has too is written anew. Rule states do not add up, so they are dropped and built from the
+ * data. */
 #include "profile/profile_int.h"
 
 #include "base/limits.h"
@@ -116,7 +117,8 @@ absorb_memberships(struct profile *p, const struct profile *from, struct diag *d
         memcpy(lost, p->lost, p->lost_count * sizeof *lost);
     p->lost = lost;
     for (size_t i = 0; i < from->membership_count; i++) {
-        const struct profile_membership *theirs = &from->memberships[i], *mine = profile_membership(p, theirs->audience);
+        const struct profile_membership *theirs = &from->memberships[i],
+                                        *mine = profile_membership(p, theirs->audience);
         unsigned before = (mine != NULL && mine->member) + (unsigned)theirs->member;
         bool take = mine == NULL || theirs->since_ms > mine->since_ms;
         bool after = take ? theirs->member : mine->member;

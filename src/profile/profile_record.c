@@ -1,7 +1,8 @@
 /* profile_record.c - putting record rows, consent and regions into a loaded profile.
  *
- * A row replaces the fragment of its dataset and owner, or is laid over it leaf by leaf. After the latter, leaves differ in
- * age, so the fragment keeps a tree of times beside its text: merging by newest ingestion stays right [PLATFORM 5.1]. */
+ * A row replaces the fragment of its dataset and owner, or is laid over it leaf by leaf. After the latter, leaves
+ * differ in age, so the fragment keeps a tree of times beside its text: merging by newest ingestion stays right
+ * [PLATFORM 5.1]. */
 #include "profile/profile_int.h"
 
 #include "base/limits.h"
@@ -18,7 +19,8 @@ write_times_below(struct jw *w, const struct json *times, int64_t otherwise)
         jw_json(w, times);
 }
 
-/* Writes the times of what json_merge_write() makes of `over` and `under`: over's leaves are of now_ms, under's keep theirs. */
+/* Writes the times of what json_merge_write() makes of `over` and `under`: over's leaves are of now_ms, under's keep
+ * theirs. */
 static void
 write_times(struct jw *w, const struct json *over, const struct json *under, const struct json *times, int64_t old_ms,
             int64_t now_ms)

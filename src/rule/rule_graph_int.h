@@ -333,6 +333,9 @@ bool pattern_when(struct pattern *p, const struct rule_node *element, struct str
 int64_t pattern_lookback_ms(const struct pattern *p);
 int64_t spans_lookback_ms(const struct time_span *spans, size_t n);
 
+/* The bounds of a chain of one hold for no event at all, such as COUNT(< 3). */
+bool element_allows_none(const struct rule_element *e);
+
 /* n is a field path below SLOT(slot). */
 bool node_slot_path(const struct rule_node *n, uint16_t slot, struct origin *out);
 /* The timestamp path of a chain. */

@@ -476,6 +476,9 @@ guard_elements(struct guard *g, const struct rule_node *chain)
 
     if (!pattern_list(&list, chain->args[0], true))
         return false;
+    /* An empty list makes every chain false, so there any event of the list matters [SEGMENTATION 9.2.5]. */
+    if (chain->arg_count == 2 && element_allows_none(chain->args[1]->element))
+        guard_pattern(g, &list);
     for (size_t i = 1; i < chain->arg_count; i++) {
         const struct rule_node *element = chain->args[i];
         p = list;

@@ -380,14 +380,15 @@ quant_leaf(struct build *b, const struct rule_node *n)
     return count_leaf(b, &p, CMP_EQ, n->quant == QUANT_ONE ? 1 : 0, false);
 }
 
-static bool
-zero_suffices(const struct window_bound *bounds, size_t n)
+bool
+element_allows_none(const struct rule_element *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!value_compare(bounds[i].cmp, (struct value){.kind = VALUE_INT, .i = 0}, bounds[i].literal))
+    for (size_t i = 0; i < e->count_count; i++) {
+        const struct value amount = {.kind = VALUE_INT, .i = e->counts[i].amount};
+        if (!value_compare(e->counts[i].cmp, (struct value){.kind = VALUE_INT, .i = 0}, amount))
             return false;
     }
-    return true;
+    return e->count_count > 0;
 }
 
 #define CHAIN_BOUNDS 4
@@ -421,7 +422,7 @@ chain_leaf(struct build *b, const struct rule_node *n)
         bound_count = i + 1;
     }
     both[0] = leaf_of(b, &g, bounds, bound_count, true);
-    if (both[0] == NO_ID || !zero_suffices(bounds, bound_count))
+    if (both[0] == NO_ID || !element_allows_none(element->element))
         return both[0];
     /* COUNT(< 3) holds for none, but an empty list makes every chain false [SEGMENTATION 9.2.5]. */
     both[1] = count_leaf(b, &all.p, CMP_GE, 1, true);

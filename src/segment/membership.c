@@ -5,7 +5,8 @@
  *   every audience whose truth differs from its entry moves the entry [SEGMENTATION 15.2]
  *   purge what exited long ago; after a build, also entries of audiences that are no more
  *
- * The state is a cache of the data: when it is damaged or belongs to other audiences it is built anew and nothing is lost. */
+ * The state is a cache of the data: when it is damaged or belongs to other audiences it is built anew and nothing is
+ * lost. */
 #include "segment/membership.h"
 
 #include "base/limits.h"

@@ -32,22 +32,31 @@ put_dataset(struct world *w, const char *id, const char *schema, const char *tag
 }
 
 static void
+put_profile_schema(struct world *w, const char *more)
+{
+    world_put(w, "schema", SCOPE, PROFILE_SCHEMA,
+              arena_printf(w->t->arena,
+                           "{'$id':'" PROFILE_SCHEMA
+                           "','meta:altId':'_acme.schemas.p1','title':'Person','type':'object',"
+                           "'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'},"
+                           "{'$ref':'https://ns.adobe.com/xdm/context/profile-person-details'},"
+                           "{'$ref':'https://ns.adobe.com/xdm/context/profile-personal-details'}],"
+                           "'properties':{'_acme':{'type':'object','properties':{'crmId':{'type':'string'},"
+                           "'points':{'type':'integer'},'score':{'type':'number'},'vip':{'type':'boolean'},"
+                           "'joined':{'type':'string','format':'date'},'seen':{'type':'string','format':'date-time'},"
+                           "'hash':{'type':'string'},'tags':{'type':'array','items':{'type':'string'}}}}}%s}",
+                           more)
+                  .p);
+}
+
+static void
 put_all(struct world *w)
 {
     world_put(w, "org", ORG, ORG,
               "{'id':'" ORG "','tenant':'acme','clientCode':'acme','tokenKey':'000102030405060708090a0b0c0d0e0f'}");
     world_put(w, "sandbox", ORG, "prod", "{'name':'prod','type':'production','title':'Production'}");
     world_put(w, "namespace", SCOPE, "CRMID", "{'code':'CRMID','id':10000001,'name':'CRM','idType':'CROSS_DEVICE'}");
-    world_put(w, "schema", SCOPE, PROFILE_SCHEMA,
-              "{'$id':'" PROFILE_SCHEMA "','meta:altId':'_acme.schemas.p1','title':'Person','type':'object',"
-              "'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'},"
-              "{'$ref':'https://ns.adobe.com/xdm/context/profile-person-details'},"
-              "{'$ref':'https://ns.adobe.com/xdm/context/profile-personal-details'}],"
-              "'properties':{'_acme':{'type':'object','properties':{'crmId':{'type':'string'},"
-              "'points':{'type':'integer'},'score':{'type':'number'},'vip':{'type':'boolean'},"
-              "'joined':{'type':'string','format':'date'},'seen':{'type':'string','format':'date-time'},"
-              "'hash':{'type':'string'},"
-              "'tags':{'type':'array','items':{'type':'string'}}}}},'meta:immutableTags':['union']}");
+    put_profile_schema(w, "");
     world_put(w, "descriptor", SCOPE, "i1",
               "{'@id':'i1','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_SCHEMA
               "','xdm:sourceProperty':'/_acme/"
@@ -58,6 +67,7 @@ put_all(struct world *w)
     world_put(w, "descriptor", SCOPE, "i3",
               "{'@id':'i3','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_SCHEMA
               "','xdm:sourceProperty':'/_acme/hash','xdm:namespace':'Email_LC_SHA256','xdm:property':'xdm:code'}");
+    put_profile_schema(w, ",'meta:immutableTags':['union']"); /* needs the descriptors */
     world_put(w, "schema", SCOPE, EVENT_SCHEMA,
               "{'$id':'" EVENT_SCHEMA "','meta:altId':'_acme.schemas.e1','title':'Web','type':'object',"
               "'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/experienceevent'},"

@@ -111,7 +111,9 @@ put_audience(struct t *t, struct world *w, const char *id, const char *pql)
     struct buf b;
 
     buf_init(&b, 1 << 16);
-    buf_printf(&b, "{\"id\":\"%s\",\"name\":\"%s\",\"expression\":{\"type\":\"PQL\",\"format\":\"pql/text\",\"value\":", id, id);
+    buf_printf(&b,
+               "{\"id\":\"%s\",\"name\":\"%s\",\"expression\":{\"type\":\"PQL\",\"format\":\"pql/text\",\"value\":", id,
+               id);
     json_quote(&b, str_of(pql));
     buf_put(&b, S("}}"));
     CHECK_OK(config_put(w->config, S("audience"), S(SCOPE), str_of(id), buf_str(&b), NOW, d));
@@ -121,7 +123,8 @@ put_audience(struct t *t, struct world *w, const char *id, const char *pql)
 void
 put_world(struct t *t, struct world *w)
 {
-    put(t, w, "org", ORG, "{'id':'" ORG "','tenant':'acme','clientCode':'acme','tokenKey':'000102030405060708090a0b0c0d0e0f'}");
+    put(t, w, "org", ORG,
+        "{'id':'" ORG "','tenant':'acme','clientCode':'acme','tokenKey':'000102030405060708090a0b0c0d0e0f'}");
     put(t, w, "sandbox", "prod", "{'name':'prod','type':'production','title':'Production'}");
     put_audience(t, w, "buyer", BOUGHT);
     put(t, w, "destination", "dest",
@@ -147,7 +150,8 @@ identities(struct t *t, const char *text)
 void
 say(struct t *t, struct world *w, int64_t now_ms, struct say s)
 {
-    struct hit h = {.kind = s.kind, .source = s.source, .scope = S(SCOPE), .event_ms = s.event_ms ? s.event_ms : now_ms};
+    struct hit h = {
+        .kind = s.kind, .source = s.source, .scope = S(SCOPE), .event_ms = s.event_ms ? s.event_ms : now_ms};
     struct record r = {.time_ms = now_ms};
     const struct json *json = NULL;
     struct buf b;
@@ -180,9 +184,10 @@ event(struct t *t, struct world *w, int64_t now_ms, const char *ids, const char 
     struct str json;
 
     iso8601_format(now_ms, time);
-    json = arena_printf(t->arena, "{'_id':'%s','timestamp':'%.*s','eventType':'%s','web':{'page':'home'}}", id, ISO8601_BYTES,
-                        time, type);
-    say(t, w, now_ms, (struct say){.kind = HIT_EVENT, .source = SOURCE_EDGE, .ids = ids, .region = "va6", .id = id, .json = json.p});
+    json = arena_printf(t->arena, "{'_id':'%s','timestamp':'%.*s','eventType':'%s','web':{'page':'home'}}", id,
+                        ISO8601_BYTES, time, type);
+    say(t, w, now_ms,
+        (struct say){.kind = HIT_EVENT, .source = SOURCE_EDGE, .ids = ids, .region = "va6", .id = id, .json = json.p});
 }
 
 void

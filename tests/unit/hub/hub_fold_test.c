@@ -48,7 +48,10 @@ TEST(hub_stitches_devices_into_a_person)
     event(t, &w, NOW + 20, "*ECID:" ECID1 " CRMID:c1", "e3", "login");
     event(t, &w, NOW + 30, "*CRMID:c1 ECID:" ECID2, "e4", "login");
     say(t, &w, NOW + 40,
-        (struct say){.kind = HIT_RECORD, .source = SOURCE_BATCH, .ids = "*CRMID:c1", .dataset = "crm",
+        (struct say){.kind = HIT_RECORD,
+                     .source = SOURCE_BATCH,
+                     .ids = "*CRMID:c1",
+                     .dataset = "crm",
                      .json = "{'person':{'name':{'firstName':'Ann'}}}"});
     fold(t, &w);
     s = seen(t, &w, "ECID", ECID2);
@@ -57,9 +60,12 @@ TEST(hub_stitches_devices_into_a_person)
     CHECK_EQ(s.members, 3);
     CHECK_EQ(s.fragments, 1);
     CHECK_EQ(s.regions, 3); /* both devices and the signed-in person */
-    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID1)->attributes, S("person.name.firstName"))), S("Ann"));
-    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID2)->attributes, S("person.name.firstName"))), S("Ann"));
-    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "CRMID", "c1")->attributes, S("person.name.firstName"))), S("Ann"));
+    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID1)->attributes, S("person.name.firstName"))),
+              S("Ann"));
+    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID2)->attributes, S("person.name.firstName"))),
+              S("Ann"));
+    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "CRMID", "c1")->attributes, S("person.name.firstName"))),
+              S("Ann"));
     CHECK_TRUE(projected(t, &w, "irl1", "ECID", ECID1) == NULL);
     world_close(&w);
 }
@@ -106,10 +112,12 @@ TEST(hub_revisions_grow)
 
     start(t, &w);
     for (int i = 0; i < 20; i++) {
-        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d CRMID:c1", i % 3).p, arena_printf(t->arena, "e%d", i).p,
-              i % 5 == 4 ? "buy" : "view");
+        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d CRMID:c1", i % 3).p,
+              arena_printf(t->arena, "e%d", i).p, i % 5 == 4 ? "buy" : "view");
         say(t, &w, NOW + i,
-            (struct say){.kind = HIT_RECORD, .source = SOURCE_STREAM, .ids = "*CRMID:c1",
+            (struct say){.kind = HIT_RECORD,
+                         .source = SOURCE_STREAM,
+                         .ids = "*CRMID:c1",
                          .json = arena_printf(t->arena, "{'person':{'name':{'firstName':'%d'}}}", i).p});
         fold(t, &w);
     }
@@ -142,8 +150,14 @@ TEST(hub_event_without_dataset_is_not_stored)
     struct world w;
 
     start(t, &w);
-    say(t, &w, NOW, (struct say){.kind = HIT_EVENT, .source = SOURCE_EDGE, .ids = "*ECID:" ECID1, .region = "va6", .id = "e",
-                                 .dataset = "", .json = "{'eventType':'buy'}"});
+    say(t, &w, NOW,
+        (struct say){.kind = HIT_EVENT,
+                     .source = SOURCE_EDGE,
+                     .ids = "*ECID:" ECID1,
+                     .region = "va6",
+                     .id = "e",
+                     .dataset = "",
+                     .json = "{'eventType':'buy'}"});
     fold(t, &w);
     CHECK_EQ(seen(t, &w, "ECID", ECID1).events, 0);
     CHECK_TRUE(projected(t, &w, "va6", "ECID", ECID1) != NULL);
@@ -215,13 +229,21 @@ TEST(hub_consent_reaches_every_edge)
     start(t, &w);
     event(t, &w, NOW, "*ECID:" ECID1 " CRMID:c1", "e1", "view");
     event(t, &w, NOW + 1, "*ECID:" ECID2 " CRMID:c1", "e2", "view");
-    say(t, &w, NOW + 2, (struct say){.kind = HIT_CONSENT, .source = SOURCE_EDGE, .region = "va6", .ids = "*ECID:" ECID1,
-                                     .json = "{'collect':{'val':'n'}}"});
+    say(t, &w, NOW + 2,
+        (struct say){.kind = HIT_CONSENT,
+                     .source = SOURCE_EDGE,
+                     .region = "va6",
+                     .ids = "*ECID:" ECID1,
+                     .json = "{'collect':{'val':'n'}}"});
     fold(t, &w);
     CHECK_TRUE(seen(t, &w, "ECID", ECID2).consent_out);
     CHECK_TRUE(projected(t, &w, "va6", "ECID", ECID2)->consent_out);
-    say(t, &w, NOW + 3, (struct say){.kind = HIT_CONSENT, .source = SOURCE_EDGE, .region = "va6", .ids = "*ECID:" ECID2,
-                                     .json = "{'consents':{'collect':{'val':'y'}}}"});
+    say(t, &w, NOW + 3,
+        (struct say){.kind = HIT_CONSENT,
+                     .source = SOURCE_EDGE,
+                     .region = "va6",
+                     .ids = "*ECID:" ECID2,
+                     .json = "{'consents':{'collect':{'val':'y'}}}"});
     fold(t, &w);
     CHECK_TRUE(!projected(t, &w, "va6", "ECID", ECID1)->consent_out);
     world_close(&w);
@@ -235,13 +257,17 @@ TEST(hub_inactive_edges_are_not_told)
     event(t, &w, NOW, "*ECID:" ECID1 " CRMID:c1", "e1", "view");
     fold(t, &w);
     say(t, &w, NOW + LIMIT_EDGE_PROFILE_TTL_MS,
-        (struct say){.kind = HIT_RECORD, .source = SOURCE_BATCH, .ids = "*CRMID:c1", .dataset = "crm",
+        (struct say){.kind = HIT_RECORD,
+                     .source = SOURCE_BATCH,
+                     .ids = "*CRMID:c1",
+                     .dataset = "crm",
                      .json = "{'person':{'name':{'firstName':'Ann'}}}"});
     fold(t, &w);
     CHECK_EQ(read_topic(t, &w, "projection.va6").n, 1);
     event(t, &w, NOW + LIMIT_EDGE_PROFILE_TTL_MS + 5, "*ECID:" ECID1, "e2", "view");
     fold(t, &w);
-    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID1)->attributes, S("person.name.firstName"))), S("Ann"));
+    CHECK_STR(json_str(json_path(projected(t, &w, "va6", "ECID", ECID1)->attributes, S("person.name.firstName"))),
+              S("Ann"));
     world_close(&w);
 }
 
@@ -251,16 +277,26 @@ TEST(hub_upsert_and_replace)
     struct projection p;
 
     start(t, &w);
-    say(t, &w, NOW, (struct say){.kind = HIT_RECORD, .source = SOURCE_STREAM, .ids = "*CRMID:c1", .dataset = "crm",
-                                 .json = "{'person':{'name':{'firstName':'Ann'}},'x':1}"});
-    say(t, &w, NOW + 1, (struct say){.kind = HIT_RECORD, .source = SOURCE_STREAM, .ids = "*CRMID:c1", .dataset = "crm",
-                                     .upsert = true, .json = "{'y':2}"});
+    say(t, &w, NOW,
+        (struct say){.kind = HIT_RECORD,
+                     .source = SOURCE_STREAM,
+                     .ids = "*CRMID:c1",
+                     .dataset = "crm",
+                     .json = "{'person':{'name':{'firstName':'Ann'}},'x':1}"});
+    say(t, &w, NOW + 1,
+        (struct say){.kind = HIT_RECORD,
+                     .source = SOURCE_STREAM,
+                     .ids = "*CRMID:c1",
+                     .dataset = "crm",
+                     .upsert = true,
+                     .json = "{'y':2}"});
     fold(t, &w);
     CHECK_OK(hub_pull(w.hub, S(SCOPE), S("CRMID"), S("c1"), t->arena, &p, d));
     CHECK_STR(json_str(json_path(p.attributes, S("person.name.firstName"))), S("Ann"));
     CHECK_TRUE(json_get(p.attributes, S("x")) == NULL); /* not mapped */
-    say(t, &w, NOW + 2, (struct say){.kind = HIT_RECORD, .source = SOURCE_STREAM, .ids = "*CRMID:c1", .dataset = "crm",
-                                     .json = "{'y':3}"});
+    say(t, &w, NOW + 2,
+        (struct say){
+            .kind = HIT_RECORD, .source = SOURCE_STREAM, .ids = "*CRMID:c1", .dataset = "crm", .json = "{'y':3}"});
     fold(t, &w);
     CHECK_OK(hub_pull(w.hub, S(SCOPE), S("CRMID"), S("c1"), t->arena, &p, d));
     CHECK_EQ(json_count(p.attributes), 0);
@@ -277,7 +313,8 @@ TEST(hub_projects_recent_events_for_edge_rules)
     start(t, &w);
     put_audience(t, &w, "hot", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 hours before now)])");
     put(t, &w, "destination", "dest",
-        "{'id':'dest','spec':'custom','alias':'cms','audiences':['buyer','hot'],'attributes':['person.name.firstName']}");
+        "{'id':'dest','spec':'custom','alias':'cms','audiences':['buyer','hot'],'attributes':['person.name.firstName']"
+        "}");
     event(t, &w, NOW, "*ECID:" ECID1, "e1", "view");
     event(t, &w, NOW + DAY, "*ECID:" ECID1, "e2", "view");
     event(t, &w, NOW + DAY + 1, "*ECID:" ECID1, "e3", "buy");
@@ -300,7 +337,8 @@ TEST(hub_cap_pushes_an_identity_out_with_its_data) /* [PLATFORM 4.4] */
     start(t, &w);
     event(t, &w, NOW, "*ECID:" ECID1 " CRMID:c1", "first", "buy");
     for (int i = 1; i < LIMIT_GRAPH_IDENTITIES - 1; i++)
-        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%037d9 CRMID:c1", i).p, arena_printf(t->arena, "e%d", i).p, "view");
+        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%037d9 CRMID:c1", i).p, arena_printf(t->arena, "e%d", i).p,
+              "view");
     fold(t, &w);
     s = seen(t, &w, "CRMID", "c1");
     CHECK_EQ(s.members, LIMIT_GRAPH_IDENTITIES);
@@ -327,8 +365,12 @@ TEST(hub_owner_that_the_cap_refuses_keeps_its_own_profile)
 
     start(t, &w);
     for (int i = 1; i < LIMIT_GRAPH_IDENTITIES; i++)
-        say(t, &w, NOW + i, (struct say){.kind = HIT_RECORD, .source = SOURCE_BATCH, .dataset = "crm", .json = "{'a':1}",
-                                         .ids = arena_printf(t->arena, "*CRMID:c1 Email:%d@x.test", i).p});
+        say(t, &w, NOW + i,
+            (struct say){.kind = HIT_RECORD,
+                         .source = SOURCE_BATCH,
+                         .dataset = "crm",
+                         .json = "{'a':1}",
+                         .ids = arena_printf(t->arena, "*CRMID:c1 Email:%d@x.test", i).p});
     event(t, &w, NOW + 1000, "*ECID:" ECID1 " CRMID:c1", "e1", "buy");
     fold(t, &w);
     s = seen(t, &w, "ECID", ECID1);

@@ -1,4 +1,5 @@
-/* The hub's life: restarts, crashes between emitting and committing, full disks, sweeps, several partitions, threads. */
+/* The hub's life: restarts, crashes between emitting and committing, full disks, sweeps, several partitions, threads.
+ */
 #include "base/limits.h"
 #include "base/metric.h"
 #include "hub/hub_int.h"
@@ -18,9 +19,11 @@ start_busy(struct t *t, struct world *w, const char *name)
 {
     world_open(t, w, name);
     put_world(t, w);
-    put_audience(t, w, "today", "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") WHEN(<= 20 hours before now)])");
+    put_audience(t, w, "today",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") WHEN(<= 20 hours before now)])");
     put(t, w, "destination", "dest",
-        "{'id':'dest','spec':'custom','alias':'cms','audiences':['buyer','today'],'attributes':['person.name.firstName']}");
+        "{'id':'dest','spec':'custom','alias':'cms','audiences':['buyer','today'],'attributes':['person.name.firstName'"
+        "]}");
     world_open_hub(t, w);
 }
 
@@ -42,13 +45,21 @@ tell(struct t *t, struct world *w, uint64_t seed, int i)
                              : arena_printf(t->arena, "*%s %s", person.p, device.p).p;
     switch (rng_below(&rng, 8)) {
     case 0:
-        say(t, w, now_ms, (struct say){.kind = HIT_RECORD, .source = SOURCE_BATCH, .dataset = "crm", .upsert = rng_below(&rng, 2),
-                                       .ids = arena_printf(t->arena, "*%s", person.p).p,
-                                       .json = arena_printf(t->arena, "{'person':{'name':{'firstName':'n%d'}}}", i).p});
+        say(t, w, now_ms,
+            (struct say){.kind = HIT_RECORD,
+                         .source = SOURCE_BATCH,
+                         .dataset = "crm",
+                         .upsert = rng_below(&rng, 2),
+                         .ids = arena_printf(t->arena, "*%s", person.p).p,
+                         .json = arena_printf(t->arena, "{'person':{'name':{'firstName':'n%d'}}}", i).p});
         return;
     case 1:
-        say(t, w, now_ms, (struct say){.kind = HIT_CONSENT, .source = SOURCE_EDGE, .region = "irl1", .ids = ids,
-                                       .json = rng_below(&rng, 2) ? "{'collect':{'val':'n'}}" : "{'collect':{'val':'y'}}"});
+        say(t, w, now_ms,
+            (struct say){.kind = HIT_CONSENT,
+                         .source = SOURCE_EDGE,
+                         .region = "irl1",
+                         .ids = ids,
+                         .json = rng_below(&rng, 2) ? "{'collect':{'val':'n'}}" : "{'collect':{'val':'y'}}"});
         return;
     case 2:
         CHECK_OK(hub_append_tick(w->hub, now_ms, NULL, d));
@@ -251,14 +262,15 @@ TEST(hub_new_audience_reaches_all_profiles)
               i % 5 == 0 ? "buy" : "view");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 100);
-    put_audience(t, &w, "viewer", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
+    put_audience(t, &w, "viewer",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
     put(t, &w, "destination", "dest", "{'id':'dest','spec':'custom','alias':'cms','audiences':['viewer']}");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 400);
     CHECK_EQ(read_topic(t, &w, "membership").n, 500);
     p = projected(t, &w, "va6", "ECID", "00000000000000000000000000000000000001");
     CHECK_EQ(membership_of(p, "viewer"), NOW + 499);
-    CHECK_EQ(membership_of(p, "buyer"), 0); /* not mapped any more */
+    CHECK_EQ(membership_of(p, "buyer"), 0);            /* not mapped any more */
     CHECK_OK(hub_tick(w.hub, NOW + 7 * DAY + 300, d)); /* its windows end though no event came since */
     CHECK_TRUE(hub_audience_size(w.hub, S(SCOPE), S("viewer")) < 200);
     world_close(&w);
@@ -270,7 +282,8 @@ TEST(hub_deleted_audience_leaves_no_members)
     struct projection p;
 
     start(t, &w, "w");
-    put_audience(t, &w, "viewer", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
+    put_audience(t, &w, "viewer",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
     event(t, &w, NOW, "*ECID:" ECID1, "e1", "view");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 1);
@@ -291,7 +304,8 @@ TEST(hub_sweep_survives_a_crash)
     for (int i = 0; i < 300; i++)
         event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d", i).p, arena_printf(t->arena, "e%d", i).p, "view");
     fold(t, &w);
-    put_audience(t, &w, "viewer", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
+    put_audience(t, &w, "viewer",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
     CHECK_OK(hub_round(w.hub, 0, &idle, d));
     CHECK_OK(hub_round(w.hub, 0, &idle, d));
     CHECK_TRUE(w.hub->sweep.active);
@@ -379,10 +393,14 @@ TEST(hub_folds_several_partitions)
     put_world(t, &w);
     world_open_hub(t, &w);
     for (int i = 0; i < 60; i++)
-        say(t, &w, NOW + i, (struct say){.kind = HIT_EVENT, .source = SOURCE_EDGE, .region = "va6", .partition = (unsigned)i % 3,
-                                         .ids = arena_printf(t->arena, "*ECID:%038d", i / 2).p,
-                                         .id = arena_printf(t->arena, "e%d", i).p,
-                                         .json = arena_printf(t->arena, "{'eventType':'buy','timestamp':'2026-01-01T00:00:00Z'}").p});
+        say(t, &w, NOW + i,
+            (struct say){.kind = HIT_EVENT,
+                         .source = SOURCE_EDGE,
+                         .region = "va6",
+                         .partition = (unsigned)i % 3,
+                         .ids = arena_printf(t->arena, "*ECID:%038d", i / 2).p,
+                         .id = arena_printf(t->arena, "e%d", i).p,
+                         .json = arena_printf(t->arena, "{'eventType':'buy','timestamp':'2026-01-01T00:00:00Z'}").p});
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 30);
     m = read_topic(t, &w, "membership");
@@ -439,7 +457,8 @@ TEST(hub_thread_with_readers)
     os_mutex_init(&r.lock);
     CHECK_OK(os_thread_open(&r.thread, "reader", read_on, &r, d));
     for (int i = 0; i < 300; i++) {
-        event(t, &w, NOW + i, i % 2 ? "*ECID:" ECID1 " CRMID:c1" : "*ECID:" ECID2, arena_printf(t->arena, "e%d", i).p, "buy");
+        event(t, &w, NOW + i, i % 2 ? "*ECID:" ECID1 " CRMID:c1" : "*ECID:" ECID2, arena_printf(t->arena, "e%d", i).p,
+              "buy");
         if (i == 100)
             put_audience(t, &w, "viewer", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\")])");
         if (i % 50 == 0)
@@ -468,7 +487,8 @@ TEST(hub_thread_ticks_by_the_clock)
     world_open(t, &w, "w");
     w.real_clock = true;
     put_world(t, &w);
-    put_audience(t, &w, "fresh", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 minutes before now)])");
+    put_audience(t, &w, "fresh",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 minutes before now)])");
     world_open_hub(t, &w);
     CHECK_OK(hub_run(w.hub, d));
     /* The window of this one ended at the machine's clock, not yet at the log's. */

@@ -6,8 +6,7 @@
 #include "t.h"
 
 #define ECID_SAMPLE "46116860184273879041234567890123456789"
-#define COOKIE_SAMPLE                                                                                                  \
-    "CiY0NjExNjg2MDE4NDI3Mzg3OTA0MTIzNDU2Nzg5MDEyMzQ1Njc4OVIQCID4pfnBMhABGAEqA09SMvABgPil-cEy"
+#define COOKIE_SAMPLE "CiY0NjExNjg2MDE4NDI3Mzg3OTA0MTIzNDU2Nzg5MDEyMzQ1Njc4OVIQCID4pfnBMhABGAEqA09SMvABgPil-cEy"
 
 static struct ecid_cookie
 sample(void)
@@ -74,8 +73,9 @@ TEST(ecid_cookie_standard_alphabet)
 {
     struct ecid_cookie back;
 
-    CHECK_TRUE(ecid_cookie_read(
-        S("CiY0NjExNjg2MDE4NDI3Mzg3OTA0MTIzNDU2Nzg5MDEyMzQ1Njc4OVIQCID4pfnBMhABGAEqA09SMvABgPil+cEy"), t->arena, &back));
+    CHECK_TRUE(
+        ecid_cookie_read(S("CiY0NjExNjg2MDE4NDI3Mzg3OTA0MTIzNDU2Nzg5MDEyMzQ1Njc4OVIQCID4pfnBMhABGAEqA09SMvABgPil+cEy"),
+                         t->arena, &back));
     CHECK_STR(back.ecid, S(ECID_SAMPLE));
 }
 

@@ -148,14 +148,9 @@ TEST(graph_scopes_are_apart)
 
 TEST(graph_leaves_out_what_is_nobody) /* [PLATFORM 4.3] */
 {
-    static const char *const nobody[] = {"*CRM:null",
-                                         "*CRM:Undefined",
-                                         "*CRM:anonymous",
-                                         "*CRM:00000000-0000-0000-0000-000000000000",
-                                         "*ECID:123",
-                                         "*AAID:1",
-                                         "*Partner:1",
-                                         "*Shop:1"};
+    static const char *const nobody[] = {
+        "*CRM:null", "*CRM:Undefined", "*CRM:anonymous", "*CRM:00000000-0000-0000-0000-000000000000",
+        "*ECID:123", "*AAID:1",        "*Partner:1",     "*Shop:1"};
     struct kv *k = table(t);
     struct graph_link out;
 
@@ -203,7 +198,8 @@ TEST(graph_email_compares_in_lower_case) /* [PLATFORM B-16] */
 static struct graph_link
 link_one(struct t *t, struct kv *k, const char *ns, int i, int64_t now_ms)
 {
-    struct str id = str_eq(str_of(ns), S("ECID")) ? arena_printf(t->arena, "%038d", i) : arena_printf(t->arena, "%d", i);
+    struct str id =
+        str_eq(str_of(ns), S("ECID")) ? arena_printf(t->arena, "%038d", i) : arena_printf(t->arena, "%d", i);
 
     return linked(t, k, arena_printf(t->arena, "*CRM:hub %s:%.*s", ns, STR_ARG(id)).p, now_ms);
 }
@@ -253,7 +249,7 @@ TEST(graph_new_cookie_among_people_is_the_victim)
 enum { POOL = 160 };
 
 struct model {
-    int set[POOL];         /* the set each identity is in, -1: none */
+    int set[POOL]; /* the set each identity is in, -1: none */
     int64_t last[POOL];
     int sets;
 };

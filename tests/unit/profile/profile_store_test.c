@@ -1,5 +1,5 @@
-/* The profile store: documents, events beyond a chunk, records and their merge against a naive one, uniting and splitting,
- * limits, damage. */
+/* The profile store: documents, events beyond a chunk, records and their merge against a naive one, uniting and
+ * splitting, limits, damage. */
 #include "profile/profile_store.h"
 
 #include "base/limits.h"
@@ -38,8 +38,11 @@ static bool
 add(struct t *t, struct kv *k, struct profile *p, int number, int64_t ms, size_t pad)
 {
     char *fill = arena_alloc(t->arena, pad + 1);
-    struct profile_event e = {.id = arena_printf(t->arena, "e-%d", number), .ms = ms, .dataset = S("web"),
-                              .ns = S("ECID"), .owner = arena_printf(t->arena, "%d", number % 3)};
+    struct profile_event e = {.id = arena_printf(t->arena, "e-%d", number),
+                              .ms = ms,
+                              .dataset = S("web"),
+                              .ns = S("ECID"),
+                              .owner = arena_printf(t->arena, "%d", number % 3)};
     bool duplicate = false;
 
     memset(fill, 'x', pad);
@@ -341,7 +344,8 @@ TEST(profile_merge_is_by_leaf)
     struct profile p = loaded(t, k, 1);
 
     put(t, &p, "crm", "1", 10, "{\"x\":{\"a\":1,\"l\":[1,2]},\"n\":null}", false);
-    put(t, &p, "loyalty", "1", 20, "{\"x\":{\"b\":2,\"l\":[3]},\"identityMap\":{},\"segmentMembership\":{\"ups\":{}}}", false);
+    put(t, &p, "loyalty", "1", 20, "{\"x\":{\"b\":2,\"l\":[3]},\"identityMap\":{},\"segmentMembership\":{\"ups\":{}}}",
+        false);
     CHECK_STR(merged(t, &p), S("{\"x\":{\"b\":2,\"l\":[3],\"a\":1}}"));
     kv_close(k);
 }
@@ -516,16 +520,19 @@ TEST(profile_absorb_takes_everything)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 1), q = loaded(t, k, 2);
-    struct profile_membership both = {S("both"), true, 10}, mine = {S("mine"), true, 10}, theirs = {S("theirs"), true, 20},
-                              left = {S("left"), false, 30}, was = {S("left"), true, 20};
+    struct profile_membership both = {S("both"), true, 10}, mine = {S("mine"), true, 10},
+                              theirs = {S("theirs"), true, 20}, left = {S("left"), false, 30},
+                              was = {S("left"), true, 20};
     const struct json *c;
 
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);
     put(t, &q, "crm", "2", 20, "{\"a\":2,\"b\":3}", false);
     CHECK_OK(json_parse(S("{\"collect\":{\"val\":\"n\"},\"share\":{\"val\":\"y\"}}"), t->arena, &c, d));
     CHECK_OK(profile_put_consent(&q, c, false, 5, d));
-    CHECK_TRUE(profile_put_membership(&p, &both) && profile_put_membership(&p, &mine) && profile_put_membership(&p, &left));
-    CHECK_TRUE(profile_put_membership(&q, &both) && profile_put_membership(&q, &theirs) && profile_put_membership(&q, &was));
+    CHECK_TRUE(profile_put_membership(&p, &both) && profile_put_membership(&p, &mine) &&
+               profile_put_membership(&p, &left));
+    CHECK_TRUE(profile_put_membership(&q, &both) && profile_put_membership(&q, &theirs) &&
+               profile_put_membership(&q, &was));
     profile_mark_region(&q, S("va6"), S("ECID"), S("2"), 1000);
     q.regions[0].projected = 5;
     for (int i = 0; i < 100; i++)
@@ -537,7 +544,8 @@ TEST(profile_absorb_takes_everything)
     p.rule_state = S("x");
     CHECK_OK(profile_absorb(k, &p, 2, d));
     CHECK_EQ(p.rule_state.n, 0);
-    CHECK_STR(merged(t, &p), S("{\"a\":2,\"b\":3,\"consents\":{\"collect\":{\"val\":\"n\"},\"share\":{\"val\":\"y\"}}}"));
+    CHECK_STR(merged(t, &p),
+              S("{\"a\":2,\"b\":3,\"consents\":{\"collect\":{\"val\":\"n\"},\"share\":{\"val\":\"y\"}}}"));
     CHECK_EQ(p.event_count, 250);
     check_events(t, k, &p, 99, 150);
     CHECK_EQ(p.membership_count, 4);
@@ -575,7 +583,8 @@ TEST(profile_split_moves_what_is_filed_under_an_identity)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 1), to;
-    struct profile_fragment f = {.dataset = S("web"), .ns = S("ECID"), .id = S("1"), .ingested_ms = 5, .json = S("{\"w\":1}")};
+    struct profile_fragment f = {
+        .dataset = S("web"), .ns = S("ECID"), .id = S("1"), .ingested_ms = 5, .json = S("{\"w\":1}")};
 
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);
     CHECK_OK(profile_put_record(&p, &f, false, d));

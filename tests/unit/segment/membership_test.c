@@ -78,7 +78,8 @@ person(struct t *t, struct world *w, uint64_t id)
 }
 
 static struct segment_result
-applied(struct t *t, struct world *w, struct profile *p, enum segment_cause cause, const struct json *event, int64_t now_ms)
+applied(struct t *t, struct world *w, struct profile *p, enum segment_cause cause, const struct json *event,
+        int64_t now_ms)
 {
     struct segment_result r = {0};
 
@@ -95,8 +96,8 @@ event(struct t *t, struct world *w, struct profile *p, int number, const char *t
     bool duplicate;
 
     iso8601_format(ms, time);
-    e.json = arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.*s\",\"eventType\":\"%s\"}", number, ISO8601_BYTES,
-                          time, type);
+    e.json = arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.*s\",\"eventType\":\"%s\"}", number,
+                          ISO8601_BYTES, time, type);
     CHECK_OK(profile_add_event(w->k, p, &e, &duplicate, d));
     CHECK_OK(json_parse(e.json, t->arena, &json, d));
     return applied(t, w, p, SEGMENT_EVENT, json, now_ms);
@@ -105,7 +106,8 @@ event(struct t *t, struct world *w, struct profile *p, int number, const char *t
 static struct segment_result
 record(struct t *t, struct world *w, struct profile *p, const char *json, int64_t now_ms)
 {
-    struct profile_fragment f = {.dataset = S("crm"), .ns = S("CRM"), .id = S("1"), .ingested_ms = now_ms, .json = str_of(json)};
+    struct profile_fragment f = {
+        .dataset = S("crm"), .ns = S("CRM"), .id = S("1"), .ingested_ms = now_ms, .json = str_of(json)};
 
     CHECK_OK(profile_put_record(p, &f, false, d));
     return applied(t, w, p, SEGMENT_ATTRIBUTES, NULL, now_ms);
@@ -206,7 +208,8 @@ is_kept(void *ctx, struct str id)
 
 TEST(segment_changed_audiences_rebuild)
 {
-    static const char *const before[] = {"gold", "tier = \"gold\"", "old", "tier = \"gold\"", "inactive", "tier = \"gold\"", NULL};
+    static const char *const before[] = {"gold",     "tier = \"gold\"", "old", "tier = \"gold\"",
+                                         "inactive", "tier = \"gold\"", NULL};
     static const char *const after[] = {"buyer", BOUGHT, "gold", "tier = \"gold\"", "anon", "tier.isNull()", NULL};
     struct world w;
     struct profile p;
@@ -288,8 +291,9 @@ TEST(segment_write_shape) /* [SEGMENTATION 15.1] */
     buf_init(&out, 4096);
     jw = jw_to(&out);
     segment_write(&jw, &p);
-    CHECK_STR(buf_str(&out), S("{\"ups\":{\"a\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.000Z\",\"status\":\"realized\"},"
-                               "\"b\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.001Z\",\"status\":\"exited\"}}}"));
+    CHECK_STR(buf_str(&out),
+              S("{\"ups\":{\"a\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.000Z\",\"status\":\"realized\"},"
+                "\"b\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.001Z\",\"status\":\"exited\"}}}"));
     buf_deinit(&out);
     world_close(&w);
 }
@@ -315,18 +319,19 @@ check_truth(struct t *t, struct world *w, const struct profile *p, int64_t now_m
 
 TEST(segment_equals_plain_evaluation)
 {
-    static const char *const list[] = {"buyer",
-                                       "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") WHEN(<= 3 days before now)])",
-                                       "twice",
-                                       "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") COUNT(>= 2) WHEN(<= 5 days before now)])",
-                                       "gold",
-                                       "tier = \"gold\"",
-                                       "mixed",
-                                       "tier = \"gold\" and not(chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 "
-                                       "days before now)]))",
-                                       "sequence",
-                                       "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\"), B: WHAT(eventType = \"buy\")])",
-                                       NULL};
+    static const char *const list[] = {
+        "buyer",
+        "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") WHEN(<= 3 days before now)])",
+        "twice",
+        "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") COUNT(>= 2) WHEN(<= 5 days before now)])",
+        "gold",
+        "tier = \"gold\"",
+        "mixed",
+        "tier = \"gold\" and not(chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 "
+        "days before now)]))",
+        "sequence",
+        "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\"), B: WHAT(eventType = \"buy\")])",
+        NULL};
     struct world w;
     struct profile p;
     int64_t now_ms = START;
