@@ -1,6 +1,7 @@
 /* ingest_fixture.c - see ingest_fixture.h. */
 #include "ingest_fixture.h"
 
+#include "http/http_int.h"
 #include "profile/profile_store.h"
 
 struct str
@@ -297,6 +298,7 @@ world_call(struct world *w, const struct family *f, enum http_method m, const ch
                           .arena = t->arena,
                           .rng = &t->rng,
                           .now_ms = NOW + 1000};
+    struct exchange exchange = {0}; /* http_set_header keeps its room there */
     struct http_res rs = {0};
     struct route_params params;
     const struct route *route;
@@ -312,6 +314,7 @@ world_call(struct world *w, const struct family *f, enum http_method m, const ch
     w->call.snap = snapshot_get(w->config);
     buf_init(&text, LIMIT_RESPONSE_BYTES);
     rs.body = &text;
+    rq.priv = &exchange;
     CHECK_EQ(route_find(f->routes, f->count, &rq, &route, &params, &allow), ROUTE_FOUND);
     route->handle(&w->call, &rq, &params, &rs);
     CHECK_TRUE(buf_ok(&text));

@@ -88,11 +88,13 @@ TEST(tcf_vendor_ranges)
     CHECK_TRUE(!collect(t, &single));
 }
 
-TEST(tcf_recorded_string) /* of the recorded traffic: purposes given, vendor 565 not among its vendors */
+TEST(tcf_recorded_string) /* of the recorded traffic: purposes 1 and 10, one range entry that is vendor 565 alone */
 {
-    bool allowed = true;
+    bool allowed = false;
 
     CHECK_EQ(edge_tcf_collect(S("CO052l-O052l-DGAMBFRACBgAIBAAAAAAIYgEawAQEagAAAA"), 565, &allowed), ERR_OK);
+    CHECK_TRUE(allowed);
+    CHECK_EQ(edge_tcf_collect(S("CO052l-O052l-DGAMBFRACBgAIBAAAAAAIYgEawAQEagAAAA"), 564, &allowed), ERR_OK);
     CHECK_TRUE(!allowed);
 }
 

@@ -46,7 +46,7 @@ TEST(kv_torn_tail_at_every_byte)
     commit_at(t, k, &before, 10, true);
     begin = kv_file(t, "0000000001.seg").n;
     after = before;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 3; i++)
         change(t, k, &after, &t->rng);
     commit_at(t, k, &after, 20, false);
     crash(sim, k);

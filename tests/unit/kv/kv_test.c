@@ -191,7 +191,7 @@ TEST(kv_model_without_mappings)
     struct os_sim *sim = os_sim_new(os_posix());
 
     os_sim_refuse_maps(sim, true);
-    run_model(t, os_sim_os(sim), 600);
+    run_model(t, os_sim_os(sim), 250);
     os_sim_free(sim);
 }
 
@@ -199,6 +199,6 @@ TEST(kv_model_simulated_disk)
 {
     struct os_sim *sim = os_sim_new(os_posix());
 
-    run_model(t, os_sim_os(sim), 1500);
+    run_model(t, os_sim_os(sim), 700);
     os_sim_free(sim);
 }
