@@ -77,13 +77,13 @@ fail_profile(struct http_req *rq, struct jw *w, int status, const struct diag *d
     jw_kstr(w, S("statusCode"), arena_printf(rq->arena, "%d", status));
 }
 
-/* "PQL-TYPE: line 1 ..." carries its own code; else the code of the status. */
+/* "PQL-TYPE: line 1 ..." and "UPAPI-...: ..." carry their own code; else the code of the status. */
 static struct str
 upapi_code(struct http_req *rq, int status, enum err rc, const struct diag *d)
 {
     const char *colon = strchr(d->what, ':');
 
-    if (strncmp(d->what, "PQL-", 4) == 0 && colon != NULL)
+    if ((strncmp(d->what, "PQL-", 4) == 0 || strncmp(d->what, "UPAPI-", 6) == 0) && colon != NULL)
         return arena_str(rq->arena, (struct str){d->what, (size_t)(colon - d->what)});
     if (status == 404)
         return S("UPAPI-113430-404");

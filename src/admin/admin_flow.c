@@ -215,6 +215,10 @@ create_post(void *ctx, struct http_req *rq, const struct route_params *params, s
         return;
     e = edit_of(rq->arena, body);
     put_common(&e, call, rq, id, true);
+    if (k == &kinds[3] && json_count(json_get(body, S("transformations"))) == 0) /* a place for PATCH to add to */
+        edit_put_raw(&e, e.root, S("transformations"),
+                     S("[{\"name\":\"GeneralTransform\",\"params\":{\"profileSelectors\":{\"selectors\":[]},"
+                       "\"segmentSelectors\":{\"selectors\":[]}}}]"));
     if (k == &kinds[0] && flow_is_streaming(body))
         flow_put_inlet(&e, call, rq);
     rc = json_str(json_get(body, S("name"))).n > 0

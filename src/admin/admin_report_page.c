@@ -100,62 +100,58 @@ put_signed_percent(struct buf *b, double v)
 
 /* ---- the frame ---- */
 
+/* clang-format off: one rule behind the other */
 static const char style[] =
-    ":root{color-scheme:light "
-    "dark;--bg:#f5f6f8;--card:#fff;--ink:#15181e;--muted:#5b6472;--line:#e2e6ec;--track:#eef1f5;"
-    "--bar:#2f6fed;--base:#8a95a6;--good:#0d7a53;--goodbg:#e3f5ec;--bad:#b83227;--badbg:#fbe9e7;--chip:#eceff4}"
-    "@media(prefers-color-scheme:dark){:root{--bg:#0e1115;--card:#161a20;--ink:#e7eaf0;--muted:#98a2b1;--line:#28303a;"
-    "--track:#212831;--bar:#6d9dff;--base:#768296;--good:#55cf98;--goodbg:#12301f;--bad:#ff8a80;--badbg:#3a1a18;"
-    "--chip:#222932}}"
-    "*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.45 "
-    "system-ui,-apple-system,"
-    "\"Segoe UI\",Roboto,\"Helvetica "
-    "Neue\",Arial,sans-serif;font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%}"
-    "main{max-width:1120px;margin:0 auto;padding:28px 20px 48px}a{color:inherit}"
-    "nav{font-size:13px;color:var(--muted);margin-bottom:10px}nav a{text-decoration:none}nav "
-    "a:hover{text-decoration:underline}"
-    "nav b{color:var(--ink);letter-spacing:.02em}h1{font-size:26px;line-height:1.2;margin:0 0 "
-    "8px;letter-spacing:-.01em;"
-    "overflow-wrap:anywhere}h2{font-size:14px;margin:0 0 "
-    "2px;font-weight:600}.sub{color:var(--muted);font-size:13px;margin:0}"
-    ".chips{display:flex;flex-wrap:wrap;gap:6px;margin:0 0 6px}.chip{background:var(--chip);border-radius:999px;"
-    "padding:2px "
-    "10px;font-size:12px;font-weight:600;color:var(--muted)}.chip.live{background:var(--goodbg);color:var(--good)}"
-    ".card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px}"
-    ".verdict{margin:18px 0 0;font-size:16px}.verdict b{font-weight:650}"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:18px 0 0}"
-    ".tile span{display:block;color:var(--muted);font-size:12.5px}.tile "
-    "strong{display:block;font-size:24px;line-height:1.25;"
-    "font-weight:650;letter-spacing:-.01em}.tile small{color:var(--muted);font-size:12px}"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:12px;margin:12px 0}"
-    "svg{display:block;width:100%;overflow:visible;margin-top:10px}svg text{font:13px system-ui,-apple-system,\"Segoe "
-    "UI\",Roboto,"
-    "Arial,sans-serif;fill:var(--ink)}svg "
-    ".v{font-weight:650}.track{fill:var(--track)}.bar{fill:var(--bar)}.bar.base{fill:"
-    "var(--base)}.whisker{stroke:var(--ink);stroke-width:1.5;opacity:.6}"
-    ".wide{overflow-x:auto;padding:4px 0}table{border-collapse:collapse;width:100%;font-size:14px}th,td{padding:10px "
-    "12px;"
-    "text-align:right;white-space:nowrap;border-top:1px solid var(--line);vertical-align:top}thead "
-    "th{border:0;color:var(--muted);"
-    "font-size:12px;font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:"
-    "18px}"
-    "td:first-child{font-weight:600;white-space:normal;min-width:140px;overflow-wrap:anywhere}th:last-child,td:last-"
-    "child{"
-    "padding-right:18px}td small{display:block;color:var(--muted);font-size:12px;font-weight:400}"
+    ":root{"
+    "color-scheme:light "
+    "dark;--bg:#f5f6f8;--card:#fff;--ink:#15181e;--muted:#5b6472;--line:#e2e6ec;--track:#eef1f5;--bar:#2f6fed;--base:#"
+    "8a95a6;--good:#0d7a53;--goodbg:#e3f5ec;--bad:#b83227;--badbg:#fbe9e7;--chip:#eceff4}"
+    "@media(prefers-color-scheme:dark){:root{"
+    "--bg:#0e1115;--card:#161a20;--ink:#e7eaf0;--muted:#98a2b1;--line:#28303a;--track:#212831;--bar:#6d9dff;--base:#"
+    "768296;--good:#55cf98;--goodbg:#12301f;--bad:#ff8a80;--badbg:#3a1a18;--chip:#222932}"
+    "}*{box-sizing:border-box}body{"
+    "margin:0;background:var(--bg);color:var(--ink);font:15px/1.45 system-ui,-apple-system,\"Segoe "
+    "UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif;font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%}"
+    "main{max-width:1160px;margin:0 auto;padding:28px 20px 48px}a{color:inherit}nav{"
+    "font-size:13px;color:var(--muted);margin-bottom:10px}nav a{text-decoration:none}nav a:hover{"
+    "text-decoration:underline}nav b{color:var(--ink);letter-spacing:.02em}h1{"
+    "font-size:26px;line-height:1.2;margin:0 0 8px;letter-spacing:-.01em;overflow-wrap:anywhere}h2{"
+    "font-size:14px;margin:0 0 2px;font-weight:600}.sub{color:var(--muted);font-size:13px;margin:0}.chips{"
+    "display:flex;flex-wrap:wrap;gap:6px;margin:0 0 6px}.chip{"
+    "background:var(--chip);border-radius:999px;padding:2px 10px;font-size:12px;font-weight:600;color:var(--muted)}"
+    ".chip.live{background:var(--goodbg);color:var(--good)}.card{"
+    "background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px}.verdict{"
+    "margin:18px 0 0;font-size:16px}.verdict b{font-weight:650}.tiles{"
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:18px 0 0}.tile span{"
+    "display:block;color:var(--muted);font-size:12.5px}.tile strong{"
+    "display:block;font-size:24px;line-height:1.25;font-weight:650;letter-spacing:-.01em}.tile small{"
+    "color:var(--muted);font-size:12px}.charts{"
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(290px,1fr));gap:12px;margin:12px 0}svg{"
+    "display:block;width:100%;overflow:visible;margin-top:10px}svg text{"
+    "font:13px system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif;fill:var(--ink)}svg .v{"
+    "font-weight:650}.track{fill:var(--track)}.bar{fill:var(--bar)}.bar.base{fill:var(--base)}.whisker{"
+    "stroke:var(--ink);stroke-width:1.5;opacity:.6}.wide{overflow-x:auto;padding:4px 0}table{"
+    "border-collapse:collapse;width:100%;font-size:13px}th,td{"
+    "padding:10px 7px;text-align:right;white-space:nowrap;border-top:1px solid var(--line);vertical-align:top}"
+    "thead th{border:0;color:var(--muted);font-size:12px;font-weight:600;vertical-align:bottom}"
+    "th:first-child,td:first-child{text-align:left;padding-left:18px}td:first-child{"
+    "font-weight:600;white-space:normal;min-width:120px;overflow-wrap:anywhere}th:last-child,td:last-child{"
+    "padding-right:18px}td small{display:block;color:var(--muted);font-size:11.5px;font-weight:400}"
     ".up,.down,.flat{display:inline-block;border-radius:6px;padding:0 6px;font-weight:650;background:var(--chip)}"
-    ".up{background:var(--goodbg);color:var(--good)}.down{background:var(--badbg);color:var(--bad)}"
-    "td a{text-decoration:none;border-bottom:1px solid var(--line)}td a:hover{border-color:var(--ink)}"
-    ".note{color:var(--muted);font-size:13px;margin:14px 2px 0;max-width:75ch}.empty{color:var(--muted);padding:28px;"
-    "text-align:center}h3{font-size:13px;color:var(--muted);font-weight:600;margin:22px 2px 8px;overflow-wrap:anywhere}"
-    "@media(max-width:720px){main{padding:18px 12px "
-    "36px}h1{font-size:22px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}"
-    ".tile{padding:12px 14px}.tile strong{font-size:20px}thead{display:none}table,tbody,tr,td{display:block;width:100%}"
-    "tr{padding:10px 0;border-top:1px solid "
-    "var(--line)}tr:first-child{border:0}td,td:first-child,td:last-child{border:0;"
-    "padding:3px 18px;display:flex;justify-content:space-between;gap:16px;text-align:right;white-space:normal}"
-    "td:first-child{font-size:16px;padding-bottom:6px;text-align:left}td::before{content:attr(data-l);color:var(--"
-    "muted);"
-    "font-weight:400;text-align:left}td:first-child::before{content:none}}";
+    ".up{background:var(--goodbg);color:var(--good)}.down{background:var(--badbg);color:var(--bad)}td a{"
+    "text-decoration:none;border-bottom:1px solid var(--line)}td a:hover{border-color:var(--ink)}.note{"
+    "color:var(--muted);font-size:13px;margin:14px 2px 0;max-width:75ch}.empty{"
+    "color:var(--muted);padding:28px;text-align:center}h3{"
+    "font-size:13px;color:var(--muted);font-weight:600;margin:22px 2px 8px;overflow-wrap:anywhere}"
+    "@media(max-width:720px){main{padding:18px 12px 36px}h1{font-size:22px}.tiles{"
+    "grid-template-columns:repeat(2,1fr);gap:8px}.tile{padding:12px 14px}.tile:last-child{grid-column:1/-1}"
+    ".tile strong{font-size:20px}thead{display:none}table,tbody,tr,td{display:block;width:100%}tr{"
+    "padding:10px 0;border-top:1px solid var(--line)}tr:first-child{border:0}td,td:first-child,td:last-child{"
+    "border:0;padding:3px 18px;display:flex;justify-content:space-between;gap:16px;text-align:right;white-space:normal}"
+    "td:first-child{font-size:16px;padding-bottom:6px;text-align:left}td::before{"
+    "content:attr(data-l);color:var(--muted);font-weight:400;text-align:left}td:first-child::before{content:none}"
+    "}";
+/* clang-format on */
 
 static void
 open_page(struct http_req *rq, struct http_res *rs)
@@ -377,7 +373,7 @@ put_lift(struct buf *b, const char *label, const struct stats_lift *l, bool enou
     if (enough) {
         buf_put(b, S("<small>"));
         put_signed_percent(b, l->low);
-        buf_put(b, S(" to "));
+        buf_put(b, S(" \xE2\x80\xA6 "));
         put_signed_percent(b, l->high);
         buf_printf(b, "</small><small>confidence %.1f%%</small>", l->confidence * 100);
     }
@@ -401,7 +397,7 @@ put_row(struct buf *b, const struct report *r, size_t i)
     buf_put(b, S("<tr><td><span>"));
     html_text(b, row->name);
     if (i == 0)
-        buf_put(b, S("<small>compared with</small>"));
+        buf_put(b, S("<small>control</small>"));
     if (row->removed)
         buf_put(b, S("<small>removed</small>"));
     buf_put(b, S("</span></td>"));
@@ -432,9 +428,10 @@ put_row(struct buf *b, const struct report *r, size_t i)
 static void
 put_table(struct buf *b, const struct report *r)
 {
-    buf_put(b, S("<div class=\"card wide\"><table><thead><tr><th>Experience</th><th>Visitors</th><th>Impressions</th>"
-                 "<th>Clicks</th><th>Click rate</th><th>Conversions</th><th>Conversion<br>rate</th><th>Lift</th>"
-                 "<th>Revenue</th><th>Revenue per<br>visitor</th><th>Lift</th></tr></thead><tbody>"));
+    buf_put(b,
+            S("<div class=\"card wide\"><table><thead><tr><th>Experience</th><th>Visitors</th><th>Impressions</th>"
+              "<th>Clicks</th><th>Click<br>rate</th><th>Conver-<br>sions</th><th>Conversion<br>rate</th><th>Lift</th>"
+              "<th>Revenue</th><th>Revenue per<br>visitor</th><th>Lift</th></tr></thead><tbody>"));
     for (size_t i = 0; i < r->row_count; i++)
         put_row(b, r, i);
     buf_put(b, S("</tbody></table></div>"));
@@ -493,11 +490,13 @@ report_page_activity(const struct call *call, struct http_req *rq, struct str id
         put_chart(b, &r, FIGURE_CLICKS, "Click rate", "clicks by impressions", rq->arena);
         buf_put(b, S("</section>"));
         put_table(b, &r);
-        buf_put(b, S("<p class=\"note\">A visitor counts once per experience, from the first time that it was shown. "
-                     "Lift compares "
-                     "with the first experience; \xC2\xB1, the thin lines in the charts and the ranges are 95% "
-                     "intervals. Lift is "
-                     "coloured from 95% confidence (two-sided t-test) and 30 visitors.</p>"));
+        buf_put(
+            b,
+            S("<p class=\"note\">A visitor counts once per experience, from the first time that it was shown. "
+              "Lift compares "
+              "with the control, the first experience; \xC2\xB1, the thin lines in the charts and the ranges are 95% "
+              "intervals. Lift is "
+              "coloured from 95% confidence (two-sided t-test) and 30 visitors.</p>"));
     }
     close_page(rs);
 }

@@ -36,6 +36,7 @@ struct server {
     struct edge *edge;
     struct admin *admin;
     struct demo_site *demo;
+    struct http_service services[3]; /* the listener borrows them */
     struct http_server *http;
     char *cert, *key;
     bool is_edge, is_hub;
@@ -372,13 +373,12 @@ load_certificate(struct server *s, struct diag *d)
 static enum err
 open_http(struct server *s, struct diag *d)
 {
-    struct http_service services[3];
     struct http_options o = {
         .os = s->os,
         .listen = s->conf.listen[0] ? s->conf.listen : NULL,
         .tls_listen = s->conf.tls_listen[0] ? s->conf.tls_listen : NULL,
         .worker_count = (unsigned)s->conf.workers,
-        .services = services,
+        .services = s->services,
         .trust_forwarded = s->conf.trust_forwarded,
     };
     enum err rc = ERR_OK;
@@ -386,12 +386,12 @@ open_http(struct server *s, struct diag *d)
     if (o.tls_listen != NULL)
         rc = load_certificate(s, d);
     if (s->edge != NULL)
-        services[o.service_count++] = edge_service(s->edge);
+        s->services[o.service_count++] = edge_service(s->edge);
     if (s->conf.demo) {
         s->demo = demo_site_new(s->config);
-        services[o.service_count++] = demo_site_service(s->demo);
+        s->services[o.service_count++] = demo_site_service(s->demo);
     }
-    services[o.service_count++] = admin_service(s->admin);
+    s->services[o.service_count++] = admin_service(s->admin);
     o.tls_cert_pem = s->cert;
     o.tls_key_pem = s->key;
     os_entropy(s->os, &o.seed, sizeof o.seed);

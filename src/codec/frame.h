@@ -3,8 +3,8 @@
  * A segment file is a 32-byte file header and then frames, back to back. A frame is a 24-byte header and a body; it is
  * there as a whole or not at all, because one checksum covers it.
  *
- *   file header   0 magic[8]   8 version u32   12 flags u32   16 number u64   24 salt u32   28 crc32c u32 of bytes
- * 0..27 frame         0 body_bytes u32   4 crc32c u32   8 number u64   16 synced_bytes u32   20 count u32   24 body
+ *   file header   0 magic[8]   8 version u32   12 flags u32   16 number u64   24 salt u32   28 crc32c u32 of 0..27
+ *   frame         0 body_bytes u32   4 crc32c u32   8 number u64   16 synced_bytes u32   20 count u32   24 body
  *
  * The frame's checksum begins with the file's salt and covers everything but itself. The salt is random, so text that a
  * client sends can never pass for a frame of ours. synced_bytes says how much of the file was known to be on the disk

@@ -103,6 +103,10 @@ const struct json *snapshot_find(const struct snapshot *s, struct str kind, stru
 uint64_t snapshot_object_version(const struct snapshot *s, struct str kind, struct str scope, struct str id);
 /* What refers to an object, as "kind 'id'" of the first one found, in the buffer; false: nothing does. */
 bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out);
+/* What an audience's expression compiled to, and the ids that it names in inSegment(). NULL: no such audience, or one without
+ * an expression. */
+const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,
+                                          const struct str **refs, size_t *ref_count);
 /* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
 enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scope, struct str code);
 

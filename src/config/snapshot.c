@@ -59,6 +59,17 @@ snapshot_find(const struct snapshot *s, struct str kind, struct str id, struct s
     return NULL;
 }
 
+const struct rule *
+snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id, const struct str **refs,
+                       size_t *ref_count)
+{
+    const struct config_object *o = objects_get(box(s)->objects, S("audience"), scope, id);
+
+    *refs = o ? o->segment_refs : NULL;
+    *ref_count = o ? o->segment_ref_count : 0;
+    return o ? o->rule : NULL;
+}
+
 bool
 snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out)
 {

@@ -96,7 +96,7 @@ struct http_options {
     const char *tls_cert_pem; /* text, not a path; required with tls_listen */
     const char *tls_key_pem;
     unsigned worker_count;  /* 0: one per core */
-    const struct http_service *services;
+    const struct http_service *services; /* borrowed until http_stop */
     size_t service_count;
     bool trust_forwarded;   /* client_ip from the last X-Forwarded-For entry, tls from X-Forwarded-Proto */
     uint64_t seed;          /* for the workers' rng */

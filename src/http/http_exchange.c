@@ -90,7 +90,6 @@ exchange_put(struct exchange *x)
     x->host_count = x->length_count = 0;
     x->content_bytes = x->body_bytes = 0;
     x->refused = 0;
-    x->set_cap = 0;
     x->answer_count = 0;
     x->next_idle = w->idle;
     w->idle = x;
@@ -405,7 +404,6 @@ static void
 clear_answer(struct exchange *x)
 {
     x->rs = (struct http_res){.body = &x->out};
-    x->set_cap = 0;
     buf_clear(&x->out);
 }
 

@@ -87,7 +87,6 @@ struct exchange {
     struct buf in; /* the body as received; later the compressed answer */
     struct buf inflated;
     struct buf out; /* the answer as the handler writes it */
-    size_t set_cap; /* room in rs.headers */
 
     struct answer_header answer[ANSWER_HEADERS_MAX];
     size_t answer_count;

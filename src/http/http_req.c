@@ -83,19 +83,17 @@ has_line_break(struct str s)
 void
 http_set_header(struct http_req *rq, struct http_res *rs, struct str name, struct str value)
 {
-    struct exchange *x = rq->priv;
+    size_t n = rs->header_count;
 
     if (has_line_break(name) || has_line_break(value))
         return;
-    if (rs->header_count == x->set_cap) {
-        size_t cap = x->set_cap ? x->set_cap * 2 : 8;
-        struct http_header *more = ARENA_ARRAY(rq->arena, struct http_header, cap);
+    if (n == 0 || (n >= 8 && (n & (n - 1)) == 0)) { /* the array has room for 8, 16, 32... */
+        struct http_header *more = ARENA_ARRAY(rq->arena, struct http_header, n < 8 ? 8 : n * 2);
         if (more == NULL)
             return;
-        if (rs->header_count)
-            memcpy(more, rs->headers, rs->header_count * sizeof *more);
+        if (n > 0)
+            memcpy(more, rs->headers, n * sizeof *more);
         rs->headers = more;
-        x->set_cap = cap;
     }
     name = arena_str(rq->arena, name);
     value = arena_str(rq->arena, value);

@@ -17,6 +17,20 @@
 #define STATE_VERSION 1
 #define ARENA_BYTES ((size_t)1 << 30) /* a profile of LIMIT_PROFILE_EVENTS large events, parsed */
 
+void
+hub_lock(struct hub *h)
+{
+    os_lock(&h->turn_lock);
+    os_lock(&h->lock);
+    os_unlock(&h->turn_lock);
+}
+
+void
+hub_unlock(struct hub *h)
+{
+    os_unlock(&h->lock);
+}
+
 /* ---- state row ---- */
 
 static enum err
@@ -153,11 +167,11 @@ fold_one(struct hub *h, size_t partition, const struct record *r, struct diag *d
     enum err rc;
 
     for (;;) {
-        os_lock(&h->lock);
+        hub_lock(h);
         rc = hub_fold(h, partition, r, d);
         if (rc == ERR_OK)
             h->partitions[partition].next = r->offset + 1;
-        os_unlock(&h->lock);
+        hub_unlock(h);
         if (rc != ERR_BUSY || stopping(h, NULL))
             break;
         pause_us(h,
@@ -202,20 +216,20 @@ hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
     enum err rc = ERR_OK;
 
     if (!h->busy) {
-        os_lock(&h->lock);
+        hub_lock(h);
         rc = hub_take_snapshot(h, d);
-        os_unlock(&h->lock);
+        hub_unlock(h);
         if (rc == ERR_OK)
             rc = fold_batch(h, wait_us, &count, d);
     }
-    os_lock(&h->lock);
+    hub_lock(h);
     if (rc == ERR_OK && !h->busy) {
         sweeping = h->sweep.active;
         rc = hub_sweep_slice(h, d);
     }
     if (rc == ERR_OK)
         rc = hub_commit(h, d);
-    os_unlock(&h->lock);
+    hub_unlock(h);
     *idle = count == 0 && !sweeping && !waited;
     return rc;
 }
@@ -243,11 +257,11 @@ time_to_wait(struct hub *h)
     int64_t due, left_ms;
     bool sweeping;
 
-    os_lock(&h->lock);
+    hub_lock(h);
     due = kv_earliest_due(h->kv);
     sweeping = h->sweep.active;
     own_next = h->partitions[h->own].next;
-    os_unlock(&h->lock);
+    hub_unlock(h);
     if (sweeping)
         return 0;
     if (due == 0 || h->o.emulated_clock)
@@ -382,6 +396,7 @@ hub_free(struct hub *h)
     os_cond_deinit(&h->moved);
     os_mutex_deinit(&h->progress);
     os_mutex_deinit(&h->lock);
+    os_mutex_deinit(&h->turn_lock);
     free(h->partitions);
     free(h->outs);
     free(h->positions);
@@ -401,6 +416,7 @@ hub_open(const struct hub_options *o, struct hub **out, struct diag *d)
     if (h == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the hub");
     h->o = *o;
+    os_mutex_init(&h->turn_lock);
     os_mutex_init(&h->lock);
     os_mutex_init(&h->progress);
     os_cond_init(&h->moved);

@@ -132,6 +132,9 @@ put_event(const struct hub_step *s, const struct hit *hit, const struct identity
     e.json = json_text(hit->xdm, p->arena);
     if (e.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for an event");
+    rc = hub_cut_event(s->h, hit->scope, hit->xdm, &e, d);
+    if (rc != ERR_OK)
+        return rc;
     rc = profile_add_event(s->h->kv, p, &e, duplicate, d);
     if (rc == ERR_OK && !*duplicate) {
         change->cause = SEGMENT_EVENT;
@@ -140,9 +143,17 @@ put_event(const struct hub_step *s, const struct hit *hit, const struct identity
     return rc;
 }
 
+/* Sources send whole tables again and again. The same row in the only fragment changes no attribute. */
+static bool
+is_same_row(const struct profile *p, const struct profile_fragment *f, bool upsert)
+{
+    return !upsert && p->fragment_count == 1 && p->consent.n == 0 && str_eq(p->fragments[0].dataset, f->dataset) &&
+           str_eq(p->fragments[0].json, f->json);
+}
+
 static enum err
 put_record(const struct hub_step *s, const struct hit *hit, const struct identity *owner, struct profile *p,
-           struct diag *d)
+           struct hub_change *change, struct diag *d)
 {
     struct profile_fragment f = {
         .dataset = hit->dataset, .ns = owner->ns, .id = owner->id, .ingested_ms = s->now_ms, .batch = hit->batch};
@@ -152,6 +163,7 @@ put_record(const struct hub_step *s, const struct hit *hit, const struct identit
     f.json = json_text(hit->xdm, p->arena);
     if (f.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a record");
+    change->cause = is_same_row(p, &f, hit->upsert) ? SEGMENT_TIME : SEGMENT_ATTRIBUTES;
     return profile_put_record(p, &f, hit->upsert, d);
 }
 
@@ -172,8 +184,7 @@ put_content(const struct hub_step *s, const struct hit *hit, const struct graph_
     case HIT_EVENT:
         return put_event(s, hit, link->owner, p, change, duplicate, d);
     case HIT_RECORD:
-        change->cause = SEGMENT_ATTRIBUTES;
-        return put_record(s, hit, link->owner, p, d);
+        return put_record(s, hit, link->owner, p, change, d);
     case HIT_CONSENT:
         change->cause = SEGMENT_ATTRIBUTES;
         return put_consent(s, hit, p, d);
@@ -189,7 +200,7 @@ static void
 reject(const struct hub_step *s, const struct diag *d)
 {
     metric_inc(M_HUB_REJECTED);
-    log_warn("hub_rejected", "partition=%u offset=%llu reason=\"%s\"", (unsigned)(s->cause >> 48),
+    log_warn("hub_rejected", "partition=%u offset=%llu reason=\"%s\"", (unsigned)(s->cause >> 48 & 0x7fff),
              (unsigned long long)((s->cause & 0xffffffffffffu) - 1), d->what);
 }
 

@@ -10,7 +10,9 @@
  *   hub_scope.c    what the snapshot says, prepared
  *   hub_read.c     reading from other threads
  *
- * Lock order: state, then progress. The topics' and the table's own locks come below. */
+ * Lock order: turn, state, progress. The topics' and the table's own locks come below. Whoever wants the state queues
+ * for `turn` first (hub_lock): the thread that folds takes the state again and again, and without a queue a reader that
+ * has to be woken would find it taken each time. */
 #ifndef HUB_HUB_INT_H
 #define HUB_HUB_INT_H
 
@@ -27,6 +29,7 @@
 #define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
 #define HUB_WAIT_SHARED_US 2000 /* with several partitions: each is waited on in turn */
 #define HUB_RETRY_US 100000     /* after a full disk */
+#define HUB_TIMER_SLICE 16      /* timers that fire before readers get a turn */
 #define HUB_SWEEP_SLICE 64      /* table rows looked at between records */
 
 struct hub_partition {
@@ -52,6 +55,7 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct subset *attributes, *events; /* events NULL: none are projected */
+    uint32_t events_signature;          /* of the paths of events; never 0 */
     uint64_t signature;                 /* of all that a sweep would bring into profiles */
 };
 
@@ -78,6 +82,7 @@ struct hub {
     size_t turn;                      /* partition that is polled next */
     struct hub_out *outs;             /* owned array: membership, then the regions */
     size_t out_count;
+    struct os_mutex turn_lock;   /* comes before the state */
     struct os_mutex lock;        /* the state: table, snapshot, everything below up to `progress` */
     const struct snapshot *snap; /* held until a newer one is taken */
     struct arena snap_arena;
@@ -112,6 +117,8 @@ struct hub_step {
 };
 
 /* --- hub.c --- */
+void hub_lock(struct hub *h);
+void hub_unlock(struct hub *h);
 /* Folds at most one batch and commits. *idle: there was nothing to do. Locks inside. */
 enum err hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d);
 enum err hub_commit(struct hub *h, struct diag *d); /* under the lock */
@@ -147,8 +154,14 @@ enum err hub_content(struct hub *h, const struct hub_scope *sc, const struct pro
 enum err hub_project(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, bool *emitted,
                      struct diag *d);
 
+/* Makes what edges get of an event while it is at hand parsed. */
+enum err hub_cut_event(struct hub *h, struct str scope, const struct json *event, struct profile_event *e,
+                       struct diag *d);
+/* The profile's id in decimal, in the arena. */
+struct str hub_profile_name(uint64_t id, struct arena *a);
+
 /* --- hub_timer.c --- */
-/* Fires what is due at or before limit_ms, in order, each at its own instant. */
+/* Fires what is due at or before limit_ms, in order, each at its own instant. Lets readers in between. */
 enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct diag *d);
 
 /* --- hub_sweep.c --- */

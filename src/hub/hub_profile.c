@@ -11,8 +11,16 @@
 static enum err
 count_key(struct hub *h, struct str scope, struct str audience, struct str *key, struct diag *d)
 {
-    *key = arena_printf(&h->arena, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
-    return key->p != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a counter");
+    char *p = arena_alloc(&h->arena, scope.n + audience.n + 2);
+
+    if (p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a counter");
+    p[0] = 'A';
+    memcpy(p + 1, scope.p, scope.n);
+    p[1 + scope.n] = 0x1f;
+    memcpy(p + 2 + scope.n, audience.p, audience.n);
+    *key = (struct str){p, scope.n + audience.n + 2};
+    return ERR_OK;
 }
 
 enum err
@@ -52,7 +60,7 @@ emit_membership(const struct hub_step *s, const struct profile *p, struct str au
     struct jw w;
     enum err rc;
 
-    r.key = arena_printf(&h->arena, "%llu", (unsigned long long)p->id);
+    r.key = hub_profile_name(p->id, &h->arena);
     buf_init(&value, LIMIT_RECORD_VALUE_BYTES);
     w = jw_to(&value);
     jw_object(&w);

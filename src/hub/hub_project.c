@@ -53,6 +53,43 @@ write_attributes(const struct hub_scope *sc, const struct profile *p, struct buf
     return rc;
 }
 
+enum err
+hub_cut_event(struct hub *h, struct str scope, const struct json *event, struct profile_event *e, struct diag *d)
+{
+    const struct hub_scope *sc = hub_scope(h, scope);
+    struct buf text;
+    struct jw w;
+
+    if (sc == NULL || sc->events == NULL)
+        return ERR_OK;
+    buf_init(&text, LIMIT_RECORD_VALUE_BYTES);
+    w = jw_to(&text);
+    subset_write(&w, sc->events, event);
+    e->cut = buf_ok(&text) ? arena_str(&h->arena, buf_str(&text)) : S_NULL;
+    e->cut_signature = sc->events_signature;
+    buf_deinit(&text);
+    return e->cut.p != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for an event");
+}
+
+static enum err
+write_event(const struct hub_scope *sc, const struct profile *p, const struct profile_event *e, struct jw *w,
+            struct diag *d)
+{
+    const struct json *event;
+    enum err rc;
+
+    if (e->cut_signature == sc->events_signature) {
+        jw_raw(w, e->cut);
+        return ERR_OK;
+    }
+    rc = json_parse(e->json, p->arena, &event, d); /* it came when edges read something else */
+    if (rc == ERR_OK)
+        subset_write(w, sc->events, event);
+    return rc == ERR_INVALID || rc == ERR_LIMIT
+               ? diag_set(d, ERR_CORRUPT, "profile %llu: a stored event is not JSON", (unsigned long long)p->id)
+               : rc;
+}
+
 static enum err
 write_events(struct hub *h, const struct hub_scope *sc, const struct profile *p, int64_t now_ms, struct buf *text,
              struct diag *d)
@@ -66,16 +103,10 @@ write_events(struct hub *h, const struct hub_scope *sc, const struct profile *p,
         return ERR_OK;
     rc = profile_events_after(h->kv, p, now_ms - LIMIT_EDGE_EVENTS_MS, LIMIT_EDGE_EVENTS, p->arena, &events, &n, d);
     jw_array(&w);
-    for (size_t i = 0; rc == ERR_OK && i < n; i++) {
-        const struct json *event;
-        rc = json_parse(events[i].json, p->arena, &event, d);
-        if (rc == ERR_OK)
-            subset_write(&w, sc->events, event);
-    }
+    for (size_t i = 0; rc == ERR_OK && i < n; i++)
+        rc = write_event(sc, p, &events[i], &w, d);
     jw_end(&w);
-    return rc == ERR_INVALID || rc == ERR_LIMIT
-               ? diag_set(d, ERR_CORRUPT, "profile %llu: a stored event is not JSON", (unsigned long long)p->id)
-               : rc;
+    return rc;
 }
 
 static enum err
@@ -84,6 +115,19 @@ parse_part(const struct buf *text, struct arena *a, const struct json **out, str
     if (text->n == 0)
         return ERR_OK;
     return json_parse(buf_str(text), a, out, d);
+}
+
+struct str
+hub_profile_name(uint64_t id, struct arena *a)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + id % 10);
+        id /= 10;
+    } while (id != 0);
+    return arena_str(a, (struct str){digits + at, sizeof digits - at});
 }
 
 enum err
@@ -96,7 +140,7 @@ hub_content(struct hub *h, const struct hub_scope *sc, const struct profile *p, 
 
     buf_init(&attributes, LIMIT_RECORD_VALUE_BYTES / 2);
     buf_init(&events, LIMIT_RECORD_VALUE_BYTES / 4);
-    c.projection.profile_id = arena_printf(a, "%llu", (unsigned long long)p->id);
+    c.projection.profile_id = hub_profile_name(p->id, a);
     c.projection.consent_out = p->consent_out;
     rc = add_memberships(sc, p, a, &c.projection, d);
     if (rc == ERR_OK)

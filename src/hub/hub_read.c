@@ -26,7 +26,7 @@ hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct a
     struct profile p;
     enum err rc;
 
-    os_lock(&h->lock);
+    hub_lock(h);
     sc = hub_scope(h, scope);
     rc = sc != NULL ? load(h, scope, ns, id, a, &p, d) : diag_set(d, ERR_NOT_FOUND, "the sandbox is not configured");
     if (rc == ERR_OK)
@@ -35,7 +35,7 @@ hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct a
         *out = content.projection;
         out->rev = h->state.rev;
     }
-    os_unlock(&h->lock);
+    hub_unlock(h);
     return rc;
 }
 
@@ -48,22 +48,22 @@ hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, 
     struct profile p;
     enum err rc;
 
-    os_lock(&h->lock);
+    hub_lock(h);
     rc = load(h, scope, ns, id, a, &p, d);
     if (rc == ERR_OK)
         rc = graph_read(h->kv, p.id, a, &view, d);
     if (rc == ERR_OK)
         each(ctx, h->kv, &p, &view);
-    os_unlock(&h->lock);
+    hub_unlock(h);
     return rc;
 }
 
 void
 hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx)
 {
-    os_lock(&h->lock);
+    hub_lock(h);
     f(ctx, h->kv);
-    os_unlock(&h->lock);
+    hub_unlock(h);
 }
 
 uint64_t
@@ -76,12 +76,12 @@ hub_audience_size(struct hub *h, struct str scope, struct str audience)
 
     buf_init(&key, LIMIT_RECORD_KEY_BYTES);
     buf_printf(&key, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
-    os_lock(&h->lock);
+    hub_lock(h);
     if (buf_ok(&key) && kv_get(h->kv, buf_str(&key), &value, NULL) == ERR_OK) {
         u = unpack_from(value);
         count = unpack_u64(&u);
     }
-    os_unlock(&h->lock);
+    hub_unlock(h);
     buf_deinit(&key);
     return count;
 }

@@ -49,6 +49,7 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     *sc = (struct hub_scope){.view = v, .set = v->hub_segments, .signature = signature_of(v)};
     sc->attributes = subset_new(v->projected_paths, v->projected_path_count, a);
+    sc->events_signature = (uint32_t)hash_list(v->event_paths, v->event_path_count, 2) | 1;
     if (v->event_path_count > 0)
         sc->events = event_cut(v, a);
     if (sc->attributes == NULL || (v->event_path_count > 0 && sc->events == NULL) ||

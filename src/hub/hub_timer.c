@@ -32,6 +32,7 @@ hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct di
 {
     int64_t earliest = kv_earliest_due(h->kv), due_ms;
     struct buf key;
+    unsigned fired = 0;
     enum err rc = ERR_OK;
 
     if (earliest == 0 || earliest > limit_ms)
@@ -47,6 +48,10 @@ hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct di
         if (ticked)
             metric_observe(M_HUB_TIMER_LATENESS_MS, (uint64_t)(limit_ms - due_ms));
         rc = fire_one(h, buf_str(&key), due_ms, cause, d);
+        if (++fired % HUB_TIMER_SLICE == 0) {
+            hub_unlock(h);
+            hub_lock(h);
+        }
         if (rc == ERR_OK && kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
             rc = hub_commit(h, d); /* what fired has its next instant: the rest fires when the record is folded again */
     }

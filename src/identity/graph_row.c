@@ -157,7 +157,7 @@ graph_reserve(struct graph_work *w, size_t members, size_t edges)
     struct graph_view *v = &w->view;
 
     if (v->member_count + members > w->member_cap) {
-        size_t cap = v->member_count + members + LIMIT_GRAPH_IDENTITIES;
+        size_t cap = v->member_count + members;
         struct graph_member *p = ARENA_ARRAY(w->a, struct graph_member, cap);
         if (p == NULL)
             return false;
@@ -167,7 +167,7 @@ graph_reserve(struct graph_work *w, size_t members, size_t edges)
         w->member_cap = cap;
     }
     if (v->edge_count + edges > w->edge_cap) {
-        size_t cap = v->edge_count + edges + LIMIT_GRAPH_IDENTITIES;
+        size_t cap = v->edge_count + edges;
         struct graph_edge *p = ARENA_ARRAY(w->a, struct graph_edge, cap);
         if (p == NULL)
             return false;

@@ -170,6 +170,8 @@ copy_live(struct copying *c, struct diag *d)
     return rc;
 }
 
+/* The file goes before the list forgets it: should that fail, the segment stays the oldest one and is tried again, and
+ * no later one is removed before it. */
 static enum err
 remove_first(struct kv *k, struct kv_segment *s, struct diag *d)
 {
@@ -177,6 +179,11 @@ remove_first(struct kv *k, struct kv_segment *s, struct diag *d)
     enum err rc;
 
     kv_segment_path(k, s->number, path);
+    rc = os_unlink(k->os, path, d);
+    if (rc == ERR_OK || rc == ERR_NOT_FOUND) /* NOT_FOUND: an earlier try came as far as here */
+        rc = os_sync_dir(k->os, k->dir, d);
+    if (rc != ERR_OK)
+        return rc;
     os_lock(&k->write_m);
     os_lock(&k->m);
     CHECK(s == k->segments[0]);
@@ -187,12 +194,8 @@ remove_first(struct kv *k, struct kv_segment *s, struct diag *d)
     k->graveyard = s;
     os_unlock(&k->m);
     os_unlock(&k->write_m);
-    rc = os_unlink(k->os, path, d);
-    if (rc == ERR_OK)
-        rc = os_sync_dir(k->os, k->dir, d);
-    if (rc == ERR_OK)
-        metric_inc(M_KV_COMPACTIONS);
-    return rc;
+    metric_inc(M_KV_COMPACTIONS);
+    return ERR_OK;
 }
 
 enum err

@@ -8,8 +8,7 @@
  *
  * It says: the frames up to byte log_bytes of segment log_segment, all of them synced, fold to this index. It is a
  * cache. One that does not check, or that speaks of segments which are gone, is ignored and the whole log is read; one
- * that speaks of more log than there is proves that synced log was lost, and that is ERR_CORRUPT.  docs/formats/kv.md
- */
+ * that speaks of more log than there is proves that synced log was lost: ERR_CORRUPT.  docs/formats/kv.md */
 #include "base/check.h"
 #include "base/log.h"
 #include "kv/kv_int.h"

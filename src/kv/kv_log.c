@@ -1,8 +1,9 @@
 /* kv_log.c - frames of a table: what a commit writes.
  *
- *   body      entries, then the positions
- *   entry     0 crc32c u32 of the rest   4 value_bytes u32   8 due_ms i64   16 key_bytes u16   18 flags u16   20 key,
- * value positions 0 count u32, then each: 0 offset u64   8 name_bytes u16   10 name
+ *   body       entries, then the positions
+ *   entry      0 crc32c u32 of the rest   4 value_bytes u32   8 due_ms i64   16 key_bytes u16   18 flags u16   20 key
+ *              and value
+ *   positions  0 count u32, then each: 0 offset u64   8 name_bytes u16   10 name
  *
  * Every frame carries all positions, also those that it does not change: the newest frame alone tells them, and no
  * older one has to be kept for their sake. An entry has a checksum of its own, so that a value read years later is

@@ -31,7 +31,7 @@ struct os_sim {
     uint64_t fail_sync, fail_sync_count;
     uint64_t space;
     uint64_t kill_at; /* 0: off */
-    bool fail_truncate, refuse_maps, dead;
+    bool fail_truncate, fail_unlink, refuse_maps, dead;
 };
 
 static struct os_sim *
@@ -351,8 +351,14 @@ sim_unlink(struct os *os, const char *path, struct diag *d)
 {
     struct os_sim *s = sim_of(os);
     size_t i;
-    enum err rc = change_dies(s) ? dead(d) : os_unlink(s->under, path, d);
+    bool fails;
+    enum err rc = change_dies(s) ? dead(d) : ERR_OK;
 
+    os_lock(&s->m);
+    fails = s->fail_unlink;
+    os_unlock(&s->m);
+    if (rc == ERR_OK)
+        rc = fails ? diag_set(d, ERR_IO, "a simulated removal fails") : os_unlink(s->under, path, d);
     if (rc != ERR_OK)
         return rc;
     os_lock(&s->m);
@@ -468,6 +474,14 @@ os_sim_fail_truncate(struct os_sim *s, bool fail)
 }
 
 void
+os_sim_fail_unlink(struct os_sim *s, bool fail)
+{
+    os_lock(&s->m);
+    s->fail_unlink = fail;
+    os_unlock(&s->m);
+}
+
+void
 os_sim_limit_space(struct os_sim *s, uint64_t bytes)
 {
     os_lock(&s->m);
@@ -550,6 +564,7 @@ os_sim_revive(struct os_sim *s)
     s->fail_write = 0;
     s->fail_sync_count = 0;
     s->fail_truncate = false;
+    s->fail_unlink = false;
     os_unlock(&s->m);
 }
 

@@ -5,9 +5,10 @@
  * them, so a test can fail the 1st, 2nd, 3rd ... write of a scenario until it passes clean.
  *
  * Crashes    os_sim_kill() is kill -9 for what is above: from then on nothing changes the disk any more, so the objects
- * can be closed to free their memory. os_sim_power_loss() goes further: what was not synced is cut off at a random byte
- * or left as garbage. Creations, renames and removals count as durable at once. os_sim_revive() is the restart. Threads
- * Any; the rules are behind one mutex. */
+ *            can be closed to free their memory. os_sim_power_loss() goes further: what was not synced is cut off at a
+ *            random byte or left with a hole. Creations, renames and removals count as durable at once.
+ *            os_sim_revive() is the restart.
+ * Threads    Any; the rules are behind one mutex. */
 #ifndef OS_OS_SIM_H
 #define OS_OS_SIM_H
 
@@ -32,6 +33,8 @@ void os_sim_fail_write(struct os_sim *s, uint64_t nth, uint64_t bytes_kept, enum
 void os_sim_fail_sync(struct os_sim *s, uint64_t nth, uint64_t count);
 /* Truncates fail with ERR_IO while set. */
 void os_sim_fail_truncate(struct os_sim *s, bool fail);
+/* Removals fail with ERR_IO while set. */
+void os_sim_fail_unlink(struct os_sim *s, bool fail);
 /* Files may grow by this many bytes more in all; what is freed counts. A write past it puts down what fits and fails
  * with ERR_BUSY. UINT64_MAX: no limit. */
 void os_sim_limit_space(struct os_sim *s, uint64_t bytes);

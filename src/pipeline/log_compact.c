@@ -2,15 +2,19 @@
  *
  * Two passes. The first reads all segments and remembers for each key, as a 128-bit keyed hash, the offset of its
  * newest record; it also finds how many bytes are live. When less than half are, the second pass copies what is kept of
- * the sealed segments, oldest first, into new files that take the place of one or several old ones: (1) the new file is
- * written beside the old one and synced before it takes its name; (2) it takes the name of the first segment it
- * replaces, in one rename, and the folder is synced; (3) only then are the other segments that it replaces removed, and
- * the folder synced, before the next file is begun. After a crash between (2) and (3) records stand in two files;
- * readers pass over offsets that they had, and the next compaction removes them.
+ * the sealed segments, oldest first, into new files that take the place of one or several old ones:
+ *
+ *  (1) the new file is written beside the old one and synced before it takes its name;
+ *  (2) it takes the name of the first segment it replaces, in one rename, and the folder is synced;
+ *  (3) only then are the other segments that it replaces removed, and the folder synced, before the next file is begun.
+ *
+ * After a crash between (2) and (3) records stand in two files. Readers pass over offsets that they had, and the next
+ * compaction takes from each file only the offsets that are its own, those before the base of the next file.
  *
  * Tombstones  The first compaction that meets a tombstone as the newest record of its key keeps it and marks it aged;
- * the next one drops it. By (3) every older record of the key is gone from the disk by then. A consumer that is further
- * behind than two compactions may miss a deletion. Keyless     Records without a key are always kept. */
+ *             the next one drops it. By (3) every older record of the key is gone from the disk by then. A consumer
+ *             that is further behind than two compactions may miss a deletion.
+ * Keyless     Records without a key are always kept. */
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -39,7 +43,7 @@ struct compaction {
     struct buf pending;
     bool changed; /* differs from its source */
     uint64_t next_offset;
-    uint64_t source_end; /* of the source that is being copied */
+    uint64_t source_end;          /* of the source that is being copied */
     struct log_segment **sources; /* owned array; a reference each */
     size_t source_count, source_cap;
 };
@@ -379,6 +383,7 @@ finish_file(struct compaction *c, struct diag *d)
     }
     if (rc == ERR_OK && c->source_count > 1)
         rc = os_sync_dir(t->os, t->dir, d);
+    t->strays = t->strays || rc != ERR_OK;
     return rc;
 }
 

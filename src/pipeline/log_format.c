@@ -1,7 +1,8 @@
 /* log_format.c - records inside a frame's body, and the mark.
  *
- *   record  0 time_ms i64   8 cause u64   16 delta u32   20 value_bytes u32   24 key_bytes u16   26 flags u16   28 key,
- * value mark    0 newest_ms i64
+ *   record  0 time_ms i64   8 cause u64   16 delta u32   20 value_bytes u32   24 key_bytes u16   26 flags u16
+ *           28 key, then value
+ *   mark    0 newest_ms i64
  *
  * A record's offset is the frame's number plus delta. In a segment as it was written delta counts 0, 1, 2 and every
  * frame goes on where the one before ended; a compacted segment has gaps in both. A mark is a frame with count 0; it

@@ -99,6 +99,7 @@ drop_first(struct topic *t, struct log_segment *s, int64_t limit_ms, bool *dropp
     rc = os_unlink(t->os, path, d);
     if (rc == ERR_OK)
         rc = os_sync_dir(t->os, t->dir, d);
+    t->strays = t->strays || rc != ERR_OK;
     return rc;
 }
 
@@ -124,6 +125,42 @@ retain(struct topic *t, int64_t limit_ms, struct diag *d)
     return rc;
 }
 
+static bool
+is_listed(struct topic *t, uint64_t base)
+{
+    bool listed;
+
+    os_lock(&t->m);
+    listed = log_list_find(t, base)->base == base;
+    os_unlock(&t->m);
+    return listed;
+}
+
+/* Removes files that an earlier call could not remove. Left alone they would be read at the next open, and what was
+ * deleted since would be back; so nothing else is done before they are gone. */
+static enum err
+remove_strays(struct topic *t, struct diag *d)
+{
+    uint64_t *bases = NULL;
+    size_t count = 0;
+    enum err rc;
+
+    os_lock(&t->write_m); /* no segment is being created */
+    rc = log_list_bases(t, &bases, &count, d);
+    for (size_t i = 0; i < count && rc == ERR_OK; i++) {
+        char path[LOG_PATH_BYTES];
+        log_segment_path(t, bases[i], "", path);
+        if (!is_listed(t, bases[i]))
+            rc = os_unlink(t->os, path, d);
+    }
+    if (rc == ERR_OK)
+        rc = os_sync_dir(t->os, t->dir, d);
+    os_unlock(&t->write_m);
+    free(bases);
+    t->strays = rc != ERR_OK;
+    return rc;
+}
+
 enum err
 topic_maintain(struct topic *t, int64_t now_ms, struct diag *d)
 {
@@ -132,7 +169,9 @@ topic_maintain(struct topic *t, int64_t now_ms, struct diag *d)
     if (!t->writable)
         return ERR_OK;
     os_lock(&t->maintain_m);
-    if (t->retention_ms > 0)
+    if (t->strays)
+        rc = remove_strays(t, d);
+    if (rc == ERR_OK && t->retention_ms > 0)
         rc = retain(t, now_ms - t->retention_ms, d);
     if (rc == ERR_OK && t->compacted)
         rc = log_compact(t, d);

@@ -7,9 +7,10 @@
  * Locks, in this order:
  *   maintain_m  one topic_maintain() at a time
  *   write_m     appends, rolls and the mark at close; in a read-only topic: following the writer's files. Held across
- * the write and, when a segment is rolled, across its sync flush_m     one sync at a time; held across it, so that
- * those who want the same sync queue here and find it done m           everything readers look at: the list, refs,
- * bytes, points, begin, end. Held across the opening of a file only */
+ *               the write and, when a segment is rolled, across its sync
+ *   flush_m     one sync at a time; held across it, so that those who want the same sync queue here and find it done
+ *   m           everything readers look at: the list, refs, bytes, points, begin, end. Held across the opening of a
+ *               file and the reading of its first frame, never across a write or a sync */
 #ifndef PIPELINE_PIPELINE_INT_H
 #define PIPELINE_PIPELINE_INT_H
 
@@ -117,6 +118,7 @@ struct topic {
     struct os_file *lock;
 
     struct os_mutex maintain_m;
+    bool strays;         /* maintain_m: a file could not be removed that the list has forgotten */
     bool live_known;     /* maintain_m */
     uint64_t live_bytes; /* maintain_m: of the last look at all keys */
 

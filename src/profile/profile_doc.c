@@ -64,6 +64,9 @@ profile_event_pack(struct buf *b, const struct profile_event *e)
     pack_str(b, e->ns);
     pack_str(b, e->owner);
     pack_str(b, e->json);
+    pack_fixed32(b, e->cut_signature);
+    if (e->cut_signature != 0)
+        pack_str(b, e->cut);
 }
 
 static void
@@ -159,6 +162,9 @@ profile_event_unpack(struct unpack *u)
     e.ns = unpack_str(u);
     e.owner = unpack_str(u);
     e.json = unpack_str(u);
+    e.cut_signature = unpack_fixed32(u);
+    if (e.cut_signature != 0)
+        e.cut = unpack_str(u);
     return e;
 }
 

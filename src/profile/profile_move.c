@@ -174,7 +174,11 @@ absorb_consent(struct profile *p, const struct profile *from, struct diag *d)
     rc = json_parse(over, p->arena, &parsed, d);
     if (rc != ERR_OK)
         return rc == ERR_NOMEM ? rc : diag_set(d, ERR_CORRUPT, "stored consent is not JSON");
-    return profile_put_consent(p, parsed, false, ms, d);
+    rc = profile_put_consent(p, parsed, false, ms, d);
+    if (rc != ERR_LIMIT)
+        return rc;
+    p->consent = over; /* each fits, together they do not: the newer ones count */
+    return ERR_OK;
 }
 
 enum err

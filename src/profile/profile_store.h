@@ -35,6 +35,8 @@ struct profile_event {
     struct str dataset;
     struct str ns, owner;  /* the identity that it is filed under */
     struct str json;
+    struct str cut;        /* what edges get of it, made when it came, for the cut with this signature; 0: not made */
+    uint32_t cut_signature;
 };
 
 struct profile_membership {

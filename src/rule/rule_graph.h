@@ -15,9 +15,14 @@
  *
  * State      struct rule_state is one profile's: a bit per node, the pairs of its window leaves, the next instant at which
  *            something flips by itself. It is valid for one graph version; with another it is rebuilt from the data.
- * Now        Every call takes the instant from env->now_ms. Results equal the reference evaluator's at that instant.
+ * Now        Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that). Results
+ *            equal the reference evaluator's at that instant. One freedom: doubles add in the order of the events' timestamps
+ *            (ties as they arrived), so only with env->events in that order do sums agree to the last bit.  OURS
+ * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an error the
+ *            state is spent: load it again or build it anew.
  * Threads    A graph is immutable: share it. A state belongs to one thread at a time.
- * Cost       1,000 audiences, one event that touches ten leaves: about 2 us; full build about 1 us per leaf. */
+ * Cost       1,000 audiences over 100 window leaves, one event that touches eight: 0.7 us when they share a predicate, 2 us
+ *            with eight predicates; load 0.1 to 0.3 us, save 0.1 to 0.4 us, 350 to 650 bytes; building the graph 3 ms. */
 #ifndef RULE_RULE_GRAPH_H
 #define RULE_RULE_GRAPH_H
 
@@ -40,7 +45,8 @@ size_t rule_graph_audience_count(const struct rule_graph *g);
 size_t rule_graph_node_count(const struct rule_graph *g);
 uint64_t rule_graph_version(const struct rule_graph *g);
 
-/* What audience i needs: how far back it looks (0: no events; INT64_MAX: without a bound), and whether it has a scan leaf. */
+/* What audience i needs: how far back it looks by the events' timestamps (0: no events; INT64_MAX: without a bound), and
+ * whether it has a scan leaf that reads events, so that env->events must be there in every step. */
 int64_t rule_graph_lookback_ms(const struct rule_graph *g, size_t audience);
 bool rule_graph_scans(const struct rule_graph *g, size_t audience);
 /* Calls each() for every attribute path (dotted) that the graph reads, and for every event path. */
@@ -81,8 +87,9 @@ enum err rule_state_time(const struct rule_graph *g, struct rule_state *s, const
 
 bool rule_state_member(const struct rule_state *s, size_t audience);
 /* The earliest instant after the last evaluation at which the result may change by itself; 0 when never. Exact for window
- * leaves ("<= 60 days before now" over an event at t flips at t + 60 days + 1 ms); scan leaves that read the clock ask to be
- * looked at again at the earliest instant that any of their windows over stored events can flip. */
+ * leaves ("<= 60 days before now" over an event at t flips at t + 60 days + 1 ms; "<= 1 month" may flip back on clamped days);
+ * scan leaves that read the clock ask to be looked at again at the earliest instant that any of their windows over stored
+ * events can flip, and at every full minute where now is used in a way that cannot be solved for. */
 int64_t rule_state_next_flip_ms(const struct rule_state *s);
 
 #endif

@@ -1,9 +1,9 @@
 /* rule_graph_int.h - the parts of the predicate graph that its own files share.
  *
- * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_window.c (which expressions become window leaves),
- * rule_graph_scan.c (what the other leaves read, and when they must be looked at again), rule_graph_index.c (which event wakes
- * what), rule_graph_time.c (instants that move with the clock), rule_graph_series.c (the pairs of a profile and a window
- * leaf's truth), rule_graph_state.c (the steps), rule_graph_store.c (their bytes).
+ * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_cons.c (sharing), rule_graph_window.c (which
+ * expressions become window leaves), rule_graph_scan.c (what the other leaves read, and when they must be looked at again),
+ * rule_graph_index.c (which event wakes what), rule_graph_time.c (instants that move with the clock), rule_graph_series.c (the
+ * pairs of a profile and a window leaf's truth), rule_graph_state.c (the steps), rule_graph_store.c (their bytes).
  *
  *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
  *                                   -> window leaf -> series -> predicate of an event
@@ -29,12 +29,12 @@
         type *p;                                                                                                       \
         size_t n, cap;                                                                                                 \
     }
-void *rule_vec_grow(struct arena *a, const void *p, size_t n, size_t *cap, size_t item_bytes);
-/* false: the arena is exhausted, and the vector is empty. */
+/* p_field: the address of the vector's p. false: the arena is exhausted, and the vector is as before. */
+bool rule_vec_grow(struct arena *a, void *p_field, size_t n, size_t *cap, size_t item_bytes);
 #define VEC_PUSH(a, v, item)                                                                                           \
-    (((v)->n < (v)->cap || ((v)->p = rule_vec_grow((a), (v)->p, (v)->n, &(v)->cap, sizeof *(v)->p)) != NULL)           \
+    (((v)->n < (v)->cap || rule_vec_grow((a), &(v)->p, (v)->n, &(v)->cap, sizeof *(v)->p))                             \
          ? ((v)->p[(v)->n++] = (item), true)                                                                           \
-         : ((v)->n = (v)->cap = 0, false))
+         : false)
 
 /* ---- instants that move with the clock (rule_graph_time.c) ---- */
 
@@ -306,7 +306,11 @@ uint32_t build_predicate(struct build *b, const struct conjunct *conjuncts, size
 uint32_t build_series(struct build *b, const struct series *like);
 /* A node with this content; *w is copied when new. */
 uint32_t build_window(struct build *b, const struct window_leaf *w);
+/* The expression as a leaf for the reference evaluator. */
+uint32_t build_leaf(struct build *b, const struct rule_node *n);
 uint32_t build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size_t n);
+/* Appends to an array of ids that doubles in the graph's arena. */
+bool build_append_id(struct build *b, uint32_t **p, size_t *n, uint32_t id);
 struct graph_audience *build_audience(const struct build *b, struct str id);
 
 /* The window leaf (or a conjunction of two, or its negation) that means n in a boolean position; NO_ID: it is none. */

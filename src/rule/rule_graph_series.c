@@ -215,7 +215,7 @@ window_truth(const struct rule_graph *g, const struct window_leaf *w, const stru
         to = from;
     if (w->aggregate == AGGREGATE_COUNT)
         return count_holds(w, to - from);
-    return bounds_hold(w, sum_of(ss->numbers + (ss->numbers != NULL ? from : 0), to - from));
+    return bounds_hold(w, sum_of(ss->numbers != NULL ? ss->numbers + from : NULL, to - from));
 }
 
 /* The next instant at which some end of the window passes one of the pairs beside it: `from` and those after it are not

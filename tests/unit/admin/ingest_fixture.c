@@ -1,7 +1,6 @@
 /* ingest_fixture.c - see ingest_fixture.h. */
 #include "ingest_fixture.h"
 
-#include "http/http_int.h"
 #include "profile/profile_store.h"
 
 struct str
@@ -141,11 +140,20 @@ fold_hit(struct world *w, const struct hit *h, int64_t now_ms)
     buf_init(&json, 1 << 20);
     json_write(&json, h->xdm);
     if (h->kind == HIT_RECORD) {
-        struct profile_fragment f = {h->dataset, link.owner->ns, link.owner->id, now_ms,
-                                     h->batch,   buf_str(&json), S("")};
+        struct profile_fragment f = {.dataset = h->dataset,
+                                     .ns = link.owner->ns,
+                                     .id = link.owner->id,
+                                     .ingested_ms = now_ms,
+                                     .batch = h->batch,
+                                     .json = buf_str(&json)};
         CHECK_OK(profile_put_record(&p, &f, h->upsert, d));
     } else {
-        struct profile_event e = {h->event_id, h->event_ms, h->dataset, link.owner->ns, link.owner->id, buf_str(&json)};
+        struct profile_event e = {.id = h->event_id,
+                                  .ms = h->event_ms,
+                                  .dataset = h->dataset,
+                                  .ns = link.owner->ns,
+                                  .owner = link.owner->id,
+                                  .json = buf_str(&json)};
         CHECK_OK(profile_add_event(w->kv, &p, &e, &duplicate, d));
     }
     p.changed_ms = now_ms;
@@ -298,7 +306,6 @@ world_call(struct world *w, const struct family *f, enum http_method m, const ch
                           .arena = t->arena,
                           .rng = &t->rng,
                           .now_ms = NOW + 1000};
-    struct exchange exchange = {0}; /* http_set_header keeps its room there */
     struct http_res rs = {0};
     struct route_params params;
     const struct route *route;
@@ -314,7 +321,6 @@ world_call(struct world *w, const struct family *f, enum http_method m, const ch
     w->call.snap = snapshot_get(w->config);
     buf_init(&text, LIMIT_RESPONSE_BYTES);
     rs.body = &text;
-    rq.priv = &exchange;
     CHECK_EQ(route_find(f->routes, f->count, &rq, &route, &params, &allow), ROUTE_FOUND);
     route->handle(&w->call, &rq, &params, &rs);
     CHECK_TRUE(buf_ok(&text));

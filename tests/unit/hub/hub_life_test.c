@@ -149,14 +149,14 @@ die_before_commit(struct t *t, struct world *w, int n)
     struct record r;
     bool got = true;
 
-    os_lock(&h->lock);
+    hub_lock(h);
     for (int i = 0; i < n && got; i++) {
         CHECK_OK(consumer_poll(h->partitions[0].consumer, 0, &r, &got, d));
         if (got)
             CHECK_OK(hub_fold(h, 0, &r, d));
     }
     CHECK_OK(hub_flush(h, d));
-    os_unlock(&h->lock);
+    hub_unlock(h);
     hub_abandon(h);
     w->hub = NULL;
 }
@@ -309,10 +309,10 @@ TEST(hub_sweep_survives_a_crash)
     CHECK_OK(hub_round(w.hub, 0, &idle, d));
     CHECK_OK(hub_round(w.hub, 0, &idle, d));
     CHECK_TRUE(w.hub->sweep.active);
-    os_lock(&w.hub->lock); /* one more slice is emitted and not committed */
+    hub_lock(w.hub); /* one more slice is emitted and not committed */
     CHECK_OK(hub_sweep_slice(w.hub, d));
     CHECK_OK(hub_flush(w.hub, d));
-    os_unlock(&w.hub->lock);
+    hub_unlock(w.hub);
     hub_abandon(w.hub);
     world_reopen(t, &w);
     fold(t, &w);

@@ -201,6 +201,35 @@ TEST(kv_compaction_on_a_full_disk)
     os_sim_free(sim);
 }
 
+/* A segment that cannot be removed stays the oldest one, and no later one goes before it. */
+TEST(kv_compaction_that_cannot_remove_files)
+{
+    struct os_sim *sim = os_sim_new(os_posix());
+    struct model m = {0};
+    struct kv *k;
+
+    open_kv(t, &k, os_sim_os(sim), 3000);
+    for (int round = 0; round < 80; round++) {
+        for (int i = 0; i < 6; i++) {
+            change(t, k, &m, &t->rng);
+            commit_at(t, k, &m, m.position + 1, false);
+        }
+        os_sim_fail_unlink(sim, rng_below(&t->rng, 2));
+        (void)kv_step(k, NULL);
+        os_sim_fail_unlink(sim, false);
+        check_equal(t, k, &m);
+        if (round % 4 == 0) {
+            crash(sim, k);
+            if (round % 8 == 0)
+                (void)os_unlink(os_posix(), kv_file_path(t, "checkpoint"), NULL);
+            open_kv(t, &k, os_sim_os(sim), 3000);
+            check_equal(t, k, &m);
+        }
+    }
+    kv_close(k);
+    os_sim_free(sim);
+}
+
 TEST(kv_sync_survives_power_loss)
 {
     struct os_sim *sim = os_sim_new(os_posix());

@@ -147,9 +147,11 @@ check_log(struct t *t, struct topic *topic, const struct log_model *m, struct co
 {
     struct consumer *c = given;
     struct record r;
-    uint64_t next = from;
+    uint64_t next = from, newest[KEYS], folded[KEYS];
     bool got = true;
 
+    for (int key = 0; key < KEYS; key++)
+        newest[key] = folded[key] = UINT64_MAX;
     if (c == NULL)
         CHECK_OK(consumer_open(topic, from, &c, d));
     while (got) {
@@ -170,9 +172,17 @@ check_log(struct t *t, struct topic *topic, const struct log_model *m, struct co
             if (!in->tombstone)
                 CHECK_STR(r.value, value_of(t, in->check));
             next = r.offset + 1;
+            if (in->key >= 0)
+                folded[in->key] = in->tombstone ? UINT64_MAX : r.offset;
         }
     }
     consumer_close(c);
+    for (uint64_t i = from; i < m->end; i++) {
+        if (m->records[i].key >= 0)
+            newest[m->records[i].key] = m->records[i].tombstone ? UINT64_MAX : i;
+    }
+    for (int key = 0; key < KEYS; key++) /* a deleted key has not come back */
+        CHECK_EQ(folded[key], newest[key]);
 }
 
 TEST(compaction_equals_the_model)
@@ -266,6 +276,35 @@ TEST(compaction_on_a_full_disk_changes_nothing)
     os_sim_limit_space(sim, UINT64_MAX);
     CHECK_OK(topic_maintain(f.topic, 0, d));
     check_log(t, f.topic, m, NULL, 0);
+    close_log(&f);
+    os_sim_free(sim);
+}
+
+/* A file that cannot be removed must not bring back later what was deleted meanwhile. */
+TEST(compaction_that_cannot_remove_files)
+{
+    struct os_sim *sim = os_sim_new(os_posix());
+    struct fixture f = {.os = os_sim_os(sim), .segment_bytes = 900, .compacted = true};
+    struct log_model *m = arena_calloc(t->arena, 1, sizeof *m);
+
+    open_log(t, &f);
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 12; i++)
+            append_random(t, f.topic, m);
+        os_sim_fail_unlink(sim, rng_below(&t->rng, 2));
+        (void)topic_maintain(f.topic, 0, NULL);
+        check_log(t, f.topic, m, NULL, 0);
+        os_sim_fail_unlink(sim, false);
+        if (rng_below(&t->rng, 3) == 0) {
+            CHECK_OK(topic_maintain(f.topic, 0, d));
+            CHECK_TRUE(!f.topic->strays);
+        }
+        if (rng_below(&t->rng, 3) == 0) {
+            close_log(&f);
+            open_log(t, &f);
+            check_log(t, f.topic, m, NULL, 0);
+        }
+    }
     close_log(&f);
     os_sim_free(sim);
 }

@@ -5,7 +5,6 @@
 
 #include "base/civil.h"
 #include "base/limits.h"
-#include "codec/pack.h"
 #include "t.h"
 
 /* ---- trees by hand ---- */
@@ -832,6 +831,62 @@ TEST(rule_graph_pairs_are_bounded)
     done(&w);
 }
 
+/* [SEGMENTATION 12] past LIMIT_RULE_STEPS a leaf is "not evaluated": it stays what it was. */
+TEST(rule_graph_leaf_past_its_steps_keeps_its_truth)
+{
+    struct world w = {.t = t};
+    struct rule_node *gens[3], *some;
+    struct buf b;
+
+    for (uint16_t i = 0; i < 3; i++) {
+        struct rule_node *x = cmp(t, slot(t, 0), CMP_EQ, text(t, "x"));
+        gens[i] = i < 2 ? NODE(RULE_GEN, attribute(t, "list")) : NODE(RULE_GEN, attribute(t, "list"), x);
+        gens[i]->slot = i;
+    }
+    some = mk(t, RULE_QUANT, 3, gens);
+    add(&w, "some", some);
+    w.env.profile = js(t, "{\"list\":[\"x\"]}");
+    start(&w, "2026-01-10T09:00:00Z");
+    CHECK_TRUE(member(&w, 0));
+    buf_init(&b, 1 << 16);
+    buf_put(&b, S("{\"list\":[0"));
+    for (int i = 1; i < 300; i++)
+        buf_printf(&b, ",%d", i);
+    buf_put(&b, S("]}"));
+    buf_putc(&b, 0);
+    w.env.profile = js(t, b.p);
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(rule_state_member(w.s, 0) && w.changes.n == 0); /* 300^3 combinations */
+    w.env.profile = js(t, "{\"list\":[1]}");
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(!member(&w, 0));
+    buf_deinit(&b);
+    done(&w);
+}
+
+/* Trees of LIMIT_RULE_HEIGHT, the highest that compilers make. */
+TEST(rule_graph_high_trees)
+{
+    struct world w = {.t = t};
+    struct rule_node *nots = attribute(t, "x"), *heads = EVENTS, *filters = EVENTS, *fields = attribute(t, "x");
+
+    for (int i = 0; i < LIMIT_RULE_HEIGHT - 10; i++) {
+        nots = NOT(nots);
+        heads = call(t, FN_HEAD, heads, NULL);
+        fields = path(t, fields, "a");
+        filters = call(t, FN_FILTER, filters, lambda(t, 0, is_type(t, "buy")));
+    }
+    add(&w, "nots", nots);
+    add(&w, "heads", heads);
+    add(&w, "filters", filters);
+    add(&w, "fields", fields);
+    w.env.profile = js(t, "{\"x\":{\"a\":1}}");
+    start(&w, "2026-01-10T09:00:00Z");
+    send(&w, "buy", "2026-01-10T08:00:00Z", "");
+    CHECK_TRUE(member(&w, 0) && !member(&w, 1) && member(&w, 2) && !member(&w, 3));
+    done(&w);
+}
+
 TEST(rule_graph_step_without_memory_breaks_the_state)
 {
     struct world w = {.t = t};
@@ -839,9 +894,10 @@ TEST(rule_graph_step_without_memory_breaks_the_state)
 
     add(&w, "any", filter(t, AND(is_type(t, "buy"), within(t, 60, UNIT_DAY, NOW))));
     start(&w, "2026-01-10T09:00:00Z");
-    arena_init(&small, 16);
+    arena_init(&small, (w.g->slot_count + 1) * sizeof(struct value) + 16); /* too little for the event */
     w.events[0] = js(t, "{\"eventType\":\"buy\",\"timestamp\":\"2026-01-10T08:00:00Z\"}");
     CHECK_ERR(rule_state_event(w.g, w.s, &w.env, w.events[0], &small, &w.changes, d), ERR_LIMIT);
+    CHECK_ERR(rule_state_time(w.g, w.s, &w.env, t->arena, &w.changes, d), ERR_INVALID); /* build or load anew */
     arena_deinit(&small);
     done(&w);
 }

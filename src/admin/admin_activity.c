@@ -1,0 +1,464 @@
+/* admin_activity.c - activities of the Target admin API [TARGET 6.2, 6.3].
+ *
+ * Stored in the shape of version 3. Versions 1 and 2 say offerLocations [{locationLocalId, offerId}] in an experience where
+ * version 3 has options and optionLocations; they are translated both ways here. decide/ checks the rest when it is saved. */
+#include "admin/admin_target.h"
+#include "base/limits.h"
+
+#define STYLE ERRORS_TARGET
+#define VERSIONS 3
+
+/* ---- version 1 and 2 ---- */
+
+/* The offers that experiences name, each once: option i stands for offers[i]. */
+struct offer_set {
+    const struct json *offers[LIMIT_EXPERIENCES];
+    size_t n;
+};
+
+static size_t
+option_of(struct offer_set *s, const struct json *offer)
+{
+    size_t i = 0;
+
+    while (i < s->n && !json_equal(s->offers[i], offer))
+        i++;
+    if (i == s->n && s->n < LIMIT_EXPERIENCES)
+        s->offers[s->n++] = offer;
+    return i;
+}
+
+/* One experience with optionLocations for offerLocations. */
+static void
+write_experience_3(struct jw *w, const struct json *experience, struct offer_set *set)
+{
+    struct json_iter it = json_iter(experience);
+
+    jw_object(w);
+    while (json_next(&it)) {
+        struct json_iter place = json_iter(it.value);
+        if (!str_eq(it.key, S("offerLocations"))) {
+            jw_kjson(w, it.key, it.value);
+            continue;
+        }
+        jw_key(w, S("optionLocations"));
+        jw_array(w);
+        while (json_next(&place)) {
+            jw_object(w);
+            jw_kjson(w, S("locationLocalId"), json_get(place.value, S("locationLocalId")));
+            jw_ki64(w, S("optionLocalId"), (int64_t)option_of(set, json_get(place.value, S("offerId"))));
+            jw_end(w);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static bool
+has_offer_locations(const struct json *body)
+{
+    struct json_iter it = json_iter(json_get(body, S("experiences")));
+
+    while (json_next(&it)) {
+        if (json_get(it.value, S("offerLocations")) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* experiences and options of version 3 over those of an older body. */
+static void
+translate_in(struct edit *e, struct http_req *rq, const struct json *body)
+{
+    struct json_iter it = json_iter(json_get(body, S("experiences")));
+    struct offer_set set = {.n = 0};
+    struct buf b;
+    struct jw w;
+
+    if (!has_offer_locations(body))
+        return;
+    buf_init(&b, LIMIT_ADMIN_BODY_BYTES * 2);
+    w = jw_to(&b);
+    jw_array(&w);
+    while (json_next(&it))
+        write_experience_3(&w, it.value, &set);
+    jw_end(&w);
+    edit_put_raw(e, e->root, S("experiences"), arena_str(rq->arena, buf_str(&b)));
+    buf_clear(&b);
+    w = jw_to(&b);
+    jw_array(&w);
+    for (size_t i = 0; i < set.n; i++) {
+        jw_object(&w);
+        jw_ki64(&w, S("optionLocalId"), (int64_t)i);
+        jw_kstr(&w, S("name"), arena_printf(rq->arena, "Offer%zu", i + 1));
+        jw_kjson(&w, S("offerId"), set.offers[i]);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    edit_put_raw(e, e->root, S("options"), arena_str(rq->arena, buf_str(&b)));
+    e->nomem = e->nomem || !buf_ok(&b);
+    buf_deinit(&b);
+}
+
+static const struct json *
+option_by_id(const struct json *activity, const struct json *id)
+{
+    struct json_iter it = json_iter(json_get(activity, S("options")));
+
+    while (json_next(&it)) {
+        if (json_equal(json_get(it.value, S("optionLocalId")), id))
+            return it.value;
+    }
+    return NULL;
+}
+
+static void
+write_experience_2(struct jw *w, const struct json *activity, const struct json *experience)
+{
+    struct json_iter it = json_iter(experience);
+
+    jw_object(w);
+    while (json_next(&it)) {
+        struct json_iter place = json_iter(it.value);
+        if (!str_eq(it.key, S("optionLocations"))) {
+            jw_kjson(w, it.key, it.value);
+            continue;
+        }
+        jw_key(w, S("offerLocations"));
+        jw_array(w);
+        while (json_next(&place)) {
+            const struct json *option = option_by_id(activity, json_get(place.value, S("optionLocalId")));
+            jw_object(w);
+            jw_kjson(w, S("locationLocalId"), json_get(place.value, S("locationLocalId")));
+            jw_kjson(w, S("offerId"), json_get(option, S("offerId")));
+            jw_end(w);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void
+write_activity(struct jw *w, const struct json *o, int version)
+{
+    struct json_iter it = json_iter(o);
+
+    if (version >= 3) {
+        jw_json(w, o);
+        return;
+    }
+    jw_object(w);
+    while (json_next(&it)) {
+        struct json_iter experience = json_iter(it.value);
+        if (str_eq(it.key, S("options")))
+            continue;
+        if (!str_eq(it.key, S("experiences"))) {
+            jw_kjson(w, it.key, it.value);
+            continue;
+        }
+        jw_key(w, it.key);
+        jw_array(w);
+        while (json_next(&experience))
+            write_experience_2(w, o, experience.value);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+/* ---- lists and short forms ---- */
+
+static void
+write_if_there(struct jw *w, const struct json *o, const char *const *members, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct json *v = json_get(o, str_of(members[i]));
+        if (v != NULL)
+            jw_kjson(w, str_of(members[i]), v);
+    }
+}
+
+static void
+write_row(struct jw *w, const struct json *o)
+{
+    static const char *const members[] = {"id",       "thirdPartyId",    "name",      "type",        "state",
+                                          "startsAt", "endsAt",          "priority",  "reportingSource", "workspace",
+                                          "propertyIds", "modifiedAt",   "createdAt", "modifiedByName"};
+
+    jw_object(w);
+    write_if_there(w, o, members, sizeof members / sizeof *members);
+    jw_key(w, S("lifetime"));
+    jw_object(w);
+    jw_kjson(w, S("start"), json_get(o, S("startsAt")));
+    jw_kjson(w, S("end"), json_get(o, S("endsAt")));
+    jw_end(w);
+    jw_end(w);
+}
+
+static void
+list_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    int version;
+
+    (void)params;
+    if (target_media(rq, rs, VERSIONS, &version))
+        target_list(ctx, rq, rs, version, "activity", "activities", write_row);
+}
+
+/* ---- making and changing ---- */
+
+/* "ab" or "xt" in the path; empty in the short forms without it. */
+static struct str
+type_of_path(const struct http_req *rq)
+{
+    if (str_find(rq->path, S("/activities/ab")) >= 0)
+        return S("ab");
+    return str_find(rq->path, S("/activities/xt")) >= 0 ? S("xt") : S_NULL;
+}
+
+/* The activity; one of the other type is not at this path. */
+static const struct json *
+find(struct call *call, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct str id = route_param(params, S("id")), type = type_of_path(rq);
+    const struct json *o = snapshot_object(call->snap, S("activity"), call->scope, id);
+
+    if (o != NULL && (type.n == 0 || str_eq(json_str(json_get(o, S("type"))), type)))
+        return o;
+    admin_not_found(rq, rs, STYLE, "activity", id);
+    return NULL;
+}
+
+/* Members of the server's; old is NULL for a new one. approvedAt orders activities of one priority [TARGET 2.2]. */
+static void
+put_server_members(struct edit *e, struct call *call, struct http_req *rq, const struct json *old)
+{
+    bool approved = str_eq(edit_str(edit_get(e->root, S("state"))), S("approved"));
+    bool was = str_eq(json_str(json_get(old, S("state"))), S("approved"));
+
+    edit_default_raw(e, e->root, S("state"), S("\"saved\""));
+    edit_default_raw(e, e->root, S("priority"), S("0"));
+    edit_default_raw(e, e->root, S("workspace"), S("\"\""));
+    edit_default_raw(e, e->root, S("propertyIds"), S("[]"));
+    edit_default_raw(e, e->root, S("reportingSource"), S("\"target\""));
+    edit_put_time(e, e->root, S("modifiedAt"), rq->now_ms);
+    edit_put_str(e, e->root, S("modifiedByName"), call->client_id);
+    if (old == NULL) {
+        edit_put_time(e, e->root, S("createdAt"), rq->now_ms);
+    } else {
+        edit_put_json(e, e->root, S("id"), json_get(old, S("id")));
+        edit_put_json(e, e->root, S("type"), json_get(old, S("type")));
+        edit_put_json(e, e->root, S("createdAt"), json_get(old, S("createdAt")));
+        if (json_get(old, S("approvedAt")) != NULL)
+            edit_put_json(e, e->root, S("approvedAt"), json_get(old, S("approvedAt")));
+    }
+    if (approved && !was)
+        edit_put_time(e, e->root, S("approvedAt"), rq->now_ms);
+}
+
+static void
+create_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct json *body = NULL, *saved = NULL;
+    struct diag d = DIAG_INIT;
+    struct str text;
+    struct edit e;
+    struct jw w;
+    int64_t id;
+    int version;
+    enum err rc;
+
+    (void)params;
+    if (!target_media(rq, rs, VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    e = edit_of(rq->arena, body);
+    translate_in(&e, rq, body);
+    edit_put_str(&e, e.root, S("type"), type_of_path(rq));
+    put_server_members(&e, call, rq, NULL);
+    rc = admin_create_numbered(call, rq, "activity", &e, &id, &text, &d);
+    if (rc == ERR_OK)
+        rc = json_parse(text, rq->arena, &saved, &d);
+    if (rc != ERR_OK) {
+        admin_fail(rq, rs, STYLE, 0, rc, &d);
+        return;
+    }
+    w = target_json(rs, 201, version);
+    write_activity(&w, saved, version);
+}
+
+static void
+one_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct json *o;
+    struct jw w;
+    int version;
+
+    if (!target_media(rq, rs, VERSIONS, &version))
+        return;
+    o = find(ctx, rq, params, rs);
+    if (o == NULL)
+        return;
+    w = target_json(rs, 200, version);
+    write_activity(&w, o, version);
+}
+
+/* Saves a changed document; *saved is what was saved. False: the failure is written. */
+static bool
+save(struct call *call, struct http_req *rq, struct http_res *rs, struct str id, struct edit *e,
+     const struct json **saved)
+{
+    uint64_t at = snapshot_object_version(call->snap, S("activity"), call->scope, id);
+    struct diag d = DIAG_INIT;
+    struct str text;
+    enum err rc = edit_parse(e, saved, &text, &d);
+
+    if (rc == ERR_OK)
+        rc = admin_save(call, rq, "activity", id, text, at, &d);
+    if (rc != ERR_OK)
+        admin_fail(rq, rs, STYLE, 0, rc, &d);
+    return rc == ERR_OK;
+}
+
+static void
+one_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct json *body = NULL, *old, *saved = NULL;
+    struct edit e;
+    struct jw w;
+    int version;
+
+    if (!target_media(rq, rs, VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    old = find(call, rq, params, rs);
+    if (old == NULL)
+        return;
+    e = edit_of(rq->arena, body);
+    translate_in(&e, rq, body);
+    put_server_members(&e, call, rq, old);
+    if (!save(call, rq, rs, route_param(params, S("id")), &e, &saved))
+        return;
+    w = target_json(rs, 200, version);
+    write_activity(&w, saved, version);
+}
+
+/* PUT .../{id}/state and its kin: one or two members, the short form back. */
+static void
+put_members(struct call *call, struct http_req *rq, const struct route_params *params, struct http_res *rs,
+            const char *const *members, size_t n)
+{
+    static const char *const shown[] = {"id",     "thirdPartyId", "name",       "state",    "startsAt",
+                                        "endsAt", "priority",     "modifiedAt", "createdAt"};
+    const struct json *body = NULL, *old, *saved = NULL;
+    struct diag d = DIAG_INIT;
+    struct edit e;
+    struct jw w;
+    int version;
+    size_t found = 0;
+
+    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    old = find(call, rq, params, rs);
+    if (old == NULL)
+        return;
+    e = edit_of(rq->arena, old);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *v = json_get(body, str_of(members[i]));
+        found += v != NULL;
+        if (json_is(v, JSON_NULL))
+            edit_remove(e.root, str_of(members[i]));
+        else if (v != NULL)
+            edit_put_json(&e, e.root, str_of(members[i]), v);
+    }
+    if (found == 0) {
+        (void)diag_set_path(&d, ERR_INVALID, members[0], "the body must have member '%s'", members[0]);
+        admin_fail(rq, rs, STYLE, 400, ERR_INVALID, &d);
+        return;
+    }
+    put_server_members(&e, call, rq, old);
+    if (!save(call, rq, rs, route_param(params, S("id")), &e, &saved))
+        return;
+    w = target_json(rs, 200, version);
+    jw_object(&w);
+    write_if_there(&w, saved, shown, sizeof shown / sizeof *shown);
+    jw_end(&w);
+}
+
+static void
+state_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    put_members(ctx, rq, params, rs, (const char *const[]){"state"}, 1);
+}
+
+static void
+schedule_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    put_members(ctx, rq, params, rs, (const char *const[]){"startsAt", "endsAt"}, 2);
+}
+
+static void
+priority_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    put_members(ctx, rq, params, rs, (const char *const[]){"priority"}, 1);
+}
+
+static void
+name_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    put_members(ctx, rq, params, rs, (const char *const[]){"name"}, 1);
+}
+
+/* Answers with the activity as it was, "deleted", and a third-party id that is free again. */
+static void
+one_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct str id = route_param(params, S("id")), third_party;
+    const struct json *o, *gone = NULL;
+    struct diag d = DIAG_INIT;
+    struct str text;
+    struct edit e;
+    struct jw w;
+    int version;
+    enum err rc;
+
+    if (!target_media(rq, rs, VERSIONS, &version))
+        return;
+    o = find(call, rq, params, rs);
+    if (o == NULL)
+        return;
+    rc = config_delete(call->admin->o.config, S("activity"), call->scope, id, rq->now_ms, &d);
+    third_party = json_str(json_get(o, S("thirdPartyId")));
+    e = edit_of(rq->arena, o);
+    edit_put_str(&e, e.root, S("state"), S("deleted"));
+    if (third_party.n > 0)
+        edit_put_str(&e, e.root, S("thirdPartyId"),
+                     arena_printf(rq->arena, "%.*s_%lld", STR_ARG(third_party), (long long)rq->now_ms));
+    if (rc == ERR_OK)
+        rc = edit_parse(&e, &gone, &text, &d);
+    if (rc != ERR_OK) {
+        admin_fail(rq, rs, STYLE, 0, rc, &d);
+        return;
+    }
+    w = target_json(rs, 200, version);
+    write_activity(&w, gone, version);
+}
+
+#define BASE "/{tenant}/target/activities"
+#define SHORT(path)                                                                                                    \
+    {HTTP_PUT, BASE path "/{id}/state", LIMIT_ADMIN_BODY_BYTES, state_put},                                            \
+        {HTTP_PUT, BASE path "/{id}/schedule", LIMIT_ADMIN_BODY_BYTES, schedule_put},                                  \
+        {HTTP_PUT, BASE path "/{id}/priority", LIMIT_ADMIN_BODY_BYTES, priority_put},                                  \
+        {HTTP_PUT, BASE path "/{id}/name", LIMIT_ADMIN_BODY_BYTES, name_put}
+#define TYPE(path)                                                                                                     \
+    {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, create_post}, {HTTP_GET, BASE path "/{id}", 0, one_get},             \
+        {HTTP_PUT, BASE path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_put},                                                \
+        {HTTP_DELETE, BASE path "/{id}", 0, one_delete}, SHORT(path)
+
+static const struct route routes[] = {
+    {HTTP_GET, BASE, 0, list_get},
+    SHORT(""),
+    TYPE("/ab"),
+    TYPE("/xt"),
+};
+const struct family family_activity = {routes, sizeof routes / sizeof *routes, STYLE, false};

@@ -1,0 +1,258 @@
+/* admin_segment_doc.c - the audience document: defaults, and the evaluation method that its expression qualifies for.
+ *
+ * evaluationInfo is reported as documented [SEGMENTATION 14], one flag true: the method asked for, when the expression qualifies
+ * for it, else the best one it does (edge, streaming, batch). It decides nothing here: every audience is kept true in real time,
+ * and edges evaluate whatever looks back a day or less. */
+#include "admin/admin_segment.h"
+
+#include "pql/pql.h"
+
+/* ---- methods ---- */
+
+static bool
+reads_events(const struct rule_node *n)
+{
+    if (n == NULL)
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (reads_events(n->args[i]))
+            return true;
+    }
+    return n->op == RULE_EVENTS;
+}
+
+/* Ids named in inSegment() below a node. */
+struct refs {
+    struct str items[64];
+    size_t n;
+};
+
+static void
+find_refs(const struct rule_node *n, bool inside, struct refs *out)
+{
+    if (n == NULL)
+        return;
+    inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
+    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING && out->n < sizeof out->items / sizeof *out->items)
+        out->items[out->n++] = n->value.s;
+    for (size_t i = 0; i < n->arg_count; i++)
+        find_refs(n->args[i], inside, out);
+}
+
+#define REFS_DEPTH 16 /* a chain of references longer than this is called batch */
+
+/* Methods that a rule with its references qualifies for [SEGMENTATION 14.3]; *events: something on the way reads events. */
+static unsigned
+methods_of(const struct call *call, const struct rule *r, unsigned depth, bool *events)
+{
+    struct refs refs = {.n = 0};
+    unsigned methods;
+    bool own_events, ref_events = false;
+
+    if (r == NULL || depth > REFS_DEPTH)
+        return PQL_BATCH;
+    methods = pql_classify(r);
+    own_events = reads_events(rule_root(r));
+    find_refs(rule_root(r), false, &refs);
+    for (size_t i = 0; i < refs.n; i++) {
+        const struct str *ids;
+        size_t n;
+        methods &= methods_of(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1,
+                              &ref_events);
+    }
+    if (own_events && ref_events) /* rule 9: an event clause beside an audience that is not of attributes alone */
+        methods = PQL_BATCH;
+    *events = *events || own_events || ref_events;
+    return methods | PQL_BATCH;
+}
+
+static const struct {
+    const char *member;
+    unsigned bit;
+} methods[] = {{"synchronous", PQL_EDGE}, {"continuous", PQL_STREAMING}, {"batch", PQL_BATCH}};
+
+/* The method that the document asks for; 0: none. */
+static unsigned
+asked_method(const struct json *info)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (json_bool(json_get(json_get(info, str_of(methods[i].member)), S("enabled")), false))
+            return methods[i].bit;
+    }
+    return 0;
+}
+
+/* evaluationInfo for an expression. strict: refuse a method it does not qualify for, instead of taking the best. */
+static enum err
+put_method(struct call *call, struct edit *e, const struct json *doc, bool strict, struct diag *d)
+{
+    struct str text = json_str(json_path(doc, S("expression.value")));
+    unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), possible, taken;
+    struct rule *rule = NULL;
+    struct diag inner = DIAG_INIT;
+    struct edit_node *info;
+    bool events = false;
+
+    if (pql_compile(text, true, &rule, NULL, &inner) != ERR_OK)
+        return ERR_OK; /* saving says what is wrong, with its place */
+    possible = methods_of(call, rule, 0, &events);
+    rule_free(rule);
+    if (asked != 0 && !(asked & possible) && strict)
+        return diag_set_path(d, ERR_INVALID, "evaluationInfo",
+                             "the expression does not qualify for %s evaluation: it qualifies for %s",
+                             asked == PQL_EDGE ? "edge (synchronous)" : "streaming (continuous)",
+                             possible & PQL_STREAMING ? "streaming" : "batch");
+    taken = asked & possible;
+    if (taken == 0)
+        taken = possible & PQL_EDGE ? PQL_EDGE : possible & PQL_STREAMING ? PQL_STREAMING : PQL_BATCH;
+    edit_remove(e->root, S("evaluationInfo"));
+    info = edit_object(e, e->root, S("evaluationInfo"));
+    for (size_t i = sizeof methods / sizeof *methods; i-- > 0;) {
+        struct edit_node *method = edit_object(e, info, str_of(methods[i].member));
+        edit_put_bool(e, method, S("enabled"), taken == methods[i].bit);
+    }
+    return ERR_OK;
+}
+
+/* ---- documents ---- */
+
+static void
+put_times(struct edit *e, struct http_req *rq, bool created)
+{
+    if (created) {
+        edit_put_i64(e, e->root, S("creationTime"), rq->now_ms);
+        edit_put_i64(e, e->root, S("createEpoch"), rq->now_ms / MS_PER_SECOND);
+    }
+    edit_put_i64(e, e->root, S("updateTime"), rq->now_ms);
+    edit_put_i64(e, e->root, S("updateEpoch"), rq->now_ms / MS_PER_SECOND);
+}
+
+static void
+put_sandbox(struct edit *e, struct call *call)
+{
+    const struct json *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
+    struct edit_node *n = edit_object(e, e->root, S("sandbox"));
+
+    edit_put_str(e, n, S("sandboxId"), json_str(json_get(sandbox, S("id"))));
+    edit_put_str(e, n, S("sandboxName"), call->sandbox);
+    edit_put_str(e, n, S("type"), json_str(json_get(sandbox, S("type"))));
+    edit_put_bool(e, n, S("default"), str_eq(call->sandbox, S("prod")));
+}
+
+enum err
+segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id, struct edit *out,
+                struct diag *d)
+{
+    struct edit *e = out;
+    bool external = json_get(body, S("type")) != NULL && !str_eq(json_str(json_get(body, S("type"))), S("SegmentDefinition"));
+
+    *e = edit_of(rq->arena, body);
+    edit_put_str(e, e->root, S("id"), id);
+    if (!external || json_get(body, S("audienceId")) == NULL)
+        edit_put_str(e, e->root, S("audienceId"), id);
+    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"_xdm.context.profile\"}"));
+    edit_put_str(e, e->root, S("profileInstanceId"), S("ups"));
+    edit_put_str(e, e->root, S("imsOrgId"), call->org);
+    put_sandbox(e, call);
+    edit_put_bool(e, e->root, S("isSystem"), false);
+    edit_default_raw(e, e->root, S("description"), S("\"\""));
+    if (edit_get(e->root, S("mergePolicyId")) == NULL)
+        edit_put_str(e, e->root, S("mergePolicyId"), admin_merge_policy_id(rq->arena, call->scope));
+    edit_default_raw(e, e->root, S("ansibleUiEnabled"), S("false"));
+    edit_default_raw(e, e->root, S("dataGovernancePolicy"), S("{\"excludeOptOut\":true}"));
+    put_times(e, rq, true);
+    edit_default_raw(e, e->root, S("definedOn"),
+                     S("[{\"meta:resourceType\":\"unions\",\"meta:containerId\":\"tenant\",\"$ref\":\"https://"
+                       "ns.adobe.com/xdm/context/profile__union\"}]"));
+    edit_default_raw(e, e->root, S("type"), S("\"SegmentDefinition\""));
+    edit_default_raw(e, e->root, S("originName"), S("\"REAL_TIME_CUSTOMER_PROFILE\""));
+    edit_put_bool(e, e->root, S("overridePerformanceWarnings"), false);
+    edit_put_str(e, e->root, S("createdBy"), call->client_id);
+    edit_put_str(e, e->root, S("lastModifiedBy"), call->client_id);
+    edit_default_raw(e, e->root, S("lifecycleState"), S("\"published\""));
+    edit_default_raw(e, e->root, S("state"), S("\"enabled\""));
+    edit_default_raw(e, e->root, S("labels"), S("[]"));
+    edit_default_raw(e, e->root, S("namespace"), S("\"AEPSegments\""));
+    return put_method(call, e, body, true, d);
+}
+
+/* Members that stay what they were. */
+static const char *const fixed[] = {"id",          "audienceId", "imsOrgId",  "sandbox",  "profileInstanceId", "isSystem",
+                                    "creationTime", "createEpoch", "createdBy", "namespace", "type",            "originName"};
+
+enum err
+segment_changed_doc(struct call *call, struct http_req *rq, const struct json *old, struct edit *e, struct diag *d)
+{
+    const struct json *now = NULL;
+    struct str text, state, before = json_str(json_get(old, S("lifecycleState")));
+    enum err rc;
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        const struct json *v = json_get(old, str_of(fixed[i]));
+        if (v != NULL)
+            edit_put_json(e, e->root, str_of(fixed[i]), v);
+    }
+    put_times(e, rq, false);
+    edit_put_str(e, e->root, S("lastModifiedBy"), call->client_id);
+    rc = edit_parse(e, &now, &text, d);
+    if (rc != ERR_OK)
+        return rc;
+    state = json_str(json_get(now, S("lifecycleState")));
+    if (str_eq(state, S("draft")) && !str_eq(before, S("draft")))
+        return diag_set_path(d, ERR_INVALID, "lifecycleState", "an audience that was %.*s cannot become a draft",
+                             STR_ARG(before));
+    return put_method(call, e, now, !json_equal(json_get(old, S("evaluationInfo")), json_get(now, S("evaluationInfo"))),
+                      d);
+}
+
+/* ---- showing ---- */
+
+struct dependents {
+    struct jw *w;
+    struct call *call;
+    struct str id;
+};
+
+static void
+write_dependent(void *ctx, struct str id, const struct json *object)
+{
+    struct dependents *s = ctx;
+    const struct str *refs;
+    size_t n;
+
+    (void)object;
+    (void)snapshot_audience_rule(s->call->snap, s->call->scope, id, &refs, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(refs[i], s->id)) {
+            jw_str(s->w, id);
+            return;
+        }
+    }
+}
+
+void
+segment_write_doc(struct jw *w, struct call *call, struct http_req *rq, struct str id, const struct json *o)
+{
+    struct json_iter it = json_iter(o);
+    struct dependents s = {w, call, id};
+    const struct str *refs;
+    size_t n;
+
+    jw_object(w);
+    while (json_next(&it))
+        jw_kjson(w, it.key, it.value);
+    jw_kstr(w, S("_etag"),
+            arena_printf(rq->arena, "\"%llx\"",
+                         (unsigned long long)snapshot_object_version(call->snap, S("audience"), call->scope, id)));
+    (void)snapshot_audience_rule(call->snap, call->scope, id, &refs, &n);
+    jw_key(w, S("dependencies"));
+    jw_array(w);
+    for (size_t i = 0; i < n; i++)
+        jw_str(w, refs[i]);
+    jw_end(w);
+    jw_key(w, S("dependents"));
+    jw_array(w);
+    snapshot_each(call->snap, S("audience"), call->scope, write_dependent, &s);
+    jw_end(w);
+    jw_end(w);
+}

@@ -1,0 +1,26 @@
+/* admin_target.h - what the files of the Target admin API share: media types, lists, numbered objects [TARGET 6.1]. */
+#ifndef ADMIN_ADMIN_TARGET_H
+#define ADMIN_ADMIN_TARGET_H
+
+#include "admin/admin_int.h"
+
+/* Which version of a resource the client speaks: of Content-Type with a body, of Accept without; 1 when neither says.
+ * False: 406 (a version that is not served) or 415 (no JSON) is written. */
+bool target_media(struct http_req *rq, struct http_res *rs, int served, int *version);
+/* {"total","<plural>":[...]} of the objects that pass the query's filters, by write(). */
+void target_list(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                 const char *plural, void (*write)(struct jw *w, const struct json *o));
+/* The object, or NULL with 404 written. */
+const struct json *target_find(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind,
+                               struct str id);
+/* JSON text as answer in the version's media type. */
+void target_answer(struct http_res *rs, int status, int version, struct str text);
+struct jw target_json(struct http_res *rs, int status, int version);
+/* Saves a changed document under its number and answers with it. */
+void target_save(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                 struct str id, struct edit *e);
+/* Saves a new one and answers 201. */
+void target_create(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                   struct edit *e);
+
+#endif

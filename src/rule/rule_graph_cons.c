@@ -1,0 +1,509 @@
+/* rule_graph_cons.c - from content to number: the things of the graph that equal parts of different audiences share.
+ *
+ * Paths, predicates of an event, series and nodes each have a table from the hash of their content to their number; a
+ * thing is looked up there before it is made. The hashes also make up the graph's fingerprint. */
+#include "rule/rule_graph_int.h"
+
+#include "base/hash.h"
+
+bool
+rule_vec_grow(struct arena *a, void *p_field, size_t n, size_t *cap, size_t item_bytes)
+{
+    size_t room = *cap ? *cap * 2 : 4;
+    void *to = arena_alloc(a, room * item_bytes), *from;
+
+    if (to == NULL)
+        return false;
+    memcpy(&from, p_field, sizeof from); /* a pointer to some other type: copied, not aliased */
+    if (n > 0)
+        memcpy(to, from, n * item_bytes);
+    memcpy(p_field, &to, sizeof to);
+    *cap = room;
+    return true;
+}
+
+/* ---- content to number ---- */
+
+uint64_t
+hash_u64(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
+    return h ^ h >> 29;
+}
+
+uint32_t
+cons_find(const struct cons *c, uint64_t hash, bool (*same)(const void *ctx, uint32_t id), const void *ctx)
+{
+    size_t mask = c->slot_count - 1;
+
+    if (c->n == 0)
+        return NO_ID;
+    for (size_t i = hash & mask; c->slots[i].id != NO_ID; i = (i + 1) & mask) {
+        if (c->slots[i].hash == hash && same(ctx, c->slots[i].id))
+            return c->slots[i].id;
+    }
+    return NO_ID;
+}
+
+static void
+cons_place(struct cons *c, struct cons_slot s)
+{
+    size_t mask = c->slot_count - 1, i = s.hash & mask;
+
+    while (c->slots[i].id != NO_ID)
+        i = (i + 1) & mask;
+    c->slots[i] = s;
+}
+
+void
+cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id)
+{
+    struct cons bigger = {.n = c->n, .slot_count = c->slot_count ? c->slot_count * 2 : 64};
+
+    if ((c->n + 1) * 2 > c->slot_count) {
+        bigger.slots = malloc(bigger.slot_count * sizeof *bigger.slots);
+        if (bigger.slots == NULL) {
+            b->nomem = true;
+            return;
+        }
+        for (size_t i = 0; i < bigger.slot_count; i++)
+            bigger.slots[i] = (struct cons_slot){0, NO_ID};
+        for (size_t i = 0; i < c->slot_count; i++) {
+            if (c->slots[i].id != NO_ID)
+                cons_place(&bigger, c->slots[i]);
+        }
+        free(c->slots);
+        *c = bigger;
+    }
+    cons_place(c, (struct cons_slot){hash, id});
+    c->n++;
+}
+
+/* ---- paths ---- */
+
+struct path_key {
+    const struct rule_graph *g;
+    const struct str *parts;
+    size_t n;
+};
+
+static bool
+same_path(const void *ctx, uint32_t id)
+{
+    const struct path_key *k = ctx;
+    const struct graph_path *p = &k->g->paths.p[id];
+
+    if (p->n != k->n)
+        return false;
+    for (size_t i = 0; i < k->n; i++) {
+        if (!str_eq(p->parts[i], k->parts[i]))
+            return false;
+    }
+    return true;
+}
+
+/* A copy: parts may stand in a rule that is gone before the caller asks for the paths. */
+static bool
+copy_path(struct build *b, const struct str *parts, size_t n, struct graph_path *out)
+{
+    size_t bytes = 0;
+    char *text;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += parts[i].n + 1;
+    text = arena_alloc(b->a, bytes);
+    out->parts = ARENA_ARRAY(b->a, struct str, n);
+    out->n = n;
+    if (text == NULL || out->parts == NULL)
+        return false;
+    out->dotted = (struct str){text, n > 0 ? bytes - 1 : 0};
+    for (size_t i = 0; i < n; i++) {
+        out->parts[i] = (struct str){text, parts[i].n};
+        if (parts[i].n > 0)
+            memcpy(text, parts[i].p, parts[i].n);
+        text[parts[i].n] = '.';
+        text += parts[i].n + 1;
+    }
+    return true;
+}
+
+uint32_t
+build_path(struct build *b, const struct str *parts, size_t n)
+{
+    struct path_key key = {b->g, parts, n};
+    struct graph_path copy = {0};
+    uint64_t hash = n;
+    uint32_t id;
+
+    for (size_t i = 0; i < n; i++)
+        hash = hash_bytes(parts[i], hash);
+    id = cons_find(&b->paths, hash, same_path, &key);
+    if (id != NO_ID || b->nomem)
+        return id;
+    id = (uint32_t)b->g->paths.n;
+    if (!copy_path(b, parts, n, &copy) || !VEC_PUSH(b->a, &b->g->paths, copy)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    cons_add(b, &b->paths, hash, id);
+    return id;
+}
+
+void
+build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n)
+{
+    uint32_t id;
+
+    if ((root != ORIGIN_PROFILE && root != ORIGIN_EVENT) || n == 0)
+        return;
+    id = build_path(b, parts, n);
+    if (b->nomem)
+        return;
+    if (root == ORIGIN_PROFILE)
+        b->g->paths.p[id].in_profile = true;
+    else
+        b->g->paths.p[id].in_event = true;
+}
+
+/* ---- predicates and series ---- */
+
+struct predicate_key {
+    const struct rule_graph *g;
+    const struct conjunct *conjuncts;
+    size_t n;
+};
+
+static bool
+same_predicate(const void *ctx, uint32_t id)
+{
+    const struct predicate_key *k = ctx;
+    const struct predicate *p = &k->g->predicates.p[id];
+
+    if (p->n != k->n)
+        return false;
+    for (size_t i = 0; i < k->n; i++) {
+        if (p->conjuncts[i].slot != k->conjuncts[i].slot || !rule_equal(p->conjuncts[i].node, k->conjuncts[i].node))
+            return false;
+    }
+    return true;
+}
+
+uint32_t
+build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n)
+{
+    struct predicate_key key = {b->g, conjuncts, n};
+    struct predicate p = {.n = n};
+    wake_alternatives wakes;
+    uint64_t hash = n;
+    uint32_t id;
+
+    for (size_t i = 0; i < n; i++)
+        hash = hash_u64(hash_u64(hash, rule_hash(conjuncts[i].node)), conjuncts[i].slot);
+    id = cons_find(&b->predicates, hash, same_predicate, &key);
+    if (id != NO_ID || b->nomem)
+        return id;
+    id = (uint32_t)b->g->predicates.n;
+    p.conjuncts = ARENA_ARRAY(b->a, struct conjunct, n);
+    if (p.conjuncts == NULL) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    if (n > 0)
+        memcpy(p.conjuncts, conjuncts, n * sizeof *conjuncts);
+    build_alternatives(b, conjuncts, n, &wakes);
+    if (b->nomem || !VEC_PUSH(b->a, &b->g->predicates, p) || !VEC_PUSH(b->a, &b->predicate_wakes, wakes)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    cons_add(b, &b->predicates, hash, id);
+    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    return id;
+}
+
+struct series_key {
+    const struct rule_graph *g;
+    const struct series *like;
+};
+
+static bool
+same_series(const void *ctx, uint32_t id)
+{
+    const struct series_key *k = ctx;
+    const struct series *a = &k->g->series.p[id], *b = k->like;
+
+    if (a->predicate != b->predicate || a->time_path != b->time_path || (a->value == NULL) != (b->value == NULL))
+        return false;
+    return a->value == NULL ||
+           (a->values == b->values && a->value_slot == b->value_slot && rule_equal(a->value, b->value));
+}
+
+bool
+build_append_id(struct build *b, uint32_t **p, size_t *n, uint32_t id)
+{
+    uint32_t *grown = *p;
+
+    if ((*n & (*n - 1)) == 0) { /* full at every power of two */
+        grown = arena_alloc(b->a, (*n ? *n * 2 : 1) * sizeof *grown);
+        if (grown == NULL) {
+            b->nomem = true;
+            return false;
+        }
+        if (*n > 0)
+            memcpy(grown, *p, *n * sizeof *grown);
+        *p = grown;
+    }
+    grown[(*n)++] = id;
+    return true;
+}
+
+uint32_t
+build_series(struct build *b, const struct series *like)
+{
+    struct series_key key = {b->g, like};
+    uint64_t hash = hash_u64(like->predicate, like->time_path);
+    struct predicate *p;
+    uint32_t id;
+
+    if (like->value != NULL)
+        hash = hash_u64(hash, rule_hash(like->value));
+    id = cons_find(&b->series, hash, same_series, &key);
+    if (id != NO_ID || b->nomem)
+        return id;
+    id = (uint32_t)b->g->series.n;
+    p = &b->g->predicates.p[like->predicate];
+    if (!VEC_PUSH(b->a, &b->g->series, *like) || !build_append_id(b, &p->series, &p->series_count, id)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    cons_add(b, &b->series, hash, id);
+    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    return id;
+}
+
+/* ---- nodes ---- */
+
+struct node_key {
+    const struct rule_graph *g;
+    enum node_kind kind;
+    const uint32_t *children;
+    size_t n;
+    const struct rule_node *expr;
+    const struct window_leaf *window;
+};
+
+static bool
+same_window(const struct window_leaf *a, const struct window_leaf *b)
+{
+    if (a->series != b->series || a->aggregate != b->aggregate || a->timed != b->timed ||
+        a->bound_count != b->bound_count || a->span_count != b->span_count)
+        return false;
+    for (size_t i = 0; i < a->bound_count; i++) {
+        if (a->bounds[i].cmp != b->bounds[i].cmp || a->bounds[i].literal.kind != b->bounds[i].literal.kind ||
+            !value_same(a->bounds[i].literal, b->bounds[i].literal))
+            return false;
+    }
+    for (size_t i = 0; i < a->span_count; i++) {
+        if (!time_fn_equal(&a->spans[i].lo, &b->spans[i].lo) || !time_fn_equal(&a->spans[i].hi, &b->spans[i].hi))
+            return false;
+    }
+    return true;
+}
+
+static bool
+same_node(const void *ctx, uint32_t id)
+{
+    const struct node_key *k = ctx;
+    const struct graph_node *n = &k->g->nodes.p[id];
+
+    if (n->kind != k->kind)
+        return false;
+    if (n->kind == NODE_LEAF)
+        return rule_equal(k->g->leaves.p[n->index].expr, k->expr);
+    if (n->kind == NODE_WINDOW)
+        return same_window(&k->g->windows.p[n->index], k->window);
+    return n->child_count == k->n && memcmp(n->children, k->children, k->n * sizeof *k->children) == 0;
+}
+
+/* A new node with its children's properties. */
+static uint32_t
+add_node(struct build *b, struct graph_node node, const uint32_t *children, size_t n, uint64_t hash)
+{
+    uint32_t id = (uint32_t)b->g->nodes.n;
+
+    node.children = ARENA_ARRAY(b->a, uint32_t, n);
+    node.child_count = (uint32_t)n;
+    if (node.children == NULL) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    if (n > 0)
+        memcpy(node.children, children, n * sizeof *children);
+    for (size_t i = 0; i < n; i++) {
+        const struct graph_node *child = &b->g->nodes.p[children[i]];
+        node.scans = node.scans || child->scans;
+        node.lookback_ms = child->lookback_ms > node.lookback_ms ? child->lookback_ms : node.lookback_ms;
+    }
+    if (!VEC_PUSH(b->a, &b->g->nodes, node)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    cons_add(b, &b->nodes, hash, id);
+    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    return id;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* children is scratch: sorted and freed of repetition here. */
+static uint32_t
+build_junction(struct build *b, enum node_kind kind, uint32_t *children, size_t n)
+{
+    struct node_key key = {.g = b->g, .kind = kind, .children = children};
+    uint64_t hash = kind;
+    uint32_t id;
+
+    qsort(children, n, sizeof *children, by_id);
+    for (size_t i = 0; i < n; i++) {
+        if (key.n == 0 || children[i] != children[key.n - 1])
+            children[key.n++] = children[i];
+    }
+    if (key.n == 1 && kind != NODE_NOT)
+        return children[0];
+    for (size_t i = 0; i < key.n; i++)
+        hash = hash_u64(hash, children[i]);
+    id = cons_find(&b->nodes, hash, same_node, &key);
+    if (id != NO_ID)
+        return id;
+    return add_node(b, (struct graph_node){.kind = kind}, children, key.n, hash);
+}
+
+uint32_t
+build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size_t n)
+{
+    uint32_t *copy;
+
+    if (kind == NODE_NOT && b->g->nodes.p[children[0]].kind == NODE_NOT)
+        return b->g->nodes.p[children[0]].children[0];
+    copy = ARENA_ARRAY(b->a, uint32_t, n + 1);
+    if (copy == NULL) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    memcpy(copy, children, n * sizeof *children);
+    return build_junction(b, kind, copy, n);
+}
+
+static bool
+copy_window(struct build *b, const struct window_leaf *w, struct window_leaf *out)
+{
+    *out = *w;
+    out->bounds = ARENA_ARRAY(b->a, struct window_bound, w->bound_count);
+    out->spans = ARENA_ARRAY(b->a, struct time_span, w->span_count);
+    if (out->bounds == NULL || out->spans == NULL)
+        return false;
+    if (w->bound_count > 0)
+        memcpy(out->bounds, w->bounds, w->bound_count * sizeof *w->bounds);
+    if (w->span_count > 0)
+        memcpy(out->spans, w->spans, w->span_count * sizeof *w->spans);
+    for (size_t i = 0; i < w->span_count; i++)
+        out->falls_back = out->falls_back || w->spans[i].lo.falls_back || w->spans[i].hi.falls_back;
+    return true;
+}
+
+/* An event is late or old by its timestamp; a window over another field says nothing about the event's age. */
+static int64_t
+window_lookback_ms(const struct rule_graph *g, const struct window_leaf *w)
+{
+    const struct graph_path *path = &g->paths.p[g->series.p[w->series].time_path];
+
+    if (path->n != 1 || !str_eq(path->parts[0], S("timestamp")))
+        return INT64_MAX;
+    return spans_lookback_ms(w->spans, w->span_count);
+}
+
+uint32_t
+build_window(struct build *b, const struct window_leaf *w)
+{
+    struct node_key key = {.g = b->g, .kind = NODE_WINDOW, .window = w};
+    struct graph_node node = {.kind = NODE_WINDOW, .index = (uint32_t)b->g->windows.n};
+    struct series *s = &b->g->series.p[w->series];
+    uint64_t hash = hash_u64(hash_u64(NODE_WINDOW, w->series), w->span_count);
+    struct window_leaf copy;
+    uint32_t id;
+
+    for (size_t i = 0; i < w->bound_count; i++)
+        hash = hash_u64(hash_u64(hash, w->bounds[i].cmp), value_hash(w->bounds[i].literal));
+    for (size_t i = 0; i < w->span_count; i++)
+        hash = hash_u64(hash_u64(hash, time_fn_hash(&w->spans[i].lo)), time_fn_hash(&w->spans[i].hi));
+    id = cons_find(&b->nodes, hash, same_node, &key);
+    if (id != NO_ID)
+        return id;
+    node.lookback_ms = window_lookback_ms(b->g, w);
+    if (!copy_window(b, w, &copy) || !VEC_PUSH(b->a, &b->g->windows, copy)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    id = add_node(b, node, NULL, 0, hash);
+    if (id != NO_ID)
+        (void)build_append_id(b, &s->leaves, &s->leaf_count, id); /* sets nomem itself */
+    return id;
+}
+
+struct graph_audience *
+build_audience(const struct build *b, struct str id)
+{
+    return map_get(&b->g->by_id, id);
+}
+
+static bool
+register_leaf(struct build *b, uint32_t id, struct leaf *l, struct graph_node *node)
+{
+    struct rule_graph *g = b->g;
+    wake_alternatives wakes = {0};
+
+    if (l->reads & READS_EVENTS) {
+        build_leaf_guard(b, l->expr, &wakes, &node->lookback_ms);
+        node->scans = true;
+        if (!VEC_PUSH(b->a, &g->event_leaves, id) || !VEC_PUSH(b->a, &b->leaf_wakes, wakes))
+            return false;
+    }
+    if ((l->reads & READS_RECORD) != 0 && !VEC_PUSH(b->a, &g->record_leaves, id))
+        return false;
+    if (l->restless && !VEC_PUSH(b->a, &g->restless_leaves, id))
+        return false;
+    if ((l->reads & READS_LOOK) != 0) {
+        l->look = (uint32_t)g->look_leaves.n;
+        if (!VEC_PUSH(b->a, &g->look_leaves, id))
+            return false;
+    }
+    return true;
+}
+
+uint32_t
+build_leaf(struct build *b, const struct rule_node *n)
+{
+    struct node_key key = {.g = b->g, .kind = NODE_LEAF, .expr = n};
+    struct graph_node node = {.kind = NODE_LEAF, .index = (uint32_t)b->g->leaves.n};
+    uint64_t hash = hash_u64(NODE_LEAF, rule_hash(n));
+    uint32_t id = cons_find(&b->nodes, hash, same_node, &key), *children;
+    struct leaf l;
+
+    if (id != NO_ID)
+        return id;
+    build_leaf_reads(b, n, &l);
+    children = ARENA_ARRAY(b->a, uint32_t, l.deps.n);
+    if (children == NULL || !register_leaf(b, (uint32_t)b->g->nodes.n, &l, &node) ||
+        !VEC_PUSH(b->a, &b->g->leaves, l)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    for (size_t i = 0; i < l.deps.n; i++)
+        children[i] = l.deps.p[i].node;
+    return add_node(b, node, children, l.deps.n, hash);
+}
