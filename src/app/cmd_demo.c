@@ -1,8 +1,8 @@
 /* cmd_demo.c - edgewise demo load: fills a running server with the Northpeak shop, through the public REST API only.
  *
- * It is also the example of how a team sets Edgewise up: token, namespaces, schemas with identity descriptors, datasets,
- * audiences, offers, activities, destination, datastream, then CRM, loyalty and order files by the batch API. What is there
- * already (by name) is kept, so a second run changes nothing. */
+ * It is also the example of how a team sets Edgewise up: token, namespaces, schemas with identity descriptors,
+ * datasets, audiences, offers, activities, destination, datastream, then CRM, loyalty and order files by the batch API.
+ * What is there already (by name) is kept, so a second run changes nothing. */
 #include <stdarg.h>
 
 #include "app/app.h"
@@ -31,7 +31,8 @@ struct loader {
 
 /* One call; expects a 2xx answer. *out (may be NULL) is its JSON. */
 static enum err
-call(struct loader *l, const char *method, struct str target, const char *type, struct str body, const struct json **out)
+call(struct loader *l, const char *method, struct str target, const char *type, struct str body,
+     const struct json **out)
 {
     struct http_header headers[] = {
         {S("Authorization"), arena_printf(&l->arena, "Bearer %.*s", STR_ARG(l->token))},
@@ -146,25 +147,44 @@ authenticate(struct loader *l)
 /* ---- schemas and datasets ---- */
 
 struct demo_dataset {
-    const char *name, *class, *properties;
+    const char *name;
+    const char *parts; /* class, then field groups: the $refs of allOf */
+    const char *properties;
     const char *identities[3][2]; /* schema path, namespace; the first is primary */
     struct str schema, dataset;
 };
 
 #define NORTHPEAK(members) "\"_northpeak\":{\"type\":\"object\",\"properties\":{" members "}}"
 #define TEXT "{\"type\":\"string\"}"
+#define REF(path) "{\"$ref\":\"https://ns.adobe.com/" path "\"}"
 
 static struct demo_dataset datasets[] = {
-    {"Northpeak CRM", "https://ns.adobe.com/xdm/context/profile",
+    {"Northpeak CRM",
+     REF("xdm/context/profile") "," REF("xdm/context/profile-person-details") "," REF(
+         "xdm/context/profile-personal-details"),
      NORTHPEAK("\"crmId\":" TEXT ",\"emailSha256\":" TEXT),
-     {{"/_northpeak/crmId", "CRMID"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}}, {0}, {0}},
-    {"Northpeak Loyalty", "https://ns.adobe.com/xdm/context/profile",
+     {{"/_northpeak/crmId", "CRMID"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}},
+     {0},
+     {0}},
+    {"Northpeak Loyalty",
+     REF("xdm/context/profile") "," REF("xdm/mixins/profile/profile-loyalty-details"),
      NORTHPEAK("\"loyaltyId\":" TEXT ",\"emailSha256\":" TEXT),
-     {{"/_northpeak/loyaltyId", "LoyaltyId"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}}, {0}, {0}},
-    {"Northpeak Orders", "https://ns.adobe.com/xdm/context/experienceevent",
+     {{"/_northpeak/loyaltyId", "LoyaltyId"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}},
+     {0},
+     {0}},
+    {"Northpeak Orders",
+     REF("xdm/context/experienceevent") "," REF("xdm/context/experienceevent-commerce"),
      NORTHPEAK("\"crmId\":" TEXT ",\"emailSha256\":" TEXT),
-     {{"/_northpeak/crmId", "CRMID"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}}, {0}, {0}},
-    {"Northpeak Web", "https://ns.adobe.com/xdm/context/experienceevent", NORTHPEAK("\"page\":" TEXT), {{0}}, {0}, {0}},
+     {{"/_northpeak/crmId", "CRMID"}, {"/_northpeak/emailSha256", "Email_LC_SHA256"}},
+     {0},
+     {0}},
+    {"Northpeak Web",
+     REF("xdm/context/experienceevent") "," REF("xdm/context/experienceevent-commerce") "," REF(
+         "experience/aep-web-sdk-experienceevent"),
+     NORTHPEAK("\"page\":" TEXT),
+     {{0}},
+     {0},
+     {0}},
 };
 enum { CRM, LOYALTY, ORDERS, WEB, DATASETS };
 
@@ -183,9 +203,8 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
         return ERR_OK;
     }
     rc = post(l, arena_printf(&l->arena, "%s/schemas", tenant),
-              arena_printf(&l->arena,
-                           "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[{\"$ref\":\"%s\"}],\"properties\":{%s}}",
-                           s->name, s->class, s->properties),
+              arena_printf(&l->arena, "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[%s],\"properties\":{%s}}", s->name,
+                           s->parts, s->properties),
               &answer);
     if (rc != ERR_OK)
         return rc;
@@ -199,11 +218,10 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
                                STR_ARG(s->schema), s->identities[i][0], s->identities[i][1], i == 0 ? "true" : "false"),
                   NULL);
     if (rc == ERR_OK)
-        rc = call(l, "PATCH",
-                  arena_printf(&l->arena, "%s/schemas/%.*s", tenant,
-                               STR_ARG(json_str(json_get(answer, S("meta:altId"))))),
-                  "application/json", S("[{\"op\":\"add\",\"path\":\"/meta:immutableTags\",\"value\":[\"union\"]}]"),
-                  NULL);
+        rc = call(
+            l, "PATCH",
+            arena_printf(&l->arena, "%s/schemas/%.*s", tenant, STR_ARG(json_str(json_get(answer, S("meta:altId"))))),
+            "application/json", S("[{\"op\":\"add\",\"path\":\"/meta:immutableTags\",\"value\":[\"union\"]}]"), NULL);
     return rc;
 }
 
@@ -356,8 +374,9 @@ write_selectors(struct loader *l, struct jw *w, bool with_attributes)
     jw_key(w, S("selectors"));
     jw_array(w);
     for (size_t i = 0; with_attributes && i < sizeof attributes / sizeof attributes[0]; i++)
-        jw_raw(w, arena_printf(&l->arena, "{\"type\":\"JSON_PATH\",\"value\":{\"path\":\"%s\",\"operator\":\"EXISTS\"}}",
-                               attributes[i]));
+        jw_raw(w,
+               arena_printf(&l->arena, "{\"type\":\"JSON_PATH\",\"value\":{\"path\":\"%s\",\"operator\":\"EXISTS\"}}",
+                            attributes[i]));
     jw_end(w);
     jw_end(w);
     jw_end(w);
@@ -378,19 +397,22 @@ ensure_destination(struct loader *l, struct str name, const char *spec, struct s
 
     if (rc != ERR_OK || named(flows, name) != NULL)
         return rc;
-    body = arena_printf(&l->arena, "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":\"1.0\"}}", STR_ARG(name), spec);
+    body = arena_printf(&l->arena, "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":\"1.0\"}}",
+                        STR_ARG(name), spec);
     rc = ensure(l, arena_printf(&l->arena, "%s/connections", base), arena_printf(&l->arena, "%s/connections", base),
                 name, body, &connection);
-    body = arena_printf(&l->arena, "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"8a9c3494-9708-43d7-ae3f-cda01e5030e1\","
-                                   "\"version\":\"1.0\"}}",
+    body = arena_printf(&l->arena,
+                        "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"8a9c3494-9708-43d7-ae3f-cda01e5030e1\","
+                        "\"version\":\"1.0\"}}",
                         STR_ARG(name));
     if (rc == ERR_OK)
         rc = ensure(l, arena_printf(&l->arena, "%s/sourceConnections", base),
                     arena_printf(&l->arena, "%s/sourceConnections", base), name, body, &source);
-    body = arena_printf(&l->arena,
-                        "{\"name\":\"%.*s\",\"baseConnectionId\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":"
-                        "\"1.0\"},\"params\":{\"datastreamId\":\"%.*s\",\"integrationAlias\":\"northpeak-web\"}}",
-                        STR_ARG(name), STR_ARG(connection), spec, STR_ARG(datastream));
+    body =
+        arena_printf(&l->arena,
+                     "{\"name\":\"%.*s\",\"baseConnectionId\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":"
+                     "\"1.0\"},\"params\":{\"datastreamId\":\"%.*s\",\"integrationAlias\":\"northpeak-web\"}}",
+                     STR_ARG(name), STR_ARG(connection), spec, STR_ARG(datastream));
     if (rc == ERR_OK)
         rc = ensure(l, arena_printf(&l->arena, "%s/targetConnections", base),
                     arena_printf(&l->arena, "%s/targetConnections", base), name, body, &target);
@@ -422,25 +444,31 @@ struct demo_offer {
     "</p><a class=\"button\" id=\"hero-cta\" href=\"" link "\">" label "</a></div>"
 
 static struct demo_offer offers[] = {
-    {"Hero: tents", "actions",
+    {"Hero: tents",
+     "actions",
      HERO("Picked for you", "Find your tent", "Three nights or thirty: the Fjell family keeps the weather outside.",
-          "/tents.html", "Compare tents", "tents"), {0}},
-    {"Hero: we miss you", "actions",
+          "/tents.html", "Compare tents", "tents"),
+     {0}},
+    {"Hero: we miss you",
+     "actions",
      HERO("Gold members", "It has been a while, ${aep.person.name.firstName}",
           "Your ${aep.loyalty.points default=\"0\"} points are waiting. Spend them on something that goes outside.",
-          "/tents.html", "Use my points", "gold"), {0}},
-    {"Hero: thank you", "actions",
+          "/tents.html", "Use my points", "gold"),
+     {0}},
+    {"Hero: thank you",
+     "actions",
      HERO("Summit club", "Thank you, ${aep.person.name.firstName default=\"friend\"}",
           "You are one of our best customers this month: free express shipping on everything.", "/tents.html",
-          "Shop with free shipping", "vip"), {0}},
-    {"Banner A: free returns", "content",
-     "<span class=\"banner-a\">Free returns for 100 days</span>", {0}},
-    {"Banner B: repair for life", "content",
-     "<span class=\"banner-b\">We repair what we sell, for life</span>", {0}},
-    {"Greeting", "content",
+          "Shop with free shipping", "vip"),
+     {0}},
+    {"Banner A: free returns", "content", "<span class=\"banner-a\">Free returns for 100 days</span>", {0}},
+    {"Banner B: repair for life", "content", "<span class=\"banner-b\">We repair what we sell, for life</span>", {0}},
+    {"Greeting",
+     "content",
      "<span class=\"greeting\">Welcome back, <b>${aep.person.name.firstName}</b> &middot; <span class=\"tier\">"
      "${aep.loyalty.tier default=\"new\"}</span> &middot; <span class=\"points\">${aep.loyalty.points "
-     "default=\"0\"}</span> points</span>", {0}},
+     "default=\"0\"}</span> points</span>",
+     {0}},
 };
 enum { HERO_TENTS, HERO_WINBACK, HERO_VIP, BANNER_A, BANNER_B, GREETING, OFFERS };
 
@@ -478,7 +506,8 @@ ensure_offer(struct loader *l, struct demo_offer *o)
 }
 
 #define METRIC                                                                                                         \
-    "\"metrics\":[{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"mboxes\":[{\"name\":\"orderConfirm\","  \
+    "\"metrics\":[{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"mboxes\":[{\"name\":"              \
+    "\"orderConfirm\","                                                                                                \
     "\"successEvent\":\"mbox_shown\"}]%s,\"action\":{\"type\":\"count_once\"}}]"
 
 static enum err ensure_activity(struct loader *l, const char *type, const char *name, const char *fmt, ...)
@@ -526,11 +555,14 @@ ensure_activities(struct loader *l)
     if (rc == ERR_OK)
         rc = ensure_activity(
             l, "ab", "Banner test",
-            "{\"name\":\"Banner test\",\"state\":\"approved\",\"priority\":5,\"entryConstraint\":{\"mboxes\":[{\"name\":"
-            "\"banner\"}],\"visitorPercentage\":100},\"options\":[{\"optionLocalId\":0,\"name\":\"Returns\",\"offerId\":"
+            "{\"name\":\"Banner "
+            "test\",\"state\":\"approved\",\"priority\":5,\"entryConstraint\":{\"mboxes\":[{\"name\":"
+            "\"banner\"}],\"visitorPercentage\":100},\"options\":[{\"optionLocalId\":0,\"name\":\"Returns\","
+            "\"offerId\":"
             "%.*s},{\"optionLocalId\":1,\"name\":\"Repair\",\"offerId\":%.*s}],\"locations\":{\"mboxes\":[{"
             "\"locationLocalId\":0,\"name\":\"banner\"}]},\"experiences\":[{\"experienceLocalId\":0,\"name\":"
-            "\"Free returns\",\"visitorPercentage\":50,\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]},"
+            "\"Free "
+            "returns\",\"visitorPercentage\":50,\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]},"
             "{\"experienceLocalId\":1,\"name\":\"Repair for life\",\"visitorPercentage\":50,\"optionLocations\":[{"
             "\"locationLocalId\":0,\"optionLocalId\":1}]}],%s}",
             STR_ARG(offers[BANNER_A].id), STR_ARG(offers[BANNER_B].id), plain_metric);
@@ -538,7 +570,8 @@ ensure_activities(struct loader *l)
         rc = ensure_activity(
             l, "xt", "Greeting",
             "{\"name\":\"Greeting\",\"state\":\"approved\",\"priority\":5,\"options\":[{\"optionLocalId\":0,\"name\":"
-            "\"Greeting\",\"offerId\":%.*s}],\"locations\":{\"mboxes\":[{\"locationLocalId\":0,\"name\":\"greeting\"}]},"
+            "\"Greeting\",\"offerId\":%.*s}],\"locations\":{\"mboxes\":[{\"locationLocalId\":0,\"name\":\"greeting\"}]}"
+            ","
             "\"experiences\":[{\"experienceLocalId\":0,\"name\":\"Known customer\",\"audienceIds\":[\"%.*s\"],"
             "\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]}],%s}",
             STR_ARG(offers[GREETING].id), STR_ARG(audiences[KNOWN].id), plain_metric);
@@ -580,7 +613,8 @@ has_batch(struct loader *l, struct str dataset)
 {
     const struct json *answer;
     struct json_iter it;
-    struct str path = arena_printf(&l->arena, "/data/foundation/catalog/batches?dataSet=%.*s&limit=10", STR_ARG(dataset));
+    struct str path =
+        arena_printf(&l->arena, "/data/foundation/catalog/batches?dataSet=%.*s&limit=10", STR_ARG(dataset));
 
     if (get(l, path, &answer) != ERR_OK)
         return false;
@@ -602,15 +636,15 @@ load_file(struct loader *l, const struct demo_dataset *s, const char *format, co
     if (has_batch(l, s->dataset))
         return ERR_OK;
     rc = post(l, str_of(base),
-              arena_printf(&l->arena, "{\"datasetId\":\"%.*s\",\"inputFormat\":{\"format\":\"%s\"}}", STR_ARG(s->dataset),
-                           format),
+              arena_printf(&l->arena, "{\"datasetId\":\"%.*s\",\"inputFormat\":{\"format\":\"%s\"}}",
+                           STR_ARG(s->dataset), format),
               &answer);
     if (rc != ERR_OK)
         return rc;
     batch = json_str(json_get(answer, S("id")));
     rc = call(l, "PUT",
-              arena_printf(&l->arena, "%s/%.*s/datasets/%.*s/files/part-1.%s", base, STR_ARG(batch), STR_ARG(s->dataset),
-                           format),
+              arena_printf(&l->arena, "%s/%.*s/datasets/%.*s/files/part-1.%s", base, STR_ARG(batch),
+                           STR_ARG(s->dataset), format),
               "application/octet-stream", buf_str(file), NULL);
     if (rc == ERR_OK)
         rc = post(l, arena_printf(&l->arena, "%s/%.*s?action=COMPLETE", base, STR_ARG(batch)), S(""), NULL);
@@ -683,9 +717,11 @@ load_all(struct loader *l)
 static int
 usage(FILE *out)
 {
-    fprintf(out, "usage: edgewise demo load [--data DIR] [--server URL]\n\n"
-                 "Loads the Northpeak shop into a running server through its REST API. The credentials, and the address unless\n"
-                 "--server is given, are read from DIR/credentials.json (default: data).\n");
+    fprintf(
+        out,
+        "usage: edgewise demo load [--data DIR] [--server URL]\n\n"
+        "Loads the Northpeak shop into a running server through its REST API. The credentials, and the address unless\n"
+        "--server is given, are read from DIR/credentials.json (default: data).\n");
     return out == stdout ? 0 : 2;
 }
 

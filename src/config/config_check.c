@@ -400,7 +400,7 @@ check_place(const struct config_objects *all, struct config_object *o, struct da
 static enum err
 read_datastream(const struct config_objects *all, struct config_object *o, struct datastream *ds, struct diag *d)
 {
-    const struct json *overrides = json_get(o->json, S("overrides"));
+    const struct json *overrides = json_get(o->json, S("allowedOverrides"));
     enum err rc = check_place(all, o, ds, d);
 
     if (rc == ERR_OK)
@@ -417,7 +417,7 @@ read_datastream(const struct config_objects *all, struct config_object *o, struc
     if (rc == ERR_OK)
         rc = want_str(o->json, "settings.firstPartyIdCookie", false, 256, &ds->fpid_cookie, d);
     if (rc == ERR_OK && overrides != NULL && !json_is(overrides, JSON_OBJECT))
-        rc = diag_set_path(d, ERR_INVALID, "overrides", "member 'overrides' must be an object, found %s",
+        rc = diag_set_path(d, ERR_INVALID, "allowedOverrides", "member 'allowedOverrides' must be an object, found %s",
                            json_type_name(json_type(overrides)));
     ds->overrides = overrides;
     return rc;

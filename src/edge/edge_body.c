@@ -86,26 +86,6 @@ target_of(const struct json *data)
     return json_is(nested, JSON_OBJECT) ? nested : NULL;
 }
 
-/* The event's xdm over the request's. Parsed again only when there is something to merge. */
-static bool
-merged_xdm(struct edge_call *c, const struct json *own, const struct json **out)
-{
-    const struct json *shared = json_get(c->body, S("xdm"));
-    struct buf text;
-    struct jw w;
-    enum err rc;
-
-    *out = own;
-    if (json_count(shared) == 0)
-        return true;
-    buf_init(&text, 2 * LIMIT_EDGE_BODY_BYTES);
-    w = jw_to(&text);
-    json_merge_write(&w, own, shared, false);
-    rc = buf_ok(&text) ? json_parse(buf_str(&text), c->arena, out, NULL) : ERR_LIMIT;
-    buf_deinit(&text);
-    return rc == ERR_OK || edge_problem(c, "0112-413", "Invalid request", "the merged xdm is too large");
-}
-
 /* A missing or unusable timestamp is the receive time; so is one more than 24 hours ahead [EDGE C-18]. */
 static int64_t
 event_time(const struct edge_call *c, const struct json *xdm)
@@ -115,6 +95,45 @@ event_time(const struct edge_call *c, const struct json *xdm)
     if (!iso8601_parse(json_str(json_get(xdm, S("timestamp"))), &ms, NULL) || ms > c->now_ms + MS_PER_DAY)
         return c->now_ms;
     return ms;
+}
+
+/* `over` laid over `under`, parsed anew. */
+static bool
+lay(struct edge_call *c, const struct json *over, const struct json *under, const struct json **out)
+{
+    struct buf text;
+    struct jw w;
+    enum err rc;
+
+    buf_init(&text, 2 * LIMIT_EDGE_BODY_BYTES + 64);
+    w = jw_to(&text);
+    json_merge_write(&w, over, under, false);
+    rc = buf_ok(&text) ? json_parse(buf_str(&text), c->arena, out, NULL) : ERR_LIMIT;
+    buf_deinit(&text);
+    return rc == ERR_OK || edge_problem(c, "0112-413", "Invalid request", "the merged xdm is too large");
+}
+
+/* The event's xdm over the request's, with a readable timestamp: rules read it. SDKs send one, and seldom anything at the
+ * request's level, so nearly always the parsed body is used as it is. */
+static bool
+merged_xdm(struct edge_call *c, const struct json *own, struct edge_event_in *e)
+{
+    const struct json *shared = json_get(c->body, S("xdm")), *stamp;
+    int64_t ms;
+    char text[64];
+
+    e->xdm = own;
+    if (json_count(shared) > 0 && !lay(c, own, shared, &e->xdm))
+        return false;
+    e->ms = event_time(c, e->xdm);
+    if (iso8601_parse(json_str(json_get(e->xdm, S("timestamp"))), &ms, NULL) && ms == e->ms)
+        return true;
+    memcpy(text, "{\"timestamp\":\"", 14);
+    iso8601_format(e->ms, text + 14);
+    memcpy(text + 14 + ISO8601_BYTES, "\"}", 2);
+    if (json_parse((struct str){text, 16 + ISO8601_BYTES}, c->arena, &stamp, NULL) != ERR_OK)
+        return edge_problem(c, "0001-500", "Unexpected error", "no memory for the request");
+    return lay(c, stamp, e->xdm, &e->xdm);
 }
 
 /* The same request id and index give the same event id, so that an event sent again is recognised wherever it is kept. */
@@ -167,10 +186,9 @@ read_event(struct edge_call *c, const struct json *v, size_t i)
         rc = identity_set_merge(&e->ids, &c->root_ids, c->arena, &d);
     if (rc != ERR_OK)
         return identity_fault(c, rc, &d);
-    if (!merged_xdm(c, xdm, &e->xdm))
+    if (!merged_xdm(c, xdm, e))
         return false;
     e->target = target_of(json_get(v, S("data")));
-    e->ms = event_time(c, e->xdm);
     e->id = event_id(c, e->xdm, i);
     e->media_start = str_eq(json_str(json_get(e->xdm, S("eventType"))), S("media.sessionStart"));
     return read_personalization(c, json_get(v, S("query")), &e->query);

@@ -3,14 +3,14 @@
  *   collect --> [graph_link] --> [profile] --> [segment] --> membership, projection.<region>
  *                    \--> [results]
  *
- * One thread folds in offset order; state and position commit together, at most every 5 ms or 256 records, so that a crash
- * replays nothing twice. Emitted records carry the offset that caused them (record.cause); after a crash those that are on
- * the log already are not emitted again.
+ * One thread folds in offset order; state and position commit together, at most every 5 ms or 256 records, so that a
+ * crash replays nothing twice. Emitted records carry the offset that caused them (record.cause); after a crash those
+ * that are on the log already are not emitted again.
  *
- * Time       A record's time_ms is "now". When a timer is due, the driver (hub_run's thread, which may look at the clock)
- *            appends a tick to `collect`, and the fold fires what is due at the tick's time.
- * Sweep      When audiences change, every profile is brought up to date in the background, some profiles between records.
- * Reading    hub_read_* take the state lock for microseconds; any thread. */
+ * Time       A record's time_ms is "now". When a timer is due, the driver (hub_run's thread, which may look at the
+ * clock) appends a tick to `collect`, and the fold fires what is due at the tick's time. Sweep      When audiences
+ * change, every profile is brought up to date in the background, some profiles between records. Reading    hub_read_*
+ * take the state lock for microseconds; any thread. */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
 
@@ -25,15 +25,15 @@ struct hub;
 struct hub_options {
     struct os *os;
     struct pipeline *pipeline;
-    struct config *config;      /* snapshots */
-    const char *dir;            /* of the table */
+    struct config *config;        /* snapshots */
+    const char *dir;              /* of the table */
     struct topic *const *collect; /* partitions to fold, all of them */
     size_t collect_count;
-    struct topic *own_collect;  /* the partition into which ticks are appended; one of the above */
+    struct topic *own_collect; /* the partition into which ticks are appended; one of the above */
     struct topic *membership;
     const char *const *regions; /* projection topics to write: projection.<region>, partition 0 */
     size_t region_count;
-    bool emulated_clock;        /* ticks are appended by hub_tick() only */
+    bool emulated_clock; /* ticks are appended by hub_tick() only */
 };
 
 enum err hub_open(const struct hub_options *o, struct hub **out, struct diag *d);
@@ -42,21 +42,23 @@ enum err hub_run(struct hub *h, struct diag *d);
 /* Folds what is there, commits, stops the thread, closes the table. */
 void hub_close(struct hub *h);
 
-/* Appends a tick at now_ms and waits until it, and everything before it, is folded and committed: timers up to now_ms have
- * fired [--emulator]. */
+/* Appends a tick at now_ms and waits until it, and everything before it, is folded and committed: timers up to now_ms
+ * have fired [--emulator]. */
 enum err hub_tick(struct hub *h, int64_t now_ms, struct diag *d);
-/* Waits until everything appended to collect before the call is folded (and a sweep that is due is over). ERR_TIMEOUT. */
+/* Waits until everything appended to collect before the call is folded (and a sweep that is due is over). ERR_TIMEOUT.
+ */
 enum err hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d);
 
-/* The projection of the person behind an identity, as an edge of `region` would get it: the in-process pull of a first login.
- * ERR_NOT_FOUND: unknown. Also remembers that this region holds the identity from now on (by an event that follows). */
-enum err hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a, struct projection *out,
-                  struct diag *d);
+/* The projection of the person behind an identity, as an edge of `region` would get it: the in-process pull of a first
+ * login. ERR_NOT_FOUND: unknown. Also remembers that this region holds the identity from now on (by an event that
+ * follows). */
+enum err hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
+                  struct projection *out, struct diag *d);
 
 /* For the look-up API: calls each() with the profile under the state lock. ERR_NOT_FOUND. */
 enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
-                          void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *ctx,
-                          struct diag *d);
+                          void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),
+                          void *ctx, struct diag *d);
 /* Runs f under the state lock with the table: results and counts. */
 void hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx);
 /* Members of an audience per the last fold; kept as counters. */

@@ -267,7 +267,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
     h->state.clock_ms = now_ms;
     h->state.rev = h->state.rev + 1 > r->offset + 1 ? h->state.rev + 1 : r->offset + 1;
     h->state_changed = true;
-    if (hit.kind == HIT_TICK)
+    if (hit.kind == HIT_TICK || hit.lake_only)
         return ERR_OK;
     step.accepted_us = hit.accepted_us;
     return fold_hit(&step, &hit, d);

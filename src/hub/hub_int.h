@@ -29,7 +29,7 @@
 #define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
 #define HUB_WAIT_SHARED_US 2000 /* with several partitions: each is waited on in turn */
 #define HUB_RETRY_US 100000     /* after a full disk */
-#define HUB_TIMER_SLICE 16      /* timers that fire before readers get a turn */
+#define HUB_TURN_STEPS 16       /* timers or sweep visits before readers get a turn */
 #define HUB_SWEEP_SLICE 64      /* table rows looked at between records */
 
 struct hub_partition {
@@ -68,9 +68,10 @@ struct hub_state {
 
 struct hub_sweep {
     bool active;
-    bool project_all; /* projections were lost with the end of a log: send them all again */
-    uint64_t after;   /* begins when own_collect is folded up to here */
-    uint64_t cursor;  /* of kv_scan */
+    uint64_t signature; /* of the configuration that it brings profiles to */
+    bool project_all;   /* projections were lost with the end of a log: send them all again */
+    uint64_t after;     /* begins when own_collect is folded up to here */
+    uint64_t cursor;    /* of kv_scan */
     uint64_t cause;
 };
 

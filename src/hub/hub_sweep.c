@@ -8,7 +8,7 @@
  * A sweep's "now" is the hub's clock, which a tick brings up to the present first. */
 #include "hub/hub_int.h"
 
-#include "base/log.h"
+#include "base/hash.h"
 #include "codec/pack.h"
 
 enum err
@@ -81,13 +81,27 @@ some_differ(struct hub *h, bool *differ, struct diag *d)
     return rc;
 }
 
+/* Of all scopes together, in whatever order the map has them. */
+static uint64_t
+all_signatures(const struct hub *h)
+{
+    const struct map_slot *slot;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; (slot = map_next(&h->scopes, &i)) != NULL;)
+        sum += hash_bytes(slot->key, ((const struct hub_scope *)slot->value)->signature);
+    return sum;
+}
+
 enum err
 hub_sweep_check(struct hub *h, struct diag *d)
 {
-    uint64_t offset = 0;
+    uint64_t offset = 0, signature = all_signatures(h);
     bool differ;
     enum err rc;
 
+    if (h->sweep.active && h->sweep.signature == signature)
+        return ERR_OK; /* what changed meanwhile concerns no profile */
     arena_reset(&h->arena);
     rc = some_differ(h, &differ, d);
     if (rc != ERR_OK || !(differ || h->sweep.project_all))
@@ -95,6 +109,7 @@ hub_sweep_check(struct hub *h, struct diag *d)
     if (h->state.profiles == 0) /* nothing to bring up to date */
         return store_signatures(h, d);
     h->sweep.active = true;
+    h->sweep.signature = signature;
     h->sweep.cursor = 0;
     h->sweep.cause = HUB_CAUSE_SWEEP;
     h->sweep.after = 0;
@@ -132,13 +147,18 @@ sweep_one(struct hub *h, struct str key, struct diag *d)
 {
     struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause};
     struct hub_change change = {.cause = SEGMENT_TIME, .lazy = true};
+    const struct hub_scope *sc;
     struct profile p;
-    struct str scope;
-    uint64_t id;
+    struct str scope, row;
+    uint64_t id, stored;
     enum err rc;
 
     if (!profile_key_read(key, &scope, &id))
         return ERR_OK;
+    sc = hub_scope(h, scope);
+    rc = signature_row(h, scope, &row, &stored, d);
+    if (rc != ERR_OK || sc == NULL || (stored == sc->signature && !h->sweep.project_all))
+        return rc; /* another scope's sweep */
     rc = profile_load(h->kv, scope, id, &h->arena, &p, d);
     if (rc != ERR_OK || p.created) /* absorbed by another since the slice was read */
         return rc;
@@ -147,6 +167,16 @@ sweep_one(struct hub *h, struct str key, struct diag *d)
     h->state.rev++;
     h->state_changed = true;
     return hub_refresh(&step, &p, &change, d);
+}
+
+static enum err
+sweep_visit(struct hub *h, struct str key, size_t index, struct diag *d)
+{
+    if (index % HUB_TURN_STEPS == HUB_TURN_STEPS - 1) {
+        hub_unlock(h);
+        hub_lock(h);
+    }
+    return sweep_one(h, key, d);
 }
 
 enum err
@@ -162,7 +192,7 @@ hub_sweep_slice(struct hub *h, struct diag *d)
     if (rc == ERR_OK && slice.exhausted)
         rc = diag_set(d, ERR_NOMEM, "no memory for a sweep");
     for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
-        rc = sweep_one(h, slice.keys[i], d);
+        rc = sweep_visit(h, slice.keys[i], i, d);
     if (rc != ERR_OK || h->sweep.cursor != 0)
         return rc;
     rc = store_signatures(h, d);

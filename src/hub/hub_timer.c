@@ -48,7 +48,7 @@ hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct di
         if (ticked)
             metric_observe(M_HUB_TIMER_LATENESS_MS, (uint64_t)(limit_ms - due_ms));
         rc = fire_one(h, buf_str(&key), due_ms, cause, d);
-        if (++fired % HUB_TIMER_SLICE == 0) {
+        if (++fired % HUB_TURN_STEPS == 0) {
             hub_unlock(h);
             hub_lock(h);
         }

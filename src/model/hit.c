@@ -46,6 +46,24 @@ write_notices(struct jw *w, const struct hit *h)
     jw_end(w);
 }
 
+/* An event always has its _id in its content too: what was made for it is written there [EDGE 2.3]. */
+static void
+write_xdm(struct jw *w, const struct hit *h)
+{
+    struct json_iter it;
+
+    jw_key(w, S("xdm"));
+    if (h->kind != HIT_EVENT || json_get(h->xdm, S("_id")) != NULL) {
+        jw_json(w, h->xdm);
+        return;
+    }
+    jw_object(w);
+    jw_kstr(w, S("_id"), h->event_id);
+    for (it = json_iter(h->xdm); json_next(&it);)
+        jw_kjson(w, it.key, it.value);
+    jw_end(w);
+}
+
 void
 hit_write(struct buf *out, const struct hit *h)
 {
@@ -77,7 +95,7 @@ hit_write(struct buf *out, const struct hit *h)
     if (h->xdm_text.n > 0)
         jw_kraw(&w, S("xdm"), h->xdm_text);
     else if (h->xdm != NULL)
-        jw_kjson(&w, S("xdm"), h->xdm);
+        write_xdm(&w, h);
     if (h->consent != NULL)
         jw_kjson(&w, S("consent"), h->consent);
     if (h->profile_params != NULL)

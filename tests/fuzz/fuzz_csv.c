@@ -42,9 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    if (digest(text, 1 + data[0] % 64) != digest(text, size)) {
-        /* A quoted field that never ends is malformed only once the end of the file is seen, so both read the same. */
-        CHECK(!"windows disagree");
-    }
+    /* A quoted field that never ends is malformed only once the end of the file is seen, so all windows read the same. */
+    CHECK(digest(text, 1 + data[0] % 64) == digest(text, size));
     return 0;
 }

@@ -256,8 +256,7 @@ test("clicks are counted: a named location, and a link that the SDK tracks", asy
     await Promise.all([noor.page.waitForURL(/tents/), noor.page.click("#hero-cta")]);
     await noor.settled();
   });
-  const clicks = sent.filter((r) => r.body.events[0].xdm.eventType === "decisioning.propositionInteract");
-  assert.deepEqual(clicks.map((r) => r.action), ["collect"]);
+  assert.deepEqual(sent.filter((r) => r.action === "collect").length, 1); // a beacon: its body is seen in the log only
   await until("the tracked click in the log", async () => (await server.hits()).some((h) =>
     (h.notices ?? []).some((n) => n.type === "interact" && n.activity === activity["Home hero"])));
 });
@@ -311,10 +310,11 @@ test("a window ends without any event: the audience is left at that very instant
   const first = Math.min(...views.map((v) => v.eventMs));
   const clock = (ms) => server.call("POST", "/emulator/clock", { now: new Date(ms).toISOString() });
   const since = await member();
-  assert.equal((await clock(first + DAY_MS)).status, 200);
-  assert.deepEqual(await member(), since, "still inside: 24 hours is within 24 hours");
+  assert.equal((await clock(first + DAY_MS - 60000)).status, 200); // the clock runs on from there
+  assert.deepEqual(await member(), since, "a minute before the end nothing has changed");
   assert.equal((await clock(first + DAY_MS + 3 * 3600 * 1000)).status, 200);
   assert.equal((await member()).status, "exited");
+  // 24 hours is within 24 hours: the first moment outside is a millisecond later.
   assert.equal(Date.parse((await member()).lastQualificationTime), first + DAY_MS + 1);
   const sent = await during(anonymous, () => anonymous.go("/"));
   assert.equal(heroOf(await pageAnswer(anonymous, sent)), undefined, "the edge knows it too");

@@ -23,9 +23,9 @@ dump_one(void *ctx, struct str id, const struct json *object)
 static struct str
 dump_of(struct t *t, struct config *c)
 {
-    static const char *const kinds[] = {"org",     "sandbox",  "namespace",      "schema", "descriptor", "dataset",
-                                        "audience", "property", "targetAudience", "offer",  "activity",   "datastream",
-                                        "destination", "flow", "batch"};
+    static const char *const kinds[] = {"org",      "sandbox",    "namespace",   "schema",         "descriptor",
+                                        "dataset",  "audience",   "property",    "targetAudience", "offer",
+                                        "activity", "datastream", "destination", "flow",           "batch"};
     const struct snapshot *s = snapshot_get(c);
     struct buf out;
     struct dump dump = {&out};
@@ -83,8 +83,7 @@ TEST(config_reopen_and_follow_see_the_same)
     CHECK_OK(config_open(&(struct config_options){os_posix(), again}, &follower, d));
     for (int i = 0; i < 30; i++) {
         struct str id = arena_printf(t->arena, "a%02d", i % 17);
-        put_audience(t, &f, id.p,
-                     arena_printf(t->arena, "loyalty.points > %d", i).p);
+        put_audience(t, &f, id.p, arena_printf(t->arena, "loyalty.points > %d", i).p);
     }
     CHECK_OK(config_delete(f.config, S("audience"), S(SCOPE), S("a03"), NOW, d));
     put_audience(t, &f, "a03", "loyalty.points > 300");
@@ -244,7 +243,7 @@ TEST(config_changes_past_the_limit)
 }
 
 #define PERSON_SCHEMA                                                                                                  \
-    "{'$id':'https://ns.adobe.com/acme/schemas/s1','meta:altId':'_acme.schemas.s1','title':'Person','type':'object',"   \
+    "{'$id':'https://ns.adobe.com/acme/schemas/s1','meta:altId':'_acme.schemas.s1','title':'Person','type':'object',"  \
     "'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"                                                   \
     "'properties':{'_acme':{'type':'object','properties':{'crmId':{'type':'string'}}}}}"
 #define SCHEMA_ID "https://ns.adobe.com/acme/schemas/s1"
@@ -254,10 +253,14 @@ TEST(config_delete_asks_who_uses_it)
     static const struct {
         const char *kind, *id, *says;
     } used[] = {
-        {"schema", SCHEMA_ID, "used by dataset 'd1'"},      {"dataset", "d1", "used by datastream 'ds'"},
-        {"datastream", "ds", "used by destination 'dest'"}, {"audience", "a1", "used by"},
-        {"audience", "a2", "used by destination 'dest'"},   {"namespace", "CRMID", "used by descriptor 'i1'"},
-        {"offer", "1001", "used by activity '5'"},          {"sandbox", "prod", "used by"},
+        {"schema", SCHEMA_ID, "used by dataset 'd1'"},
+        {"dataset", "d1", "used by datastream 'ds'"},
+        {"datastream", "ds", "used by destination 'dest'"},
+        {"audience", "a1", "used by"},
+        {"audience", "a2", "used by destination 'dest'"},
+        {"namespace", "CRMID", "used by descriptor 'i1'"},
+        {"offer", "1001", "used by activity '5'"},
+        {"sandbox", "prod", "used by"},
         {"org", ORG, "used by sandbox 'prod'"},
     };
     struct fixture f;
@@ -272,7 +275,8 @@ TEST(config_delete_asks_who_uses_it)
         "'xdm:isPrimary':true}");
     put(t, &f, "dataset", "d1", "{'name':'People','schemaRef':{'id':'" SCHEMA_ID "'}}");
     put(t, &f, "datastream", "ds",
-        "{'id':'ds','services':{'com_adobe_experience_platform':{'enabled':true,'datasets':{'event':{'datasetId':'d1'}}}"
+        "{'id':'ds','services':{'com_adobe_experience_platform':{'enabled':true,'datasets':{'event':{'datasetId':'d1'}}"
+        "}"
         "}}");
     put_audience(t, &f, "a1", "loyalty.points > 1");
     put_audience(t, &f, "a2", "inSegment(\"a1\")");
@@ -306,8 +310,8 @@ TEST(config_audience_life_and_cycles)
     put_world(t, &f);
     put_audience(t, &f, "base", "loyalty.points > 1");
     put_audience(t, &f, "top", "inSegment(\"base\")");
-    put_fails(t, &f, "audience", "base",
-              "{'id':'base','name':'Base','expression':{'value':'inSegment(\\'top\\')'}}", ERR_INVALID);
+    put_fails(t, &f, "audience", "base", "{'id':'base','name':'Base','expression':{'value':'inSegment(\\'top\\')'}}",
+              ERR_INVALID);
     put_fails(t, &f, "audience", "base",
               "{'id':'base','name':'Base','lifecycleState':'inactive','expression':{'value':'loyalty.points > 1'}}",
               ERR_INVALID);
@@ -343,7 +347,8 @@ TEST(config_edge_audiences_are_short_and_mapped)
     put_audience(t, &f, "both", "inSegment(\"attr\") and inSegment(\"hour\")");
     put_audience(t, &f, "unmapped", "loyalty.points > 3");
     put(t, &f, "destination", "dest",
-        "{'id':'dest','spec':'custom','alias':'cms','audiences':['both','week'],'attributes':['person.name.firstName']}");
+        "{'id':'dest','spec':'custom','alias':'cms','audiences':['both','week'],'attributes':['person.name.firstName']"
+        "}");
     s = snapshot_get(f.config);
     v = snapshot_scope(s, S(SCOPE));
     CHECK_TRUE(v != NULL);
@@ -422,13 +427,14 @@ TEST(config_datastream_view)
     put(t, &f, "dataset", "d1", "{'name':'People','schemaRef':{'id':'_acme.schemas.s1'}}");
     put(t, &f, "datastream", "ds",
         "{'id':'ds','orgId':'" ORG "','sandboxName':'prod','accessType':'authenticated',"
-        "'settings':{'firstPartyIdCookie':'FPID'},'overrides':{'com_adobe_target':{'propertyToken':['pt-2']}},"
+        "'settings':{'firstPartyIdCookie':'FPID'},'allowedOverrides':{'com_adobe_target':{'propertyToken':['pt-2']}},"
         "'services':{'com_adobe_experience_platform':{'enabled':true,'datasets':{'event':{'datasetId':'d1'}},"
         "'com_adobe_edge_segmentation':{'enabled':true},'com_adobe_edge_destinations':{'enabled':true}},"
         "'com_adobe_target':{'enabled':true,'propertyToken':'pt-1','thirdPartyIdNamespace':'CRMID'}}}");
     s = snapshot_get(f.config);
     ds = snapshot_datastream(s, S("ds"));
-    CHECK_TRUE(ds != NULL && ds->enabled && ds->platform && ds->edge_segmentation && ds->edge_destinations && ds->target);
+    CHECK_TRUE(ds != NULL && ds->enabled && ds->platform && ds->edge_segmentation && ds->edge_destinations &&
+               ds->target);
     CHECK_TRUE(ds->authenticated && ds->overrides != NULL);
     CHECK_STR(ds->scope, S(SCOPE));
     CHECK_STR(ds->event_dataset, S("d1"));

@@ -78,10 +78,11 @@ put_world(struct t *t, struct fixture *f)
 void
 put_audience(struct t *t, struct fixture *f, const char *id, const char *pql)
 {
-    struct str json = arena_printf(t->arena,
-                                   "{\"id\":\"%s\",\"name\":\"Audience %s\",\"expression\":{\"type\":\"PQL\",\"format\":"
-                                   "\"pql/text\",\"value\":",
-                                   id, id);
+    struct str json =
+        arena_printf(t->arena,
+                     "{\"id\":\"%s\",\"name\":\"Audience %s\",\"expression\":{\"type\":\"PQL\",\"format\":"
+                     "\"pql/text\",\"value\":",
+                     id, id);
     struct buf text;
 
     buf_init(&text, 1 << 16);

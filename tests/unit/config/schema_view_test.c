@@ -33,7 +33,8 @@ put_schemas(struct t *t, struct fixture *f)
         "','xdm:sourceProperty':'/personalEmail/address','xdm:namespace':'Email','xdm:property':'xdm:code'}");
     put(t, f, "descriptor", "i1",
         "{'@id':'i1','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_ID
-        "','xdm:sourceProperty':'/_acme/crmId','xdm:namespace':'CRMID','xdm:property':'xdm:code','xdm:isPrimary':true}");
+        "','xdm:sourceProperty':'/_acme/"
+        "crmId','xdm:namespace':'CRMID','xdm:property':'xdm:code','xdm:isPrimary':true}");
     put(t, f, "schema", EVENT_ID,
         "{'$id':'" EVENT_ID "','meta:altId':'_acme.schemas.e1','title':'Web','type':'object',"
         "'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/experienceevent'},"
@@ -47,16 +48,26 @@ TEST(schema_view_types)
         const char *schema, *path;
         enum xdm_type type;
     } cases[] = {
-        {PROFILE_ID, "person.name.firstName", XDM_STRING}, {PROFILE_ID, "person.birthDate", XDM_DATE},
-        {PROFILE_ID, "person.birthYear", XDM_INT},         {PROFILE_ID, "person", XDM_OBJECT},
-        {PROFILE_ID, "_acme.crmId", XDM_STRING},           {PROFILE_ID, "_acme.score", XDM_LONG},
-        {PROFILE_ID, "_acme.born", XDM_DATE},              {PROFILE_ID, "_acme.tags", XDM_ARRAY},
-        {PROFILE_ID, "_acme.extra", XDM_MAP},              {PROFILE_ID, "_acme.extra.anything", XDM_NUMBER},
-        {PROFILE_ID, "identityMap.CRMID.id", XDM_STRING},  {PROFILE_ID, "web", XDM_NONE},
-        {PROFILE_ID, "person.nope", XDM_NONE},             {PROFILE_ID, "homeAddress.city", XDM_STRING},
-        {EVENT_ID, "productListItems.priceTotal", XDM_NUMBER}, {EVENT_ID, "timestamp", XDM_DATE_TIME},
-        {EVENT_ID, "commerce.purchases.value", XDM_NUMBER},    {EVENT_ID, "web.webPageDetails.URL", XDM_STRING},
-        {EVENT_ID, "device.screenHeight", XDM_INT},            {"_acme.schemas.e1", "eventType", XDM_STRING},
+        {PROFILE_ID, "person.name.firstName", XDM_STRING},
+        {PROFILE_ID, "person.birthDate", XDM_DATE},
+        {PROFILE_ID, "person.birthYear", XDM_INT},
+        {PROFILE_ID, "person", XDM_OBJECT},
+        {PROFILE_ID, "_acme.crmId", XDM_STRING},
+        {PROFILE_ID, "_acme.score", XDM_LONG},
+        {PROFILE_ID, "_acme.born", XDM_DATE},
+        {PROFILE_ID, "_acme.tags", XDM_ARRAY},
+        {PROFILE_ID, "_acme.extra", XDM_MAP},
+        {PROFILE_ID, "_acme.extra.anything", XDM_NUMBER},
+        {PROFILE_ID, "identityMap.CRMID.id", XDM_STRING},
+        {PROFILE_ID, "web", XDM_NONE},
+        {PROFILE_ID, "person.nope", XDM_NONE},
+        {PROFILE_ID, "homeAddress.city", XDM_STRING},
+        {EVENT_ID, "productListItems.priceTotal", XDM_NUMBER},
+        {EVENT_ID, "timestamp", XDM_DATE_TIME},
+        {EVENT_ID, "commerce.purchases.value", XDM_NUMBER},
+        {EVENT_ID, "web.webPageDetails.URL", XDM_STRING},
+        {EVENT_ID, "device.screenHeight", XDM_INT},
+        {"_acme.schemas.e1", "eventType", XDM_STRING},
     };
     struct fixture f;
     const struct snapshot *s;
@@ -93,7 +104,8 @@ TEST(schema_view_violations)
     static const struct {
         const char *schema, *json, *keyword, *path;
     } cases[] = {
-        {PROFILE_ID, "{'person':{'name':{'firstName':'Ada'},'birthDate':'1999-12-31'},'_acme':{'crmId':'c1'}}", NULL, ""},
+        {PROFILE_ID, "{'person':{'name':{'firstName':'Ada'},'birthDate':'1999-12-31'},'_acme':{'crmId':'c1'}}", NULL,
+         ""},
         {PROFILE_ID, "{'person':{'birthDate':'31.12.1999'}}", "format", "person.birthDate"},
         {PROFILE_ID, "{'person':{'birthDate':'1999-12-31T00:00:00Z'}}", "format", "person.birthDate"},
         {PROFILE_ID, "{'person':{'birthYear':'x'}}", "type", "person.birthYear"},
@@ -189,10 +201,11 @@ TEST(schema_custom_fields_stay_below_the_tenant)
         "{'$id':'s9','title':'Inline','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"
         "'properties':{'_acme':{'type':'object','properties':{'x':{'type':'number'}}},'loyalty':{'type':'object',"
         "'properties':{'tier':{'type':'string'}}}}}");
-    put_fails(t, &f, "schema", "s10",
-              "{'$id':'s10','title':'Clash','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"
-              "'properties':{'loyalty':{'type':'object','properties':{'points':{'type':'string'}}}}}",
-              ERR_INVALID);
+    put_fails(
+        t, &f, "schema", "s10",
+        "{'$id':'s10','title':'Clash','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"
+        "'properties':{'loyalty':{'type':'object','properties':{'points':{'type':'string'}}}}}",
+        ERR_INVALID);
     CHECK_SAYS("loyalty.points");
     put_fails(t, &f, "schema", "s11", "{'$id':'s11','title':'Person','allOf':[]}", ERR_EXISTS);
     CHECK_SAYS("Title must be unique");
@@ -202,7 +215,7 @@ TEST(schema_custom_fields_stay_below_the_tenant)
 TEST(schema_evolution_of_used_schemas) /* [PLATFORM 2.4] */
 {
 #define INLINE(fields)                                                                                                 \
-    "{'$id':'s1','title':'Inline','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"       \
+    "{'$id':'s1','title':'Inline','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}],"      \
     "'properties':{'_acme':{'type':'object','properties':{" fields "}}}}"
     static const struct {
         const char *json, *says;
@@ -232,7 +245,7 @@ TEST(schema_evolution_of_used_schemas) /* [PLATFORM 2.4] */
 TEST(schema_union_needs_a_primary_identity)
 {
 #define UNION(tags)                                                                                                    \
-    "{'$id':'s1','title':'U','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}]," tags       \
+    "{'$id':'s1','title':'U','type':'object','allOf':[{'$ref':'https://ns.adobe.com/xdm/context/profile'}]," tags      \
     "'properties':{'_acme':{'type':'object','properties':{'a':{'type':'string'}}}}}"
     struct fixture f;
     const char *identity = "{'@id':'i','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'s1','xdm:sourceProperty':"
@@ -241,8 +254,8 @@ TEST(schema_union_needs_a_primary_identity)
     fixture_open(t, &f);
     put_world(t, &f);
     put(t, &f, "schema", "s1", UNION(""));
-    put_fails(t, &f, "dataset", "d",
-              "{'name':'D','schemaRef':{'id':'s1'},'tags':{'unifiedProfile':['enabled:true']}}", ERR_INVALID);
+    put_fails(t, &f, "dataset", "d", "{'name':'D','schemaRef':{'id':'s1'},'tags':{'unifiedProfile':['enabled:true']}}",
+              ERR_INVALID);
     put_fails(t, &f, "schema", "s1", UNION("'meta:immutableTags':['union'],"), ERR_INVALID);
     CHECK_SAYS("primary identity");
     put(t, &f, "descriptor", "i", identity);

@@ -51,7 +51,7 @@ struct say {
     const char *json;
     const char *dataset; /* NULL: "web" */
     int64_t event_ms;    /* 0: now */
-    bool upsert;
+    bool upsert, lake_only;
     unsigned partition;
 };
 void say(struct t *t, struct world *w, int64_t now_ms, struct say s);

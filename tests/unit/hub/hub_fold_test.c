@@ -399,6 +399,51 @@ TEST(hub_audience_sizes_survive_uniting)
     world_close(&w);
 }
 
+TEST(hub_leaves_lake_rows_alone) /* [PLATFORM 3.1] */
+{
+    struct world w;
+    struct seen s;
+
+    start(t, &w);
+    say(t, &w, NOW,
+        (struct say){.kind = HIT_EVENT,
+                     .source = SOURCE_BATCH,
+                     .ids = "*ECID:" ECID1,
+                     .id = "e",
+                     .lake_only = true,
+                     .json = "{'eventType':'buy'}"});
+    fold(t, &w);
+    CHECK_ERR(hub_read_profile(w.hub, S(SCOPE), S("ECID"), S(ECID1), t->arena, look, &s, d), ERR_NOT_FOUND);
+    world_close(&w);
+}
+
+TEST(hub_same_row_again_changes_nothing)
+{
+    struct world w;
+
+    start(t, &w);
+    put_audience(t, &w, "gold", "tier = \"gold\"");
+    for (int i = 0; i < 3; i++)
+        say(t, &w, NOW + i,
+            (struct say){.kind = HIT_RECORD,
+                         .source = SOURCE_BATCH,
+                         .ids = "*CRMID:c1",
+                         .dataset = "crm",
+                         .json = "{'tier':'gold'}"});
+    fold(t, &w);
+    CHECK_EQ(read_topic(t, &w, "membership").n, 1);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("gold")), 1);
+    say(t, &w, NOW + 9,
+        (struct say){.kind = HIT_RECORD,
+                     .source = SOURCE_BATCH,
+                     .ids = "*CRMID:c1",
+                     .dataset = "crm",
+                     .json = "{'tier':'blue'}"});
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("gold")), 0);
+    world_close(&w);
+}
+
 TEST(hub_skips_what_it_cannot_use)
 {
     struct world w;

@@ -322,6 +322,35 @@ TEST(hub_sweep_survives_a_crash)
     world_close(&w);
 }
 
+TEST(hub_sweep_goes_on_through_unrelated_configuration)
+{
+    struct world w;
+    bool idle = false;
+    uint64_t cursor;
+
+    start(t, &w, "w");
+    for (int i = 0; i < 300; i++)
+        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d", i).p, arena_printf(t->arena, "e%d", i).p, "view");
+    fold(t, &w);
+    put_audience(t, &w, "viewer",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
+    for (int i = 0; i < 4; i++)
+        CHECK_OK(hub_round(w.hub, 0, &idle, d));
+    cursor = w.hub->sweep.cursor;
+    CHECK_TRUE(cursor != 0);
+    put(t, &w, "namespace", "Loyal", "{'code':'Loyal','name':'Loyal','idType':'CROSS_DEVICE'}");
+    hub_lock(w.hub);
+    CHECK_OK(hub_take_snapshot(w.hub, d));
+    hub_unlock(w.hub);
+    CHECK_EQ(w.hub->sweep.cursor, cursor);
+    put_audience(t, &w, "seen", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\")])"); /* this one begins anew */
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 300);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("seen")), 300);
+    CHECK_EQ(read_topic(t, &w, "membership").n, 600);
+    world_close(&w);
+}
+
 TEST(hub_unrelated_configuration_is_no_sweep)
 {
     struct world w;

@@ -2,6 +2,7 @@
  * splitting, limits, damage. */
 #include "profile/profile_store.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "codec/json.h"
 #include "os/os.h"
@@ -183,6 +184,77 @@ TEST(profile_damaged_documents_are_refused)
     }
     CHECK_TRUE(refused > 0);
     buf_deinit(&key);
+    kv_close(k);
+}
+
+/* Bytes of docs/formats/profile.md, made from the page by another program. */
+static struct str
+hex(struct t *t, struct str bytes)
+{
+    char *out = arena_alloc(t->arena, bytes.n * 2 + 1);
+
+    for (size_t i = 0; i < bytes.n; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)bytes.p[i]);
+    return (struct str){out, bytes.n * 2};
+}
+
+TEST(profile_document_golden)
+{
+    struct kv *k = table(t);
+    struct profile p = loaded(t, k, 7);
+    struct profile_fragment f = {S("crm"), S("CRM"), S("1"), 10, S("b1"), S("{\"a\":1}"), S("{\"a\":5}")};
+    struct profile_membership m[] = {{S("aud-a"), false, 200}, {S("aud-b"), true, 100}};
+    struct profile_region r = {S("va6"), 12, S("ECID"), S("1"), 99};
+    struct profile_event e[] = {{S("e-2"), -1, S("web"), S("ECID"), S("1"), S("{}"), S("{\"a\":1}"), 9},
+                                {S("e-1"), 500, S("web"), S("ECID"), S("1"), S("{}"), S_NULL, 0}};
+    struct str value;
+
+    p.consent_out = true;
+    p.changed_ms = 13;
+    p.consent_ms = 11;
+    p.consent = S("{\"x\":1}");
+    p.fragments = &f;
+    p.fragment_count = 1;
+    p.memberships = m;
+    p.membership_count = 2;
+    p.regions = &r;
+    p.region_count = 1;
+    p.rule_state = S("st");
+    p.first_chunk = 3;
+    p.event_count = 2;
+    p.recent = e;
+    p.recent_count = 2;
+    saved(t, k, &p);
+    CHECK_OK(kv_get(k, S("Po/s\x1f\7\0\0\0\0\0\0\0"), &value, d));
+    CHECK_STR(hex(t, value),
+              S("01011a16077b2278223a317d010363726d0343524d013114026231077b2261223a317d077b2261223a357d02056175642d6100"
+                "9003056175642d6201c8010103766136180445434944013163000000000000000273740300ffffffffffffffffff0102020365"
+                "2d32010377656204454349440131027b7d09000000077b2261223a317d03652d31e8070377656204454349440131027b7d0000"
+                "0000"));
+    kv_close(k);
+}
+
+TEST(profile_chunk_golden)
+{
+    struct kv *k = table(t);
+    struct profile p = loaded(t, k, 7);
+    struct str value;
+    uint32_t print;
+
+    for (int i = 0; i < 32; i++) {
+        struct profile_event e = {.id = arena_printf(t->arena, "e%02d", i), .ms = i, .json = S("{}")};
+        bool duplicate;
+        CHECK_OK(profile_add_event(k, &p, &e, &duplicate, d));
+    }
+    CHECK_EQ(p.recent_count, 0);
+    CHECK_OK(kv_get(k, S("E\7\0\0\0\0\0\0\0\0\0\0\0"), &value, d));
+    CHECK_EQ(value.n, 482);
+    CHECK_STR(hex(t, str_slice(value, 0, 24)), S("01200365303000000000027b7d0000000003653031020000"));
+    CHECK_OK(kv_get(k, S("X\7\0\0\0\0\0\0\0\0\0\0\0"), &value, d));
+    CHECK_EQ(value.n, 4 + 8 + 32 * 4);
+    CHECK_STR(hex(t, str_slice(value, 0, 12)), S("200000001f00000000000000"));
+    print = (uint32_t)hash_bytes(S("e00"), 0);
+    CHECK_TRUE(memcmp(value.p + 12, &print, 4) == 0);
     kv_close(k);
 }
 

@@ -1,0 +1,204 @@
+/* segment_api_test.c - audiences and definitions [SEGMENTATION 14, 17]. */
+#include "control_fixture.h"
+
+#define AUD "/data/core/ups/audiences"
+#define DEF "/data/core/ups/segment/definitions"
+
+static struct reply
+post(struct control *c, const char *path, const char *name, const char *pql, const char *more)
+{
+    struct t *t = c->t;
+
+    return control_ask(c, arena_printf(t->arena, "POST %s", path).p,
+                       arena_printf(t->arena,
+                                    "{'name':'%s','expression':{'type':'PQL','format':'pql/text','value':'%s'}%s}",
+                                    name, pql, more)
+                           .p);
+}
+
+static const char *
+method_of(struct control *c, const struct reply *r)
+{
+    static const char *const names[] = {"batch", "continuous", "synchronous"};
+    const char *found = "none";
+
+    for (int i = 0; i < 3; i++) {
+        struct str v = control_get(c, r, arena_printf(c->t->arena, "evaluationInfo.%s.enabled", names[i]).p);
+        if (str_eq(v, S("true")))
+            found = strcmp(found, "none") == 0 ? names[i] : "several";
+    }
+    return found;
+}
+
+/* Quotes inside a PQL text are written as \" in JSON. */
+static const char *
+pql(struct t *t, const char *text)
+{
+    struct buf b;
+    const char *z;
+
+    buf_init(&b, 4096);
+    for (; *text != '\0'; text++) {
+        if (*text == '`')
+            buf_put(&b, S("\\\""));
+        else
+            buf_putc(&b, *text);
+    }
+    z = arena_cstr(t->arena, buf_str(&b));
+    buf_deinit(&b);
+    return z;
+}
+
+TEST(admin_audience_life)
+{
+    struct control c;
+    struct reply r;
+    const char *id;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "Gold", pql(t, "loyalty.tier = `gold`"), ",'description':'best'");
+    CHECK_REPLY(r, 200);
+    id = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    CHECK_STR(control_get(&c, &r, "lifecycleState"), S("published"));
+    CHECK_STR(control_get(&c, &r, "namespace"), S("AEPSegments"));
+    CHECK_STR(control_get(&c, &r, "imsOrgId"), S(C_ORG));
+    CHECK_STR(control_get(&c, &r, "sandbox.sandboxName"), S("prod"));
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    r = control_ask(&c, arena_printf(t->arena, "PATCH " AUD "/%s", id).p,
+                    "[{'op':'add','path':'/name','value':'Gold 2'},{'op':'add','path':'/namespace','value':'x'}]");
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "name"), S("Gold 2"));
+    CHECK_STR(control_get(&c, &r, "namespace"), S("AEPSegments"));
+    r = control_ask(&c, arena_printf(t->arena, "PUT " AUD "/%s", id).p,
+                    pql(t, "{'name':'Gold 3','expression':{'type':'PQL','format':'pql/text','value':'loyalty.tier = "
+                           "`platinum`'}}"));
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "description"), S("best"));
+    r = control_ask(&c, arena_printf(t->arena, "GET " DEF "/%s", id).p, NULL); /* the same object */
+    CHECK_STR(control_get(&c, &r, "name"), S("Gold 3"));
+    r = control_ask(&c, arena_printf(t->arena, "PATCH " DEF "/%s", id).p, "{'name':'Gold 4'}");
+    CHECK_STR(control_get(&c, &r, "name"), S("Gold 4"));
+    r = control_ask(&c, arena_printf(t->arena, "PATCH " AUD "/%s", id).p,
+                    "[{'op':'add','path':'/lifecycleState','value':'draft'}]");
+    CHECK_REPLY(r, 400);
+    r = control_ask(&c, arena_printf(t->arena, "GET /edgewise/audiences/%s/size", id).p, NULL);
+    CHECK_STR(control_get(&c, &r, "size"), S("36"));
+    CHECK_REPLY(control_ask(&c, arena_printf(t->arena, "DELETE " AUD "/%s", id).p, NULL), 204);
+    CHECK_REPLY(control_ask(&c, arena_printf(t->arena, "DELETE " AUD "/%s", id).p, NULL), 404);
+    control_close(&c);
+}
+
+TEST(admin_audience_errors)
+{
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    r = post(&c, DEF, "Bad", "loyalty.tier = ", "");
+    CHECK_REPLY(r, 400);
+    CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("PQL-PARSE"));
+    CHECK_BODY(r, "line 1 column");
+    r = post(&c, DEF, "Bad", pql(t, "xEvent = `a` and loyalty.tier.nope() = 2"), "");
+    CHECK_REPLY(r, 400);
+    r = post(&c, AUD, "", "a = 1", "");
+    CHECK_REPLY(r, 400);
+    CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113434-400"));
+    CHECK_REPLY(post(&c, AUD, "One", "a = 1", ""), 200);
+    CHECK_REPLY(post(&c, DEF, "One", "a = 2", ""), 422);
+    r = control_ask(&c, "POST " AUD, "{'name':'J','expression':{'type':'PQL','format':'pql/json','value':'{}'}}");
+    CHECK_REPLY(r, 400);
+    CHECK_REPLY(control_ask(&c, "PATCH " AUD "/none", "[]"), 404);
+    control_close(&c);
+}
+
+TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
+{
+    struct control c;
+    struct reply r;
+    const char *profile_only, *event_based;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "profile", "loyalty.points > 1", "");
+    profile_only = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = post(&c, AUD, "event", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today)])"), "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    event_based = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = post(&c, AUD, "week",
+             pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(<= 7 days before now)])"), "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+    r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"), "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("continuous"));
+    r = post(&c, AUD, "ref1",
+             pql(t, arena_printf(t->arena,
+                                 "inSegment(`%s`) and chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) "
+                                 "WHEN(today)])",
+                                 profile_only)
+                        .p),
+             "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    CHECK_STR(control_get(&c, &r, "dependencies.0"), str_of(profile_only));
+    r = control_ask(&c, arena_printf(t->arena, "GET " AUD "/%s", profile_only).p, NULL);
+    CHECK_EQ(json_count(json_get(r.json, S("dependents"))), 1);
+    r = post(&c, AUD, "ref2",
+             pql(t, arena_printf(t->arena,
+                                 "inSegment(`%s`) and chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) "
+                                 "WHEN(today)])",
+                                 event_based)
+                        .p),
+             "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+    r = post(&c, AUD, "asked", "loyalty.points > 2", ",'evaluationInfo':{'batch':{'enabled':true}}");
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+    r = post(&c, AUD, "refused", pql(t, "xEvent[eventType = `p`].count() > 2"),
+             ",'evaluationInfo':{'synchronous':{'enabled':true}}");
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "does not qualify");
+    r = control_ask(&c, arena_printf(t->arena, "DELETE " AUD "/%s", profile_only).p, NULL);
+    CHECK_REPLY(r, 400);
+    CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113631-403"));
+    control_close(&c);
+}
+
+TEST(admin_audience_lists_and_bulk)
+{
+    struct control c;
+    struct reply r;
+    struct str first = S_NULL;
+
+    control_open(t, &c, false);
+    for (int i = 0; i < 5; i++) {
+        r = post(&c, DEF, arena_printf(t->arena, "Seg %c", 'A' + i).p, arena_printf(t->arena, "a = %d", i).p, "");
+        CHECK_REPLY(r, 200);
+        CHECK_TRUE(str_find(r.headers, S("X-Location: /data/core/ups/segment/definitions/")) >= 0);
+        if (i == 0)
+            first = control_get(&c, &r, "id");
+    }
+    r = control_ask(&c, "GET " AUD "?limit=2&start=1&sort=name:asc", NULL);
+    CHECK_STR(control_get(&c, &r, "children.0.name"), S("Seg C"));
+    CHECK_STR(control_get(&c, &r, "_page.totalCount"), S("5"));
+    CHECK_STR(control_get(&c, &r, "_page.totalPages"), S("3"));
+    CHECK_STR(control_get(&c, &r, "_page.next"), S("2"));
+    CHECK_STR(control_get(&c, &r, "_links.next.href"), S("@/audiences?start=2&limit=2&totalCount=5"));
+    r = control_ask(&c, "GET " AUD "?limit=2&start=2&sort=name:asc", NULL);
+    CHECK_EQ(json_count(json_get(r.json, S("children"))), 1);
+    CHECK_TRUE(json_path(r.json, S("_page.next")) == NULL);
+    r = control_ask(&c, "GET " AUD "?name=seg%20b", NULL);
+    CHECK_EQ(json_count(json_get(r.json, S("children"))), 1);
+    r = control_ask(&c, "GET " DEF "?start=3&limit=10&sort=name:desc", NULL);
+    CHECK_STR(control_get(&c, &r, "segments.0.name"), S("Seg B"));
+    CHECK_STR(control_get(&c, &r, "page.totalCount"), S("5"));
+    r = control_ask(&c, "GET " DEF "?evaluationInfo.continuous.enabled=true", NULL);
+    CHECK_EQ(json_count(json_get(r.json, S("segments"))), 0);
+    r = control_ask(&c, "POST " AUD "/bulk-get",
+                    arena_printf(t->arena, "{'ids':[{'id':'%.*s'},{'id':'none'}]}", STR_ARG(first)).p);
+    CHECK_REPLY(r, 207);
+    CHECK_STR(control_get(&c, &r, "results.none.errors.404.0.code"), S("UPAPI-113430-404"));
+    CHECK_STR(json_str(json_get(json_get(json_get(r.json, S("results")), first), S("name"))), S("Seg A"));
+    r = control_ask(&c, "POST " AUD "/bulk-get", "{'ids':[]}");
+    CHECK_REPLY(r, 400);
+    CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113015-400"));
+    r = control_ask(&c, "POST " DEF "/bulk-get", "{'ids':[{'id':'x'}]}");
+    CHECK_REPLY(r, 404);
+    CHECK_STR(control_get(&c, &r, "errors.404.0.code"), S("UPAPI-113000-404"));
+    control_close(&c);
+}
