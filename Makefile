@@ -29,6 +29,7 @@ tsan:
 check:
 	tools/check_layers
 	tools/check_format
+	tools/check_docs
 	tools/check_static
 
 format:

@@ -6,14 +6,15 @@
  *  (3) the sandbox, for families that have one;
  *  (4) the handler, with one snapshot for the whole call.
  * Families that are open (tokens, inlets, health) skip (1) and (3). */
+#include "admin/admin_int.h"
 #include "base/check.h"
 #include "base/limits.h"
-#include "admin/admin_int.h"
 
 static const struct family *const families[] = {
-    &family_auth,    &family_sandbox,  &family_schema,  &family_catalog, &family_import, &family_export,
-    &family_inlet,   &family_flow,     &family_namespace, &family_identity, &family_profile, &family_segment,
-    &family_registry, &family_activity, &family_target, &family_own,      &family_ops,     &family_report,  &family_report_pages,
+    &family_auth,    &family_sandbox, &family_schema,   &family_catalog,      &family_import,
+    &family_export,  &family_inlet,   &family_flow,     &family_namespace,    &family_identity,
+    &family_profile, &family_segment, &family_registry, &family_activity,     &family_target,
+    &family_own,     &family_ops,     &family_report,   &family_report_pages,
 };
 
 /* ---- life ---- */
@@ -102,8 +103,8 @@ style_of_path(struct str path)
 static bool
 match(void *ctx, const struct http_req *rq)
 {
-    static const char *const prefixes[] = {"/ims/",    "/data/",   "/collection/", "/edgewise/", "/emulator/",
-                                           "/reports", "/healthz", "/metrics"};
+    static const char *const prefixes[] = {"/ims/",      "/data/",   "/collection/", "/edgewise/",
+                                           "/emulator/", "/reports", "/healthz",     "/metrics"};
 
     (void)ctx;
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
@@ -215,8 +216,8 @@ find_sandbox(struct call *call, struct http_req *rq, struct http_res *rs, enum e
     if (name.n == 0)
         name = S("prod");
     if (snapshot_object(call->snap, S("sandbox"), call->org, name) == NULL) {
-        admin_fail(rq, rs, style, 403, diag_set(&d, ERR_DENIED, "sandbox '%.*s' does not exist or is not accessible",
-                                                STR_ARG(name)), &d);
+        admin_fail(rq, rs, style, 403,
+                   diag_set(&d, ERR_DENIED, "sandbox '%.*s' does not exist or is not accessible", STR_ARG(name)), &d);
         return false;
     }
     call->sandbox = name;

@@ -5,16 +5,21 @@
  * body [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
  *
  *   admin_auth.c      /ims/...                                   tokens                       [PLATFORM 1.4]
- *   admin_schema.c    /data/foundation/schemaregistry/...        schemas, descriptors         [PLATFORM 2]
+ *   admin_sandbox.c   /data/foundation/sandbox-management/...    sandboxes                    [PLATFORM 1.6]
+ *   admin_schema.c    /data/foundation/schemaregistry/...        schemas, field groups        [PLATFORM 2]
+ *   admin_registry.c  the same                                   descriptors, unions, standard resources
  *   admin_catalog.c   /data/foundation/catalog/...               datasets, batches            [PLATFORM 3.1]
  *   admin_import.c    /data/foundation/import/..., /export/...   batch ingestion, row errors  [PLATFORM 3.2]
  *   admin_inlet.c     /collection/...                            streaming ingestion          [PLATFORM 3.3]
  *   admin_flow.c      /data/foundation/flowservice/...           inlets, destinations         [PLATFORM 3.3, 7.2]
- *   admin_identity.c  /data/core/idnamespace, /data/core/identity  namespaces, graphs         [PLATFORM 4]
+ *   admin_namespace.c /data/core/idnamespace/...                 namespaces                   [PLATFORM 4.1]
+ *   admin_identity.c  /data/core/identity/...                    graphs                       [PLATFORM 4]
  *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
- *   admin_target.c    /{tenant}/target/...                       offers, audiences, activities, reports  [TARGET 6]
- *   admin_own.c       /edgewise/...                              datastreams, report pages, audience sizes  OURS
+ *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
+ *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
+ *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]
+ *   admin_own.c       /edgewise/...                              datastreams, audience sizes, drain  OURS
  *   admin_ops.c       /healthz, /metrics, /emulator/clock        operation
  *
  * Threads    Handlers run on HTTP workers. */

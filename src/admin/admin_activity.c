@@ -1,7 +1,8 @@
 /* admin_activity.c - activities of the Target admin API [TARGET 6.2, 6.3].
  *
- * Stored in the shape of version 3. Versions 1 and 2 say offerLocations [{locationLocalId, offerId}] in an experience where
- * version 3 has options and optionLocations; they are translated both ways here. decide/ checks the rest when it is saved. */
+ * Stored in the shape of version 3. Versions 1 and 2 say offerLocations [{locationLocalId, offerId}] in an experience
+ * where version 3 has options and optionLocations; they are translated both ways here. decide/ checks the rest when it
+ * is saved. */
 #include "admin/admin_target.h"
 #include "base/limits.h"
 
@@ -180,9 +181,9 @@ write_if_there(struct jw *w, const struct json *o, const char *const *members, s
 static void
 write_row(struct jw *w, const struct json *o)
 {
-    static const char *const members[] = {"id",       "thirdPartyId",    "name",      "type",        "state",
-                                          "startsAt", "endsAt",          "priority",  "reportingSource", "workspace",
-                                          "propertyIds", "modifiedAt",   "createdAt", "modifiedByName"};
+    static const char *const members[] = {
+        "id",       "thirdPartyId",    "name",      "type",        "state",      "startsAt",  "endsAt",
+        "priority", "reportingSource", "workspace", "propertyIds", "modifiedAt", "createdAt", "modifiedByName"};
 
     jw_object(w);
     write_if_there(w, o, members, sizeof members / sizeof *members);
@@ -449,9 +450,11 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
     {HTTP_PUT, BASE path "/{id}/state", LIMIT_ADMIN_BODY_BYTES, state_put},                                            \
         {HTTP_PUT, BASE path "/{id}/schedule", LIMIT_ADMIN_BODY_BYTES, schedule_put},                                  \
         {HTTP_PUT, BASE path "/{id}/priority", LIMIT_ADMIN_BODY_BYTES, priority_put},                                  \
-        {HTTP_PUT, BASE path "/{id}/name", LIMIT_ADMIN_BODY_BYTES, name_put}
+    {                                                                                                                  \
+        HTTP_PUT, BASE path "/{id}/name", LIMIT_ADMIN_BODY_BYTES, name_put                                             \
+    }
 #define TYPE(path)                                                                                                     \
-    {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, create_post}, {HTTP_GET, BASE path "/{id}", 0, one_get},             \
+    {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, create_post}, {HTTP_GET, BASE path "/{id}", 0, one_get},            \
         {HTTP_PUT, BASE path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_put},                                                \
         {HTTP_DELETE, BASE path "/{id}", 0, one_delete}, SHORT(path)
 

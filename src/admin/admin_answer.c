@@ -120,13 +120,13 @@ fail_upapi(struct http_req *rq, struct http_res *rs, struct jw *w, int status, e
 static void
 fail_target(struct http_req *rq, struct http_res *rs, struct jw *w, int status, enum err rc, const struct diag *d)
 {
-    struct str code = status == 404           ? S("NotFound.Entity")
-                      : status == 409         ? S("Conflict.Entity")
-                      : status == 403         ? S("Forbidden.Entity")
-                      : status == 401         ? S("Unauthorized")
+    struct str code = status == 404                                     ? S("NotFound.Entity")
+                      : status == 409                                   ? S("Conflict.Entity")
+                      : status == 403                                   ? S("Forbidden.Entity")
+                      : status == 401                                   ? S("Unauthorized")
                       : status == 406 || status == 415 || status == 405 ? S("Unsupported.Feature")
-                      : rc == ERR_INVALID || rc == ERR_LIMIT ? S("InvalidProperty.Json")
-                                                             : S("Internal.Error");
+                      : rc == ERR_INVALID || rc == ERR_LIMIT            ? S("InvalidProperty.Json")
+                                                                        : S("Internal.Error");
 
     jw_ki64(w, S("httpStatus"), status);
     jw_kstr(w, S("requestId"), admin_request_id(rq, rs));

@@ -1,8 +1,8 @@
 /* admin_auth.c - access tokens [PLATFORM 1.4]: signed JSON in three parts, because clients decode the middle one.
  *
- * HS256 with a key of this installation. The credential behind a token is looked up at every call (admin.c), so removing it
- * ends its tokens at once. Forms are read leniently: parameters may be in the query, the body, or both; the content type is not
- * asked for. */
+ * HS256 with a key of this installation. The credential behind a token is looked up at every call (admin.c), so
+ * removing it ends its tokens at once. Forms are read leniently: parameters may be in the query, the body, or both; the
+ * content type is not asked for. */
 #include "admin/admin_int.h"
 #include "base/limits.h"
 #include "codec/base64.h"
@@ -146,8 +146,7 @@ token_post(void *ctx, struct http_req *rq, const struct route_params *params, st
     struct call *call = ctx;
     struct str grant = form(rq, S("grant_type")), client = form(rq, S("client_id")), org = S_NULL, token;
     const struct json *credential = snapshot_find(call->snap, S("credential"), client, &org);
-    struct token_claims claims = {
-        client, org, form(rq, S("scope")), rq->now_ms, rq->now_ms + TOKEN_LIFE_MS};
+    struct token_claims claims = {client, org, form(rq, S("scope")), rq->now_ms, rq->now_ms + TOKEN_LIFE_MS};
     struct jw w;
 
     (void)params;

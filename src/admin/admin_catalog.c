@@ -1,7 +1,7 @@
 /* admin_catalog.c - the catalogue: datasets, and batches to read [PLATFORM 3.1].
  *
- * Answers are objects keyed by id, without a paging object: a list ends with fewer keys than the limit. Batches are written by the
- * import (admin_import.c); here they are shown and filtered. */
+ * Answers are objects keyed by id, without a paging object: a list ends with fewer keys than the limit. Batches are
+ * written by the import (admin_import.c); here they are shown and filtered. */
 #include "admin/admin_registry.h"
 #include "base/limits.h"
 #include "codec/url.h"
@@ -238,8 +238,7 @@ static void
 datasets_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     struct call *call = ctx;
-    const struct json *body = NULL,
-                      *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
+    const struct json *body = NULL, *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
     struct str id = admin_new_id(rq), view = admin_new_id(rq);
     struct edit e;
 
@@ -351,7 +350,8 @@ in_time(struct http_req *rq, const struct json *batch)
 
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
         int64_t bound, at = json_i64(json_get(batch, str_of(bounds[i].member)), 0);
-        if (str_to_i64(http_query(rq, str_of(bounds[i].query)), &bound) && (bounds[i].after ? at <= bound : at >= bound))
+        if (str_to_i64(http_query(rq, str_of(bounds[i].query)), &bound) &&
+            (bounds[i].after ? at <= bound : at >= bound))
             return false;
     }
     return true;

@@ -329,7 +329,7 @@ patch_one(struct edit *e, const struct json *op, struct diag *d)
     struct str name = json_str(json_get(op, S("op"))), path = json_str(json_get(op, S("path")));
     const struct json *value = json_get(op, S("value"));
     const char *text = arena_cstr(e->arena, path);
-    struct place p;
+    struct place p = {0};
     struct edit_node **link;
     enum err rc = text ? find_place(e, path, &p, d) : diag_set(d, ERR_LIMIT, "the document exceeds request memory");
     bool add = str_eq(name, S("add")), replace = str_eq(name, S("replace"));
@@ -337,7 +337,8 @@ patch_one(struct edit *e, const struct json *op, struct diag *d)
     if (rc != ERR_OK)
         return rc;
     if ((add || replace) && value == NULL)
-        return diag_set_path(d, ERR_INVALID, "value", "patch operation '%.*s' of '%s' needs a value", STR_ARG(name), text);
+        return diag_set_path(d, ERR_INVALID, "value", "patch operation '%.*s' of '%s' needs a value", STR_ARG(name),
+                             text);
     if (add && p.parent->kind == NODE_OBJECT && p.part.n > 1 && p.part.p[p.part.n - 1] == '-')
         p.part.n--;
     link = link_of(&p);

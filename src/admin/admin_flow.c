@@ -1,12 +1,13 @@
 /* admin_flow.c - the flow service: connections, their ends, flows [PLATFORM 3.3, 7.2].
  *
- * Four kinds of object with one set of handlers. Two of them have an effect beyond being stored, saved in the same step:
+ * Four kinds of object with one set of handlers. Two of them have an effect beyond being stored, saved in the same
+ * step:
  *
  *   connection of the streaming spec   an inlet: the address that takes messages
  *   flow to a personalization target   a destination: which audiences and attributes reach which datastream
  *
- * A destination is derived from the flow and its target connection whenever either changes (admin_flow_derive.c). Etags are the
- * object's version in quotes; PATCH must send the current one. */
+ * A destination is derived from the flow and its target connection whenever either changes (admin_flow_derive.c). Etags
+ * are the object's version in quotes; PATCH must send the current one. */
 #include "admin/admin_flow.h"
 
 #include "admin/admin_registry.h"
@@ -16,14 +17,15 @@
 #define LIST_DEFAULT 50
 #define LIST_MAX 1000
 
-/* Both clients' spellings of what is absent: 404 {"errorMessage","errorDetails":"connections not found with id = [..]"}. */
+/* Both clients' spellings of what is absent: 404 {"errorMessage","errorDetails":"connections not found with id =
+ * [..]"}. */
 static void
 not_found(struct http_req *rq, struct http_res *rs, const struct flow_kind *k, struct str id)
 {
     struct diag d = DIAG_INIT;
 
-    admin_fail(rq, rs, STYLE, 404,
-               diag_set(&d, ERR_NOT_FOUND, "%s not found with id = [%.*s]", k->path, STR_ARG(id)), &d);
+    admin_fail(rq, rs, STYLE, 404, diag_set(&d, ERR_NOT_FOUND, "%s not found with id = [%.*s]", k->path, STR_ARG(id)),
+               &d);
 }
 
 static const struct flow_kind kinds[] = {
@@ -114,8 +116,8 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     if (l.at > l.start + l.limit) { /* relative to the service's base, as clients add it themselves [PLATFORM 1.5] */
         jw_key(&w, S("next"));
         jw_object(&w);
-        jw_kstr(&w, S("href"), arena_printf(rq->arena, "/%s?limit=%zu&continuationToken=%zu", k->path, l.limit,
-                                            l.start + l.limit));
+        jw_kstr(&w, S("href"),
+                arena_printf(rq->arena, "/%s?limit=%zu&continuationToken=%zu", k->path, l.limit, l.start + l.limit));
         jw_end(&w);
     }
     jw_end(&w);
@@ -148,7 +150,8 @@ one_get(void *ctx, struct http_req *rq, const struct route_params *params, struc
 
 /* {id, etag} of the object as it is now. */
 static void
-answer(struct call *call, struct http_req *rq, struct http_res *rs, const struct flow_kind *k, struct str id, int status)
+answer(struct call *call, struct http_req *rq, struct http_res *rs, const struct flow_kind *k, struct str id,
+       int status)
 {
     const struct snapshot *s = snapshot_get(call->admin->o.config);
     uint64_t version = snapshot_object_version(s, str_of(k->kind), call->scope, id);
@@ -331,10 +334,11 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
 
 #define BASE "/data/foundation/flowservice"
 #define KIND(path)                                                                                                     \
-    {HTTP_GET, BASE path, 0, list_get}, {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, create_post},                    \
-        {HTTP_GET, BASE path "/{id}", 0, one_get},                                                                     \
-        {HTTP_PATCH, BASE path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_patch},                                            \
-        {HTTP_DELETE, BASE path "/{id}", 0, one_delete}
+    {HTTP_GET, BASE path, 0, list_get}, {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, create_post},                   \
+        {HTTP_GET, BASE path "/{id}", 0, one_get}, {HTTP_PATCH, BASE path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_patch}, \
+    {                                                                                                                  \
+        HTTP_DELETE, BASE path "/{id}", 0, one_delete                                                                  \
+    }
 
 static const struct route routes[] = {
     {HTTP_GET, BASE "/connectionSpecs", 0, flow_specs_get},

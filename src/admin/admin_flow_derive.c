@@ -1,6 +1,7 @@
 /* admin_flow_derive.c - inlets and destinations out of flow objects, and the connection specs there are.
  *
- * The ids of the two personalization specs are not public; ours are fixed [PLATFORM B-3]. A destination has the flow's id:
+ * The ids of the two personalization specs are not public; ours are fixed [PLATFORM B-3]. A destination has the flow's
+ * id:
  * {"id","spec":"target"|"custom","alias","datastreamId","audiences":[..],"attributes":[..],"enabled"}. */
 #include "admin/admin_flow.h"
 #include "config/schema_view.h"
@@ -113,9 +114,9 @@ derive_inlet(struct call *call, struct http_req *rq, struct str id, const struct
     edit_put_json(&e, e.root, S("name"), json_get(o, S("name")));
     edit_put_str(&e, e.root, S("sourceId"), json_str(json_get(params, S("sourceId"))));
     edit_put_str(&e, e.root, S("dataType"), S("xdm"));
-    edit_put_bool(&e, e.root, S("authenticationRequired"), json_bool(json_get(params, S("authenticationRequired")), false));
-    c->items[c->n++] =
-        (struct config_change){S("inlet"), call->scope, inlet, edit_text(&e), CONFIG_ANY_VERSION};
+    edit_put_bool(&e, e.root, S("authenticationRequired"),
+                  json_bool(json_get(params, S("authenticationRequired")), false));
+    c->items[c->n++] = (struct config_change){S("inlet"), call->scope, inlet, edit_text(&e), CONFIG_ANY_VERSION};
     return e.nomem ? diag_set(d, ERR_LIMIT, "the document exceeds request memory") : ERR_OK;
 }
 
@@ -190,7 +191,8 @@ write_selectors(struct selectors *s, const struct json *flow, struct diag *d)
     jw_key(&s->w, s->attributes ? S("attributes") : S("audiences"));
     jw_array(&s->w);
     while (json_next(&transformation)) {
-        struct str list = s->attributes ? S("params.profileSelectors.selectors") : S("params.segmentSelectors.selectors");
+        struct str list =
+            s->attributes ? S("params.profileSelectors.selectors") : S("params.segmentSelectors.selectors");
         struct json_iter it = json_iter(json_path(transformation.value, list));
         while (rc == ERR_OK && json_next(&it)) {
             const struct json *value = json_get(it.value, S("value"));
@@ -208,8 +210,8 @@ write_selectors(struct selectors *s, const struct json *flow, struct diag *d)
 }
 
 static enum err
-write_destination(struct call *call, struct buf *out, struct str id, const struct json *flow,
-                  const struct json *target, struct diag *d)
+write_destination(struct call *call, struct buf *out, struct str id, const struct json *flow, const struct json *target,
+                  struct diag *d)
 {
     struct selectors s = {jw_to(out), call, false};
     struct str datastream = json_str(json_path(target, S("params.datastreamId")));
@@ -243,8 +245,8 @@ derive_destination(struct call *call, struct http_req *rq, struct str id, const 
         return diag_set(d, ERR_LIMIT, "more than %d flows share this connection", LIMIT_CONFIG_CHANGES - 1);
     buf_init(&text, LIMIT_ADMIN_BODY_BYTES);
     rc = write_destination(call, &text, id, flow, target, d);
-    c->items[c->n++] = (struct config_change){S("destination"), call->scope, id,
-                                              arena_str(rq->arena, buf_str(&text)), CONFIG_ANY_VERSION};
+    c->items[c->n++] = (struct config_change){S("destination"), call->scope, id, arena_str(rq->arena, buf_str(&text)),
+                                              CONFIG_ANY_VERSION};
     if (rc == ERR_OK && (!buf_ok(&text) || c->items[c->n - 1].json.p == NULL))
         rc = diag_set(d, ERR_LIMIT, "the flow exceeds request memory");
     buf_deinit(&text);

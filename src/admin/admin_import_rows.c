@@ -286,7 +286,7 @@ rewrite(struct row_reader *r, bool drop_nulls, struct arena *a, struct str *text
 static enum err
 check_row(struct row_reader *r, struct str *text, const struct json **row, struct arena *a, struct row_fault *fault)
 {
-    bool nulls = !r->upsert && (text->p == NULL || str_find(*text, S("null")) >= 0) && has_null(*row);
+    bool nulls = !r->upsert && has_null(*row);
     size_t n = !r->check ? 0 : schema_view_validate(r->view, *row, a, fault->violations, SCHEMA_VIOLATIONS_MAX);
     enum err rc;
 

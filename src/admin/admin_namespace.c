@@ -89,15 +89,17 @@ fail(struct http_req *rq, struct http_res *rs, enum err rc, const struct diag *d
     jw_ktime(&w, S("timestamp"), rq->now_ms);
     jw_kstr(&w, S("type"), S("http://ns.adobe.com/adobecloud/problem/namespacevalidation"));
     jw_ki64(&w, S("status"), status);
-    jw_kstr(&w, S("title"), status == 409   ? S("NAMESPACE_CODE_CONFLICT")
-                            : status == 404 ? S("NAMESPACE_NOT_FOUND")
-                                            : S("NAMESPACE_VALIDATION_FAILED"));
+    jw_kstr(&w, S("title"),
+            status == 409   ? S("NAMESPACE_CODE_CONFLICT")
+            : status == 404 ? S("NAMESPACE_NOT_FOUND")
+                            : S("NAMESPACE_VALIDATION_FAILED"));
     jw_kstr(&w, S("description"), str_of(d->what));
     jw_key(&w, S("report"));
     jw_object(&w);
-    jw_kstr(&w, S("code"), status == 409   ? S("INTEGRATION_CODE_EXISTS")
-                           : status == 404 ? S("INTEGRATION_NOT_FOUND")
-                                           : S("INVALID_REQUEST_PARAMS"));
+    jw_kstr(&w, S("code"),
+            status == 409   ? S("INTEGRATION_CODE_EXISTS")
+            : status == 404 ? S("INTEGRATION_NOT_FOUND")
+                            : S("INVALID_REQUEST_PARAMS"));
     jw_end(&w);
     jw_end(&w);
 }
@@ -127,7 +129,7 @@ save(struct call *call, struct http_req *rq, struct http_res *rs, struct edit *e
         edit_put_str(e, e->root, S("idType"), upper(rq, type));
     edit_put_i64(e, e->root, S("updateTime"), rq->now_ms);
     text = edit_text(e);
-    rc = e->nomem        ? diag_set(&d, ERR_LIMIT, "the document exceeds request memory")
+    rc = e->nomem      ? diag_set(&d, ERR_LIMIT, "the document exceeds request memory")
          : code.n == 0 ? diag_set_path(&d, ERR_INVALID, "code", "member 'code' is missing: expected a text")
                        : admin_save(call, rq, "namespace", code, text, version, &d);
     if (rc == ERR_OK)

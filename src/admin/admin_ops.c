@@ -1,4 +1,5 @@
-/* admin_ops.c - operation: is it up, what does it count, what time is it. Open: no names of people, no configuration. */
+/* admin_ops.c - operation: is it up, what does it count, what time is it. Open: no names of people, no configuration.
+ */
 #include "admin/admin_int.h"
 #include "base/limits.h"
 #include "base/metric.h"

@@ -1,5 +1,5 @@
-/* admin_own.c - what the public product keeps in its console and we give paths of our own: datastreams [EDGE 8.1], waiting for
- * the hub, audience sizes. */
+/* admin_own.c - what the public product keeps in its console and we give paths of our own: datastreams [EDGE 8.1],
+ * waiting for the hub, audience sizes. */
 #include "admin/admin_int.h"
 #include "base/limits.h"
 

@@ -1,4 +1,5 @@
-/* admin_registry.c - the rest of the schema registry: statistics, descriptors, unions, the global container [PLATFORM 2]. */
+/* admin_registry.c - the rest of the schema registry: statistics, descriptors, unions, the global container [PLATFORM
+ * 2]. */
 #include "admin/admin_registry.h"
 
 #include "base/limits.h"

@@ -26,8 +26,9 @@ registry_accept(struct http_req *rq, struct http_res *rs, bool lookup, struct re
     }
     if (!ours) {
         admin_fail(rq, rs, STYLE, 406,
-                   diag_set(&d, ERR_INVALID, "Unknown Accept media supplied: %.*s; expected such as "
-                                             "application/vnd.adobe.xed+json; version=1",
+                   diag_set(&d, ERR_INVALID,
+                            "Unknown Accept media supplied: %.*s; expected such as "
+                            "application/vnd.adobe.xed+json; version=1",
                             STR_ARG(accept)),
                    &d);
         return false;
@@ -43,8 +44,9 @@ registry_accept(struct http_req *rq, struct http_res *rs, bool lookup, struct re
         return true;
     }
     if (lookup && !contains(accept, S("version"))) {
-        (void)diag_set(&d, ERR_INVALID, "version must be supplied in the accept header, for example "
-                                        "application/vnd.adobe.xed+json; version=1");
+        (void)diag_set(&d, ERR_INVALID,
+                       "version must be supplied in the accept header, for example "
+                       "application/vnd.adobe.xed+json; version=1");
         admin_fail(rq, rs, STYLE, 400, ERR_INVALID, &d);
         return false;
     }
@@ -137,8 +139,7 @@ registry_passes(const struct http_req *rq, const struct json *object)
     struct str rest = rq->query, key, value;
 
     while (url_query_next(&rest, &key, &value)) {
-        if (str_eq(key, S("property")) &&
-            !passes_one(rq->arena, url_decode(value, true, rq->arena), object))
+        if (str_eq(key, S("property")) && !passes_one(rq->arena, url_decode(value, true, rq->arena), object))
             return false;
     }
     return true;
@@ -263,8 +264,9 @@ registry_write_page(struct jw *w, struct http_req *rq, const struct registry_lis
         struct buf b;
         buf_init(&b, LIMIT_URL_BYTES);
         url_encode(&b, l->next);
-        jw_kstr(w, S("href"), arena_printf(rq->arena, "%.*s?orderby=%.*s&start=%.*s", STR_ARG(rq->path),
-                                           STR_ARG(l->order_by), STR_ARG(buf_str(&b))));
+        jw_kstr(w, S("href"),
+                arena_printf(rq->arena, "%.*s?orderby=%.*s&start=%.*s", STR_ARG(rq->path), STR_ARG(l->order_by),
+                             STR_ARG(buf_str(&b))));
         buf_deinit(&b);
     } else {
         jw_key(w, S("href"));

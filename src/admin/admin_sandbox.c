@@ -1,7 +1,7 @@
 /* admin_sandbox.c - sandboxes of the caller's organisation [PLATFORM 1.6].
  *
- * A sandbox is a name: it is there as soon as it is saved, so the answer says "creating" as documented and every later look
- * says "active". Deleting one asks whether anything lives in it. */
+ * A sandbox is a name: it is there as soon as it is saved, so the answer says "creating" as documented and every later
+ * look says "active". Deleting one asks whether anything lives in it. */
 #include "admin/admin_int.h"
 #include "base/limits.h"
 
@@ -68,7 +68,8 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     snapshot_each(call->snap, S("sandbox"), call->org, list_one, &l);
     jw_end(&l.w);
     jw_kraw(&l.w, S("_page"), arena_printf(rq->arena, "{\"limit\":%zu,\"count\":%zu}", l.n > 50 ? l.n : 50, l.n));
-    jw_kraw(&l.w, S("_links"), S("{\"page\":{\"href\":\"/sandboxes?limit={limit}&offset={offset}\",\"templated\":true}}"));
+    jw_kraw(&l.w, S("_links"),
+            S("{\"page\":{\"href\":\"/sandboxes?limit={limit}&offset={offset}\",\"templated\":true}}"));
     jw_end(&l.w);
 }
 

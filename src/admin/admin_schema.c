@@ -1,7 +1,8 @@
 /* admin_schema.c - schemas and field groups of the tenant container [PLATFORM 2.1 .. 2.4].
  *
- * A stored resource is the client's document with the registry's members added (ids, version, metadata); what it means is
- * compiled and checked by config/ when it is saved, so nothing about fields is decided here. PATCH raises the minor version. */
+ * A stored resource is the client's document with the registry's members added (ids, version, metadata); what it means
+ * is compiled and checked by config/ when it is saved, so nothing about fields is decided here. PATCH raises the minor
+ * version. */
 #include "admin/admin_registry.h"
 #include "base/limits.h"
 #include "config/schema_view.h"
@@ -10,8 +11,8 @@
 
 /* The two kinds of resource and their words on the wire; field groups kept their old name in ids. */
 struct resource {
-    const char *kind;  /* of the configuration object */
-    const char *type;  /* meta:resourceType */
+    const char *kind; /* of the configuration object */
+    const char *type; /* meta:resourceType */
     const char *noun;
 };
 static const struct resource schemas = {"schema", "schemas", "schema"};
@@ -131,7 +132,8 @@ extends_of(struct http_req *rq, const struct json *body, struct str *class_id)
         if (g != NULL && g->kind == GLOBAL_CLASS) {
             bool event = strstr(g->id, "experienceevent") != NULL;
             *class_id = str_of(g->id);
-            jw_str(&w, event ? S("https://ns.adobe.com/xdm/data/time-series") : S("https://ns.adobe.com/xdm/data/record"));
+            jw_str(&w,
+                   event ? S("https://ns.adobe.com/xdm/data/time-series") : S("https://ns.adobe.com/xdm/data/record"));
         }
     }
     jw_end(&w);
@@ -186,8 +188,8 @@ put_registry(struct edit *e, struct call *call, struct http_req *rq, const struc
 }
 
 static void
-save(struct call *call, struct http_req *rq, struct http_res *rs, const struct resource *r, struct edit *e, struct str id,
-     uint64_t version, int status)
+save(struct call *call, struct http_req *rq, struct http_res *rs, const struct resource *r, struct edit *e,
+     struct str id, uint64_t version, int status)
 {
     struct str text = edit_text(e);
     struct diag d = DIAG_INIT;
@@ -365,10 +367,12 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
 
 #define TENANT "/data/foundation/schemaregistry/tenant"
 #define RESOURCE(path)                                                                                                 \
-    {HTTP_GET, TENANT path, 0, list_get}, {HTTP_POST, TENANT path, LIMIT_ADMIN_BODY_BYTES, create_post},                \
-        {HTTP_GET, TENANT path "/{id}", 0, one_get}, {HTTP_PUT, TENANT path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_put},  \
+    {HTTP_GET, TENANT path, 0, list_get}, {HTTP_POST, TENANT path, LIMIT_ADMIN_BODY_BYTES, create_post},               \
+        {HTTP_GET, TENANT path "/{id}", 0, one_get}, {HTTP_PUT, TENANT path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_put}, \
         {HTTP_PATCH, TENANT path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_patch},                                          \
-        {HTTP_DELETE, TENANT path "/{id}", 0, one_delete}
+    {                                                                                                                  \
+        HTTP_DELETE, TENANT path "/{id}", 0, one_delete                                                                \
+    }
 
 static const struct route routes[] = {
     RESOURCE("/schemas"),

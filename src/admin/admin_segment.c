@@ -1,4 +1,5 @@
-/* admin_segment.c - audiences and segment definitions: two families of paths to the same objects [SEGMENTATION 17.2, 17.3].
+/* admin_segment.c - audiences and segment definitions: two families of paths to the same objects
+ * [SEGMENTATION 17.2, 17.3].
  *
  * They differ in paging, in what PATCH means and in the words of lists; the document is one (admin_segment_doc.c). */
 #include "admin/admin_segment.h"
@@ -165,8 +166,9 @@ audiences_get(void *ctx, struct http_req *rq, const struct route_params *params,
     if (page.start + 1 < pages) {
         jw_key(&w, S("next"));
         jw_object(&w);
-        jw_kstr(&w, S("href"), arena_printf(rq->arena, "@/audiences?start=%zu&limit=%zu&totalCount=%zu", page.start + 1,
-                                            page.limit, g.n));
+        jw_kstr(
+            &w, S("href"),
+            arena_printf(rq->arena, "@/audiences?start=%zu&limit=%zu&totalCount=%zu", page.start + 1, page.limit, g.n));
         jw_end(&w);
     }
     jw_end(&w);
@@ -334,8 +336,8 @@ audience_patch(void *ctx, struct http_req *rq, const struct route_params *params
 static void
 audience_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    static const char *const members[] = {"name", "description", "expression", "labels", "evaluationInfo",
-                                          "lifecycleState"};
+    static const char *const members[] = {"name",   "description",    "expression",
+                                          "labels", "evaluationInfo", "lifecycleState"};
     struct call *call = ctx;
     struct str id = route_param(params, S("id"));
     const struct json *old = find(call, rq, rs, id), *body = NULL;
@@ -370,8 +372,7 @@ definition_patch(void *ctx, struct http_req *rq, const struct route_params *para
     change(call, rq, rs, id, old, &e, ERR_OK, &d);
 }
 
-static void
-delete(struct call *call, struct http_req *rq, struct http_res *rs, struct str id, int status)
+static void delete (struct call *call, struct http_req *rq, struct http_res *rs, struct str id, int status)
 {
     struct diag d = DIAG_INIT;
     enum err rc;
@@ -388,13 +389,13 @@ delete(struct call *call, struct http_req *rq, struct http_res *rs, struct str i
 static void
 audience_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    delete(ctx, rq, rs, route_param(params, S("id")), 204);
+    delete (ctx, rq, rs, route_param(params, S("id")), 204);
 }
 
 static void
 definition_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    delete(ctx, rq, rs, route_param(params, S("id")), 200);
+    delete (ctx, rq, rs, route_param(params, S("id")), 200);
 }
 
 /* ---- bulk-get ---- */

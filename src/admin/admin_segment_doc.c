@@ -1,8 +1,8 @@
 /* admin_segment_doc.c - the audience document: defaults, and the evaluation method that its expression qualifies for.
  *
- * evaluationInfo is reported as documented [SEGMENTATION 14], one flag true: the method asked for, when the expression qualifies
- * for it, else the best one it does (edge, streaming, batch). It decides nothing here: every audience is kept true in real time,
- * and edges evaluate whatever looks back a day or less. */
+ * evaluationInfo is reported as documented [SEGMENTATION 14], one flag true: the method asked for, when the expression
+ * qualifies for it, else the best one it does (edge, streaming, batch). It decides nothing here: every audience is kept
+ * true in real time, and edges evaluate whatever looks back a day or less. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
@@ -33,7 +33,8 @@ find_refs(const struct rule_node *n, bool inside, struct refs *out)
     if (n == NULL)
         return;
     inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
-    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING && out->n < sizeof out->items / sizeof *out->items)
+    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING &&
+        out->n < sizeof out->items / sizeof *out->items)
         out->items[out->n++] = n->value.s;
     for (size_t i = 0; i < n->arg_count; i++)
         find_refs(n->args[i], inside, out);
@@ -41,7 +42,8 @@ find_refs(const struct rule_node *n, bool inside, struct refs *out)
 
 #define REFS_DEPTH 16 /* a chain of references longer than this is called batch */
 
-/* Methods that a rule with its references qualifies for [SEGMENTATION 14.3]; *events: something on the way reads events. */
+/* Methods that a rule with its references qualifies for [SEGMENTATION 14.3]; *events: something on the way reads
+ * events. */
 static unsigned
 methods_of(const struct call *call, const struct rule *r, unsigned depth, bool *events)
 {
@@ -144,7 +146,8 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
                 struct diag *d)
 {
     struct edit *e = out;
-    bool external = json_get(body, S("type")) != NULL && !str_eq(json_str(json_get(body, S("type"))), S("SegmentDefinition"));
+    bool external =
+        json_get(body, S("type")) != NULL && !str_eq(json_str(json_get(body, S("type"))), S("SegmentDefinition"));
 
     *e = edit_of(rq->arena, body);
     edit_put_str(e, e->root, S("id"), id);
@@ -177,8 +180,9 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
 }
 
 /* Members that stay what they were. */
-static const char *const fixed[] = {"id",          "audienceId", "imsOrgId",  "sandbox",  "profileInstanceId", "isSystem",
-                                    "creationTime", "createEpoch", "createdBy", "namespace", "type",            "originName"};
+static const char *const fixed[] = {"id",       "audienceId",   "imsOrgId",    "sandbox",   "profileInstanceId",
+                                    "isSystem", "creationTime", "createEpoch", "createdBy", "namespace",
+                                    "type",     "originName"};
 
 enum err
 segment_changed_doc(struct call *call, struct http_req *rq, const struct json *old, struct edit *e, struct diag *d)

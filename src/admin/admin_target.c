@@ -1,7 +1,8 @@
-/* admin_target.c - offers, audiences and properties of the Target admin API [TARGET 6.2, 6.4, 6.5]. Activities: admin_activity.c.
+/* admin_target.c - offers, audiences and properties of the Target admin API [TARGET 6.2, 6.4, 6.5]. Activities:
+ * admin_activity.c.
  *
- * Any tenant segment is taken for the caller's own: the token says whose data it is. Ids are numbers given here. Two kinds of
- * offer are OURS: redirect {"content": url} and actions {"actions":[visual changes]}. */
+ * Any tenant segment is taken for the caller's own: the token says whose data it is. Ids are numbers given here. Two
+ * kinds of offer are OURS: redirect {"content": url} and actions {"actions":[visual changes]}. */
 #include "admin/admin_target.h"
 
 #include "base/limits.h"
@@ -27,8 +28,9 @@ target_media(struct http_req *rq, struct http_res *rs, int served, int *version)
     if (at >= 0) {
         char digit = (size_t)at + prefix.n < type.n ? type.p[(size_t)at + prefix.n] : '0';
         if (digit < '1' || digit > '0' + served) {
-            (void)diag_set(&d, ERR_INVALID, "Unsupported features detected: versions 1 to %d of this resource are served, "
-                                            "not '%.*s'",
+            (void)diag_set(&d, ERR_INVALID,
+                           "Unsupported features detected: versions 1 to %d of this resource are served, "
+                           "not '%.*s'",
                            served, STR_ARG(type));
             admin_fail(rq, rs, STYLE, 406, ERR_INVALID, &d);
             return false;
@@ -233,7 +235,8 @@ target_save(struct call *call, struct http_req *rq, struct http_res *rs, int ver
 }
 
 void
-target_create(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind, struct edit *e)
+target_create(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+              struct edit *e)
 {
     struct diag d = DIAG_INIT;
     struct str text;
@@ -246,8 +249,8 @@ target_create(struct call *call, struct http_req *rq, struct http_res *rs, int v
         admin_fail(rq, rs, STYLE, 0, rc, &d);
 }
 
-static void
-delete(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind, struct str id)
+static void delete (struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                    struct str id)
 {
     const struct json *o = target_find(call, rq, rs, kind, id);
     struct diag d = DIAG_INIT;
@@ -390,7 +393,7 @@ offer_delete(void *ctx, struct http_req *rq, const struct route_params *params, 
     int version;
 
     if (target_media(rq, rs, OFFER_VERSIONS, &version) && find_offer(ctx, rq, params, rs) != NULL)
-        delete(ctx, rq, rs, version, "offer", route_param(params, S("id")));
+        delete (ctx, rq, rs, version, "offer", route_param(params, S("id")));
 }
 
 /* ---- audiences ---- */
@@ -496,7 +499,7 @@ audience_delete(void *ctx, struct http_req *rq, const struct route_params *param
     int version;
 
     if (target_media(rq, rs, AUDIENCE_VERSIONS, &version))
-        delete(ctx, rq, rs, version, "targetAudience", route_param(params, S("id")));
+        delete (ctx, rq, rs, version, "targetAudience", route_param(params, S("id")));
 }
 
 /* ---- properties ---- */
@@ -595,7 +598,7 @@ property_delete(void *ctx, struct http_req *rq, const struct route_params *param
     int version;
 
     if (target_media(rq, rs, 1, &version))
-        delete(ctx, rq, rs, version, "property", route_param(params, S("id")));
+        delete (ctx, rq, rs, version, "property", route_param(params, S("id")));
 }
 
 #define BASE "/{tenant}/target"
@@ -603,7 +606,9 @@ property_delete(void *ctx, struct http_req *rq, const struct route_params *param
     {HTTP_POST, BASE "/offers/" type, LIMIT_ADMIN_BODY_BYTES, offers_post},                                            \
         {HTTP_GET, BASE "/offers/" type "/{id}", 0, offer_get},                                                        \
         {HTTP_PUT, BASE "/offers/" type "/{id}", LIMIT_ADMIN_BODY_BYTES, offer_put},                                   \
-        {HTTP_DELETE, BASE "/offers/" type "/{id}", 0, offer_delete}
+    {                                                                                                                  \
+        HTTP_DELETE, BASE "/offers/" type "/{id}", 0, offer_delete                                                     \
+    }
 
 static const struct route routes[] = {
     {HTTP_GET, BASE "/offers", 0, offers_get},

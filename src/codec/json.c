@@ -47,9 +47,9 @@ alc_free(void *ctx, void *p)
     (void)p; /* ends with the arena */
 }
 
-/* Depth is checked before parsing, on the text: one pass that skips strings, so a hostile body costs no value memory. */
-static enum err
-check_depth(struct str text, struct diag *d)
+/* Where a well-formed text first goes past the limit: for the message only. */
+static uint32_t
+deep_position(struct str text)
 {
     int depth = 0;
 
@@ -62,10 +62,31 @@ check_depth(struct str text, struct diag *d)
             }
         } else if (c == '{' || c == '[') {
             if (++depth > LIMIT_JSON_DEPTH)
-                return diag_set_at(d, ERR_LIMIT, (uint32_t)i, "JSON nests deeper than %d levels", LIMIT_JSON_DEPTH);
+                return (uint32_t)i;
         } else if (c == '}' || c == ']') {
             depth--;
         }
+    }
+    return DIAG_NO_POS;
+}
+
+/* The parser itself needs no stack, so depth is checked on its values, which are far fewer than the text's bytes: containers
+ * that are open at a value are a stack of their ends. */
+static enum err
+check_depth(yyjson_doc *doc, struct str text, struct diag *d)
+{
+    const yyjson_val *at = yyjson_doc_get_root(doc), *end = at + yyjson_doc_get_val_count(doc);
+    const yyjson_val *open[LIMIT_JSON_DEPTH];
+    int depth = 0;
+
+    for (; at < end; at++) {
+        while (depth > 0 && at >= open[depth - 1])
+            depth--;
+        if (!yyjson_is_ctn((yyjson_val *)(uintptr_t)at))
+            continue;
+        if (depth == LIMIT_JSON_DEPTH)
+            return diag_set_at(d, ERR_LIMIT, deep_position(text), "JSON nests deeper than %d levels", LIMIT_JSON_DEPTH);
+        open[depth++] = (const yyjson_val *)((const char *)at + at->uni.ofs);
     }
     return ERR_OK;
 }
@@ -76,18 +97,18 @@ json_parse(struct str text, struct arena *a, const struct json **root, struct di
     yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, a};
     yyjson_read_err bad;
     yyjson_doc *doc;
-    enum err rc = check_depth(text, d);
+    enum err rc;
 
-    if (rc != ERR_OK)
-        return rc;
     doc = yyjson_read_opts((char *)(uintptr_t)(text.p ? text.p : ""), text.n, 0, &alc, &bad);
     if (doc == NULL) {
         if (bad.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
             return diag_set(d, ERR_NOMEM, "no memory for %zu bytes of JSON", text.n);
         return diag_set_at(d, ERR_INVALID, (uint32_t)bad.pos, "%s at byte %zu", bad.msg, bad.pos);
     }
-    *root = node(yyjson_doc_get_root(doc));
-    return ERR_OK;
+    rc = check_depth(doc, text, d);
+    if (rc == ERR_OK)
+        *root = node(yyjson_doc_get_root(doc));
+    return rc;
 }
 
 enum json_type

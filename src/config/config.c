@@ -10,11 +10,12 @@
  *
  * A refusal in (1) or a failing disk in (2) leaves everything as it was. Readers meet the writer only at (3), for as
  * long as it takes to swap a pointer. */
+#include "config/config_int.h"
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "config/config_int.h"
 
 struct config {
     struct os *os;

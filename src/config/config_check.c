@@ -1,6 +1,7 @@
 /* config_check.c - the kinds with much to say: schemas, datasets, audiences, datastreams, destinations. */
-#include "base/limits.h"
 #include "config/config_int.h"
+
+#include "base/limits.h"
 #include "config/namespaces.h"
 #include "config/schema_int.h"
 
@@ -401,8 +402,11 @@ static enum err
 read_datastream(const struct config_objects *all, struct config_object *o, struct datastream *ds, struct diag *d)
 {
     const struct json *overrides = json_get(o->json, S("allowedOverrides"));
+    struct str name;
     enum err rc = check_place(all, o, ds, d);
 
+    if (rc == ERR_OK)
+        rc = want_str(o->json, "name", false, LIMIT_OBJECT_NAME_BYTES, &name, d);
     if (rc == ERR_OK)
         rc = read_switches(o->json, ds, d);
     if (rc == ERR_OK)

@@ -9,10 +9,11 @@
  *
  * A graph's version is a hash of its audiences' ids and expressions in order, so it survives a restart and a renamed
  * audience, and profile states that carry it stay valid. */
+#include "config/config_int.h"
+
 #include "base/civil.h"
 #include "base/limits.h"
 #include "codec/sha256.h"
-#include "config/config_int.h"
 #include "config/schema_int.h"
 #include "rule/rule_graph.h"
 

@@ -2,9 +2,10 @@
  *
  * A bucket is replaced, never changed, once a snapshot may hold it; objects_put and objects_remove make the new bucket.
  * With 4,000 audiences that copies two arrays of 32 KB, which is less than parsing the one document that is saved. */
+#include "config/config_int.h"
+
 #include "base/check.h"
 #include "base/limits.h"
-#include "config/config_int.h"
 #include "rule/rule.h"
 
 static enum err

@@ -2,8 +2,9 @@
  *
  * A check sees the new object beside all others (itself among them already), so "exists" and "unique" are look-ups.
  * Kinds with much to say are in config_check.c. Checks name the member at fault in d->path. */
-#include "base/limits.h"
 #include "config/config_int.h"
+
+#include "base/limits.h"
 #include "config/namespaces.h"
 
 /* ---- reading members ---- */

@@ -1,7 +1,8 @@
 /* schema_part.c - all views of one scope: classes, groups and custom fields added up, identity descriptors attached. */
+#include "config/schema_int.h"
+
 #include "base/buf.h"
 #include "base/limits.h"
-#include "config/schema_int.h"
 
 static enum err
 nomem(struct diag *d)

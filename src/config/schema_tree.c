@@ -4,6 +4,7 @@
  * and, for schemas, the groups it references (schema_part.c). Adding is a merge: objects member by member, equal types
  * stay, anything else is a conflict that names the path. Shared nodes are never changed: an object is copied before a
  * member is added. */
+
 #include "config/schema_int.h"
 
 #include "base/limits.h"

@@ -4,10 +4,11 @@
  * the stack and written out only for a violation. What is a violation: a wrong type, a value outside format, enum,
  * pattern or range, a required member that is absent or null, and a member that the schema does not define. A null
  * elsewhere is valid: partial rows clear leaves with it. */
+#include "config/schema_int.h"
+
 #include <stdarg.h>
 
 #include "base/civil.h"
-#include "config/schema_int.h"
 
 #define LONG_MAX_EXACT 9007199254740991LL /* 2^53 - 1: what JSON numbers hold exactly [PLATFORM 2.6] */
 

@@ -1,5 +1,6 @@
 /* snapshot.c - reading a snapshot: borrowed views of immutable objects. */
 #include "config/config_int.h"
+
 #include "config/namespaces.h"
 
 static const struct snapshot_box *

@@ -43,8 +43,8 @@ permitted(const struct json *allowed, const struct json *wanted)
     if (!json_is(wanted, JSON_OBJECT))
         return allowed != NULL && lists(allowed, wanted);
     for (it = json_iter(wanted); json_next(&it);) {
-        if (str_eq(it.key, S("enabled")) && json_is(it.value, JSON_BOOL) && !json_bool(it.value, true))
-            continue;
+        if (str_eq(it.key, S("enabled")) && json_is(it.value, JSON_BOOL))
+            continue; /* false switches off, true asks for nothing: apply() never switches on */
         if (!permitted(json_get(allowed, it.key), it.value))
             return false;
     }
@@ -70,13 +70,6 @@ switched_off(const struct json *v)
     const struct json *enabled = json_get(v, S("enabled"));
 
     return json_is(enabled, JSON_BOOL) && !json_bool(enabled, true);
-}
-
-/* enabled: true asks for nothing; SDKs strip it, other clients may not. */
-static bool
-switched_on(const struct json *v)
-{
-    return json_bool(json_get(v, S("enabled")), false);
 }
 
 static void
@@ -114,7 +107,7 @@ edge_overrides_apply(struct edge_call *c)
             return refuse(c, it.key, "unknown service");
         if (!json_is(it.value, JSON_OBJECT))
             return refuse(c, it.key, "must be an object");
-        if (!switched_on(it.value) && !permitted(json_get(c->ds->overrides, it.key), it.value))
+        if (!permitted(json_get(c->ds->overrides, it.key), it.value))
             return refuse(c, it.key, "the datastream does not list this value as an allowed override");
         apply(c, it.key, it.value);
     }

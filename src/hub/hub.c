@@ -10,6 +10,7 @@
  * for good, said once in the log and to everybody who waits. */
 #include "hub/hub_int.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "codec/pack.h"
@@ -146,6 +147,7 @@ next_record(struct hub *h, uint64_t wait_us, size_t *partition, struct record *r
     size_t n = h->o.collect_count;
     enum err rc = ERR_OK;
 
+    CHECK(n > 0);
     *got = false;
     for (size_t i = 0; i < n && rc == ERR_OK && !*got && (n > 1 || wait_us == 0); i++) {
         *partition = (h->turn + i) % n;

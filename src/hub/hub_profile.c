@@ -26,7 +26,7 @@ count_key(struct hub *h, struct str scope, struct str audience, struct str *key,
 enum err
 hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d)
 {
-    struct str key, value;
+    struct str key = S_NULL, value = S_NULL;
     struct unpack u;
     struct buf b;
     uint64_t count = 0;

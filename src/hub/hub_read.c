@@ -7,7 +7,7 @@
 static enum err
 load(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a, struct profile *p, struct diag *d)
 {
-    uint64_t profile;
+    uint64_t profile = 0;
     enum err rc = graph_profile(h->kv, scope, ns, id, &profile, d);
 
     if (rc == ERR_NOT_FOUND)
@@ -23,7 +23,7 @@ hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct a
 {
     const struct hub_scope *sc;
     struct hub_content content;
-    struct profile p;
+    struct profile p = {0};
     enum err rc;
 
     hub_lock(h);
@@ -45,7 +45,7 @@ hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, 
                  struct diag *d)
 {
     struct graph_view view;
-    struct profile p;
+    struct profile p = {0};
     enum err rc;
 
     hub_lock(h);

@@ -278,12 +278,52 @@ edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, 
     return h->profile_params != NULL ? merge_params(doc, h->profile_params, a, d) : ERR_OK;
 }
 
+static bool
+same_memberships(const struct edge_doc *doc, const struct projection *p)
+{
+    if (doc->membership_count != p->membership_count)
+        return false;
+    for (size_t i = 0; i < p->membership_count; i++) {
+        if (doc->memberships[i].member != p->memberships[i].member ||
+            !str_eq(doc->memberships[i].audience, p->memberships[i].audience))
+            return false;
+    }
+    return true;
+}
+
+/* The person's events as the hub knows them join those that this edge saw itself. *added: some were new here. */
+static enum err
+add_projected_events(struct edge_doc *doc, const struct json *events, int64_t now_ms, bool *added, struct arena *a,
+                     struct diag *d)
+{
+    struct json_iter it;
+    struct buf text;
+    bool ok = true;
+
+    buf_init(&text, LIMIT_EVENT_BYTES);
+    for (it = json_iter(events); ok && json_next(&it);) {
+        struct str id = json_str(json_get(it.value, S("_id"))), json;
+        int64_t ms;
+        if (edge_doc_has_event(doc, id) ||
+            !iso8601_parse(json_str(json_get(it.value, S("timestamp"))), &ms, NULL))
+            continue;
+        buf_clear(&text);
+        json_write(&text, it.value);
+        json = arena_str(a, buf_str(&text));
+        ok = json.p != NULL && edge_doc_add_event(doc, id, ms, json, now_ms, a);
+        *added = true;
+    }
+    buf_deinit(&text);
+    return ok ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a projection's events");
+}
+
 enum err
 edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64_t now_ms, struct arena *a,
                          struct diag *d)
 {
+    bool changed = !doc->projected || !same_memberships(doc, p);
     struct buf text;
-    struct json_iter it;
+    enum err rc;
 
     if (doc->projected && p->rev < doc->rev)
         return ERR_OK;
@@ -291,26 +331,20 @@ edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64
     doc->rev = p->rev;
     doc->memberships = p->memberships;
     doc->membership_count = p->membership_count;
-    doc->rule_state = S_NULL;
     if (p->consent_out)
         doc->consent = CONSENT_OUT;
     buf_init(&text, LIMIT_EDGE_PROFILE_BYTES);
-    json_write(&text, p->attributes);
-    doc->attributes = buf_ok(&text) && p->attributes != NULL ? arena_str(a, buf_str(&text)) : S_NULL;
-    for (it = json_iter(p->events); json_next(&it);) {
-        struct str id = json_str(json_get(it.value, S("_id")));
-        int64_t ms;
-        struct str json;
-        if (!iso8601_parse(json_str(json_get(it.value, S("timestamp"))), &ms, NULL))
-            continue;
+    if (p->attributes != NULL)
+        json_write(&text, p->attributes);
+    if (!buf_ok(&text))
         buf_clear(&text);
-        json_write(&text, it.value);
-        json = arena_str(a, buf_str(&text));
-        if (json.p == NULL || !edge_doc_add_event(doc, id, ms, json, now_ms, a)) {
-            buf_deinit(&text);
-            return diag_set(d, ERR_NOMEM, "no memory for a projection's events");
-        }
+    if (!str_eq(buf_str(&text), doc->attributes)) {
+        doc->attributes = arena_str(a, buf_str(&text));
+        changed = true;
     }
     buf_deinit(&text);
-    return ERR_OK;
+    rc = add_projected_events(doc, p->events, now_ms, &changed, a, d);
+    if (changed)
+        doc->rule_state = S_NULL; /* the rules' state was built from something else */
+    return rc;
 }

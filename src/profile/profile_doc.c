@@ -253,7 +253,7 @@ enum err
 profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struct profile *out, struct diag *d)
 {
     struct profile p = {.id = id, .scope = scope, .arena = a, .chunks_newest_ms = INT64_MIN};
-    struct str value, copy;
+    struct str value = S_NULL, copy;
     struct buf key;
     enum err rc;
 

@@ -209,8 +209,8 @@ profile_trim_events(struct kv *k, struct profile *p, struct diag *d)
 static enum err
 chunk_has(struct kv *k, const struct profile *p, uint32_t number, struct str id, bool *has, struct diag *d)
 {
-    struct profile_event *events;
-    size_t n;
+    struct profile_event *events = NULL;
+    size_t n = 0;
     enum err rc = profile_chunk_read(k, p->id, number, p->arena, &events, &n, d);
 
     for (size_t i = 0; rc == ERR_OK && i < n && !*has; i++)
@@ -235,8 +235,8 @@ count_prints(const struct index_entry *e, uint32_t wanted)
 static enum err
 index_row_has(struct kv *k, const struct profile *p, uint32_t row, struct str id, bool *has, struct diag *d)
 {
-    struct index_entry e;
-    struct str rest;
+    struct index_entry e = {0};
+    struct str rest = S_NULL;
     enum err rc = index_row(k, p->id, row, &rest, d);
 
     for (uint32_t number = row * PROFILE_INDEX_CHUNKS; rc == ERR_OK && rest.n > 0 && !*has; number++) {
@@ -374,12 +374,12 @@ gather_list(struct gathering *g, const struct profile_event *events, size_t n)
 static enum err
 gather_row(struct kv *k, const struct profile *p, uint32_t row, struct arena *a, struct gathering *g, struct diag *d)
 {
-    struct index_entry e;
-    struct str rest;
+    struct index_entry e = {0};
+    struct str rest = S_NULL;
     enum err rc = index_row(k, p->id, row, &rest, d);
 
     for (uint32_t number = row * PROFILE_INDEX_CHUNKS; rc == ERR_OK && rest.n > 0; number++) {
-        struct profile_event *events;
+        struct profile_event *events = NULL;
         size_t n = 0;
         rc = index_next(p->id, row, &rest, &e, d);
         if (rc != ERR_OK || number < p->first_chunk || e.newest_ms <= g->after_ms)
@@ -435,9 +435,9 @@ enum err
 profile_events(struct kv *k, const struct profile *p, struct arena *a, const struct json ***events,
                struct profile_event **raw, size_t *n, struct diag *d)
 {
-    struct profile_event *all;
+    struct profile_event *all = NULL;
     const struct json **parsed;
-    size_t count;
+    size_t count = 0;
     enum err rc = gather(k, p, INT64_MIN, a, &all, &count, d);
 
     if (rc != ERR_OK)

@@ -669,6 +669,10 @@ def test_149_182_183_184_overrides():
             query={"configId": DS, "requestId": "o182"}))
     assert stored("o182")[0]["dataset"] == other_events
     problem(over({"com_adobe_experience_platform": {"datasets": {"event": {"datasetId": "zzz"}}}}), 400, "0113-400")
+    for bad in ({"com_adobe_target": {"enabled": True, "propertyToken": "pt-other"}},
+                {"com_adobe_experience_platform": {"enabled": True, "datasets": {"event": {"datasetId": crm}}}}):
+        problem(over(bad), 400, "0113-400")
+    r = ok(over({"com_adobe_target": {"enabled": True}}))
     assert over({"com_adobe_identity": {"idSyncContainerId": "12"}}).status in (200, 400)
     ok(over({"com_adobe_identity": {"idSyncContainerId": 30793}}))
 

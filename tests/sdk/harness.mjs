@@ -31,6 +31,7 @@ export class Server {
     s.data = fs.mkdtempSync(path.join(os.tmpdir(), "edgewise-sdk-"));
     s.args = args;
     s.tlsPort = 0;
+    process.on("exit", () => s.child.kill("SIGKILL")); // a test that breaks leaves no server behind
     await s.up();
     return s;
   }
