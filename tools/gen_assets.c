@@ -1,4 +1,5 @@
-/* gen_assets.c - turns a list of files into one C file of byte arrays, at build time: the demo shop travels inside the binary.
+/* gen_assets.c - turns a list of files into one C file of byte arrays, at build time: the demo shop travels inside the
+ * binary.
  *
  *   gen_assets OUT.c URL=FILE...      e.g.  /index.html=demo/site/index.html */
 #include <stdio.h>
@@ -9,10 +10,16 @@ static const char *
 type_of(const char *path)
 {
     static const char *const types[][2] = {
-        {".html", "text/html; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-        {".js", "text/javascript; charset=utf-8"}, {".svg", "image/svg+xml"},
-        {".png", "image/png"}, {".jpg", "image/jpeg"}, {".webp", "image/webp"}, {".json", "application/json"},
-        {".ico", "image/x-icon"}, {".txt", "text/plain; charset=utf-8"},
+        {".html", "text/html; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
+        {".js", "text/javascript; charset=utf-8"},
+        {".svg", "image/svg+xml"},
+        {".png", "image/png"},
+        {".jpg", "image/jpeg"},
+        {".webp", "image/webp"},
+        {".json", "application/json"},
+        {".ico", "image/x-icon"},
+        {".txt", "text/plain; charset=utf-8"},
     };
     const char *dot = strrchr(path, '.');
 

@@ -16,6 +16,7 @@ static const struct family *const families[] = {
     &family_profile, &family_segment, &family_registry, &family_activity,     &family_target,
     &family_own,     &family_ops,     &family_report,   &family_report_pages,
 };
+#define FAMILY_COUNT (sizeof families / sizeof families[0])
 
 /* ---- life ---- */
 
@@ -29,17 +30,17 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
     if (a == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the administration service");
     a->o = *o;
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+    for (size_t i = 0; i < FAMILY_COUNT; i++)
         n += families[i]->count;
     a->routes = calloc(n, sizeof *a->routes);
-    a->owners = calloc(n, sizeof *a->owners);
+    a->owners = calloc(n, sizeof(const struct family *));
     if (a->routes == NULL || a->owners == NULL) {
         free(a->routes);
         free((void *)a->owners);
         free(a);
         return diag_set(d, ERR_NOMEM, "no memory for the administration service");
     }
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+    for (size_t i = 0; i < FAMILY_COUNT; i++) {
         for (size_t k = 0; k < families[i]->count; k++) {
             a->routes[a->route_count] = families[i]->routes[k];
             a->owners[a->route_count++] = families[i];
@@ -71,7 +72,7 @@ admin_free(struct admin *a)
 void
 admin_routes(void (*each)(void *ctx, const struct route *r), void *ctx)
 {
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+    for (size_t i = 0; i < FAMILY_COUNT; i++) {
         for (size_t k = 0; k < families[i]->count; k++)
             each(ctx, &families[i]->routes[k]);
     }

@@ -201,7 +201,7 @@ put_derived(struct edit *e, struct call *call, struct http_req *rq, struct str i
 static struct str
 next_version(struct http_req *rq, struct str version)
 {
-    struct str last = version;
+    struct str last;
     size_t head = 0;
     uint64_t n = 0;
 

@@ -334,7 +334,7 @@ patch_one(struct edit *e, const struct json *op, struct diag *d)
     enum err rc = text ? find_place(e, path, &p, d) : diag_set(d, ERR_LIMIT, "the document exceeds request memory");
     bool add = str_eq(name, S("add")), replace = str_eq(name, S("replace"));
 
-    if (rc != ERR_OK)
+    if (rc != ERR_OK || p.parent == NULL)
         return rc;
     if ((add || replace) && value == NULL)
         return diag_set_path(d, ERR_INVALID, "value", "patch operation '%.*s' of '%s' needs a value", STR_ARG(name),

@@ -1,7 +1,7 @@
 /* admin_edit.h - a JSON document that can be changed: what PATCH and server-made members need.
  *
- * Parsed documents are immutable; edit_of() makes a tree in the request's arena whose unchanged parts stay borrowed. When the
- * arena is exhausted the document is `nomem`, later calls do nothing, and edit_text() answers an empty text.
+ * Parsed documents are immutable; edit_of() makes a tree in the request's arena whose unchanged parts stay borrowed.
+ * When the arena is exhausted the document is `nomem`, later calls do nothing, and edit_text() answers an empty text.
  *
  *   struct edit e = edit_of(rq->arena, body);
  *   edit_put_str(&e, e.root, S("id"), id);
@@ -40,9 +40,9 @@ void edit_default_raw(struct edit *e, struct edit_node *object, struct str key, 
 void edit_remove(struct edit_node *object, struct str key);
 /* Top level members of `patch` replace those of the root; null removes (JSON merge, one level) [PLATFORM 3.1]. */
 void edit_merge(struct edit *e, const struct json *patch);
-/* JSON Patch [RFC 6902]: add, replace, remove, test. A trailing '-' at a path's end without slash ("/meta:immutableTags-") is
- * taken for "add to" as clients send it [PLATFORM 2.3]; replace of an absent member adds it. ERR_INVALID names the
- * operation. */
+/* JSON Patch [RFC 6902]: add, replace, remove, test. A trailing '-' at a path's end without slash
+ * ("/meta:immutableTags-") is taken for "add to" as clients send it [PLATFORM 2.3]; replace of an absent member adds
+ * it. ERR_INVALID names the operation. */
 enum err edit_patch(struct edit *e, const struct json *patch, struct diag *d);
 /* The document as text, and parsed again. */
 struct str edit_text(struct edit *e);

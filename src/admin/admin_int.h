@@ -44,7 +44,8 @@ struct family {
 };
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
     family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
-    family_ops, family_sandbox, family_report, family_report_pages, family_registry, family_activity; /* pages: GET /reports, open and read only */
+    family_ops, family_sandbox, family_report, family_report_pages, family_registry,
+    family_activity; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -96,8 +97,9 @@ void admin_empty(struct http_res *rs, int status);
 /* Saves one object of the call's scope; version as in struct config_change. */
 enum err admin_save(struct call *call, struct http_req *rq, const char *kind, struct str id, struct str json,
                     uint64_t version, struct diag *d);
-/* Saves a new object under the next number of its kind in the scope, which goes into member "id". Numbers are never used
- * again, because reports and visitors' assignments name them: the last one is kept in an object of kind "counter". */
+/* Saves a new object under the next number of its kind in the scope, which goes into member "id". Numbers are never
+ * used again, because reports and visitors' assignments name them: the last one is kept in an object of kind "counter".
+ */
 enum err admin_create_numbered(struct call *call, struct http_req *rq, const char *kind, struct edit *e, int64_t *id,
                                struct str *text, struct diag *d);
 

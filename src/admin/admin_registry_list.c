@@ -171,7 +171,7 @@ gather_one(void *ctx, struct str id, const struct json *object)
             return;
         }
         if (l->n > 0)
-            memcpy(items, l->items, l->n * sizeof *items);
+            memcpy(items, l->items, l->n * sizeof(const struct json *));
         l->items = items;
         g->cap = cap;
     }

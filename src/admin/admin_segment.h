@@ -4,10 +4,10 @@
 
 #include "admin/admin_int.h"
 
-/* A new document from a client's: defaults, server members, evaluation method. ERR_INVALID: the method asked for does not
- * suit the expression. */
-enum err segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id, struct edit *out,
-                         struct diag *d);
+/* A new document from a client's: defaults, server members, evaluation method. ERR_INVALID: the method asked for does
+ * not suit the expression. */
+enum err segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id,
+                         struct edit *out, struct diag *d);
 /* After a change: times, and the method of a changed expression; what the client may not change comes from `old`. */
 enum err segment_changed_doc(struct call *call, struct http_req *rq, const struct json *old, struct edit *e,
                              struct diag *d);

@@ -11,24 +11,25 @@
 
 /* ---- configuration: one table in conf.c is the parser, the check, the defaults and the reference ---- */
 struct conf {
-    const char *data;          /* folder */
+    const char *data; /* folder */
     const char *listen;
-    const char *tls_listen;    /* "": none */
-    const char *roles;         /* all, edge, hub */
-    const char *hint;          /* location hint of this edge */
+    const char *tls_listen; /* "": none */
+    const char *roles;      /* all, edge, hub */
+    const char *hint;       /* location hint of this edge */
     const char *base_paths;
-    const char *ack;           /* written, fsync */
+    const char *ack; /* written, fsync */
     const char *log_level;
-    const char *tls_names;     /* comma list for the certificate made on first start */
+    const char *tls_names; /* comma list for the certificate made on first start */
     int64_t workers;
     int64_t region_id;
     int64_t profile_ttl_hours;
     bool emulator;
     bool trust_forwarded;
-    bool demo;                 /* serve the demo shop at / */
+    bool demo; /* serve the demo shop at / */
 };
 
-/* Defaults; then a file of "name = value" lines; then --name value arguments. Messages name the line or the argument. */
+/* Defaults; then a file of "name = value" lines; then --name value arguments. Messages name the line or the argument.
+ */
 void conf_defaults(struct conf *c);
 enum err conf_file(struct conf *c, struct os *os, const char *path, struct arena *a, struct diag *d);
 /* Takes what it knows out of argv (argc and argv are updated); --config FILE is read first. */

@@ -203,8 +203,8 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
         return ERR_OK;
     }
     rc = post(l, arena_printf(&l->arena, "%s/schemas", tenant),
-              arena_printf(&l->arena, "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[%s],\"properties\":{%s}}", s->name,
-                           s->parts, s->properties),
+              arena_printf(&l->arena, "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[%s],\"properties\":{%s}}",
+                           s->name, s->parts, s->properties),
               &answer);
     if (rc != ERR_OK)
         return rc;

@@ -6,9 +6,10 @@
 static int
 usage(FILE *out)
 {
-    fprintf(out, "usage: edgewise log dump TOPIC [--partition N] [--from OFFSET] [--data DIR]\n\n"
-                 "Prints one JSON object a record: offset, time, cause, key, value. Topics: config, collect, membership,\n"
-                 "projection.<region>. It reads the files and never writes; a running server is not disturbed.\n");
+    fprintf(out,
+            "usage: edgewise log dump TOPIC [--partition N] [--from OFFSET] [--data DIR]\n\n"
+            "Prints one JSON object a record: offset, time, cause, key, value. Topics: config, collect, membership,\n"
+            "projection.<region>. It reads the files and never writes; a running server is not disturbed.\n");
     return out == stdout ? 0 : 2;
 }
 

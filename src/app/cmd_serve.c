@@ -2,8 +2,8 @@
  *
  *   os -> pipeline -> topics -> config -> hub -> edge -> admin, demo -> http
  *
- * With --roles edge or hub only one plane is built; the topics on disk are all that the two processes share. The edge writes
- * collect/0, the hub writes collect/1 (its own ingestion and ticks), config, membership and the projections. */
+ * With --roles edge or hub only one plane is built; the topics on disk are all that the two processes share. The edge
+ * writes collect/0, the hub writes collect/1 (its own ingestion and ticks), config, membership and the projections. */
 #include "app/app.h"
 
 #include <signal.h>
@@ -25,7 +25,7 @@ struct server {
     struct conf conf;
     struct arena arena; /* texts of the process's life */
     struct os *os;
-    struct os *clock;   /* owned: the emulator's */
+    struct os *clock; /* owned: the emulator's */
     struct credentials credentials;
     struct pipeline *pipeline;
     struct topic *collect[2];
@@ -167,11 +167,13 @@ first_objects(struct server *s, struct diag *d)
     if (there)
         return ERR_OK;
     buf_init(&b, 16 * 1024);
-    buf_printf(&b, "{\"id\":\"%.*s\",\"name\":\"%.*s\",\"tenant\":\"%.*s\",\"clientCode\":\"%.*s\",\"tokenKey\":\"%.*s\"}",
+    buf_printf(&b,
+               "{\"id\":\"%.*s\",\"name\":\"%.*s\",\"tenant\":\"%.*s\",\"clientCode\":\"%.*s\",\"tokenKey\":\"%.*s\"}",
                STR_ARG(c->org), STR_ARG(c->tenant), STR_ARG(c->tenant), STR_ARG(c->tenant), STR_ARG(c->token_key));
     rc = put(s, "org", c->org, c->org, &b, d);
-    buf_printf(&b, "{\"id\":\"%.*s\",\"name\":\"%.*s\",\"title\":\"Production\",\"type\":\"production\",\"isDefault\":true,"
-                   "\"state\":\"active\"}",
+    buf_printf(&b,
+               "{\"id\":\"%.*s\",\"name\":\"%.*s\",\"title\":\"Production\",\"type\":\"production\",\"isDefault\":true,"
+               "\"state\":\"active\"}",
                STR_ARG(c->sandbox), STR_ARG(c->sandbox));
     if (rc == ERR_OK)
         rc = put(s, "sandbox", c->org, c->sandbox, &b, d);
@@ -329,8 +331,8 @@ open_admin(struct server *s, struct diag *d)
     };
 
     if (s->hub != NULL) {
-        o.hub = (struct admin_hub){.ctx = s, .read_profile = hub_profile, .read = hub_table, .audience_size = hub_size,
-                                   .drain = drain};
+        o.hub = (struct admin_hub){
+            .ctx = s, .read_profile = hub_profile, .read = hub_table, .audience_size = hub_size, .drain = drain};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;
     }
@@ -412,8 +414,8 @@ announce(struct server *s, struct diag *d)
     unsigned port = http_port(s->http), tls_port = http_tls_port(s->http);
     struct str host = host_of(port ? s->conf.listen : s->conf.tls_listen);
 
-    s->credentials.url = arena_printf(&s->arena, "%s://%.*s:%u", port ? "http" : "https", STR_ARG(host),
-                                      port ? port : tls_port);
+    s->credentials.url =
+        arena_printf(&s->arena, "%s://%.*s:%u", port ? "http" : "https", STR_ARG(host), port ? port : tls_port);
     if (port)
         printf("listening on http://%.*s:%u\n", STR_ARG(host_of(s->conf.listen)), port);
     if (tls_port)

@@ -1,5 +1,5 @@
-/* conf.c - one table of settings: name, type, range, default, help. Parser, validation, --help and the reference page come
- * from it, so a setting exists once. */
+/* conf.c - one table of settings: name, type, range, default, help. Parser, validation, --help and the reference page
+ * come from it, so a setting exists once. */
 #include "app/app.h"
 
 #include "base/limits.h"
@@ -205,6 +205,7 @@ conf_reference(struct buf *out, bool markdown)
         if (markdown)
             buf_printf(out, "| `%s` | `%s` | %s | %s |\n", s->name, s->value, range, s->help);
         else
-            buf_printf(out, "  --%-24s %s (%s; default: %s)\n", s->name, s->help, range, s->value[0] ? s->value : "none");
+            buf_printf(out, "  --%-24s %s (%s; default: %s)\n", s->name, s->help, range,
+                       s->value[0] ? s->value : "none");
     }
 }

@@ -1,14 +1,14 @@
-/* demo_data.c - see demo_data.h. One generator per kind of row, each with a seed of its own, so that a change to one does not
- * change the others. */
+/* demo_data.c - see demo_data.h. One generator per kind of row, each with a seed of its own, so that a change to one
+ * does not change the others. */
 #include "app/demo_data.h"
 
 #include "base/civil.h"
 #include "base/rng.h"
 #include "codec/sha256.h"
 
-static const char *const first_names[] = {"Ada",  "Noor",  "Elin",   "Mateo", "Yuki", "Amara", "Jonas", "Priya",
-                                          "Liam", "Sofia", "Kofi",   "Mei",   "Lucas", "Zara", "Oskar", "Ines",
-                                          "Omar", "Freya", "Thiago", "Hana"};
+static const char *const first_names[] = {"Ada",   "Noor", "Elin",  "Mateo", "Yuki",   "Amara", "Jonas",
+                                          "Priya", "Liam", "Sofia", "Kofi",  "Mei",    "Lucas", "Zara",
+                                          "Oskar", "Ines", "Omar",  "Freya", "Thiago", "Hana"};
 static const char *const last_names[] = {"Moreno", "Haddad", "Lindqvist", "Okafor", "Tanaka", "Novak",  "Silva",
                                          "Weber",  "Patel",  "Larsen",    "Costa",  "Kim",    "Dubois", "Rossi",
                                          "Mensah", "Berg",   "Ito",       "Khan",   "Meyer",  "Olsen"};
@@ -64,7 +64,8 @@ demo_crm_csv(struct buf *out)
     for (unsigned i = 1; i <= DEMO_CUSTOMERS; i++) {
         struct customer c = customer_of(i);
         const char *const *city = cities[i % COUNT(cities)];
-        buf_printf(out, "%s,%.64s,%s,%s,%s,%s,%s\n", c.crm_id, c.email_sha256, c.first, c.last, c.email, city[0], city[1]);
+        buf_printf(out, "%s,%.64s,%s,%s,%s,%s,%s\n", c.crm_id, c.email_sha256, c.first, c.last, c.email, city[0],
+                   city[1]);
     }
 }
 
@@ -108,10 +109,10 @@ struct product {
 };
 
 static const struct product products[] = {
-    {"NP-TENT-2", "Fjell 2 tent", "tents", 329},        {"NP-TENT-3", "Fjell 3 tent", "tents", 429},
-    {"NP-TENT-1", "Skarv solo tent", "tents", 279},     {"NP-PACK-45", "Ridge 45 pack", "packs", 189},
-    {"NP-PACK-65", "Ridge 65 pack", "packs", 239},      {"NP-BAG-0", "Tundra 0 sleeping bag", "sleep", 219},
-    {"NP-BOOT-M", "Granite boots", "boots", 199},       {"NP-JKT-S", "Squall jacket", "clothing", 259},
+    {"NP-TENT-2", "Fjell 2 tent", "tents", 329},    {"NP-TENT-3", "Fjell 3 tent", "tents", 429},
+    {"NP-TENT-1", "Skarv solo tent", "tents", 279}, {"NP-PACK-45", "Ridge 45 pack", "packs", 189},
+    {"NP-PACK-65", "Ridge 65 pack", "packs", 239},  {"NP-BAG-0", "Tundra 0 sleeping bag", "sleep", 219},
+    {"NP-BOOT-M", "Granite boots", "boots", 199},   {"NP-JKT-S", "Squall jacket", "clothing", 259},
     {"NP-STOVE", "Ember stove", "kitchen", 79},
 };
 

@@ -1,6 +1,7 @@
 /* demo_site.c - the Northpeak shop at /: embedded files, and one generated script that tells the pages whom to call.
  *
- * /demo-config.js names the organisation and the datastream that `edgewise demo load` made, so that the pages are static. */
+ * /demo-config.js names the organisation and the datastream that `edgewise demo load` made, so that the pages are
+ * static. */
 #include "app/app.h"
 #include "base/map.h"
 #include "codec/json_writer.h"
@@ -71,7 +72,6 @@ body_max(void *ctx, const struct http_req *rq)
     (void)rq;
     return 0;
 }
-
 
 static void
 write_config(struct demo_site *s, struct http_req *rq, struct http_res *rs)

@@ -1,7 +1,7 @@
 /* arena.h - memory that ends together: a request's, a batch's, a snapshot's.
  *
- * Blocks are kept by arena_reset(), so a worker's arena allocates nothing after the first requests. The limit is hard: past
- * it arena_alloc() answers NULL, which callers turn into ERR_LIMIT.
+ * Blocks are kept by arena_reset(), so a worker's arena allocates nothing after the first requests. The limit is hard:
+ * past it arena_alloc() answers NULL, which callers turn into ERR_LIMIT.
  *
  * Threads    One owner at a time, no locks.
  * Cost       A few nanoseconds per allocation; 16-byte alignment. */

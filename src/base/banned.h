@@ -1,4 +1,5 @@
-/* banned.h - functions that nobody can audit by hand; using one is a compile error. Included by str.h, hence everywhere. */
+/* banned.h - functions that nobody can audit by hand; using one is a compile error. Included by str.h, hence
+ * everywhere. */
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 

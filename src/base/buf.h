@@ -1,7 +1,7 @@
 /* buf.h - text under construction, with a maximum that the owner sets.
  *
- * Once an append does not fit, the buf is `full`: it keeps what it has and ignores every later append, so a writer may check
- * once, at the end, with buf_ok().
+ * Once an append does not fit, the buf is `full`: it keeps what it has and ignores every later append, so a writer may
+ * check once, at the end, with buf_ok().
  *
  * Threads    One owner, no locks.   Cost  amortised copy; buf_clear() keeps the capacity. */
 #ifndef BASE_BUF_H

@@ -1,7 +1,7 @@
 /* check.h - beliefs about our own code.
  *
- * CHECK stays on in production: it prints file, line and expression and aborts. DCHECK is for expensive beliefs and is on
- * unless NDEBUG is defined. Neither is ever applied to input: bad input is an enum err. */
+ * CHECK stays on in production: it prints file, line and expression and aborts. DCHECK is for expensive beliefs and is
+ * on unless NDEBUG is defined. Neither is ever applied to input: bad input is an enum err. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

@@ -1,5 +1,5 @@
-/* civil.h - milliseconds since 1970 UTC to calendar fields and back, proleptic Gregorian, years 1..9999. Pure arithmetic:
- * no time zone data, no locale. */
+/* civil.h - milliseconds since 1970 UTC to calendar fields and back, proleptic Gregorian, years 1..9999. Pure
+ * arithmetic: no time zone data, no locale. */
 #ifndef BASE_CIVIL_H
 #define BASE_CIVIL_H
 
@@ -19,7 +19,7 @@ struct civil {
 };
 
 struct civil civil_from_ms(int64_t ms);
-int64_t civil_to_ms(struct civil c); /* fields in range */
+int64_t civil_to_ms(struct civil c);              /* fields in range */
 int64_t civil_days(int year, int month, int day); /* days since 1970-01-01 */
 int civil_month_days(int year, int month);
 

@@ -70,8 +70,8 @@ const char *
 err_name(enum err code)
 {
     static const char *const names[ERR__COUNT] = {
-        "ok",      "invalid", "not_found", "exists",      "denied", "limit",   "busy",
-        "timeout", "cancelled", "unsupported", "io", "corrupt", "nomem",
+        "ok",      "invalid",   "not_found",   "exists", "denied",  "limit", "busy",
+        "timeout", "cancelled", "unsupported", "io",     "corrupt", "nomem",
     };
 
     return (unsigned)code < ERR__COUNT ? names[code] : "unknown";

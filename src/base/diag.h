@@ -1,8 +1,8 @@
 /* diag.h - how a function says what went wrong.
  *
- * The code is for programs, the diag is for people. A function that can fail returns enum err and, where a person will read
- * about it, fills the caller's struct diag once, at the place where the fault is seen. Messages are lower case, without a
- * full stop, and name the object, the reason and the allowed range. Outputs are written only on success. */
+ * The code is for programs, the diag is for people. A function that can fail returns enum err and, where a person will
+ * read about it, fills the caller's struct diag once, at the place where the fault is seen. Messages are lower case,
+ * without a full stop, and name the object, the reason and the allowed range. Outputs are written only on success. */
 #ifndef BASE_DIAG_H
 #define BASE_DIAG_H
 
@@ -13,17 +13,17 @@
 
 enum err {
     ERR_OK = 0,
-    ERR_INVALID,     /* the input is wrong: retrying cannot help */
+    ERR_INVALID, /* the input is wrong: retrying cannot help */
     ERR_NOT_FOUND,
-    ERR_EXISTS,      /* conflicts with an object that is there */
+    ERR_EXISTS, /* conflicts with an object that is there */
     ERR_DENIED,
-    ERR_LIMIT,       /* a named limit of base/limits.h was reached */
-    ERR_BUSY,        /* a bounded queue or a full disk: retry later */
+    ERR_LIMIT, /* a named limit of base/limits.h was reached */
+    ERR_BUSY,  /* a bounded queue or a full disk: retry later */
     ERR_TIMEOUT,
     ERR_CANCELLED,
     ERR_UNSUPPORTED,
     ERR_IO,
-    ERR_CORRUPT,     /* our own stored bytes do not check */
+    ERR_CORRUPT, /* our own stored bytes do not check */
     ERR_NOMEM,
     ERR__COUNT
 };
@@ -32,10 +32,10 @@ enum err {
 
 struct diag {
     enum err code;
-    uint32_t pos;     /* byte offset in the input, DIAG_NO_POS when there is none */
-    char path[128];   /* where in a structured input, e.g. "events[0].xdm.timestamp", or empty */
-    char what[256];   /* "segment 'vip-7': unknown field 'homeAdress.city'" */
-    char hint[160];   /* "did you mean 'homeAddress.city'?", or empty */
+    uint32_t pos;   /* byte offset in the input, DIAG_NO_POS when there is none */
+    char path[128]; /* where in a structured input, e.g. "events[0].xdm.timestamp", or empty */
+    char what[256]; /* "segment 'vip-7': unknown field 'homeAdress.city'" */
+    char hint[160]; /* "did you mean 'homeAddress.city'?", or empty */
 };
 
 #define DIAG_INIT ((struct diag){.pos = DIAG_NO_POS})

@@ -1,86 +1,92 @@
 /* limits.h - every bound on what comes from outside or may grow, with its reason.
  *
- * A bound is tested at and past its value. Sizes in bytes unless the name says otherwise. Sources in brackets are sections
- * of the documents listed in docs/sources.md; OURS is our choice. */
+ * A bound is tested at and past its value. Sizes in bytes unless the name says otherwise. Sources in brackets are
+ * sections of the documents listed in docs/sources.md; OURS is our choice. */
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
 /* HTTP */
-#define LIMIT_EDGE_BODY_BYTES (64 * 1024)          /* [EDGE 2.7] an Edge Network request */
-#define LIMIT_ADMIN_BODY_BYTES (1024 * 1024)       /* OURS: a control-plane object is a few KB */
-#define LIMIT_INLET_BODY_BYTES (1024 * 1024)       /* [PLATFORM 3.3] a streaming message or batch of messages */
+#define LIMIT_EDGE_BODY_BYTES (64 * 1024)           /* [EDGE 2.7] an Edge Network request */
+#define LIMIT_ADMIN_BODY_BYTES (1024 * 1024)        /* OURS: a control-plane object is a few KB */
+#define LIMIT_INLET_BODY_BYTES (1024 * 1024)        /* [PLATFORM 3.3] a streaming message or batch of messages */
 #define LIMIT_UPLOAD_BODY_BYTES (256 * 1024 * 1024) /* [PLATFORM 3.2] one file of a batch */
-#define LIMIT_HEADER_BYTES (32 * 1024)             /* OURS: cookies of a busy site fit four times */
-#define LIMIT_HEADER_COUNT 256                     /* OURS: browsers send about 20 */
-#define LIMIT_URL_BYTES (8 * 1024)                 /* OURS */
-#define LIMIT_REFUSED_BODY_BYTES (1024 * 1024)     /* OURS: read and dropped so that the client sees the refusal */
-#define LIMIT_BODY_BYTES_PER_S_MIN 1024            /* OURS: a body slower than this after LIMIT_REQUEST_IDLE_S is cut */
-#define LIMIT_CONNECTIONS 4096                     /* OURS: kernel memory; past it a connection is refused */
-#define LIMIT_CONNECTIONS_PER_IP 2048              /* OURS: a proxy in front is one address */
-#define LIMIT_REQUEST_IDLE_S 30                    /* OURS: a slow client is cut; SDKs give up after 5 s */
-#define LIMIT_REQUESTS_IN_FLIGHT 1024              /* OURS: past it 503 at once with Retry-After */
+#define LIMIT_HEADER_BYTES (32 * 1024)              /* OURS: cookies of a busy site fit four times */
+#define LIMIT_HEADER_COUNT 256                      /* OURS: browsers send about 20 */
+#define LIMIT_URL_BYTES (8 * 1024)                  /* OURS */
+#define LIMIT_REFUSED_BODY_BYTES (1024 * 1024)      /* OURS: read and dropped so that the client sees the refusal */
+#define LIMIT_BODY_BYTES_PER_S_MIN 1024 /* OURS: a body slower than this after LIMIT_REQUEST_IDLE_S is cut */
+#define LIMIT_CONNECTIONS 4096          /* OURS: kernel memory; past it a connection is refused */
+#define LIMIT_CONNECTIONS_PER_IP 2048   /* OURS: a proxy in front is one address */
+#define LIMIT_REQUEST_IDLE_S 30         /* OURS: a slow client is cut; SDKs give up after 5 s */
+#define LIMIT_REQUESTS_IN_FLIGHT 1024   /* OURS: past it 503 at once with Retry-After */
 #define LIMIT_REQUEST_ARENA_BYTES (4 * 1024 * 1024) /* OURS: 64 times the largest edge body */
-#define LIMIT_RESPONSE_BYTES (64 * 1024 * 1024)    /* OURS: an export page */
-#define LIMIT_GZIP_MIN_BYTES 1024                  /* [EDGE 1.4] smaller bodies are not compressed */
+#define LIMIT_RESPONSE_BYTES (64 * 1024 * 1024)     /* OURS: an export page */
+#define LIMIT_GZIP_MIN_BYTES 1024                   /* [EDGE 1.4] smaller bodies are not compressed */
 
 /* JSON */
 #define LIMIT_JSON_DEPTH 64 /* [EDGE 2.7] */
 
 /* Edge requests */
-#define LIMIT_EVENTS_PER_REQUEST 100          /* [EDGE C-7] */
-#define LIMIT_DECISION_SCOPES 30              /* [EDGE 2.4] */
-#define LIMIT_IDENTITIES_PER_EVENT 20         /* [EDGE 2.7] [PLATFORM 4.4] */
-#define LIMIT_IDENTITY_VALUE_BYTES 1024       /* [PLATFORM 4.4] */
-#define LIMIT_NAMESPACE_BYTES 64              /* OURS */
-#define LIMIT_REQUEST_ID_BYTES 128            /* [EDGE 4.1] */
-#define LIMIT_FPID_BYTES 128                  /* [EDGE 3.5] */
-#define LIMIT_COOKIE_IDENTITY_BYTES 4096      /* [EDGE 3.3] */
-#define LIMIT_STATE_ENTRIES 64                /* OURS: SDKs send fewer than ten */
-#define LIMIT_DEDUPE_REQUESTS (1u << 20)      /* OURS: request ids kept for LIMIT_DEDUPE_MS */
-#define LIMIT_DEDUPE_MS (10 * 60 * 1000)      /* [EDGE C-21] */
-#define LIMIT_QUEUE_TIME_MS 300000            /* [EDGE 2.6] queueTimeMillis is clamped to this */
-#define LIMIT_CONSENT_REASON_BYTES 16         /* [EDGE 3.9] */
+#define LIMIT_EVENTS_PER_REQUEST 100     /* [EDGE C-7] */
+#define LIMIT_DECISION_SCOPES 30         /* [EDGE 2.4] */
+#define LIMIT_IDENTITIES_PER_EVENT 20    /* [EDGE 2.7] [PLATFORM 4.4] */
+#define LIMIT_IDENTITY_VALUE_BYTES 1024  /* [PLATFORM 4.4] */
+#define LIMIT_NAMESPACE_BYTES 64         /* OURS */
+#define LIMIT_REQUEST_ID_BYTES 128       /* [EDGE 4.1] */
+#define LIMIT_FPID_BYTES 128             /* [EDGE 3.5] */
+#define LIMIT_COOKIE_IDENTITY_BYTES 4096 /* [EDGE 3.3] */
+#define LIMIT_STATE_ENTRIES 64           /* OURS: SDKs send fewer than ten */
+#define LIMIT_DEDUPE_REQUESTS (1u << 20) /* OURS: request ids kept for LIMIT_DEDUPE_MS */
+#define LIMIT_DEDUPE_MS (10 * 60 * 1000) /* [EDGE C-21] */
+#define LIMIT_QUEUE_TIME_MS 300000       /* [EDGE 2.6] queueTimeMillis is clamped to this */
+#define LIMIT_CONSENT_REASON_BYTES 16    /* [EDGE 3.9] */
 
 /* Edge profile */
-#define LIMIT_EDGE_PROFILE_BYTES (64 * 1024)              /* [PLATFORM 6.1] */
+#define LIMIT_EDGE_PROFILE_BYTES (64 * 1024)                /* [PLATFORM 6.1] */
 #define LIMIT_EDGE_PROFILE_TTL_MS (14LL * 24 * 3600 * 1000) /* [PLATFORM 6.1] rolling */
-#define LIMIT_EDGE_EVENTS 256                             /* OURS: newest kept, of the last 24 hours */
-#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000)         /* [SEGMENTATION 15.3] */
+#define LIMIT_EDGE_EVENTS 256                               /* OURS: newest kept, of the last 24 hours */
+#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000)           /* [SEGMENTATION 15.3] */
 
 /* Hub */
-#define LIMIT_GRAPH_IDENTITIES 50      /* [PLATFORM 4.4] */
-#define LIMIT_PROFILE_EVENTS 5000      /* [SEGMENTATION 18.4] oldest dropped beyond it */
+#define LIMIT_GRAPH_IDENTITIES 50       /* [PLATFORM 4.4] */
+#define LIMIT_PROFILE_EVENTS 5000       /* [SEGMENTATION 18.4] oldest dropped beyond it */
 #define LIMIT_RECORD_BYTES (100 * 1024) /* [SEGMENTATION 18.4] one profile record */
-#define LIMIT_PROFILE_RECORDS_BYTES (4 * 1024 * 1024) /* OURS: all fragments of a profile; they are one value of the table */
-#define LIMIT_EXITED_MS (30LL * 24 * 3600 * 1000)      /* [SEGMENTATION 15.2] exited memberships kept */
-#define LIMIT_EVENT_BYTES (64 * 1024)  /* OURS: the document says 10 KB; an edge body may be one event */
-#define LIMIT_BATCH_ROW_ERRORS 100     /* OURS: row errors kept in full per batch; all are counted */
-#define LIMIT_INLET_MESSAGES 1000      /* OURS: messages in one batch post */
+#define LIMIT_PROFILE_RECORDS_BYTES                                                                                    \
+    (4 * 1024 * 1024) /* OURS: all fragments of a profile; they are one value of the table */
+#define LIMIT_EXITED_MS (30LL * 24 * 3600 * 1000) /* [SEGMENTATION 15.2] exited memberships kept */
+#define LIMIT_EVENT_BYTES (64 * 1024)             /* OURS: the document says 10 KB; an edge body may be one event */
+#define LIMIT_BATCH_ROW_ERRORS 100                /* OURS: row errors kept in full per batch; all are counted */
+#define LIMIT_INLET_MESSAGES 1000                 /* OURS: messages in one batch post */
 
 /* Ingestion */
-#define LIMIT_UPLOAD_ROW_BYTES (1024 * 1024) /* [PLATFORM 11.2] a record; also the window through which a file is read */
-#define LIMIT_CSV_COLUMNS 10000              /* [PLATFORM 11.2] fields per row */
-#define LIMIT_UPLOAD_FILES 10000             /* [PLATFORM 11.2] files of one batch, as advised */
-#define LIMIT_UPLOAD_NAME_BYTES 512          /* OURS: a file's name with its partition folders */
-#define LIMIT_IMPORT_QUEUE 1000              /* OURS: completed batches waiting for the import thread; 90 a day are usual */
-#define LIMIT_ROW_ERROR_TEXT_BYTES 4096      /* OURS: of a bad row, shown with its errors */
-#define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors and failed files are kept */
+#define LIMIT_UPLOAD_ROW_BYTES                                                                                         \
+    (1024 * 1024)                       /* [PLATFORM 11.2] a record; also the window through which a file is read */
+#define LIMIT_CSV_COLUMNS 10000         /* [PLATFORM 11.2] fields per row */
+#define LIMIT_UPLOAD_FILES 10000        /* [PLATFORM 11.2] files of one batch, as advised */
+#define LIMIT_UPLOAD_NAME_BYTES 512     /* OURS: a file's name with its partition folders */
+#define LIMIT_IMPORT_QUEUE 1000         /* OURS: completed batches waiting for the import thread; 90 a day are usual */
+#define LIMIT_ROW_ERROR_TEXT_BYTES 4096 /* OURS: of a bad row, shown with its errors */
+#define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors and failed files are kept  \
+                                                       */
 #define LIMIT_EVENT_FUTURE_MS (24LL * 3600 * 1000)    /* [PLATFORM B-20] an event's timestamp ahead of its arrival */
-#define LIMIT_ENTITIES_PER_REQUEST 1000      /* [PLATFORM 4.4] identities in one API request */
-#define LIMIT_ENTITY_EVENTS 1000             /* [PLATFORM 5.4] events in one answer */
+#define LIMIT_ENTITIES_PER_REQUEST 1000               /* [PLATFORM 4.4] identities in one API request */
+#define LIMIT_ENTITY_EVENTS 1000                      /* [PLATFORM 5.4] events in one answer */
 
 /* Rules */
 #define LIMIT_PQL_TEXT_BYTES 262144 /* [SEGMENTATION 2.1] */
 #define LIMIT_PQL_DEPTH 100         /* [SEGMENTATION 11] */
 #define LIMIT_RULE_STEPS 10000000   /* [SEGMENTATION 12] per profile and definition */
-#define LIMIT_RULE_HEIGHT 1000      /* OURS: nodes on one way down a tree, as in a.b.c or 1 + 1 + 1: bounds stacks (1.2 KB each) */
-#define LIMIT_RULE_BYTES (64 * 1024 * 1024) /* OURS: one compiled rule; 100 times what the longest text usually needs */
-#define LIMIT_REGEX_STEPS 1000000   /* [SEGMENTATION 7.2] one search */
+#define LIMIT_RULE_HEIGHT                                                                                              \
+    1000 /* OURS: nodes on one way down a tree, as in a.b.c or 1 + 1 + 1: bounds stacks (1.2 KB each) */
+#define LIMIT_RULE_BYTES (64 * 1024 * 1024)  /* OURS: one compiled rule; 100 times what the longest text usually needs \
+                                              */
+#define LIMIT_REGEX_STEPS 1000000            /* [SEGMENTATION 7.2] one search */
 #define LIMIT_REGEX_BYTES (16 * 1024 * 1024) /* OURS: backtracking memory of one search */
 #define LIMIT_RULE_GRAPH_BYTES (1024 * 1024 * 1024) /* OURS: 100,000 audiences of 10 KB each */
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
-#define LIMIT_WINDOW_PAIRS 20000    /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
-#define LIMIT_AUDIENCES 4000        /* [SEGMENTATION 18.1] soft; refused here at 100000 per sandbox */
+#define LIMIT_WINDOW_PAIRS                                                                                             \
+    20000                    /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
+#define LIMIT_AUDIENCES 4000 /* [SEGMENTATION 18.1] soft; refused here at 100000 per sandbox */
 #define LIMIT_AUDIENCES_HARD 100000
 
 /* Decisions */
@@ -89,34 +95,36 @@
 #define LIMIT_TARGET_RULE_DEPTH 10   /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_LEAVES 500 /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_VALUES 5000
-#define LIMIT_TARGET_RULE_BYTES (8 * 1024 * 1024) /* OURS: one lowered rule; 5000 values take 2 MB */
-#define LIMIT_EXPERIENCES 2000       /* [TARGET 11] of one activity */
-#define LIMIT_ACTIVITY_LOCATIONS 100 /* OURS: mboxes, selectors and views each */
-#define LIMIT_ACTIVITY_METRICS 200   /* [TARGET 11] */
-#define LIMIT_ACTIVITY_AUDIENCES 50  /* [TARGET 11] in one list of an activity */
-#define LIMIT_ACTIVITY_PRIORITY 999  /* [TARGET 2.3] */
-#define LIMIT_OFFER_ACTIONS 50       /* [TARGET 11] visual changes */
-#define LIMIT_MBOX_NAME_BYTES 250    /* [TARGET 11] location and parameter names in targeting */
-#define LIMIT_PROPOSITION_BYTES (4 * 1024 * 1024) /* OURS: one experience in one scope, all offers together */
+#define LIMIT_TARGET_RULE_BYTES (8 * 1024 * 1024)     /* OURS: one lowered rule; 5000 values take 2 MB */
+#define LIMIT_EXPERIENCES 2000                        /* [TARGET 11] of one activity */
+#define LIMIT_ACTIVITY_LOCATIONS 100                  /* OURS: mboxes, selectors and views each */
+#define LIMIT_ACTIVITY_METRICS 200                    /* [TARGET 11] */
+#define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */
+#define LIMIT_ACTIVITY_PRIORITY 999                   /* [TARGET 2.3] */
+#define LIMIT_OFFER_ACTIONS 50                        /* [TARGET 11] visual changes */
+#define LIMIT_MBOX_NAME_BYTES 250                     /* [TARGET 11] location and parameter names in targeting */
+#define LIMIT_PROPOSITION_BYTES (4 * 1024 * 1024)     /* OURS: one experience in one scope, all offers together */
 #define LIMIT_DECIDE_SET_BYTES (1024LL * 1024 * 1024) /* OURS: pre-rendered propositions of one sandbox */
-#define LIMIT_RESULT_ACTIVITIES 256  /* OURS: activities remembered per visitor in results; the oldest entry goes first */
+#define LIMIT_RESULT_ACTIVITIES                                                                                        \
+    256 /* OURS: activities remembered per visitor in results; the oldest entry goes first */
 
 /* Log and tables */
 #define LIMIT_RECORD_KEY_BYTES 4096
 #define LIMIT_RECORD_VALUE_BYTES (8 * 1024 * 1024)
 #define LIMIT_SEGMENT_BYTES (128LL * 1024 * 1024)
-#define LIMIT_FRAME_BYTES (64u * 1024 * 1024) /* OURS: one append of many records, one batch of a table; a reader holds it whole */
-#define LIMIT_TOPIC_NAME_BYTES 48             /* OURS: with its partition it is a position name */
-#define LIMIT_PARTITIONS 1024                 /* OURS: each is a folder and, when written, a lock */
-#define LIMIT_POSITION_NAME_BYTES 64          /* OURS */
-#define LIMIT_POSITIONS 1024                  /* OURS: every commit of a table carries them all */
+#define LIMIT_FRAME_BYTES                                                                                              \
+    (64u * 1024 * 1024)           /* OURS: one append of many records, one batch of a table; a reader holds it whole */
+#define LIMIT_TOPIC_NAME_BYTES 48 /* OURS: with its partition it is a position name */
+#define LIMIT_PARTITIONS 1024     /* OURS: each is a folder and, when written, a lock */
+#define LIMIT_POSITION_NAME_BYTES 64 /* OURS */
+#define LIMIT_POSITIONS 1024         /* OURS: every commit of a table carries them all */
 
 /* Configuration objects */
 #define LIMIT_OBJECT_NAME_BYTES 250
 #define LIMIT_OBJECTS 200000
-#define LIMIT_SCHEMA_DEPTH 24           /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
-#define LIMIT_SCOPE_BYTES 160            /* OURS: organisation id, slash, sandbox name */
-#define LIMIT_CONFIG_CHANGES 64          /* OURS: objects saved in one step */
+#define LIMIT_SCHEMA_DEPTH 24   /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
+#define LIMIT_SCOPE_BYTES 160   /* OURS: organisation id, slash, sandbox name */
+#define LIMIT_CONFIG_CHANGES 64 /* OURS: objects saved in one step */
 
 /* Operation */
 #define LIMIT_LOG_LINES_PER_SECOND 200

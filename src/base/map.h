@@ -1,6 +1,7 @@
 /* map.h - a hash map from text to a pointer.
  *
- * Keys are copied; values are borrowed pointers that the owner of the map looks after. Open addressing, at most 2/3 full.
+ * Keys are copied; values are borrowed pointers that the owner of the map looks after. Open addressing, at most 2/3
+ * full.
  *
  * Threads    Readers may share a map that nobody changes (a snapshot's). One writer otherwise.
  * Cost       One SipHash (keys may come from a client) and one or two cache lines. */

@@ -7,7 +7,7 @@
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
-#define STEPS 16 /* per power of two */
+#define STEPS 16                   /* per power of two */
 #define BUCKETS ((64 - 3) * STEPS) /* 16 exact values, then 60 powers of two: 16..2^63 */
 
 struct histogram {

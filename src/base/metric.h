@@ -1,7 +1,7 @@
 /* metric.h - counters, gauges and histograms, one table, exported as Prometheus text.
  *
- * The table below is the only place where a metric is named: the exporter and docs/metrics.md come from it. Histograms are
- * log-linear (16 steps per power of two: values read back within 6 %), in the unit their name says.
+ * The table below is the only place where a metric is named: the exporter and docs/metrics.md come from it. Histograms
+ * are log-linear (16 steps per power of two: values read back within 6 %), in the unit their name says.
  *
  * Threads    Any; relaxed atomics.   Cost  about 5 ns uncontended. */
 #ifndef BASE_METRIC_H
@@ -12,36 +12,37 @@
 #include "base/buf.h"
 
 /* X(id, kind, name, help) */
-#define METRIC_TABLE(X)                                                                                                 \
+#define METRIC_TABLE(X)                                                                                                \
     X(M_HTTP_REQUESTS, COUNTER, "http_requests_total", "requests answered")                                            \
-    X(M_HTTP_ERRORS_CLIENT, COUNTER, "http_errors_client_total", "answers 4xx")                                         \
-    X(M_HTTP_ERRORS_SERVER, COUNTER, "http_errors_server_total", "answers 5xx")                                         \
-    X(M_HTTP_SHED, COUNTER, "http_shed_total", "requests refused with 503 because too many were in flight")             \
-    X(M_HTTP_IN_FLIGHT, GAUGE, "http_in_flight", "requests being handled")                                              \
-    X(M_EDGE_INTERACT_US, HISTOGRAM, "edge_interact_microseconds", "handling time of interact requests")                \
-    X(M_EDGE_EVENTS, COUNTER, "edge_events_total", "events accepted by the edge")                                       \
-    X(M_EDGE_DUPLICATES, COUNTER, "edge_duplicates_total", "events recognised as repeats of a request id")              \
-    X(M_EDGE_DEGRADED, COUNTER, "edge_degraded_total", "answers without personalization because a part failed")         \
-    X(M_EDGE_OPTED_OUT, COUNTER, "edge_opted_out_total", "events dropped because consent is out")                       \
-    X(M_EDGE_PROFILES, GAUGE, "edge_profiles", "profiles held in edge memory")                                          \
-    X(M_EDGE_PROFILE_MISSES, COUNTER, "edge_profile_misses_total", "requests whose identity the edge did not hold")     \
-    X(M_EDGE_TOKENS_FORGED, COUNTER, "edge_tokens_forged_total", "notification tokens whose signature is wrong")        \
-    X(M_LOG_APPENDS, COUNTER, "log_appends_total", "records appended to topics")                                        \
-    X(M_LOG_APPEND_BYTES, COUNTER, "log_append_bytes_total", "bytes appended to topics")                                \
-    X(M_LOG_APPEND_ERRORS, COUNTER, "log_append_errors_total", "appends refused: disk full or failing")                 \
-    X(M_LOG_SYNC_US, HISTOGRAM, "log_sync_microseconds", "duration of one sync to disk")                                \
-    X(M_LOG_REPAIRED_BYTES, COUNTER, "log_repaired_bytes_total", "torn bytes cut off at open")                          \
-    X(M_HUB_RECORDS, COUNTER, "hub_records_total", "records folded by the hub")                                         \
-    X(M_HUB_REJECTED, COUNTER, "hub_rejected_total", "records the hub could not use")                                   \
-    X(M_HUB_LAG, GAUGE, "hub_lag_records", "records waiting for the hub")                                               \
-    X(M_HUB_PROFILES, GAUGE, "hub_profiles", "profiles on the hub")                                                     \
-    X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                              \
-    X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds", "firing time after the instant it was due") \
-    X(M_HUB_MEMBERSHIPS, COUNTER, "hub_membership_changes_total", "audience entries and exits")                         \
-    X(M_HUB_PROJECTIONS, COUNTER, "hub_projections_total", "projections sent to edges")                                 \
-    X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")    \
-    X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                  \
-    X(M_CONFIG_REFUSED, COUNTER, "config_refused_total", "configuration objects refused")                               \
+    X(M_HTTP_ERRORS_CLIENT, COUNTER, "http_errors_client_total", "answers 4xx")                                        \
+    X(M_HTTP_ERRORS_SERVER, COUNTER, "http_errors_server_total", "answers 5xx")                                        \
+    X(M_HTTP_SHED, COUNTER, "http_shed_total", "requests refused with 503 because too many were in flight")            \
+    X(M_HTTP_IN_FLIGHT, GAUGE, "http_in_flight", "requests being handled")                                             \
+    X(M_EDGE_INTERACT_US, HISTOGRAM, "edge_interact_microseconds", "handling time of interact requests")               \
+    X(M_EDGE_EVENTS, COUNTER, "edge_events_total", "events accepted by the edge")                                      \
+    X(M_EDGE_DUPLICATES, COUNTER, "edge_duplicates_total", "events recognised as repeats of a request id")             \
+    X(M_EDGE_DEGRADED, COUNTER, "edge_degraded_total", "answers without personalization because a part failed")        \
+    X(M_EDGE_OPTED_OUT, COUNTER, "edge_opted_out_total", "events dropped because consent is out")                      \
+    X(M_EDGE_PROFILES, GAUGE, "edge_profiles", "profiles held in edge memory")                                         \
+    X(M_EDGE_PROFILE_MISSES, COUNTER, "edge_profile_misses_total", "requests whose identity the edge did not hold")    \
+    X(M_EDGE_TOKENS_FORGED, COUNTER, "edge_tokens_forged_total", "notification tokens whose signature is wrong")       \
+    X(M_LOG_APPENDS, COUNTER, "log_appends_total", "records appended to topics")                                       \
+    X(M_LOG_APPEND_BYTES, COUNTER, "log_append_bytes_total", "bytes appended to topics")                               \
+    X(M_LOG_APPEND_ERRORS, COUNTER, "log_append_errors_total", "appends refused: disk full or failing")                \
+    X(M_LOG_SYNC_US, HISTOGRAM, "log_sync_microseconds", "duration of one sync to disk")                               \
+    X(M_LOG_REPAIRED_BYTES, COUNTER, "log_repaired_bytes_total", "torn bytes cut off at open")                         \
+    X(M_HUB_RECORDS, COUNTER, "hub_records_total", "records folded by the hub")                                        \
+    X(M_HUB_REJECTED, COUNTER, "hub_rejected_total", "records the hub could not use")                                  \
+    X(M_HUB_LAG, GAUGE, "hub_lag_records", "records waiting for the hub")                                              \
+    X(M_HUB_PROFILES, GAUGE, "hub_profiles", "profiles on the hub")                                                    \
+    X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                             \
+    X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds",                                           \
+      "firing time after the instant it was due")                                                                      \
+    X(M_HUB_MEMBERSHIPS, COUNTER, "hub_membership_changes_total", "audience entries and exits")                        \
+    X(M_HUB_PROJECTIONS, COUNTER, "hub_projections_total", "projections sent to edges")                                \
+    X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")   \
+    X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                 \
+    X(M_CONFIG_REFUSED, COUNTER, "config_refused_total", "configuration objects refused")                              \
     X(M_KV_COMPACTIONS, COUNTER, "kv_compactions_total", "table segments rewritten")
 
 #define METRIC_ENUM(id, kind, name, help) id,

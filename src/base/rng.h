@@ -1,7 +1,7 @@
 /* rng.h - a seeded random sequence (xoshiro256**), and identifiers made from it.
  *
- * A seed comes from os_entropy() in the server and from the command line in tests, so that a run can be repeated. Not for
- * secrets: those are os_entropy() bytes themselves.   Threads: one owner. */
+ * A seed comes from os_entropy() in the server and from the command line in tests, so that a run can be repeated. Not
+ * for secrets: those are os_entropy() bytes themselves.   Threads: one owner. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 

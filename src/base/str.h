@@ -1,7 +1,7 @@
 /* str.h - borrowed bytes with a length.
  *
- * A struct str has no NUL and owns nothing: it is valid as long as the bytes it points into. Pass it by value. Text from
- * outside is UTF-8 only where a header says so. */
+ * A struct str has no NUL and owns nothing: it is valid as long as the bytes it points into. Pass it by value. Text
+ * from outside is UTF-8 only where a header says so. */
 #ifndef BASE_STR_H
 #define BASE_STR_H
 

@@ -1,4 +1,5 @@
-/* hmac.c - straight from [RFC 2104] over sha256.h, which is one-shot: inner and outer texts are put together in memory. */
+/* hmac.c - straight from [RFC 2104] over sha256.h, which is one-shot: inner and outer texts are put together in memory.
+ */
 #include "codec/hmac.h"
 
 #include "codec/sha256.h"

@@ -1,4 +1,5 @@
-/* json.c - the wrapper of yyjson. struct json is yyjson_val under another name; the document's memory comes from the arena. */
+/* json.c - the wrapper of yyjson. struct json is yyjson_val under another name; the document's memory comes from the
+ * arena. */
 #include "codec/json.h"
 
 #include <math.h>
@@ -70,8 +71,8 @@ deep_position(struct str text)
     return DIAG_NO_POS;
 }
 
-/* The parser itself needs no stack, so depth is checked on its values, which are far fewer than the text's bytes: containers
- * that are open at a value are a stack of their ends. */
+/* The parser itself needs no stack, so depth is checked on its values, which are far fewer than the text's bytes:
+ * containers that are open at a value are a stack of their ends. */
 static enum err
 check_depth(yyjson_doc *doc, struct str text, struct diag *d)
 {
@@ -143,8 +144,8 @@ json_is_number(const struct json *v)
 const char *
 json_type_name(enum json_type t)
 {
-    static const char *const names[] = {"nothing", "null", "a boolean", "an integer", "a number", "a string",
-                                        "an array", "an object"};
+    static const char *const names[] = {"nothing",  "null",     "a boolean", "an integer",
+                                        "a number", "a string", "an array",  "an object"};
 
     return names[t];
 }

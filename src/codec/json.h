@@ -1,8 +1,8 @@
 /* json.h - reading JSON. The only header through which the program sees a parser (json.c wraps yyjson).
  *
- * A document is parsed once into an arena and read through borrowed `const struct json *` nodes; NULL stands for "absent",
- * and every reader accepts it, so a chain of json_get needs no checks. Strings are UTF-8, checked by the parser, and may
- * contain U+0000.
+ * A document is parsed once into an arena and read through borrowed `const struct json *` nodes; NULL stands for
+ * "absent", and every reader accepts it, so a chain of json_get needs no checks. Strings are UTF-8, checked by the
+ * parser, and may contain U+0000.
  *
  * Limits     LIMIT_JSON_DEPTH levels (ERR_LIMIT).   Threads  A parsed document is immutable.
  * Cost       About 1.4 us per 3 KB; json_get is linear in the object's members. */
@@ -35,11 +35,13 @@ const char *json_type_name(enum json_type t); /* "object", "a string" style word
 
 /* Member of an object by exact name (first match); NULL when absent or v is not an object. */
 const struct json *json_get(const struct json *v, struct str key);
-/* Through objects along a dotted path "a.b.c"; NULL when any part is absent. Keys with dots are not reachable this way. */
+/* Through objects along a dotted path "a.b.c"; NULL when any part is absent. Keys with dots are not reachable this way.
+ */
 const struct json *json_path(const struct json *v, struct str path);
 /* Elements of an array; members of an object; 0 otherwise. */
 size_t json_count(const struct json *v);
-const struct json *json_at(const struct json *array, size_t i); /* linear in i for arrays of mixed nodes: prefer iteration */
+const struct json *json_at(const struct json *array,
+                           size_t i); /* linear in i for arrays of mixed nodes: prefer iteration */
 
 /* struct json_iter it = json_iter(v); while (json_next(&it)) use(it.key, it.value);  key is empty for arrays. */
 struct json_iter {

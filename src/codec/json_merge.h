@@ -1,5 +1,5 @@
-/* json_merge.h - one object laid over another, leaf by leaf: what both have and is an object on both sides merges member by
- * member; everything else (arrays are one leaf) comes from the upper one [EDGE 2.1], [PLATFORM 5.3]. */
+/* json_merge.h - one object laid over another, leaf by leaf: what both have and is an object on both sides merges
+ * member by member; everything else (arrays are one leaf) comes from the upper one [EDGE 2.1], [PLATFORM 5.3]. */
 #ifndef CODEC_JSON_MERGE_H
 #define CODEC_JSON_MERGE_H
 

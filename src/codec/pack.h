@@ -1,7 +1,7 @@
 /* pack.h - compact binary values for keyed tables: LEB128 varints, length-prefixed bytes, little-endian fixed words.
  *
- * Writers append to a buf. A reader walks a str; the first malformed read makes it `bad` for good, after which every read
- * answers zero or empty, so a decoder checks once at the end.   docs/formats/ describes what is packed where. */
+ * Writers append to a buf. A reader walks a str; the first malformed read makes it `bad` for good, after which every
+ * read answers zero or empty, so a decoder checks once at the end.   docs/formats/ describes what is packed where. */
 #ifndef CODEC_PACK_H
 #define CODEC_PACK_H
 
@@ -10,12 +10,12 @@
 
 #include "base/buf.h"
 
-void pack_u64(struct buf *b, uint64_t v);    /* 1..10 bytes */
-void pack_i64(struct buf *b, int64_t v);     /* zigzag varint */
+void pack_u64(struct buf *b, uint64_t v); /* 1..10 bytes */
+void pack_i64(struct buf *b, int64_t v);  /* zigzag varint */
 void pack_fixed32(struct buf *b, uint32_t v);
 void pack_fixed64(struct buf *b, uint64_t v);
-void pack_f64(struct buf *b, double v);      /* 8 bytes */
-void pack_str(struct buf *b, struct str s);  /* varint length, bytes */
+void pack_f64(struct buf *b, double v);     /* 8 bytes */
+void pack_str(struct buf *b, struct str s); /* varint length, bytes */
 
 struct unpack {
     const unsigned char *p, *end;

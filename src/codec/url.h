@@ -5,7 +5,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* Decodes %XX (and '+' to blank when plus is true) into the arena; malformed escapes stay as they are. p NULL: no memory. */
+/* Decodes %XX (and '+' to blank when plus is true) into the arena; malformed escapes stay as they are. p NULL: no
+ * memory. */
 struct str url_decode(struct str s, bool plus, struct arena *a);
 /* Appends s with everything but unreserved characters as %XX. */
 void url_encode(struct buf *out, struct str s);

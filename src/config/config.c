@@ -137,7 +137,7 @@ fold(struct consumer *consumer, struct map *newest, uint64_t *version, struct di
 static enum err
 first_snapshot(struct map *newest, uint64_t version, struct snapshot_box **out, struct diag *d)
 {
-    struct config_object **list = calloc(newest->count + 1, sizeof *list);
+    struct config_object **list = calloc(newest->count + 1, sizeof(struct config_object *));
     struct config_objects *all = NULL;
     const struct map_slot *slot;
     size_t n = 0;

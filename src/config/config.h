@@ -1,19 +1,19 @@
 /* config.h - the control plane's objects: a compacted topic, folded into one immutable snapshot.
  *
- * Every object is a JSON document with a kind, a scope ("org/sandbox", or "org" for what belongs to an organisation) and an id.
- * Saving one validates it together with everything that refers to it, appends it to the `config` topic, compiles a new
- * snapshot and swaps it in; a bad object is refused with a precise message and changes nothing. Readers take a snapshot once
- * per request and never see half a change.
+ * Every object is a JSON document with a kind, a scope ("org/sandbox", or "org" for what belongs to an organisation)
+ * and an id. Saving one validates it together with everything that refers to it, appends it to the `config` topic,
+ * compiles a new snapshot and swaps it in; a bad object is refused with a precise message and changes nothing. Readers
+ * take a snapshot once per request and never see half a change.
  *
  * Kinds (docs/formats/config.md has the members of each)
- *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment definition),
- *   datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection, sourceConnection,
- *   targetConnection, flow, counter (last number given to a kind)
+ *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment
+ * definition), datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection,
+ * sourceConnection, targetConnection, flow, counter (last number given to a kind)
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
- * Cost       Saving an audience compiles the scope's graph anew, 3.5 ms per 1,000 audiences; an offer or a flow leaves it
- *            alone, and costs 0.2 ms besides the disk. Opening: 7 us per audience. snapshot_get and _put: 9 ns. */
+ * Cost       Saving an audience compiles the scope's graph anew, 3.5 ms per 1,000 audiences; an offer or a flow leaves
+ * it alone, and costs 0.2 ms besides the disk. Opening: 7 us per audience. snapshot_get and _put: 9 ns. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -31,20 +31,20 @@ struct snapshot;
 
 struct datastream {
     struct str id;
-    struct str org;           /* "....@AdobeOrg" */
+    struct str org; /* "....@AdobeOrg" */
     struct str sandbox;
-    struct str scope;         /* org/sandbox */
+    struct str scope; /* org/sandbox */
     bool enabled;
-    bool platform;            /* com_adobe_experience_platform.enabled */
+    bool platform; /* com_adobe_experience_platform.enabled */
     bool edge_segmentation;
     bool edge_destinations;
     bool target;
     struct str property_token;
     struct str event_dataset; /* empty: events are not stored */
     struct str profile_dataset;
-    struct str fpid_cookie;   /* empty: none */
+    struct str fpid_cookie; /* empty: none */
     struct str third_party_id_namespace;
-    bool authenticated;       /* accessType "authenticated" */
+    bool authenticated;           /* accessType "authenticated" */
     const struct json *overrides; /* allowed override values, NULL: none */
     const struct json *object;
 };
@@ -52,12 +52,12 @@ struct datastream {
 /* Something audiences and attributes are mapped to, for one datastream [PLATFORM 7.1]. */
 struct destination {
     struct str id;
-    struct str alias;         /* integration alias of a custom personalization connection */
-    bool target;              /* a Target connection: feeds decisions; else custom personalization: activation:pull */
-    struct str datastream;    /* empty: none */
+    struct str alias;      /* integration alias of a custom personalization connection */
+    bool target;           /* a Target connection: feeds decisions; else custom personalization: activation:pull */
+    struct str datastream; /* empty: none */
     struct str *audiences;
     size_t audience_count;
-    struct str *attributes;   /* dotted paths */
+    struct str *attributes; /* dotted paths */
     size_t attribute_count;
     bool enabled;
 };
@@ -65,14 +65,15 @@ struct destination {
 /* Compiled view of one scope. */
 struct scope_view {
     struct str scope, org, sandbox;
-    struct segment_set hub_segments;   /* all published audiences */
-    struct segment_set edge_segments;  /* those mapped to an edge destination (and what they refer to) whose look-back is at
-                                          most 24 hours: evaluated in the request */
-    struct str *projected_audiences;   /* ids mapped to any destination or read by an activity */
+    struct segment_set hub_segments;  /* all published audiences */
+    struct segment_set edge_segments; /* those mapped to an edge destination (and what they refer to) whose look-back is
+                                         at most 24 hours: evaluated in the request */
+    struct str *projected_audiences;  /* ids mapped to any destination or read by an activity */
     size_t projected_audience_count;
-    struct str *projected_paths;       /* attribute paths that may reach an edge: mapped, in ${aep.}, read by edge audiences */
+    struct str
+        *projected_paths; /* attribute paths that may reach an edge: mapped, in ${aep.}, read by edge audiences */
     size_t projected_path_count;
-    struct str *event_paths;           /* event paths that edge audiences read: what a projected event keeps */
+    struct str *event_paths; /* event paths that edge audiences read: what a projected event keeps */
     size_t event_path_count;
     struct decide_set *decide;
     struct destination *destinations;
@@ -81,9 +82,9 @@ struct scope_view {
 };
 
 struct snapshot {
-    uint64_t version;         /* offset of the newest config record in it, + 1 */
-    struct map datastreams;   /* id -> struct datastream */
-    struct map scopes;        /* "org/sandbox" -> struct scope_view */
+    uint64_t version;                     /* offset of the newest config record in it, + 1 */
+    struct map datastreams;               /* id -> struct datastream */
+    struct map scopes;                    /* "org/sandbox" -> struct scope_view */
     const struct config_objects *objects; /* for look-ups by kind: snapshot_object */
 };
 
@@ -97,15 +98,16 @@ const struct json *snapshot_object(const struct snapshot *s, struct str kind, st
 /* All objects of a kind in a scope, in order of creation. */
 void snapshot_each(const struct snapshot *s, struct str kind, struct str scope,
                    void (*each)(void *ctx, struct str id, const struct json *object), void *ctx);
-/* The object of that kind and id in whichever scope it is: for paths that carry no organisation (inlets, credentials). *scope
- * is borrowed from the snapshot. */
+/* The object of that kind and id in whichever scope it is: for paths that carry no organisation (inlets, credentials).
+ * *scope is borrowed from the snapshot. */
 const struct json *snapshot_find(const struct snapshot *s, struct str kind, struct str id, struct str *scope);
-/* Version of an object: the offset of its record + 1, 0 when absent. Changes with every save: what etags are made from. */
+/* Version of an object: the offset of its record + 1, 0 when absent. Changes with every save: what etags are made from.
+ */
 uint64_t snapshot_object_version(const struct snapshot *s, struct str kind, struct str scope, struct str id);
 /* What refers to an object, as "kind 'id'" of the first one found, in the buffer; false: nothing does. */
 bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out);
-/* What an audience's expression compiled to, and the ids that it names in inSegment(). NULL: no such audience, or one without
- * an expression. */
+/* What an audience's expression compiled to, and the ids that it names in inSegment(). NULL: no such audience, or one
+ * without an expression. */
 const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,
                                           const struct str **refs, size_t *ref_count);
 /* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
@@ -115,7 +117,7 @@ enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scop
 
 struct config_options {
     struct os *os;
-    struct topic *topic;      /* `config`, compacted; writable unless this process follows */
+    struct topic *topic; /* `config`, compacted; writable unless this process follows */
 };
 
 /* Reads the topic to its end and compiles. ERR_CORRUPT: an object on the log does not compile. */
@@ -124,19 +126,21 @@ void config_close(struct config *c);
 /* Following process: applies records that came since; call it in a loop with a timeout. */
 enum err config_follow(struct config *c, uint64_t timeout_us, struct diag *d);
 
-/* Saves one object: `json` is the whole document. ERR_INVALID, ERR_EXISTS (name used), ERR_LIMIT with d->path and d->what.
- * Returns when the snapshot in force contains it, and it is on the log (synced). */
+/* Saves one object: `json` is the whole document. ERR_INVALID, ERR_EXISTS (name used), ERR_LIMIT with d->path and
+ * d->what. Returns when the snapshot in force contains it, and it is on the log (synced). */
 enum err config_put(struct config *c, struct str kind, struct str scope, struct str id, struct str json, int64_t now_ms,
                     struct diag *d);
 /* ERR_NOT_FOUND; ERR_INVALID when something refers to it. */
-enum err config_delete(struct config *c, struct str kind, struct str scope, struct str id, int64_t now_ms, struct diag *d);
+enum err config_delete(struct config *c, struct str kind, struct str scope, struct str id, int64_t now_ms,
+                       struct diag *d);
 
 /* Several objects at once: all or none, one append, one new snapshot. */
 #define CONFIG_ANY_VERSION UINT64_MAX
 struct config_change {
     struct str kind, scope, id;
-    struct str json;  /* p == NULL: delete */
-    uint64_t version; /* snapshot_object_version() that the caller built upon (0: must not exist), or CONFIG_ANY_VERSION */
+    struct str json; /* p == NULL: delete */
+    uint64_t
+        version; /* snapshot_object_version() that the caller built upon (0: must not exist), or CONFIG_ANY_VERSION */
 };
 /* As config_put and config_delete. ERR_EXISTS with d->path "@version": the object is not at that version (any more). */
 enum err config_apply(struct config *c, const struct config_change *changes, size_t n, int64_t now_ms, struct diag *d);

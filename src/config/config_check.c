@@ -372,7 +372,7 @@ read_switches(const struct json *o, struct datastream *ds, struct diag *d)
 static enum err
 check_place(const struct config_objects *all, struct config_object *o, struct datastream *ds, struct diag *d)
 {
-    struct str org, sandbox, access;
+    struct str org = S_NULL, sandbox = S_NULL, access = S_NULL;
     enum err rc = want_str(o->json, "orgId", false, LIMIT_SCOPE_BYTES, &org, d);
 
     if (rc == ERR_OK)

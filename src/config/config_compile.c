@@ -11,7 +11,7 @@
  * audience, and profile states that carry it stay valid. */
 #include "config/config_int.h"
 
-#include "base/civil.h"
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/sha256.h"
 #include "config/schema_int.h"
@@ -61,6 +61,7 @@ version_of(struct config_object *const *objects, size_t n)
     uint64_t h = 0x9e3779b97f4a7c15u;
 
     for (size_t i = 0; i < n; i++) {
+        CHECK(objects[i] != NULL);
         h = hash_bytes(objects[i]->id, h);
         h = hash_bytes(json_str(json_path(objects[i]->json, S("expression.value"))), h);
     }
@@ -90,7 +91,7 @@ audience_part_alloc(size_t n)
         return NULL;
     ref_init(&p->refs);
     map_init(&p->by_id);
-    p->objects = calloc(n + 1, sizeof *p->objects);
+    p->objects = calloc(n + 1, sizeof(struct config_object *));
     p->ids = calloc(n + 1, sizeof *p->ids);
     if (p->objects != NULL && p->ids != NULL)
         return p;
@@ -104,10 +105,14 @@ static enum err
 audience_part_finish(struct audience_part *p, struct audience_part *before, struct audience_part **out, struct diag *d)
 {
     struct rule_audience *audiences = calloc(p->n + 1, sizeof *audiences);
-    enum err rc = audiences ? ERR_OK : nomem(d);
+    enum err rc = ERR_OK;
 
+    if (audiences == NULL) {
+        audience_part_unref(p);
+        return nomem(d);
+    }
     p->version = version_of(p->objects, p->n);
-    if (rc == ERR_OK && before != NULL && before->version == p->version) {
+    if (before != NULL && before->version == p->version) {
         free(audiences);
         audience_part_unref(p);
         ref_take(&before->refs);

@@ -92,8 +92,8 @@ bucket_new(struct str kind, struct str scope, size_t n)
     char *text = malloc(kind.n + scope.n + 1);
 
     if (b != NULL) {
-        b->by_id = calloc(n ? n : 1, sizeof *b->by_id);
-        b->in_order = calloc(n ? n : 1, sizeof *b->in_order);
+        b->by_id = calloc(n ? n : 1, sizeof(struct config_object *));
+        b->in_order = calloc(n ? n : 1, sizeof(struct config_object *));
     }
     if (b == NULL || text == NULL || b->by_id == NULL || b->in_order == NULL) {
         if (b != NULL) {
@@ -213,7 +213,7 @@ objects_copy(const struct config_objects *all)
 
     if (copy == NULL)
         return NULL;
-    copy->buckets = calloc(all && all->n ? all->n : 1, sizeof *copy->buckets);
+    copy->buckets = calloc(all && all->n ? all->n : 1, sizeof(struct config_bucket *));
     if (copy->buckets == NULL) {
         free(copy);
         return NULL;
@@ -243,13 +243,13 @@ static enum err
 add_bucket(struct config_objects *all, size_t at, struct str kind, struct str scope, struct diag *d)
 {
     struct config_bucket *b = bucket_new(kind, scope, 0);
-    struct config_bucket **list = b ? realloc(all->buckets, (all->n + 1) * sizeof *list) : NULL;
+    struct config_bucket **list = b ? realloc(all->buckets, (all->n + 1) * sizeof(struct config_bucket *)) : NULL;
 
     if (list == NULL) {
         bucket_unref(b);
         return nomem(d);
     }
-    memmove(list + at + 1, list + at, (all->n - at) * sizeof *list);
+    memmove(list + at + 1, list + at, (all->n - at) * sizeof(struct config_bucket *));
     list[at] = b;
     all->buckets = list;
     all->n++;
@@ -299,7 +299,7 @@ objects_remove(struct config_objects *all, struct str kind, struct str scope, st
     all->buckets[at] = next;
     if (next->n == 0) {
         bucket_unref(next);
-        memmove(all->buckets + at, all->buckets + at + 1, (all->n - at - 1) * sizeof *all->buckets);
+        memmove(all->buckets + at, all->buckets + at + 1, (all->n - at - 1) * sizeof(struct config_bucket *));
         all->n--;
     }
     return ERR_OK;
@@ -331,7 +331,7 @@ objects_build(struct config_object **list, size_t n, struct config_objects **out
     size_t done = 0;
     enum err rc = all ? ERR_OK : nomem(d);
 
-    qsort(list, n, sizeof *list, place_order);
+    qsort(list, n, sizeof(struct config_object *), place_order);
     while (rc == ERR_OK && done < n) {
         struct config_bucket *b, **buckets;
         size_t end = done + 1;
@@ -339,7 +339,7 @@ objects_build(struct config_object **list, size_t n, struct config_objects **out
         while (end < n && str_eq(list[end]->kind, list[done]->kind) && str_eq(list[end]->scope, list[done]->scope))
             end++;
         b = bucket_new(list[done]->kind, list[done]->scope, end - done);
-        buckets = b ? realloc(all->buckets, (all->n + 1) * sizeof *buckets) : NULL;
+        buckets = b ? realloc(all->buckets, (all->n + 1) * sizeof(struct config_bucket *)) : NULL;
         if (buckets == NULL) {
             if (b != NULL)
                 b->n = 0;
@@ -349,9 +349,9 @@ objects_build(struct config_object **list, size_t n, struct config_objects **out
         }
         all->buckets = buckets;
         buckets[all->n++] = b;
-        memcpy(b->by_id, list + done, b->n * sizeof *list);
-        memcpy(b->in_order, list + done, b->n * sizeof *list);
-        qsort(b->in_order, b->n, sizeof *list, creation_order);
+        memcpy(b->by_id, list + done, b->n * sizeof(struct config_object *));
+        memcpy(b->in_order, list + done, b->n * sizeof(struct config_object *));
+        qsort(b->in_order, b->n, sizeof(struct config_object *), creation_order);
         done = end;
     }
     if (rc == ERR_OK) {

@@ -7,6 +7,7 @@
 
 #include "config/schema_int.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/json_writer.h"
 
@@ -62,6 +63,7 @@ merge(struct schema_builder *b, const struct schema_field *x, const struct schem
     struct schema_field *both;
     enum err rc = ERR_OK;
 
+    CHECK(x != NULL && y != NULL);
     if (x == y || y->type == XDM_ANY) {
         *out = x;
         return ERR_OK;
@@ -97,6 +99,7 @@ schema_add(struct schema_builder *b, struct schema_field *object, const struct s
     const struct schema_field **members;
     size_t at = 0;
 
+    CHECK(member != NULL);
     while (at < object->member_count && str_cmp(object->members[at]->name, member->name) < 0)
         at++;
     if (at < object->member_count && str_eq(object->members[at]->name, member->name)) {
@@ -107,7 +110,7 @@ schema_add(struct schema_builder *b, struct schema_field *object, const struct s
         members = ARENA_ARRAY(b->arena, const struct schema_field *, object->member_count);
         if (members == NULL)
             return nomem(d);
-        memcpy(members, object->members, object->member_count * sizeof *members);
+        memcpy(members, object->members, object->member_count * sizeof(const struct schema_field *));
         rc = merge(b, members[at], member, below, &members[at], d);
         if (rc == ERR_OK)
             object->members = members;
@@ -117,10 +120,11 @@ schema_add(struct schema_builder *b, struct schema_field *object, const struct s
     if (members == NULL)
         return nomem(d);
     if (at > 0)
-        memcpy(members, object->members, at * sizeof *members);
+        memcpy(members, object->members, at * sizeof(const struct schema_field *));
     members[at] = member;
     if (at < object->member_count)
-        memcpy(members + at + 1, object->members + at, (object->member_count - at) * sizeof *members);
+        memcpy(members + at + 1, object->members + at,
+               (object->member_count - at) * sizeof(const struct schema_field *));
     object->members = members;
     object->member_count++;
     return ERR_OK;
@@ -269,6 +273,7 @@ read_properties(struct reading *r, const struct json *def, struct schema_field *
     }
     while (rc == ERR_OK && json_next(&need)) {
         for (size_t i = 0; i < f->member_count; i++) {
+            CHECK(f->members[i] != NULL);
             if (str_eq(f->members[i]->name, json_str(need.value)) && !f->members[i]->required) {
                 struct schema_field *copy = ARENA_NEW(r->b->arena, struct schema_field);
                 if (copy == NULL)
@@ -369,7 +374,9 @@ add_custom(struct schema_builder *b, const struct schema_field *from, struct str
     enum err rc = ERR_OK;
 
     for (size_t i = 0; i < from->member_count && rc == ERR_OK; i++) {
-        const struct schema_field *m = from->members[i], *standard = schema_standard_root(b, m->name);
+        const struct schema_field *m = from->members[i], *standard;
+        CHECK(m != NULL);
+        standard = schema_standard_root(b, m->name);
         if (custom_root.n > 0 && !str_eq(m->name, custom_root) && standard == NULL)
             return diag_set_path(d, ERR_INVALID, "properties",
                                  "for custom fields, you must use a top level field named %.*s: '%.*s' is not below it",

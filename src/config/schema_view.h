@@ -88,8 +88,8 @@ size_t schema_view_validate(const struct schema_view *v, const struct json *reco
  * text: with titles and descriptions. */
 void schema_view_write(struct jw *w, const struct schema_view *v, bool text);
 
-/* The union of all profile-enabled schemas of a class, with identityMap and, for profiles, segmentMembership [PLATFORM 2.7]:
- * its members, as above. False: no schema of the class is enabled, nothing is written. */
+/* The union of all profile-enabled schemas of a class, with identityMap and, for profiles, segmentMembership
+ * [PLATFORM 2.7]: its members, as above. False: no schema of the class is enabled, nothing is written. */
 bool schema_union_write(struct jw *w, const struct snapshot *s, struct str scope, struct str class_id, bool text);
 
 /* ---- the global container: what every sandbox has ---- */

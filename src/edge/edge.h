@@ -10,9 +10,9 @@
  *   edge_media.c      streaming media sessions                                       [EDGE 10]
  *   edge_follow.c     the thread that applies projections and flushes the table
  *
- * Promises   Nothing is stored before consent is known. A failing rule or offer costs the visitor personalization, never the
- *            page. A hit, decisions included, is in the log before its 200 goes out.
- * Threads    Handlers run on HTTP workers and share nothing but the snapshot, the striped profile table and the log. */
+ * Promises   Nothing is stored before consent is known. A failing rule or offer costs the visitor personalization,
+ * never the page. A hit, decisions included, is in the log before its 200 goes out. Threads    Handlers run on HTTP
+ * workers and share nothing but the snapshot, the striped profile table and the log. */
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
@@ -23,8 +23,8 @@
 
 struct edge;
 
-/* The hub of the same process, wired in app/: a first login finds the person at once. pull NULL: the hub is elsewhere, and
- * its projection serves the next request. ERR_NOT_FOUND: the hub does not know the identity either. */
+/* The hub of the same process, wired in app/: a first login finds the person at once. pull NULL: the hub is elsewhere,
+ * and its projection serves the next request. ERR_NOT_FOUND: the hub does not know the identity either. */
 struct edge_hub {
     void *ctx;
     enum err (*pull)(void *ctx, struct str scope, struct str ns, struct str id, struct arena *a, struct projection *out,
@@ -34,15 +34,15 @@ struct edge_hub {
 struct edge_options {
     struct os *os;
     struct config *config;
-    struct topic *collect;      /* this edge's partition */
-    const char *collect_name;   /* "collect/0": for positions */
-    struct topic *projection;   /* projection.<hint>, read only */
-    const char *dir;            /* of the profile table */
-    const char *hint;           /* location hint: "or2" */
-    unsigned region_id;         /* Audience Manager region of x-adobe-edge: 9 */
-    const char *base_paths;     /* comma list: "ee,ee-pre-prd" */
-    bool ack_synced;            /* reply only when the hit is on the disk */
-    int64_t profile_ttl_ms;     /* 0: 14 days */
+    struct topic *collect;    /* this edge's partition */
+    const char *collect_name; /* "collect/0": for positions */
+    struct topic *projection; /* projection.<hint>, read only */
+    const char *dir;          /* of the profile table */
+    const char *hint;         /* location hint: "or2" */
+    unsigned region_id;       /* Audience Manager region of x-adobe-edge: 9 */
+    const char *base_paths;   /* comma list: "ee,ee-pre-prd" */
+    bool ack_synced;          /* reply only when the hit is on the disk */
+    int64_t profile_ttl_ms;   /* 0: 14 days */
     struct edge_hub hub;
 };
 

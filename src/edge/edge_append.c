@@ -1,5 +1,5 @@
-/* edge_append.c - a hit goes to the log, and its effect into the profile table: in that order, so that the table always is a
- * fold of the log. The same fold brings the table up to date after a restart (edge_replay).
+/* edge_append.c - a hit goes to the log, and its effect into the profile table: in that order, so that the table always
+ * is a fold of the log. The same fold brings the table up to date after a restart (edge_replay).
  *
  * A hit touches at most two documents: its owner's (the primary identity: events) and its device's (the ECID: sticky
  * experiences, visitor parameters, consent). They are one when the visitor is anonymous. */

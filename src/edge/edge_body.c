@@ -1,7 +1,8 @@
 /* edge_body.c - from bytes to struct edge_call, with the documented problem for every way in which a body can be wrong.
  *
- * Unknown members are ignored; a known member of the wrong type is EXEG-0102-400 with its path [EDGE 1.4, 2]. Members of the
- * request's xdm lie under every event's; when both have any, the merged object is written and parsed once more. */
+ * Unknown members are ignored; a known member of the wrong type is EXEG-0102-400 with its path [EDGE 1.4, 2]. Members
+ * of the request's xdm lie under every event's; when both have any, the merged object is written and parsed once more.
+ */
 #include "edge/edge_int.h"
 
 #include "base/civil.h"
@@ -113,8 +114,8 @@ lay(struct edge_call *c, const struct json *over, const struct json *under, cons
     return rc == ERR_OK || edge_problem(c, "0112-413", "Invalid request", "the merged xdm is too large");
 }
 
-/* The event's xdm over the request's, with a readable timestamp: rules read it. SDKs send one, and seldom anything at the
- * request's level, so nearly always the parsed body is used as it is. */
+/* The event's xdm over the request's, with a readable timestamp: rules read it. SDKs send one, and seldom anything at
+ * the request's level, so nearly always the parsed body is used as it is. */
 static bool
 merged_xdm(struct edge_call *c, const struct json *own, struct edge_event_in *e)
 {
@@ -136,7 +137,8 @@ merged_xdm(struct edge_call *c, const struct json *own, struct edge_event_in *e)
     return lay(c, stamp, e->xdm, &e->xdm);
 }
 
-/* The same request id and index give the same event id, so that an event sent again is recognised wherever it is kept. */
+/* The same request id and index give the same event id, so that an event sent again is recognised wherever it is kept.
+ */
 static struct str
 event_id(struct edge_call *c, const struct json *xdm, size_t index)
 {
@@ -177,7 +179,8 @@ read_event(struct edge_call *c, const struct json *v, size_t i)
     if (!json_is(v, JSON_OBJECT))
         return edge_problem(c, "0102-400", INVALID_FIELD, "'%s' must be an object, got %s", path,
                             json_type_name(json_type(v)));
-    if (!typed(c, xdm, JSON_OBJECT, "events[].xdm") || !typed(c, json_get(v, S("data")), JSON_OBJECT, "events[].data") ||
+    if (!typed(c, xdm, JSON_OBJECT, "events[].xdm") ||
+        !typed(c, json_get(v, S("data")), JSON_OBJECT, "events[].data") ||
         !typed(c, json_get(v, S("query")), JSON_OBJECT, "events[].query"))
         return false;
     (void)snprintf(path, sizeof path, "events[%zu].xdm.identityMap", i);
@@ -210,8 +213,8 @@ read_events(struct edge_call *c)
     if (c->event_count == 0)
         return edge_problem(c, "0104-422", "Input validation error", "'events' must contain at least one event");
     if (c->event_count > LIMIT_EVENTS_PER_REQUEST)
-        return edge_problem(c, "0104-422", "Input validation error", "'events' has %zu events, at most %d", c->event_count,
-                            LIMIT_EVENTS_PER_REQUEST);
+        return edge_problem(c, "0104-422", "Input validation error", "'events' has %zu events, at most %d",
+                            c->event_count, LIMIT_EVENTS_PER_REQUEST);
     c->events = ARENA_ARRAY(c->arena, struct edge_event_in, c->event_count);
     if (c->events == NULL)
         return edge_problem(c, "0001-500", "Unexpected error", "no memory for the request");

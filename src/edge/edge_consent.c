@@ -1,7 +1,8 @@
 /* edge_consent.c - may we collect? Consent of a request, and set-consent  [EDGE 3.9].
  *
  * Strongest first: the consent cookie or entry says out; the stored consent of the ECID says out; consentStrings in the
- * event, which change the stored value. A consent change is a hit of its own, so the stored value is a fold like all else. */
+ * event, which change the stored value. A consent change is a hit of its own, so the stored value is a fold like all
+ * else. */
 #include "edge/edge_int.h"
 
 #include "base/limits.h"
@@ -9,7 +10,7 @@
 #define TCF_VENDOR 565 /* [EDGE C-39] */
 
 struct consent_in {
-    enum consent_state collect; /* CONSENT_UNKNOWN: unchanged */
+    enum consent_state collect;     /* CONSENT_UNKNOWN: unchanged */
     const struct json *preferences; /* Adobe 2.0 value, or NULL */
 };
 
@@ -26,7 +27,8 @@ is_one_of(struct str s, const char *const *values)
 static bool
 bad_value(struct edge_call *c, const char *path, struct str got)
 {
-    return edge_problem(c, "0102-400", "Invalid request field", "'%s' has the unknown value '%.*s'", path, STR_ARG(got));
+    return edge_problem(c, "0102-400", "Invalid request field", "'%s' has the unknown value '%.*s'", path,
+                        STR_ARG(got));
 }
 
 static bool
@@ -55,8 +57,9 @@ check_preferences(struct edge_call *c, const struct json *v)
         if (str_eq(it.key, S("val")) && !is_one_of(json_str(it.value), known))
             return bad_value(c, "consent[].value...val", json_str(it.value));
         if (str_eq(it.key, S("reason")) && json_str(it.value).n > LIMIT_CONSENT_REASON_BYTES)
-            return edge_problem(c, "0104-422", "Input validation error", "a consent reason has %zu characters, at most %d",
-                                json_str(it.value).n, LIMIT_CONSENT_REASON_BYTES);
+            return edge_problem(c, "0104-422", "Input validation error",
+                                "a consent reason has %zu characters, at most %d", json_str(it.value).n,
+                                LIMIT_CONSENT_REASON_BYTES);
         if (json_is(it.value, JSON_OBJECT) && !check_preferences(c, it.value))
             return false;
     }
@@ -147,7 +150,7 @@ static const struct json *
 preferences_of(struct edge_call *c, const struct consent_in *in)
 {
     const struct json *out = in->preferences;
-    struct str text = in->collect == CONSENT_OUT ? S("{\"collect\":{\"val\":\"n\"}}")
+    struct str text = in->collect == CONSENT_OUT  ? S("{\"collect\":{\"val\":\"n\"}}")
                       : in->collect == CONSENT_IN ? S("{\"collect\":{\"val\":\"y\"}}")
                                                   : S("{}");
 
@@ -218,7 +221,8 @@ edge_consent_of_strings(struct edge_call *c, const struct json *consent_strings)
         struct edge_event_in self = {.ids = c->events[0].ids};
         struct diag d = DIAG_INIT;
         edge_identity_finish_event(c, &self);
-        (void)append_consent(c, &self.ids, preferences_of(c, &in), &d); /* the reply says out whether or not it is kept */
+        (void)append_consent(c, &self.ids, preferences_of(c, &in),
+                             &d); /* the reply says out whether or not it is kept */
     }
     return state;
 }

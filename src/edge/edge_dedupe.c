@@ -1,9 +1,9 @@
 /* edge_dedupe.c - request ids of the last ten minutes, so that a retry after a lost answer records nothing twice
  * [EDGE 1.8, C-21].
  *
- * A fixed table of 64-bit hashes with their times, in 64 stripes of small sets: the oldest of a set makes room. A false match
- * needs two requests with equal hashes within ten minutes (1 in 10^13 at a million requests). What is forgotten by a restart
- * is recognised by the event's id, which is made from the request id. */
+ * A fixed table of 64-bit hashes with their times, in 64 stripes of small sets: the oldest of a set makes room. A false
+ * match needs two requests with equal hashes within ten minutes (1 in 10^13 at a million requests). What is forgotten
+ * by a restart is recognised by the event's id, which is made from the request id. */
 #include <stdatomic.h>
 
 #include "base/limits.h"

@@ -1,10 +1,11 @@
-/* edge_event.c - one event, start to finish: documents, audiences, decisions, the hit  [EDGE 2.2, 5, 9], [PLATFORM 6.3].
+/* edge_event.c - one event, start to finish: documents, audiences, decisions, the hit  [EDGE 2.2, 5, 9],
+ * [PLATFORM 6.3].
  *
  * The order is the contract:
- *  (1) the documents are loaded; a person whom this edge never saw is fetched from the hub when it is in the same process;
- *  (2) the event is folded into the copies, and the edge's audiences are brought up to date: same-page personalization;
- *  (3) experiences are chosen; a failure here costs personalization only;
- *  (4) the hit, decisions included, goes to the log, then the documents into the table. */
+ *  (1) the documents are loaded; a person whom this edge never saw is fetched from the hub when it is in the same
+ * process; (2) the event is folded into the copies, and the edge's audiences are brought up to date: same-page
+ * personalization; (3) experiences are chosen; a failure here costs personalization only; (4) the hit, decisions
+ * included, goes to the log, then the documents into the table. */
 #include "edge/edge_int.h"
 
 #include "base/limits.h"
@@ -17,8 +18,8 @@ struct visit {
     struct edge_prepared person; /* of the primary identity: attributes, memberships, events */
     struct edge_prepared device; /* of the ECID: assignments, parameters; unused when both are one */
     bool one_document;
-    bool known_event;            /* the document has this event already: it was sent again */
-    struct rule_state *rules;    /* NULL: no audiences are evaluated here */
+    bool known_event;         /* the document has this event already: it was sent again */
+    struct rule_state *rules; /* NULL: no audiences are evaluated here */
     const struct json *attributes;
 };
 
@@ -229,7 +230,8 @@ decide(struct visit *v, size_t index, struct decide_result *result, struct diag 
         .attributes = v->attributes,
         .ctx = v,
     };
-    struct decide_assignment *assignments = ARENA_ARRAY(c->arena, struct decide_assignment, device->assignment_count + 1);
+    struct decide_assignment *assignments =
+        ARENA_ARRAY(c->arena, struct decide_assignment, device->assignment_count + 1);
     size_t before = c->handles->n;
     struct jw w;
     enum err rc;
@@ -349,19 +351,18 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     struct visit v = {.call = c, .event = e};
     struct diag d = DIAG_INIT;
     struct hit h = hit_of(&v, index);
-    bool repeated = c->caller_gave_id &&
-                    edge_dedupe_seen(c->edge->dedupe, c->ds->id, c->caller_id, index, c->now_ms);
+    bool repeated = c->caller_gave_id && edge_dedupe_seen(c->edge->dedupe, c->ds->id, c->caller_id, index, c->now_ms);
     enum err rc;
 
     if (identity_primary(&e->ids) == NULL)
-        return true; /* a beacon without any identity: nothing to file it under [EDGE C-5] */
-    rc = load_documents(&v, &d);                                                                   /* (1) */
+        return true;             /* a beacon without any identity: nothing to file it under [EDGE C-5] */
+    rc = load_documents(&v, &d); /* (1) */
     if (rc == ERR_OK)
         rc = fold_event(&v, &h, &d);
     if (rc == ERR_OK && v.person.doc.attributes.n > 0)
         rc = json_parse(v.person.doc.attributes, c->arena, &v.attributes, &d);
     if (rc == ERR_OK && c->segmentation_on && c->view != NULL && c->view->edge_segments.graph != NULL)
-        rc = evaluate(&v, &d);                                                                     /* (2) */
+        rc = evaluate(&v, &d); /* (2) */
     if (v.rules == NULL)
         v.person.doc.rule_state = S_NULL; /* it does not know this event */
     if (rc != ERR_OK) {
@@ -372,7 +373,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (c->path.action == ACTION_INTERACT) {
         if (c->destinations_on)
             write_pull(&v, index);
-        personalize(&v, index, &h);                                                                /* (3) */
+        personalize(&v, index, &h); /* (3) */
         if (e->media_start)
             edge_media_session(c, index);
     }
@@ -383,7 +384,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (rc == ERR_OK)
         rc = edge_doc_fold_device(&device_of(&v)->doc, &h, c->now_ms, c->arena, &d);
     rc = edge_append(c, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,
-                     &d);                                                                          /* (4) */
+                     &d); /* (4) */
     if (rc == ERR_OK) {
         metric_inc(M_EDGE_EVENTS);
         return true;

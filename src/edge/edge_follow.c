@@ -1,7 +1,7 @@
 /* edge_follow.c - the edge's life: open and recover, follow the projections, flush the table, close.
  *
- * One thread applies projections as they come and writes changed documents to the durable table every FLUSH_US. Recovery folds
- * the hits that came after the last flush; projections begin again at the position of that flush. */
+ * One thread applies projections as they come and writes changed documents to the durable table every FLUSH_US.
+ * Recovery folds the hits that came after the last flush; projections begin again at the position of that flush. */
 #include "edge/edge_int.h"
 
 #include "base/limits.h"

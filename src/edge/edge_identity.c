@@ -1,8 +1,8 @@
 /* edge_identity.c - which device asks, and who is primary  [EDGE 3.2, 2.5].
  *
- * The device's ECID comes, strongest first, from the identity map, our cookie or state entry, a legacy cookie, a first-party
- * id in the map, a first-party id cookie; else it is minted. An ECID in the map rewrites the cookie: that is how a visitor is
- * handed over between domains. */
+ * The device's ECID comes, strongest first, from the identity map, our cookie or state entry, a legacy cookie, a
+ * first-party id in the map, a first-party id cookie; else it is minted. An ECID in the map rewrites the cookie: that
+ * is how a visitor is handed over between domains. */
 #include "edge/edge_int.h"
 
 #include "base/civil.h"
@@ -143,8 +143,8 @@ edge_identity_resolve(struct edge_call *c)
     return true;
 }
 
-/* FPID out (its primary flag moves to the ECID), the device's ECID in, and exactly one primary: what was marked, else the
- * ECID, else the first. */
+/* FPID out (its primary flag moves to the ECID), the device's ECID in, and exactly one primary: what was marked, else
+ * the ECID, else the first. */
 void
 edge_identity_finish_event(struct edge_call *c, struct edge_event_in *e)
 {

@@ -46,8 +46,8 @@ struct edge_event_in {
     const struct json *target; /* data.__adobe.target, nested form, or NULL */
     struct identity_set ids;   /* identityMap of event and request, without FPID, device ECID added */
     struct edge_query query;
-    struct str id;             /* xdm._id or made from the request id */
-    int64_t ms;                /* xdm.timestamp or the receive time */
+    struct str id; /* xdm._id or made from the request id */
+    int64_t ms;    /* xdm.timestamp or the receive time */
     bool media_start;
 };
 
@@ -58,15 +58,15 @@ struct edge_state_in {
 
 struct edge_device {
     char ecid[ECID_BYTES];
-    bool present;      /* resolved or minted */
+    bool present; /* resolved or minted */
     bool minted;
     enum ecid_source source;
     int64_t created_ms;
-    bool write;        /* the identity cookie must be written */
+    bool write; /* the identity cookie must be written */
 };
 
 struct edge_warning {
-    const char *code;  /* "0301-200" */
+    const char *code; /* "0301-200" */
     const char *title;
     const char *detail;
 };
@@ -81,38 +81,38 @@ struct edge_call {
     struct edge_path path;
     struct arena *arena;
     int64_t now_ms;
-    struct str request_id;   /* final: "<caller's>-<16 hex>" */
-    struct str caller_id;    /* the caller's, or a new UUID: for idempotency */
+    struct str request_id; /* final: "<caller's>-<16 hex>" */
+    struct str caller_id;  /* the caller's, or a new UUID: for idempotency */
     bool caller_gave_id;
 
     const struct json *body;
     struct edge_event_in *events;
     size_t event_count;
-    struct str fetch[8];     /* query.identity.fetch */
+    struct str fetch[8]; /* query.identity.fetch */
     size_t fetch_count;
-    bool has_state;          /* meta.state came */
+    bool has_state; /* meta.state came */
     bool cookies_enabled;
-    struct str domain;       /* meta.state.domain */
-    bool first_party;        /* answer with Set-Cookie */
+    struct str domain; /* meta.state.domain */
+    bool first_party;  /* answer with Set-Cookie */
     bool page_https;
     bool target_migration;
     struct edge_state_in state;
     struct edge_device device;
-    struct str fpid;         /* from the identity map, empty: none */
+    struct str fpid;              /* from the identity map, empty: none */
     struct identity_set root_ids; /* identityMap of set-consent, or of the request's xdm */
-    struct str property_token; /* after overrides */
+    struct str property_token;    /* after overrides */
     struct str event_dataset;
     bool target_on, segmentation_on, destinations_on, platform_on;
 
     enum consent_state consent;
-    bool consent_write;      /* send the consent entry */
+    bool consent_write; /* send the consent entry */
     struct edge_warning warnings[8];
     size_t warning_count;
-    struct buf *handles;     /* JSON objects with commas, in the recommended order */
+    struct buf *handles; /* JSON objects with commas, in the recommended order */
 };
 
-/* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so that a
- * check can end with  return edge_problem(...). */
+/* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so
+ * that a check can end with  return edge_problem(...). */
 bool edge_problem(struct edge_call *c, const char *code, const char *title, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail);
@@ -134,8 +134,8 @@ bool edge_consent_effective(struct edge_call *c);
 enum err edge_tcf_collect(struct str tc_string, unsigned vendor, bool *allowed);
 /* edge_event.c: false when the log refused the hit (answered). */
 bool edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index);
-/* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the hit folded
- * in already and are stored as they are when nobody else stored in between. */
+/* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the hit
+ * folded in already and are stored as they are when nobody else stored in between. */
 struct edge_prepared {
     struct str key;
     struct edge_doc doc;
@@ -152,7 +152,8 @@ void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struc
 void edge_reply_headers(struct edge_call *c);
 void edge_reply(struct edge_call *c);
 void edge_reply_empty(struct edge_call *c, int status);
-/* Opens a handle {"payload": and leaves the writer there; edge_handle_end writes the type and event index (-1: none). */
+/* Opens a handle {"payload": and leaves the writer there; edge_handle_end writes the type and event index (-1: none).
+ */
 struct jw edge_handle_begin(struct edge_call *c);
 void edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index);
 /* edge_media.c */
@@ -161,7 +162,8 @@ void edge_media_session(struct edge_call *c, size_t event_index);
 /* edge_dedupe.c: true when this (datastream, request id, event index) was seen within LIMIT_DEDUPE_MS; remembers it. */
 struct edge_dedupe *edge_dedupe_new(void);
 void edge_dedupe_free(struct edge_dedupe *s);
-bool edge_dedupe_seen(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index, int64_t now_ms);
+bool edge_dedupe_seen(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index,
+                      int64_t now_ms);
 void edge_dedupe_forget(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index);
 /* edge_follow.c */
 enum err edge_recover(struct edge *e, struct diag *d);

@@ -1,8 +1,8 @@
 /* edge_media.c - streaming media sessions  [EDGE 10].
  *
- * A session id is 64 hex digits that we can check without keeping anything: the start in milliseconds, 8 random bytes, and a
- * MAC over both. It ends 24 hours after its start; events of an unknown or ended one are 404. Media events are hits like any
- * other, filed under the identity that the request brings. */
+ * A session id is 64 hex digits that we can check without keeping anything: the start in milliseconds, 8 random bytes,
+ * and a MAC over both. It ends 24 hours after its start; events of an unknown or ended one are 404. Media events are
+ * hits like any other, filed under the identity that the request brings. */
 #include "edge/edge_int.h"
 
 #include "base/civil.h"
@@ -40,7 +40,9 @@ parse_hex(struct str text, uint64_t *out)
 
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                                                : 16;
         if (digit > 15)
             return false;
         v = v << 4 | digit;

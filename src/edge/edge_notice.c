@@ -1,7 +1,8 @@
 /* edge_notice.c - display and click notifications of the SDK  [EDGE 5.8].
  *
- * A proposition counts when its token is ours: the activity and experience are read from the token, not from what the client
- * says beside it. A forged or foreign one is counted in a metric and otherwise ignored; the answer is 200 all the same. */
+ * A proposition counts when its token is ours: the activity and experience are read from the token, not from what the
+ * client says beside it. A forged or foreign one is counted in a metric and otherwise ignored; the answer is 200 all
+ * the same. */
 #include "base/metric.h"
 #include "edge/edge_int.h"
 

@@ -1,14 +1,16 @@
 /* edge_overrides.c - meta.configOverrides: what one request may change of its datastream  [EDGE 8.3].
  *
- * A service can be switched off by anyone, never on. Any other value is accepted only when the datastream's allowedOverrides
- * lists it for that service, as a value or as a member of an array of values; a list of values must be contained in it. */
+ * A service can be switched off by anyone, never on. Any other value is accepted only when the datastream's
+ * allowedOverrides lists it for that service, as a value or as a member of an array of values; a list of values must be
+ * contained in it. */
 #include "codec/json.h"
 #include "edge/edge_int.h"
 
 static bool
 refuse(struct edge_call *c, struct str service, const char *what)
 {
-    return edge_problem(c, "0113-400", "Invalid request", "configuration override of '%.*s': %s", STR_ARG(service), what);
+    return edge_problem(c, "0113-400", "Invalid request", "configuration override of '%.*s': %s", STR_ARG(service),
+                        what);
 }
 
 static bool
@@ -54,8 +56,9 @@ permitted(const struct json *allowed, const struct json *wanted)
 static bool
 is_service(struct str name)
 {
-    static const char *const names[] = {"com_adobe_experience_platform", "com_adobe_analytics",       "com_adobe_target",
-                                        "com_adobe_identity",            "com_adobe_audience_manager", "com_adobe_launch_ssf"};
+    static const char *const names[] = {
+        "com_adobe_experience_platform", "com_adobe_analytics", "com_adobe_target", "com_adobe_identity",
+        "com_adobe_audience_manager",    "com_adobe_launch_ssf"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (str_eq(name, str_of(names[i])))

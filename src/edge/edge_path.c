@@ -1,4 +1,5 @@
-/* edge_path.c - /{base}[/{hint}][/va]/{version}/{action}  [EDGE 1.1]. An unknown hint is accepted: a stale one must not fail. */
+/* edge_path.c - /{base}[/{hint}][/va]/{version}/{action}  [EDGE 1.1]. An unknown hint is accepted: a stale one must not
+ * fail. */
 #include "edge/edge_int.h"
 
 static bool

@@ -1,7 +1,7 @@
 /* edge_reply.c - the envelope of an answer: headers, handles, state, problems  [EDGE 1.7, 3.6, 4].
  *
- * Handles go out in the order identity, activation, decisions, location, state, which mobile clients rely on when they read a
- * streamed answer. */
+ * Handles go out in the order identity, activation, decisions, location, state, which mobile clients rely on when they
+ * read a streamed answer. */
 #include <stdarg.h>
 
 #include "base/limits.h"
@@ -21,11 +21,11 @@ edge_reply_headers(struct edge_call *c)
 
     for (size_t i = 0; i < n && i < sizeof hint; i++)
         hint[i] = (char)(c->edge->o.hint[i] >= 'a' && c->edge->o.hint[i] <= 'z' ? c->edge->o.hint[i] - 32
-                                                                               : c->edge->o.hint[i]);
+                                                                                : c->edge->o.hint[i]);
     http_set_header(rq, rs, S("x-request-id"), c->request_id);
-    http_set_header(rq, rs, S("x-adobe-edge"),
-                    arena_printf(c->arena, "%.*s;%u", (int)(n < sizeof hint ? n : sizeof hint), hint,
-                                 c->edge->o.region_id));
+    http_set_header(
+        rq, rs, S("x-adobe-edge"),
+        arena_printf(c->arena, "%.*s;%u", (int)(n < sizeof hint ? n : sizeof hint), hint, c->edge->o.region_id));
     http_set_header(rq, rs, S("Cache-Control"), S("no-cache, no-store, max-age=0, no-transform, private"));
     http_set_header(rq, rs, S("X-Content-Type-Options"), S("nosniff"));
     if (rq->tls)
@@ -157,14 +157,15 @@ edge_cookie_name(struct edge_call *c, const char *suffix)
                         suffix);
 }
 
-/* One piece of state, as a Set-Cookie header or as an item of state:store. No HttpOnly: the SDK reads them [EDGE 1.10]. */
+/* One piece of state, as a Set-Cookie header or as an item of state:store. No HttpOnly: the SDK reads them [EDGE 1.10].
+ */
 static void
 write_state(struct edge_call *c, struct jw *w, struct str key, struct str value, int max_age_s)
 {
     if (c->first_party) {
         struct str cookie =
-            arena_printf(c->arena, "%.*s=%.*s; Max-Age=%d; Domain=%.*s; Path=/%s", STR_ARG(key), STR_ARG(value), max_age_s,
-                         STR_ARG(c->domain), c->rq->tls || c->page_https ? "; SameSite=None; Secure" : "");
+            arena_printf(c->arena, "%.*s=%.*s; Max-Age=%d; Domain=%.*s; Path=/%s", STR_ARG(key), STR_ARG(value),
+                         max_age_s, STR_ARG(c->domain), c->rq->tls || c->page_https ? "; SameSite=None; Secure" : "");
         http_set_header(c->rq, c->rs, S("Set-Cookie"), cookie);
         return;
     }

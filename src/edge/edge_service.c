@@ -1,4 +1,5 @@
-/* edge_service.c - a request through the edge, in the order of [EDGE D.6]: path, datastream, body, identity, consent, events. */
+/* edge_service.c - a request through the edge, in the order of [EDGE D.6]: path, datastream, body, identity, consent,
+ * events. */
 #include "edge/edge_int.h"
 
 #include "base/limits.h"

@@ -2,9 +2,9 @@
  *
  *   { HTTP_GET, "/data/core/ups/segment/definitions/{id}", 0, definitions_get }
  *
- * {name} takes one segment (percent-decoded for the handler), {name...} at the end takes the rest with its slashes. One optional trailing slash is
- * accepted everywhere [PLATFORM 1.1]. Literal segments win over {name}. An unknown path is 404, a known one with another
- * method 405 with Allow. */
+ * {name} takes one segment (percent-decoded for the handler), {name...} at the end takes the rest with its slashes. One
+ * optional trailing slash is accepted everywhere [PLATFORM 1.1]. Literal segments win over {name}. An unknown path is
+ * 404, a known one with another method 405 with Allow. */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H
 

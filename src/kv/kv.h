@@ -1,19 +1,18 @@
 /* kv.h - a keyed table over a log of its own: the state of a processor.
  *
- * The index is a hash table in memory; values stay in segment files and are read through a mapping. Puts and deletes collect
- * in the current batch; kv_commit() appends the batch as one checksummed frame together with the positions (how far the
- * processor has consumed its topics), so state and positions move together or not at all: after a crash the processor goes
- * on from the position and nothing is applied twice.
+ * The index is a hash table in memory; values stay in segment files and are read through a mapping. Puts and deletes
+ * collect in the current batch; kv_commit() appends the batch as one checksummed frame together with the positions (how
+ * far the processor has consumed its topics), so state and positions move together or not at all: after a crash the
+ * processor goes on from the position and nothing is applied twice.
  *
- * Due        Every entry carries due_ms, a time chosen by its owner (0: none), which is kept in the index: the next timer or
- *            the expiry of a profile. After open the due entries are known without reading a value.
- * Start      kv_open reads the newest index checkpoint and the frames behind it: under 3 s per million entries.
- * Compaction In the background, the oldest segment at a time, while garbage is more than half of the bytes.
- * Threads    One owner at a time (callers bring the lock); two threads of kv's own sync and compact.
- * Errors     ERR_BUSY: the disk is full; the batch stays staged and kv_commit may be tried again. ERR_IO from a commit with
- *            sync: it is written but the sync failed; the next sync repeats it. ERR_CORRUPT: a checksum does not match.
- * Cost       get 1 us, put with its commit 2 to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to three
- *            quarters full; keys are in the file only.
+ * Due        Every entry carries due_ms, a time chosen by its owner (0: none), which is kept in the index: the next
+ * timer or the expiry of a profile. After open the due entries are known without reading a value. Start      kv_open
+ * reads the newest index checkpoint and the frames behind it: under 3 s per million entries. Compaction In the
+ * background, the oldest segment at a time, while garbage is more than half of the bytes. Threads    One owner at a
+ * time (callers bring the lock); two threads of kv's own sync and compact. Errors     ERR_BUSY: the disk is full; the
+ * batch stays staged and kv_commit may be tried again. ERR_IO from a commit with sync: it is written but the sync
+ * failed; the next sync repeats it. ERR_CORRUPT: a checksum does not match. Cost       get 1 us, put with its commit 2
+ * to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to three quarters full; keys are in the file only.
  * Format     docs/formats/kv.md */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -21,15 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/diag.h"
 #include "base/buf.h"
+#include "base/diag.h"
 #include "os/os.h"
 
 struct kv;
 
 struct kv_options {
-    struct os *os;   /* borrowed */
-    const char *dir; /* created when absent; locked against a second process */
+    struct os *os;          /* borrowed */
+    const char *dir;        /* created when absent; locked against a second process */
     uint64_t segment_bytes; /* 0: LIMIT_SEGMENT_BYTES */
 };
 
@@ -59,16 +58,17 @@ uint64_t kv_position(const struct kv *k, struct str name);
 uint64_t kv_count(const struct kv *k);
 uint64_t kv_disk_bytes(const struct kv *k);
 
-/* Entries with due_ms != 0 and due_ms <= limit_ms, earliest first, staged changes included. Copies the key of the earliest
- * into key (its size in key->n: give room for LIMIT_RECORD_KEY_BYTES); ERR_NOT_FOUND when none is due. */
+/* Entries with due_ms != 0 and due_ms <= limit_ms, earliest first, staged changes included. Copies the key of the
+ * earliest into key (its size in key->n: give room for LIMIT_RECORD_KEY_BYTES); ERR_NOT_FOUND when none is due. */
 enum err kv_next_due(struct kv *k, int64_t limit_ms, struct buf *key, int64_t *due_ms);
 /* The earliest due_ms of all, 0 when there is none. */
 int64_t kv_earliest_due(struct kv *k);
 
-/* Walks committed and staged entries in no particular order, a slice at a time: *cursor starts at 0 and is 0 again at the
- * end. Entries put meanwhile may be seen or not; every entry that stays is seen once. each() may call kv_get but not put. */
-enum err kv_scan(struct kv *k, uint64_t *cursor, size_t limit, void (*each)(void *ctx, struct str key, struct str value),
-                 void *ctx, struct diag *d);
+/* Walks committed and staged entries in no particular order, a slice at a time: *cursor starts at 0 and is 0 again at
+ * the end. Entries put meanwhile may be seen or not; every entry that stays is seen once. each() may call kv_get but
+ * not put. */
+enum err kv_scan(struct kv *k, uint64_t *cursor, size_t limit,
+                 void (*each)(void *ctx, struct str key, struct str value), void *ctx, struct diag *d);
 
 /* An index checkpoint now (a background one is made every 64 MB of log). */
 enum err kv_checkpoint(struct kv *k, struct diag *d);

@@ -1,4 +1,5 @@
-/* hit.c - a hit as one JSON object. Member names are short because there is one per event; docs/formats/hit.md lists them. */
+/* hit.c - a hit as one JSON object. Member names are short because there is one per event; docs/formats/hit.md lists
+ * them. */
 #include "model/hit.h"
 
 static const char *const kind_names[] = {"event", "record", "consent", "tick"};

@@ -1,8 +1,8 @@
 /* hit.h - one record of the `collect` topic: everything that anybody told us, in one shape.
  *
- * The edge writes a hit per event with what it decided; ingestion writes a hit per row; consent changes and the passing of
- * time (ticks) are hits too. Whatever state we keep is a fold of these records, so a hit carries all that its folds need: a
- * processor reads no clock and no other file.
+ * The edge writes a hit per event with what it decided; ingestion writes a hit per row; consent changes and the passing
+ * of time (ticks) are hits too. Whatever state we keep is a fold of these records, so a hit carries all that its folds
+ * need: a processor reads no clock and no other file.
  *
  * On the log a hit is one JSON object (docs/formats/hit.md); the record's time_ms is its `now`, the key the primary
  * identity's key.   Ownership  All strings and nodes are borrowed from the text and arena it was read from. */
@@ -42,19 +42,20 @@ struct hit_notice {
 struct hit {
     enum hit_kind kind;
     enum hit_source source;
-    struct str scope;       /* "org/sandbox" */
-    struct str dataset;     /* dataset id, may be empty */
-    struct str schema;      /* schema id for records, may be empty */
-    struct str batch;       /* batch id for SOURCE_BATCH */
+    struct str scope;   /* "org/sandbox" */
+    struct str dataset; /* dataset id, may be empty */
+    struct str schema;  /* schema id for records, may be empty */
+    struct str batch;   /* batch id for SOURCE_BATCH */
     struct str datastream;
-    struct str request_id;  /* of the client, with the event index: for idempotency */
-    struct str region;      /* the edge that accepted it, empty for ingestion */
-    int64_t accepted_us;    /* wall clock microseconds at acceptance: start of the loop metric */
+    struct str request_id;          /* of the client, with the event index: for idempotency */
+    struct str region;              /* the edge that accepted it, empty for ingestion */
+    int64_t accepted_us;            /* wall clock microseconds at acceptance: start of the loop metric */
     struct identity_set identities; /* exactly one primary for events and records */
-    struct str event_id;    /* xdm._id */
-    int64_t event_ms;       /* xdm.timestamp */
-    bool upsert;            /* HIT_RECORD: merge leaf by leaf instead of replacing the fragment */
-    bool lake_only;         /* of a dataset that feeds neither profiles nor the graph: kept, and folded by nobody [PLATFORM 3.1] */
+    struct str event_id;            /* xdm._id */
+    int64_t event_ms;               /* xdm.timestamp */
+    bool upsert;                    /* HIT_RECORD: merge leaf by leaf instead of replacing the fragment */
+    bool lake_only; /* of a dataset that feeds neither profiles nor the graph: kept, and folded by nobody [PLATFORM 3.1]
+                     */
     const struct json *xdm; /* event or record, without identityMap */
     struct str xdm_text;    /* for hit_write: the same as JSON text, written instead of xdm. hit_read leaves it empty */
     const struct json *consent;

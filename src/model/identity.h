@@ -28,8 +28,8 @@ struct identity_set {
 };
 
 /* Reads an identityMap object [EDGE 2.5]: {"CRMID":[{"id","authenticatedState","primary"}]}. path prefixes messages
- * ("events[0].xdm.identityMap"). Numbers as ids become text; "true" as primary is accepted; of several primaries the first
- * stays. ERR_INVALID with d->path; ERR_LIMIT past LIMIT_IDENTITIES_PER_EVENT. */
+ * ("events[0].xdm.identityMap"). Numbers as ids become text; "true" as primary is accepted; of several primaries the
+ * first stays. ERR_INVALID with d->path; ERR_LIMIT past LIMIT_IDENTITIES_PER_EVENT. */
 enum err identity_map_read(const struct json *map, const char *path, struct arena *a, struct identity_set *out,
                            struct diag *d);
 /* Adds b's identities to a's; on the same namespace and id, or for ECID always, a's entry wins. */

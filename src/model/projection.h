@@ -1,8 +1,8 @@
 /* projection.h - what the hub tells an edge about one identity: the value of a record in `projection.<region>`.
  *
- * The record's key is the identity's key (identity.h), a tombstone means "forget". The newest revision replaces the document;
- * older ones are ignored. Only audiences and attributes that are mapped to an edge destination, or read by an audience that
- * edges evaluate, travel [PLATFORM 6.2]. JSON on the log (docs/formats/projection.md).
+ * The record's key is the identity's key (identity.h), a tombstone means "forget". The newest revision replaces the
+ * document; older ones are ignored. Only audiences and attributes that are mapped to an edge destination, or read by an
+ * audience that edges evaluate, travel [PLATFORM 6.2]. JSON on the log (docs/formats/projection.md).
  *
  * Ownership  Borrowed from the text and arena. */
 #ifndef MODEL_PROJECTION_H
@@ -17,13 +17,13 @@ struct projected_membership {
 };
 
 struct projection {
-    uint64_t rev;              /* offset of the collect record that caused it: grows */
-    struct str profile_id;     /* the hub's, for humans and tests */
-    int64_t accepted_us;       /* of the hit that caused it, 0 when none did (a timer, a sweep) */
+    uint64_t rev;          /* offset of the collect record that caused it: grows */
+    struct str profile_id; /* the hub's, for humans and tests */
+    int64_t accepted_us;   /* of the hit that caused it, 0 when none did (a timer, a sweep) */
     struct projected_membership *memberships;
     size_t membership_count;
     const struct json *attributes; /* object: the merged profile, cut to the projected paths */
-    const struct json *events;     /* array of the stitched profile's events of the last 24 hours, for the edge's rules */
+    const struct json *events; /* array of the stitched profile's events of the last 24 hours, for the edge's rules */
     bool consent_out;          /* the person's collect consent is n */
 };
 

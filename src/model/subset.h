@@ -1,7 +1,7 @@
 /* subset.h - an object cut down to some of its dotted paths: what may travel to an edge, or is kept of an event.
  *
- * Paths go through objects; a path that meets an array keeps, of each element, what the rest of the path names. A path that is
- * a prefix of another keeps everything below it. Compile once, apply often.
+ * Paths go through objects; a path that meets an array keeps, of each element, what the rest of the path names. A path
+ * that is a prefix of another keeps everything below it. Compile once, apply often.
  *
  * Ownership  A set owns copies of its paths.   Threads  Immutable after subset_new: share it.
  * Cost       Linear in the members of the objects that a path goes through. */

@@ -1,11 +1,12 @@
 /* os.h - the only door to time, disk and randomness.
  *
- * Code above this folder holds a `struct os *` and never calls the operating system itself, so a test can put another world
- * behind it: a clock that is moved by hand, a disk that is full, a write that is torn. os_posix() is the real one; os_sim.h
- * makes the others. Threads and locks are in os/thread.h, sockets in os/net.h.
+ * Code above this folder holds a `struct os *` and never calls the operating system itself, so a test can put another
+ * world behind it: a clock that is moved by hand, a disk that is full, a write that is torn. os_posix() is the real
+ * one; os_sim.h makes the others. Threads and locks are in os/thread.h, sockets in os/net.h.
  *
  * Ownership  A struct os outlives everything that uses it.    Threads  Any, where a file is not shared by two writers.
- * Errors     ERR_NOT_FOUND for a missing path; ERR_BUSY when the disk is full (space may come back); ERR_IO otherwise. */
+ * Errors     ERR_NOT_FOUND for a missing path; ERR_BUSY when the disk is full (space may come back); ERR_IO otherwise.
+ */
 #ifndef OS_OS_H
 #define OS_OS_H
 

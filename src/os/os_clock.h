@@ -1,6 +1,7 @@
 /* os_clock.h - a clock that can be moved forward: the emulator's. Everything else of the world stays what it was.
  *
- * The emulated time runs on like the machine's; os_clock_set() moves it ahead. Never back: a fold of time cannot be undone. */
+ * The emulated time runs on like the machine's; os_clock_set() moves it ahead. Never back: a fold of time cannot be
+ * undone. */
 #ifndef OS_OS_CLOCK_H
 #define OS_OS_CLOCK_H
 

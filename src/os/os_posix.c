@@ -265,8 +265,8 @@ struct os *
 os_posix(void)
 {
     static const struct os_ops ops = {
-        posix_now_ms, posix_mono_us, posix_entropy,  posix_open,  posix_close,  posix_pread,
-        posix_pwrite, posix_sync,    posix_truncate, posix_size,  posix_map,    posix_unmap,
+        posix_now_ms, posix_mono_us, posix_entropy,  posix_open,     posix_close, posix_pread,
+        posix_pwrite, posix_sync,    posix_truncate, posix_size,     posix_map,   posix_unmap,
         posix_mkdir,  posix_rename,  posix_unlink,   posix_sync_dir, posix_list,
     };
     static struct os os = {&ops, NULL};

@@ -1,7 +1,7 @@
 /* thread.h - threads, locks and waiting. Plain mutexes: lock-free code needs a design note and a measured reason.
  *
- * The lock order of the whole program is one list in ARCHITECTURE.md. No lock is held across I/O that waits for the disk, a
- * callback or a log line, except where a header says so. */
+ * The lock order of the whole program is one list in ARCHITECTURE.md. No lock is held across I/O that waits for the
+ * disk, a callback or a log line, except where a header says so. */
 #ifndef OS_THREAD_H
 #define OS_THREAD_H
 

@@ -1,18 +1,18 @@
 /* pipeline.h - topics: partitioned, replayable sequences of records. The only way between the planes.
  *
- * A topic partition is an append-only sequence; a record's offset is its number in it, counted from 0 without gaps (compaction
- * removes records, never renumbers). One interface, two engines: pipeline_log.c keeps segment files on local disk (this one),
- * Kafka comes behind the same header later. Code above knows records, keys, offsets and positions only.
+ * A topic partition is an append-only sequence; a record's offset is its number in it, counted from 0 without gaps
+ * (compaction removes records, never renumbers). One interface, two engines: pipeline_log.c keeps segment files on
+ * local disk (this one), Kafka comes behind the same header later. Code above knows records, keys, offsets and
+ * positions only.
  *
- * Promises   A record is in the file when append returns with ACK_WRITTEN, so it survives kill -9; it is on the disk at most
- *            sync_interval_us later (group commit), or before append returns with ACK_SYNCED. Records come back exactly as
- *            they were appended, in offset order; what follows a torn tail was never acknowledged and is cut off at open.
- * Writers    A partition has one writing process at a time (a lock file); any number of threads of it. Readers may be in
- *            other processes: they follow the files.
- * Threads    Every function may be called by any thread, except that a consumer belongs to one.
- * Errors     ERR_BUSY: the disk is full; nothing of the record is visible, later appends work once there is space.
- *            ERR_LIMIT: key, value or batch too long. ERR_CORRUPT: a checksum in the middle of a log does not match.
- * Format     docs/formats/log.md */
+ * Promises   A record is in the file when append returns with ACK_WRITTEN, so it survives kill -9; it is on the disk at
+ * most sync_interval_us later (group commit), or before append returns with ACK_SYNCED. Records come back exactly as
+ *            they were appended, in offset order; what follows a torn tail was never acknowledged and is cut off at
+ * open. Writers    A partition has one writing process at a time (a lock file); any number of threads of it. Readers
+ * may be in other processes: they follow the files. Threads    Every function may be called by any thread, except that
+ * a consumer belongs to one. Errors     ERR_BUSY: the disk is full; nothing of the record is visible, later appends
+ * work once there is space. ERR_LIMIT: key, value or batch too long. ERR_CORRUPT: a checksum in the middle of a log
+ * does not match. Format     docs/formats/log.md */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 
@@ -55,9 +55,9 @@ enum err pipeline_open(const struct pipeline_options *o, struct pipeline **out, 
 /* Syncs, then closes every topic; consumers must be closed before. */
 void pipeline_close(struct pipeline *p);
 
-/* Opens (creating it when writable) a partition; repairs a torn tail when writable. Opening the same partition again returns
- * the same topic. Borrowed: lives as long as the pipeline. ERR_BUSY: another process writes it. ERR_NOT_FOUND: read-only and
- * absent. */
+/* Opens (creating it when writable) a partition; repairs a torn tail when writable. Opening the same partition again
+ * returns the same topic. Borrowed: lives as long as the pipeline. ERR_BUSY: another process writes it. ERR_NOT_FOUND:
+ * read-only and absent. */
 enum err pipeline_topic(struct pipeline *p, const struct topic_options *o, struct topic **out, struct diag *d);
 
 /* Appends; *offset (may be NULL) receives the record's offset. */
@@ -74,8 +74,8 @@ const char *topic_name(const struct topic *t);
 /* Everything appended so far is on the disk on return. */
 enum err topic_sync(struct topic *t, struct diag *d);
 
-/* Applies retention, and compacts a compacted topic whose garbage passes half of its bytes. Called by a housekeeping thread;
- * appends and consumers go on meanwhile. */
+/* Applies retention, and compacts a compacted topic whose garbage passes half of its bytes. Called by a housekeeping
+ * thread; appends and consumers go on meanwhile. */
 enum err topic_maintain(struct topic *t, int64_t now_ms, struct diag *d);
 
 /* A reader that begins at `offset` (clamped to topic_begin). */

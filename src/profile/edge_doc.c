@@ -121,8 +121,8 @@ trim_events(struct edge_doc *doc, int64_t now_ms)
 {
     size_t drop = 0;
 
-    while (drop < doc->event_count && (doc->events[drop].ms < now_ms - LIMIT_EDGE_EVENTS_MS ||
-                                       doc->event_count - drop > LIMIT_EDGE_EVENTS))
+    while (drop < doc->event_count &&
+           (doc->events[drop].ms < now_ms - LIMIT_EDGE_EVENTS_MS || doc->event_count - drop > LIMIT_EDGE_EVENTS))
         drop++;
     doc->events += drop;
     doc->event_count -= drop;
@@ -304,8 +304,7 @@ add_projected_events(struct edge_doc *doc, const struct json *events, int64_t no
     for (it = json_iter(events); ok && json_next(&it);) {
         struct str id = json_str(json_get(it.value, S("_id"))), json;
         int64_t ms;
-        if (edge_doc_has_event(doc, id) ||
-            !iso8601_parse(json_str(json_get(it.value, S("timestamp"))), &ms, NULL))
+        if (edge_doc_has_event(doc, id) || !iso8601_parse(json_str(json_get(it.value, S("timestamp"))), &ms, NULL))
             continue;
         buf_clear(&text);
         json_write(&text, it.value);

@@ -1,14 +1,15 @@
 /* edge_doc.h - one profile as an edge keeps it: small, packed, a fold of hits and projections.
  *
- * Two kinds of visitor facts share the document, keyed by one identity: what the hub projected (memberships, attributes,
- * recent events of the whole person) and what this edge saw itself (events of the last 24 hours, sticky experiences, visitor
- * parameters, consent). A device document is keyed by the ECID, a person document by the primary identity of a signed-in
- * request; no stitching happens here [PLATFORM 6.1].
+ * Two kinds of visitor facts share the document, keyed by one identity: what the hub projected (memberships,
+ * attributes, recent events of the whole person) and what this edge saw itself (events of the last 24 hours, sticky
+ * experiences, visitor parameters, consent). A device document is keyed by the ECID, a person document by the primary
+ * identity of a signed-in request; no stitching happens here [PLATFORM 6.1].
  *
  * The folds are idempotent and commute, so a record may be applied twice or in another order: events are a set by id,
  * assignments a map by activity in which the first stays, projections are ordered by revision.
  *
- * Format     docs/formats/edge.md.   Ownership  Everything is in the arena or borrowed from the bytes it was read from. */
+ * Format     docs/formats/edge.md.   Ownership  Everything is in the arena or borrowed from the bytes it was read from.
+ */
 #ifndef PROFILE_EDGE_DOC_H
 #define PROFILE_EDGE_DOC_H
 
@@ -29,13 +30,13 @@ struct edge_assignment {
 };
 
 struct edge_doc {
-    bool known;              /* it was in the table */
-    bool projected;          /* a projection was applied */
+    bool known;     /* it was in the table */
+    bool projected; /* a projection was applied */
     int64_t first_ms, seen_ms;
-    uint64_t rev;            /* of the newest projection */
+    uint64_t rev; /* of the newest projection */
     struct projected_membership *memberships;
     size_t membership_count;
-    struct str attributes;   /* JSON object, empty: none */
+    struct str attributes; /* JSON object, empty: none */
     enum consent_state consent;
     struct edge_event *events; /* in time order */
     size_t event_count;
@@ -60,7 +61,8 @@ const struct projected_membership *edge_doc_membership(const struct edge_doc *do
 /* The folds. event_cut says what is kept of an event. They clear the rule state when what it was built from changed. */
 enum err edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                              struct arena *a, struct diag *d);
-enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d);
+enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a,
+                              struct diag *d);
 enum err edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64_t now_ms, struct arena *a,
                                   struct diag *d);
 

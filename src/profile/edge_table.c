@@ -1,8 +1,8 @@
 /* edge_table.c - 64 stripes, each a small open-addressing table of packed documents behind its own mutex.
  *
- * The flush and the log agree on a position thus: the flusher reads the end C of the log, turns the epoch, and waits until
- * all who entered in the old epoch have left. Whoever appended below C had entered before, so all of it is stored by then;
- * whoever enters later appends at C or above, and folding that again after a crash changes nothing. */
+ * The flush and the log agree on a position thus: the flusher reads the end C of the log, turns the epoch, and waits
+ * until all who entered in the old epoch have left. Whoever appended below C had entered before, so all of it is stored
+ * by then; whoever enters later appends at C or above, and folding that again after a crash changes nothing. */
 #include "profile/edge_table.h"
 
 #include <stdatomic.h>
@@ -212,7 +212,8 @@ evict_some(struct edge_table *t, struct stripe *s)
     }
 }
 
-/* The entry of a key, brought in from the durable table when it is there; NULL: absent (or no memory). Stripe lock held. */
+/* The entry of a key, brought in from the durable table when it is there; NULL: absent (or no memory). Stripe lock
+ * held. */
 static struct edge_blob *
 bring_in(struct edge_table *t, struct stripe *s, uint64_t hash, struct str key)
 {

@@ -1,28 +1,29 @@
 /* rule_graph.h - all live audiences of a sandbox as one shared predicate graph, and the incremental evaluator over it.
  *
- * Equal sub-expressions are one node (hash-consing). Boolean structure (and, or, not, inSegment) is inner nodes; below it are
- * leaves of three kinds, chosen by the compiler:
+ * Equal sub-expressions are one node (hash-consing). Boolean structure (and, or, not, inSegment) is inner nodes; below
+ * it are leaves of three kinds, chosen by the compiler:
  *
  *   attribute  reads only record attributes (and literals). Re-evaluated when attributes change; its truth is one bit.
- *   window     count, exists or sum over the events that satisfy a predicate of the event alone, inside a window that ends now
- *              ("<= n units before now", "today", no window), compared with constants. Keeps the matching (time, value) pairs
- *              of the profile: an event touches it only when its predicate's discriminating equality (such as eventType =
- *              "x") matches; it flips by itself when a pair leaves the window.
- *   scan       everything else that reads events or the clock: evaluated by the reference evaluator over the stored events.
+ *   window     count, exists or sum over the events that satisfy a predicate of the event alone, inside a window that
+ * ends now
+ *              ("<= n units before now", "today", no window), compared with constants. Keeps the matching (time, value)
+ * pairs of the profile: an event touches it only when its predicate's discriminating equality (such as eventType = "x")
+ * matches; it flips by itself when a pair leaves the window. scan       everything else that reads events or the clock:
+ * evaluated by the reference evaluator over the stored events.
  *
- * Cost follows what changed: an event wakes only the window leaves that its values can satisfy (an index from event field and
- * value to leaves) and the scan leaves; only nodes whose child changed are visited.
+ * Cost follows what changed: an event wakes only the window leaves that its values can satisfy (an index from event
+ * field and value to leaves) and the scan leaves; only nodes whose child changed are visited.
  *
- * State      struct rule_state is one profile's: a bit per node, the pairs of its window leaves, the next instant at which
- *            something flips by itself. It is valid for one graph version; with another it is rebuilt from the data.
- * Now        Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that). Results
- *            equal the reference evaluator's at that instant. One freedom: doubles add in the order of the events' timestamps
- *            (ties as they arrived), so only with env->events in that order do sums agree to the last bit.  OURS
- * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an error the
- *            state is spent: load it again or build it anew.
- * Threads    A graph is immutable: share it. A state belongs to one thread at a time.
- * Cost       1,000 audiences over 100 window leaves, one event that touches eight: 0.7 us when they share a predicate, 2.2 us
- *            with eight predicates; load 0.1 to 0.3 us, save 0.1 to 0.4 us, 350 to 650 bytes; building the graph 3 ms. */
+ * State      struct rule_state is one profile's: a bit per node, the pairs of its window leaves, the next instant at
+ * which something flips by itself. It is valid for one graph version; with another it is rebuilt from the data. Now
+ * Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that). Results equal
+ * the reference evaluator's at that instant. One freedom: doubles add in the order of the events' timestamps (ties as
+ * they arrived), so only with env->events in that order do sums agree to the last bit.  OURS Failure    A leaf that
+ * takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an error the state is spent:
+ * load it again or build it anew. Threads    A graph is immutable: share it. A state belongs to one thread at a time.
+ * Cost       1,000 audiences over 100 window leaves, one event that touches eight: 0.7 us when they share a
+ * predicate, 2.2 us with eight predicates; load 0.1 to 0.3 us, save 0.1 to 0.4 us, 350 to 650 bytes; building the graph
+ * 3 ms. */
 #ifndef RULE_RULE_GRAPH_H
 #define RULE_RULE_GRAPH_H
 
@@ -36,8 +37,9 @@ struct rule_audience {
     const struct rule *rule; /* borrowed: outlives the graph */
 };
 
-/* Audience i of the input is index i ever after. ERR_INVALID: two audiences with one id, or a cycle through inSegment (d names
- * it). References to unknown ids are left to env->in_segment. version: chosen by the caller, stored in states. */
+/* Audience i of the input is index i ever after. ERR_INVALID: two audiences with one id, or a cycle through inSegment
+ * (d names it). References to unknown ids are left to env->in_segment. version: chosen by the caller, stored in states.
+ */
 enum err rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
                         struct diag *d);
 void rule_graph_free(struct rule_graph *g);
@@ -45,8 +47,8 @@ size_t rule_graph_audience_count(const struct rule_graph *g);
 size_t rule_graph_node_count(const struct rule_graph *g);
 uint64_t rule_graph_version(const struct rule_graph *g);
 
-/* What audience i needs: how far back it looks by the events' timestamps (0: no events; INT64_MAX: without a bound), and
- * whether it has a scan leaf that reads events, so that env->events must be there in every step. */
+/* What audience i needs: how far back it looks by the events' timestamps (0: no events; INT64_MAX: without a bound),
+ * and whether it has a scan leaf that reads events, so that env->events must be there in every step. */
 int64_t rule_graph_lookback_ms(const struct rule_graph *g, size_t audience);
 bool rule_graph_scans(const struct rule_graph *g, size_t audience);
 /* Calls each() for every attribute path (dotted) that the graph reads, and for every event path. */
@@ -66,30 +68,31 @@ struct rule_changes { /* arena array, in audience order */
 };
 
 /* A state from scratch: evaluates every audience over env (all stored events). */
-enum err rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct arena *a, struct rule_state **out,
-                          struct diag *d);
+enum err rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct arena *a,
+                          struct rule_state **out, struct diag *d);
 /* From saved bytes. ERR_UNSUPPORTED: they belong to another graph version: build anew. ERR_CORRUPT. */
 enum err rule_state_load(const struct rule_graph *g, struct str bytes, struct arena *a, struct rule_state **out,
                          struct diag *d);
 void rule_state_save(const struct rule_state *s, struct buf *out);
 
-/* One more event, already part of env->events too (only scan leaves read those; an edge without scan leaves may pass none).
- * Also advances to env->now_ms. Events may come late and out of order; one with a time after now counts when its time comes.
- * *changes (arena) lists the audiences whose truth differs from before. */
+/* One more event, already part of env->events too (only scan leaves read those; an edge without scan leaves may pass
+ * none). Also advances to env->now_ms. Events may come late and out of order; one with a time after now counts when its
+ * time comes. *changes (arena) lists the audiences whose truth differs from before. */
 enum err rule_state_event(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env,
                           const struct json *event, struct arena *a, struct rule_changes *changes, struct diag *d);
 /* Attributes or external memberships changed. */
-enum err rule_state_attributes(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, struct arena *a,
-                               struct rule_changes *changes, struct diag *d);
+enum err rule_state_attributes(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env,
+                               struct arena *a, struct rule_changes *changes, struct diag *d);
 /* Only time passed. */
 enum err rule_state_time(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, struct arena *a,
                          struct rule_changes *changes, struct diag *d);
 
 bool rule_state_member(const struct rule_state *s, size_t audience);
-/* The earliest instant after the last evaluation at which the result may change by itself; 0 when never. Exact for window
- * leaves ("<= 60 days before now" over an event at t flips at t + 60 days + 1 ms; "<= 1 month" may flip back on clamped days);
- * scan leaves that read the clock ask to be looked at again at the earliest instant that any of their windows over stored
- * events can flip, and at every full minute where now is used in a way that cannot be solved for. */
+/* The earliest instant after the last evaluation at which the result may change by itself; 0 when never. Exact for
+ * window leaves ("<= 60 days before now" over an event at t flips at t + 60 days + 1 ms; "<= 1 month" may flip back on
+ * clamped days); scan leaves that read the clock ask to be looked at again at the earliest instant that any of their
+ * windows over stored events can flip, and at every full minute where now is used in a way that cannot be solved for.
+ */
 int64_t rule_state_next_flip_ms(const struct rule_state *s);
 
 #endif

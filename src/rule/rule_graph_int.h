@@ -1,15 +1,16 @@
 /* rule_graph_int.h - the parts of the predicate graph that its own files share.
  *
  * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_cons.c (sharing), rule_graph_window.c (which
- * expressions become window leaves), rule_graph_scan.c (what the other leaves read, and when they must be looked at again),
- * rule_graph_index.c (which event wakes what), rule_graph_time.c (instants that move with the clock), rule_graph_series.c (the
- * pairs of a profile and a window leaf's truth), rule_graph_state.c (the steps), rule_graph_store.c (their bytes).
+ * expressions become window leaves), rule_graph_scan.c (what the other leaves read, and when they must be looked at
+ * again), rule_graph_index.c (which event wakes what), rule_graph_time.c (instants that move with the clock),
+ * rule_graph_series.c (the pairs of a profile and a window leaf's truth), rule_graph_state.c (the steps),
+ * rule_graph_store.c (their bytes).
  *
  *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
  *                                   -> window leaf -> series -> predicate of an event
  *
- * A predicate is evaluated once per event however many leaves use it; a series (predicate, value, time field) keeps its pairs
- * once however many windows and thresholds are asked of it. */
+ * A predicate is evaluated once per event however many leaves use it; a series (predicate, value, time field) keeps its
+ * pairs once however many windows and thresholds are asked of it. */
 #ifndef RULE_RULE_GRAPH_INT_H
 #define RULE_RULE_GRAPH_INT_H
 
@@ -38,7 +39,8 @@ bool rule_vec_grow(struct arena *a, void *p_field, size_t n, size_t *cap, size_t
 
 /* ---- instants that move with the clock (rule_graph_time.c) ---- */
 
-/* A function of now: base, shifted, cut to a calendar unit, plus milliseconds. It does not decrease, or at midnights only. */
+/* A function of now: base, shifted, cut to a calendar unit, plus milliseconds. It does not decrease, or at midnights
+ * only. */
 enum time_base { TIME_BASE_FIRST, TIME_BASE_LAST, TIME_BASE_CONST, TIME_BASE_NOW, TIME_BASE_PERIOD };
 struct time_fn {
     enum time_base base;
@@ -46,16 +48,16 @@ struct time_fn {
     enum rule_unit shift_unit; /* when shift != 0 */
     enum rule_unit floor_unit; /* when floored */
     bool floored;
-    bool floor_end;            /* the end of that unit instead of its start */
+    bool floor_end; /* the end of that unit instead of its start */
     int64_t period_shift;
     int64_t shift;
     int64_t plus_ms;
-    int64_t constant;          /* CONST */
+    int64_t constant; /* CONST */
     /* set by time_fn_prepare */
-    bool linear;      /* now + linear_ms, then + plus_ms: no calendar in it */
-    bool falls_back;  /* at some midnights */
+    bool linear;     /* now + linear_ms, then + plus_ms: no calendar in it */
+    bool falls_back; /* at some midnights */
     int64_t linear_ms;
-    int64_t base_ms;  /* how far the base is from now's unit, when f falls back */
+    int64_t base_ms; /* how far the base is from now's unit, when f falls back */
 };
 
 /* Event times lo(now) <= t <= hi(now). */
@@ -145,7 +147,7 @@ struct window_bound {
 struct window_leaf {
     uint32_t series;
     enum aggregate aggregate;
-    bool timed;                /* events without a readable time do not count */
+    bool timed;                  /* events without a readable time do not count */
     struct window_bound *bounds; /* all hold */
     size_t bound_count;
     struct time_span *spans; /* inside all; none: no window */
@@ -189,8 +191,8 @@ struct leaf_dep {
 struct leaf {
     const struct rule_node *expr;
     unsigned reads;
-    bool restless;   /* reads now in a way we cannot solve: looked at in every step and every minute */
-    uint32_t look;   /* index of its next look in a state, when reads & READS_LOOK; else NO_ID */
+    bool restless; /* reads now in a way we cannot solve: looked at in every step and every minute */
+    uint32_t look; /* index of its next look in a state, when reads & READS_LOOK; else NO_ID */
     VEC(struct clock_term) terms;
     VEC(struct leaf_dep) deps; /* audiences inside the expression */
 };
@@ -215,8 +217,8 @@ struct graph_audience {
     uint32_t root;
 };
 
-/* The wake-up index: what to evaluate for an event. Alternatives: an event can satisfy the target only when the text at one
- * of its paths equals that alternative's. */
+/* The wake-up index: what to evaluate for an event. Alternatives: an event can satisfy the target only when the text at
+ * one of its paths equals that alternative's. */
 enum wake_kind { WAKE_PREDICATE, WAKE_LEAF };
 struct wake_target {
     enum wake_kind kind;
@@ -328,8 +330,8 @@ struct pattern {
     bool needs_let;          /* no conjunct may read this slot */
     uint16_t let_slot;
 };
-/* n is xEvent, possibly filtered by predicates of the event alone. `loose` accepts conjuncts that read other things (they
- * are left out, which widens the pattern). */
+/* n is xEvent, possibly filtered by predicates of the event alone. `loose` accepts conjuncts that read other things
+ * (they are left out, which widens the pattern). */
 bool pattern_list(struct pattern *p, const struct rule_node *n, bool loose);
 bool pattern_where(struct pattern *p, const struct rule_node *n, uint16_t slot, bool loose);
 bool pattern_when(struct pattern *p, const struct rule_node *element, struct str path);
@@ -361,8 +363,8 @@ void build_leaf_guard(struct build *b, const struct rule_node *n, wake_alternati
 /* Alternatives of a conjunction; none: any event may satisfy it. */
 void build_alternatives(struct build *b, const struct conjunct *conjuncts, size_t n, wake_alternatives *out);
 void build_wake_index(struct build *b);
-/* Calls each() for whatever the event may satisfy, more than once at times. exact: the value is the text of the target's
- * alternative and nothing else. */
+/* Calls each() for whatever the event may satisfy, more than once at times. exact: the value is the text of the
+ * target's alternative and nothing else. */
 void wake_event(const struct rule_graph *g, const struct json *event,
                 void (*each)(void *ctx, const struct wake_target *target, bool exact), void *ctx);
 
@@ -394,7 +396,7 @@ struct rule_state {
     uint32_t window_owner;  /* node whose flip that is */
     bool broken;            /* a step failed half-way */
     uint64_t *bits;
-    int64_t *looks; /* TIME_NEVER: none */
+    int64_t *looks;              /* TIME_NEVER: none */
     struct series_state *series; /* those that hold something, by id */
     size_t series_count, series_cap;
     /* scratch, all zero between steps; NULL until the first step */

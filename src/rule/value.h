@@ -1,10 +1,11 @@
 /* value.h - what an expression works on and yields.
  *
- * A small tagged value, passed by value. Profile data stays the parsed JSON it came as (VALUE_JSON wraps an array or object);
- * scalars are unwrapped when read. Timestamps exist only as results of date functions and on demand (value_as_time).
+ * A small tagged value, passed by value. Profile data stays the parsed JSON it came as (VALUE_JSON wraps an array or
+ * object); scalars are unwrapped when read. Timestamps exist only as results of date functions and on demand
+ * (value_as_time).
  *
- * Meaning    [SEGMENTATION 3, 5]: two-valued logic, null in a comparison is false, lists lift, second operand converts to the
- *            first one's kind.   Ownership  Strings and nodes are borrowed from the profile, the rule or the arena. */
+ * Meaning    [SEGMENTATION 3, 5]: two-valued logic, null in a comparison is false, lists lift, second operand converts
+ * to the first one's kind.   Ownership  Strings and nodes are borrowed from the profile, the rule or the arena. */
 #ifndef RULE_VALUE_H
 #define RULE_VALUE_H
 
@@ -15,8 +16,17 @@
 #include "base/buf.h"
 #include "codec/json.h"
 
-enum value_kind { VALUE_NULL, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALUE_STRING, VALUE_TIME, VALUE_LIST, VALUE_MAP,
-                  VALUE_ENTRY };
+enum value_kind {
+    VALUE_NULL,
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_DOUBLE,
+    VALUE_STRING,
+    VALUE_TIME,
+    VALUE_LIST,
+    VALUE_MAP,
+    VALUE_ENTRY
+};
 
 struct value {
     enum value_kind kind;

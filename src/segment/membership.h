@@ -1,8 +1,8 @@
 /* membership.h - audiences of a profile, kept true: the state machine over the incremental evaluator.
  *
- * segment_apply() is called after a profile changed; it brings the rule state up to date (or builds it when the audiences
- * changed since), turns differences into membership entries [SEGMENTATION 15.2] and says when something flips by itself.
- * Purge: exited entries older than 30 days go.   Threads  the hub's; pure but for the arena. */
+ * segment_apply() is called after a profile changed; it brings the rule state up to date (or builds it when the
+ * audiences changed since), turns differences into membership entries [SEGMENTATION 15.2] and says when something flips
+ * by itself. Purge: exited entries older than 30 days go.   Threads  the hub's; pure but for the arena. */
 #ifndef SEGMENT_MEMBERSHIP_H
 #define SEGMENT_MEMBERSHIP_H
 
@@ -15,10 +15,10 @@ struct segment_set {
     struct rule_graph *graph; /* NULL: no audiences */
     struct str *ids;          /* by index in the graph */
     size_t count;
-    const struct map *by_id;  /* id -> (void *)(index + 1); NULL when count is 0 */
-    bool scans;               /* some audience has a scan leaf: events must be at hand for every step */
-    bool (*kept)(void *ctx, struct str id); /* an audience outside the graph that still exists, such as an inactive one: its
-                                               entries stay as they are. NULL: there is none */
+    const struct map *by_id;                /* id -> (void *)(index + 1); NULL when count is 0 */
+    bool scans;                             /* some audience has a scan leaf: events must be at hand for every step */
+    bool (*kept)(void *ctx, struct str id); /* an audience outside the graph that still exists, such as an inactive one:
+                                               its entries stay as they are. NULL: there is none */
     void *kept_ctx;
 };
 
@@ -32,7 +32,8 @@ struct segment_result {
 };
 
 /* event: for SEGMENT_EVENT, the new event, already added to the profile. kv is needed when all events must be read.
- * ERR_LIMIT: an audience took more steps than a rule may; nothing is changed but the rule state, which will be built anew. */
+ * ERR_LIMIT: an audience took more steps than a rule may; nothing is changed but the rule state, which will be built
+ * anew. */
 enum err segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, enum segment_cause cause,
                        const struct json *event, int64_t now_ms, struct arena *a, struct segment_result *out,
                        struct diag *d);

@@ -42,7 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    /* A quoted field that never ends is malformed only once the end of the file is seen, so all windows read the same. */
+    /* A quoted field that never ends is malformed only once the end of the file is seen, so all windows read the same.
+     */
     CHECK(digest(text, 1 + data[0] % 64) == digest(text, size));
     return 0;
 }

@@ -1,5 +1,5 @@
-/* fuzz_ecid.c - any text as an identity cookie and as a TC string: read within bounds, and what is accepted writes back to the
- * same identity. */
+/* fuzz_ecid.c - any text as an identity cookie and as a TC string: read within bounds, and what is accepted writes back
+ * to the same identity. */
 #include "base/check.h"
 #include "edge/edge_int.h"
 

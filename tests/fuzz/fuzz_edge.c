@@ -1,5 +1,5 @@
-/* fuzz_edge.c - any bytes as the body, the cookies and the query of an Edge Network request, through the real service: every
- * answer has a status, and a refused body stores nothing. The first byte chooses the endpoint. */
+/* fuzz_edge.c - any bytes as the body, the cookies and the query of an Edge Network request, through the real service:
+ * every answer has a status, and a refused body stores nothing. The first byte chooses the endpoint. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "edge/edge.h"
@@ -39,7 +39,8 @@ start(void)
     char log_dir[64], edge_dir[64];
     struct pipeline_options po = {.dir = log_dir};
     struct config_options co = {0};
-    struct edge_options eo = {.collect_name = "collect/0", .dir = edge_dir, .hint = "or2", .region_id = 9, .base_paths = "ee"};
+    struct edge_options eo = {
+        .collect_name = "collect/0", .dir = edge_dir, .hint = "or2", .region_id = 9, .base_paths = "ee"};
 
     CHECK(mkdtemp(dir) != NULL);
     (void)snprintf(log_dir, sizeof log_dir, "%s/log", dir);
@@ -54,11 +55,14 @@ start(void)
     co.topic = config_topic;
     CHECK(config_open(&co, &config, NULL) == ERR_OK);
     put("org", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg",
-        "{\"id\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"name\":\"o\",\"tenant\":\"o\",\"clientCode\":\"o\",\"tokenKey\":"
+        "{\"id\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"name\":\"o\",\"tenant\":\"o\",\"clientCode\":\"o\","
+        "\"tokenKey\":"
         "\"00112233445566778899aabbccddeeff\"}");
-    put("sandbox", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg", "prod", "{\"id\":\"prod\",\"name\":\"prod\",\"title\":\"p\",\"type\":\"production\"}");
+    put("sandbox", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg", "prod",
+        "{\"id\":\"prod\",\"name\":\"prod\",\"title\":\"p\",\"type\":\"production\"}");
     put("datastream", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg/prod", "ds",
-        "{\"id\":\"ds\",\"name\":\"ds\",\"orgId\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"sandboxName\":\"prod\",\"enabled\":true,\"settings\":{"
+        "{\"id\":\"ds\",\"name\":\"ds\",\"orgId\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"sandboxName\":\"prod\","
+        "\"enabled\":true,\"settings\":{"
         "\"firstPartyIdCookie\":\"FPID\"},\"services\":{\"com_adobe_experience_platform\":{\"enabled\":true,"
         "\"com_adobe_edge_segmentation\":{\"enabled\":true},\"com_adobe_edge_destinations\":{\"enabled\":true}},"
         "\"com_adobe_target\":{\"enabled\":true}}}");
@@ -81,8 +85,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct rng rng;
     struct str text = {(const char *)data, size}, cookie = S_NULL;
     struct http_header headers[3] = {{S("Origin"), S("https://www.shop.test")}, {S("Content-Type"), S("text/plain")}};
-    struct http_req rq = {.method = HTTP_POST, .query = S("configId=ds&requestId=r"), .host = S("edge.shop.test"),
-                          .headers = headers, .header_count = 3, .arena = &arena, .rng = &rng, .now_ms = 1767225600000};
+    struct http_req rq = {.method = HTTP_POST,
+                          .query = S("configId=ds&requestId=r"),
+                          .host = S("edge.shop.test"),
+                          .headers = headers,
+                          .header_count = 3,
+                          .arena = &arena,
+                          .rng = &rng,
+                          .now_ms = 1767225600000};
     struct http_res rs = {0};
     struct buf body;
     uint64_t before;

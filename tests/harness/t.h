@@ -1,8 +1,8 @@
-/* t.h - the test harness: TEST(name) { ... } registers itself; the program runs all, or those whose name contains its first
- * argument, and ends with "N passed, M failed".
+/* t.h - the test harness: TEST(name) { ... } registers itself; the program runs all, or those whose name contains its
+ * first argument, and ends with "N passed, M failed".
  *
- * Each test gets t->arena (unlimited), t->dir (a fresh folder, removed afterwards), t->rng seeded with t->seed (printed when
- * the test fails; EDGEWISE_SEED repeats it). CHECK_* print both values and leave the test. */
+ * Each test gets t->arena (unlimited), t->dir (a fresh folder, removed afterwards), t->rng seeded with t->seed (printed
+ * when the test fails; EDGEWISE_SEED repeats it). CHECK_* print both values and leave the test. */
 #ifndef TESTS_T_H
 #define TESTS_T_H
 

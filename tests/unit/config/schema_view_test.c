@@ -32,8 +32,7 @@ put_schemas(struct t *t, struct fixture *f)
         "{'@id':'i2','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_ID
         "','xdm:sourceProperty':'/personalEmail/address','xdm:namespace':'Email','xdm:property':'xdm:code'}");
     put(t, f, "descriptor", "i1",
-        "{'@id':'i1','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_ID
-        "','xdm:sourceProperty':'/_acme/"
+        "{'@id':'i1','@type':'xdm:descriptorIdentity','xdm:sourceSchema':'" PROFILE_ID "','xdm:sourceProperty':'/_acme/"
         "crmId','xdm:namespace':'CRMID','xdm:property':'xdm:code','xdm:isPrimary':true}");
     put(t, f, "schema", EVENT_ID,
         "{'$id':'" EVENT_ID "','meta:altId':'_acme.schemas.e1','title':'Web','type':'object',"

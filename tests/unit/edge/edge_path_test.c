@@ -39,8 +39,16 @@ TEST(path_media) /* 19 */
 
 TEST(path_unknown_actions) /* 20 */
 {
-    static const char *const paths[] = {"/ee", "/ee/", "/ee/v1", "/ee/v1/", "/ee/v1/nothing", "/ee/v3/interact",
-                                        "/ee/or2", "/ee/or2/or2/v1/interact", "/ee/v1/interact/x", "/ee/V1/interact"};
+    static const char *const paths[] = {"/ee",
+                                        "/ee/",
+                                        "/ee/v1",
+                                        "/ee/v1/",
+                                        "/ee/v1/nothing",
+                                        "/ee/v3/interact",
+                                        "/ee/or2",
+                                        "/ee/or2/or2/v1/interact",
+                                        "/ee/v1/interact/x",
+                                        "/ee/V1/interact"};
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         CHECK_EQ(read_ok(t, paths[i]).action, ACTION_UNKNOWN);

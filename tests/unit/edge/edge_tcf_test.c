@@ -1,4 +1,5 @@
-/* TC strings [EDGE 3.9], built bit by bit so that every field's place is checked; numbers of the conformance checklist. */
+/* TC strings [EDGE 3.9], built bit by bit so that every field's place is checked; numbers of the conformance checklist.
+ */
 #include "codec/base64.h"
 #include "edge/edge_int.h"
 #include "t.h"

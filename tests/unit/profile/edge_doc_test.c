@@ -28,9 +28,10 @@ event_hit(struct t *t, int i)
     struct hit_decision *decisions = ARENA_ARRAY(t->arena, struct hit_decision, 1);
 
     iso8601_format(ms, text);
-    CHECK_OK(json_parse(arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.24s\",\"eventType\":\"t%d\",\"x\":1}", i,
-                                     text, i % 3),
-                        t->arena, &xdm, d));
+    CHECK_OK(
+        json_parse(arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.24s\",\"eventType\":\"t%d\",\"x\":1}", i,
+                                text, i % 3),
+                   t->arena, &xdm, d));
     decisions[0] = (struct hit_decision){arena_printf(t->arena, "act%d", i % 4), S("1"), S("s"), true, true};
     return (struct hit){.kind = HIT_EVENT,
                         .event_id = arena_printf(t->arena, "e%d", i),
