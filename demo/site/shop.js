@@ -30,18 +30,30 @@
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, JSON.stringify(value));
   }
+  /* A product's picture: one shape a category, coloured by the product's hue. */
   function drawing(p) {
-    var a = "hsl(" + p.hue + " 34% 62%)", b = "hsl(" + p.hue + " 38% 40%)", c = "hsl(" + p.hue + " 30% 88%)";
+    function tone(saturation, light) { return "hsl(" + p.hue + " " + saturation + "% " + light + "%)"; }
+    var a = tone(44, 62), b = tone(46, 46), c = tone(48, 33), d = tone(44, 20);
     var shapes = {
-      tents: '<path d="M100 48 32 158h136z" fill="' + a + '"/><path d="M100 48v110h68z" fill="' + b + '"/><path d="M100 104 82 158h36z" fill="#1c2b28" opacity=".75"/>',
-      packs: '<rect x="62" y="52" width="76" height="108" rx="24" fill="' + a + '"/><rect x="74" y="98" width="52" height="46" rx="10" fill="' + b + '"/><path d="M80 52c0-22 40-22 40 0" fill="none" stroke="' + b + '" stroke-width="8"/>',
-      sleep: '<path d="M34 132c0-34 40-58 78-58 34 0 54 22 54 42s-18 40-50 40H58c-14 0-24-8-24-24z" fill="' + a + '"/><path d="M120 78c26 4 40 20 40 38s-16 36-42 38c18-18 22-52 2-76z" fill="' + b + '"/>',
-      boots: '<path d="M74 54h44v54c22 4 42 12 42 30v14H66V96z" fill="' + a + '"/><path d="M62 150h100v12H62z" fill="' + b + '"/>',
-      clothing: '<path d="M72 52h56l36 40-18 20-14-14v62H68V98l-14 14-18-20z" fill="' + a + '"/><path d="M100 52v108" stroke="' + b + '" stroke-width="6"/>',
-      kitchen: '<rect x="66" y="86" width="68" height="50" rx="8" fill="' + a + '"/><path d="M76 136v22m48-22v22" stroke="' + b + '" stroke-width="8"/><path d="M100 42c14 14 16 26 0 40-16-14-14-26 0-40z" fill="' + b + '"/>'
+      tents: '<path d="m58 140-30 14m154-14 30 14" stroke="' + d + '" stroke-width="1.5"/>' +
+        '<path d="M34 150C48 92 88 50 120 44c32 6 72 48 86 106z" fill="' + a + '"/><path d="M120 44c32 6 72 48 86 106h-50c-2-46-16-84-36-106z" fill="' + b + '"/>' +
+        '<path d="M120 44C98 66 86 104 84 150h72c-2-46-14-84-36-106z" fill="' + c + '"/><path d="M120 76c-11 20-17 46-18 74h36c-1-28-7-54-18-74z" fill="' + d + '"/>' +
+        '<path d="M34 150C48 92 88 50 120 44c32 6 72 48 86 106" fill="none" stroke="' + tone(50, 80) + '" stroke-width="2.5"/>',
+      packs: '<path d="M86 60c-16 12-20 52-14 90h16V60zm68 0c16 12 20 52 14 90h-16V60z" fill="' + c + '"/><path d="M104 40c0-14 32-14 32 0" fill="none" stroke="' + d + '" stroke-width="6"/>' +
+        '<path d="M84 62c0-18 12-26 36-26s36 8 36 26v84c0 6-4 10-10 10H94c-6 0-10-4-10-10z" fill="' + a + '"/><path d="M84 70c24 12 48 12 72 0V60c0-16-12-24-36-24s-36 8-36 24z" fill="' + b + '"/>' +
+        '<path d="M94 104c0-6 4-8 8-8h36c4 0 8 2 8 8v34c0 4-3 8-8 8h-36c-5 0-8-4-8-8z" fill="' + b + '"/><path d="M94 112h52M104 68v30m32-30v30" stroke="' + d + '" stroke-width="4"/>',
+      sleep: '<path d="M36 122c2-34 56-58 102-58 44 0 70 22 70 46s-26 42-64 42H62c-18 0-27-12-26-30z" fill="' + a + '"/>' +
+        '<path d="M142 64c42 0 66 22 66 46s-24 42-60 42c16-20 22-60-6-88z" fill="' + b + '"/><ellipse cx="172" cy="110" rx="22" ry="27" fill="' + d + '"/><ellipse cx="176" cy="110" rx="16" ry="20" fill="' + c + '"/>' +
+        '<path d="M62 94c8 16 8 40 0 56m26-70c10 20 10 52 0 72m28-80c12 24 12 58 0 80" fill="none" stroke="' + b + '" stroke-width="3"/>',
+      boots: '<path d="M82 42h52l4 54c26 6 58 12 62 40v8H74V98z" fill="' + a + '"/><path d="M82 42h52l1 14H81z" fill="' + c + '"/><path d="M74 120c30-8 60 6 126 16v10H74z" fill="' + b + '"/>' +
+        '<path d="M70 144h132c0 10-2 14-6 14h-16l-4-4-6 4H76c-4 0-6-4-6-14z" fill="' + d + '"/><path d="m112 60 24 4m-24 10 26 4m-24 10 28 4" stroke="' + d + '" stroke-width="4"/>',
+      clothing: '<path d="m88 46-42 34 20 34 16-12v54h76v-54l16 12 20-34-42-34z" fill="' + a + '"/><path d="M88 46h64l-12-10h-40z" fill="' + c + '"/><path d="M120 46v110h38v-54l16 12 20-34-42-34z" fill="' + b + '"/>' +
+        '<path d="M120 44v112" stroke="' + d + '" stroke-width="3"/><path d="M92 120h16m24 0h16" stroke="' + d + '" stroke-width="3"/>',
+      kitchen: '<path d="M84 104h72v34c0 8-6 12-12 12H96c-6 0-12-4-12-12z" fill="' + a + '"/><path d="M120 104h36v34c0 8-6 12-12 12h-24z" fill="' + b + '"/><path d="M78 98h84v10H78z" fill="' + c + '"/>' +
+        '<path d="M156 116c20-2 30 2 36 10" fill="none" stroke="' + d + '" stroke-width="6"/><path d="M104 86c-8-10 8-14 0-26m16 26c-8-10 8-14 0-26m16 26c-8-10 8-14 0-26" fill="none" stroke="' + b + '" stroke-width="3" opacity=".7"/>'
     };
-    return '<svg viewBox="0 0 200 200" role="img" aria-label="' + p.name + '"><rect width="200" height="200" fill="' + c + '"/>' +
-      '<path d="M0 170h200v30H0z" fill="' + b + '" opacity=".18"/>' + shapes[p.category] + "</svg>";
+    return '<svg viewBox="0 0 240 190" role="img" aria-label="' + p.name + '"><rect width="240" height="190" fill="' + tone(34, 91) + '"/>' +
+      '<circle cx="120" cy="96" r="78" fill="' + tone(38, 85) + '"/><ellipse cx="120" cy="158" rx="92" ry="9" fill="' + d + '" opacity=".16"/>' + shapes[p.category] + "</svg>";
   }
   function card(p) {
     return '<a class="card" href="/product.html?sku=' + p.sku + '">' + drawing(p) +
@@ -106,12 +118,28 @@
     return true;
   }
 
+  /* For whoever looks behind the scenes: what the edge answered this page, and how long the browser waited for it. */
+  function explain(propositions) {
+    var request = performance.getEntriesByType("resource").find(function (e) { return e.name.indexOf("/v1/interact") > 0; });
+    var ms = request && request.responseStart > 0 ? request.responseStart - request.requestStart : null;
+    var rows = propositions.map(function (p) {
+      var meta = (p.items[0] || {}).meta || {};
+      return "<tr><td>" + (p.scope === "__view__" ? "hero" : p.scope) + "</td><td>" + (meta["activity.name"] || "") + "</td><td>" + (meta["experience.name"] || "") + "</td></tr>";
+    });
+    var panel = document.createElement("details");
+    panel.id = "edge";
+    panel.innerHTML = "<summary><i></i>Edge answered" + (ms === null ? "" : " in <b>" + Math.max(1, Math.round(ms)) + " ms</b>") + "</summary>" +
+      (rows.length ? "<table><tr><th>place</th><th>activity</th><th>experience</th></tr>" + rows.join("") + "</table>" : "<p>Nothing personal for this visitor yet.</p>");
+    document.body.appendChild(panel);
+  }
+
   /* One event a page; its answer personalizes this very page. */
   async function pageEvent(xdm) {
     var result = await send(Object.assign({
       eventType: "web.webpagedetails.pageViews",
       web: { webPageDetails: { name: document.title, pageViews: { value: 1 } } }
     }, xdm), { renderDecisions: true, personalization: { decisionScopes: ["banner", "greeting"] } });
+    explain(result.propositions || []);
     var shown = (result.propositions || []).filter(function (p) {
       return (p.scope === "banner" || p.scope === "greeting") && show(p.scope, p);
     });

@@ -34,7 +34,7 @@ project_members(struct projection *p, const struct json *v, size_t path_n)
         size_t n = path_n + (path_n > 0) + it.key.n;
         struct str path = {p->path, n};
         bool whole = false, part = false;
-        if (n >= PATH_BYTES)
+        if (n >= PATH_BYTES || path_n >= PATH_BYTES)
             continue;
         if (path_n > 0)
             p->path[path_n] = '.';

@@ -161,7 +161,40 @@ write_file_list(struct import_run *run, struct diag *d)
 
 /* ---- the passes ---- */
 
-/* Appends what is collected; waits for a disk that does not take it. ERR_CANCELLED: the server stops. */
+/* After a refusal by the disk: says so once and waits a moment. ERR_CANCELLED: the server stops. */
+static enum err
+wait_for_disk(struct import_run *run, bool *retrying, struct diag *d)
+{
+    if (!*retrying) {
+        struct diag ignored = DIAG_INIT; /* the disk that refuses rows may refuse this as well */
+        log_error("import_disk_refuses", "batch=%.*s what=\"%s\"", STR_ARG(run->batch), d->what);
+        (void)import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"retrying\"}"), &run->arena,
+                           &ignored);
+    }
+    *retrying = true;
+    metric_inc(M_IMPORT_RETRIES);
+    os_lock(&run->im->lock);
+    if (!atomic_load(&run->im->stopping))
+        (void)os_cond_wait_us(&run->im->wake, &run->im->lock, RETRY_US);
+    os_unlock(&run->im->lock);
+    return atomic_load(&run->im->stopping) ? diag_set(d, ERR_CANCELLED, "the server stops") : ERR_OK;
+}
+
+static enum err
+end_retrying(struct import_run *run, bool retrying, struct diag *d)
+{
+    return !retrying
+               ? ERR_OK
+               : import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"processing\"}"), &run->arena, d);
+}
+
+static bool
+disk_refuses(enum err rc)
+{
+    return rc == ERR_BUSY || rc == ERR_IO;
+}
+
+/* Appends what is collected. ERR_CANCELLED: the server stops. */
 static enum err
 flush(struct import_run *run, struct diag *d)
 {
@@ -170,28 +203,31 @@ flush(struct import_run *run, struct diag *d)
     bool retrying = false;
     enum err rc;
 
-    for (;;) {
-        if (atomic_load(&run->im->stopping))
-            return diag_set(d, ERR_CANCELLED, "the server stops");
-        rc = hit_group_append(&run->group, a->o.collect, os_now_ms(a->o.os), ACK_WRITTEN, d);
-        if (rc != ERR_BUSY && rc != ERR_IO)
-            break;
-        if (!retrying)
-            log_error("import_append_failed", "batch=%.*s what=\"%s\"", STR_ARG(run->batch), d->what);
-        if (!retrying) /* best effort: the disk that refuses rows may refuse this as well */
-            (void)import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"retrying\"}"), &run->arena, d);
-        retrying = true;
-        os_lock(&run->im->lock);
-        if (!atomic_load(&run->im->stopping))
-            (void)os_cond_wait_us(&run->im->wake, &run->im->lock, RETRY_US);
-        os_unlock(&run->im->lock);
+    if (atomic_load(&run->im->stopping))
+        return diag_set(d, ERR_CANCELLED, "the server stops");
+    while (disk_refuses(rc = hit_group_append(&run->group, a->o.collect, os_now_ms(a->o.os), ACK_WRITTEN, d))) {
+        rc = wait_for_disk(run, &retrying, d);
+        if (rc != ERR_OK)
+            return rc;
     }
-    if (rc == ERR_OK) {
-        run->appended += count;
-        if (retrying)
-            rc = import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"processing\"}"), &run->arena, d);
+    if (rc != ERR_OK)
+        return rc;
+    run->appended += count;
+    return end_retrying(run, retrying, d);
+}
+
+static enum err
+sync_log(struct import_run *run, struct diag *d)
+{
+    bool retrying = false;
+    enum err rc;
+
+    while (disk_refuses(rc = topic_sync(run->im->admin->o.collect, d))) {
+        rc = wait_for_disk(run, &retrying, d);
+        if (rc != ERR_OK)
+            return rc;
     }
-    return rc;
+    return rc == ERR_OK ? end_retrying(run, retrying, d) : rc;
 }
 
 static enum err
@@ -404,9 +440,15 @@ finish(struct import_run *run, bool success, struct diag *d)
     jw_end(&w);
     rc = import_patch(run->im, run->scope, run->batch, NULL, buf_str(&patch), &run->arena, d);
     buf_deinit(&patch);
-    if (rc == ERR_OK && success)
+    if (rc != ERR_OK)
+        return rc;
+    metric_add(M_IMPORT_ROWS, run->row_count);
+    metric_add(M_IMPORT_ROWS_REFUSED, run->bad_count);
+    if (success)
         import_remove(run->im, run->batch, false);
-    return rc;
+    else
+        metric_inc(M_IMPORT_BATCHES_FAILED);
+    return ERR_OK;
 }
 
 /* ---- the batch ---- */
@@ -471,7 +513,7 @@ run_batch(struct import_run *run, struct diag *d)
     if (rc == ERR_OK)
         rc = flush(run, d);
     if (rc == ERR_OK)
-        rc = topic_sync(run->im->admin->o.collect, d); /* (5) */
+        rc = sync_log(run, d); /* (5) */
     return rc == ERR_OK ? finish(run, true, d) : rc;
 }
 

@@ -13,6 +13,7 @@
 #include "admin/admin_int.h"
 #include "admin/admin_rows.h"
 #include "base/limits.h"
+#include "base/metric.h"
 
 #define PROBLEM_TYPE "http://ns.adobe.com/adobecloud/problem/data-collection-service/inlet"
 #define NODE "0001" /* the middle part of an xactionId: one node accepts in this version [PLATFORM B-9] */
@@ -222,8 +223,10 @@ take_message(const struct call *call, struct http_req *rq, const struct inlet *i
 
     *fault = (struct message_fault){0};
     fault->what = read_envelope(call, inlet, message, &reader, &entity);
-    if (fault->what != NULL)
+    if (fault->what != NULL) {
+        metric_inc(M_INLET_REFUSED);
         return ERR_INVALID;
+    }
     fault->what = read_operation(json_get(message, S("header")), &reader, &remove);
     if (fault->what == NULL)
         rc = row_read_value(&reader, entity, rq->now_ms, rq->arena, &hit, &fault->body);
@@ -237,6 +240,8 @@ take_message(const struct call *call, struct http_req *rq, const struct inlet *i
             fault->what = "Message is too large";
     }
     row_reader_deinit(&reader);
+    if (rc != ERR_OK)
+        metric_inc(M_INLET_REFUSED);
     return rc == ERR_OK ? ERR_OK : ERR_INVALID;
 }
 
@@ -259,10 +264,13 @@ append(const struct call *call, struct http_req *rq, const struct inlet *inlet, 
        struct http_res *rs)
 {
     struct diag d = DIAG_INIT;
+    size_t count = group->count;
     enum err rc = hit_group_append(group, call->admin->o.collect, rq->now_ms, asked_ack(rq), &d);
 
-    if (rc == ERR_OK)
+    if (rc == ERR_OK) {
+        metric_add(M_INLET_MESSAGES, count);
         return true;
+    }
     buf_clear(rs->body);
     answer_status(rq, rs, rc == ERR_BUSY ? 503 : 500, inlet, "Not stored", d.what);
     return false;

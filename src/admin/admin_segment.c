@@ -5,6 +5,7 @@
 #include "admin/admin_segment.h"
 
 #include "admin/admin_registry.h"
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/url.h"
 
@@ -190,6 +191,7 @@ definitions_get(void *ctx, struct http_req *rq, const struct route_params *param
     (void)params;
     if (!gather(call, rq, rs, S("creationTime:desc"), &g, &direction))
         return;
+    CHECK(page.limit > 0);
     if (str_to_u64(http_query(rq, S("page")), &number) && number < SIZE_MAX / 2 / page.limit)
         page.start = (size_t)number * page.limit;
     w = admin_json(rs, 200);

@@ -1,4 +1,5 @@
-/* app.h - what the subcommands share. Each one is a file: cmd_serve.c, cmd_demo.c, cmd_log.c, cmd_conf.c. */
+/* app.h - what the subcommands share. Each one is a file: cmd_serve.c (server.c builds the object graph), cmd_demo.c,
+ * cmd_log.c, cmd_conf.c. */
 #ifndef APP_APP_H
 #define APP_APP_H
 

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/arena.h"
+
 void
 buf_init(struct buf *b, size_t bytes_max)
 {
@@ -13,10 +15,17 @@ buf_init(struct buf *b, size_t bytes_max)
 }
 
 void
+buf_init_in(struct buf *b, struct arena *a, size_t bytes_max)
+{
+    *b = (struct buf){.bytes_max = bytes_max, .arena = a};
+}
+
+void
 buf_deinit(struct buf *b)
 {
-    free(b->p);
-    *b = (struct buf){.bytes_max = b->bytes_max};
+    if (b->arena == NULL)
+        free(b->p);
+    *b = (struct buf){.bytes_max = b->bytes_max, .arena = b->arena};
 }
 
 void
@@ -26,8 +35,21 @@ buf_clear(struct buf *b)
     b->full = false;
 }
 
+static char *
+resize(struct buf *b, size_t cap)
+{
+    char *p;
+
+    if (b->arena == NULL)
+        return realloc(b->p, cap);
+    p = arena_alloc(b->arena, cap);
+    if (p != NULL && b->n > 0)
+        memcpy(p, b->p, b->n);
+    return p;
+}
+
 char *
-buf_grow(struct buf *b, size_t extra)
+buf_grow_more(struct buf *b, size_t extra)
 {
     size_t cap = b->cap ? b->cap : 256;
     char *p;
@@ -44,7 +66,7 @@ buf_grow(struct buf *b, size_t extra)
         cap *= 2;
     if (cap > b->bytes_max)
         cap = b->bytes_max;
-    p = realloc(b->p, cap);
+    p = resize(b, cap);
     if (p == NULL) {
         b->full = true;
         return NULL;
@@ -52,31 +74,6 @@ buf_grow(struct buf *b, size_t extra)
     b->p = p;
     b->cap = cap;
     return b->p + b->n;
-}
-
-void
-buf_put(struct buf *b, struct str s)
-{
-    char *at;
-
-    if (s.n == 0)
-        return;
-    at = buf_grow(b, s.n);
-    if (at == NULL)
-        return;
-    memcpy(at, s.p, s.n);
-    b->n += s.n;
-}
-
-void
-buf_putc(struct buf *b, char c)
-{
-    char *at = buf_grow(b, 1);
-
-    if (at == NULL)
-        return;
-    *at = c;
-    b->n++;
 }
 
 void
@@ -103,6 +100,36 @@ buf_put_i64(struct buf *b, int64_t v)
     }
 }
 
+/* Prices and measures: a decimal of few digits behind the point. m / 10^k is rounded once, since both are exact, so
+ * when it gives v back, then m with the point k digits before its end is a decimal of at most 15 digits that reads as
+ * v, and there is no other. */
+static bool
+put_short(struct buf *b, double v)
+{
+    static const double powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    double magnitude = fabs(v);
+    char text[24];
+    size_t i = sizeof text;
+
+    if (!(magnitude >= 1e-4 && magnitude < 1e9))
+        return false;
+    for (size_t k = 1; k < sizeof powers / sizeof powers[0]; k++) {
+        double m = nearbyint(magnitude * powers[k]);
+        if (m >= 1e15 || m / powers[k] != magnitude)
+            continue;
+        for (uint64_t left = (uint64_t)m, digit = 0; left > 0 || digit <= k; left /= 10, digit++) {
+            if (digit == k)
+                text[--i] = '.';
+            text[--i] = (char)('0' + left % 10);
+        }
+        if (v < 0)
+            text[--i] = '-';
+        buf_put(b, (struct str){text + i, sizeof text - i});
+        return true;
+    }
+    return false;
+}
+
 void
 buf_put_f64(struct buf *b, double v)
 {
@@ -113,6 +140,8 @@ buf_put_f64(struct buf *b, double v)
         buf_put(b, S("null"));
         return;
     }
+    if (put_short(b, v))
+        return;
     /* 15 digits always fit a double, 17 always suffice; below DBL_MIN a double has fewer, down to one. */
     for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         n = snprintf(text, sizeof text, "%.*g", digits, v);

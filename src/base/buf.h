@@ -13,22 +13,56 @@
 
 #include "base/str.h"
 
+struct arena;
+
 struct buf {
-    char *p; /* owned */
+    char *p; /* owned, or in the arena */
     size_t n;
     size_t cap;
     size_t bytes_max;
     bool full;
+    struct arena *arena;
 };
 
 void buf_init(struct buf *b, size_t bytes_max);
+/* Grows in the arena, so its text lives as long as the arena's contents and needs no buf_deinit(). For a request's or a
+ * record's texts: what a larger room leaves behind is wasted until the arena is reset. */
+void buf_init_in(struct buf *b, struct arena *a, size_t bytes_max);
 void buf_deinit(struct buf *b);
 void buf_clear(struct buf *b);
 
 /* Room for `extra` more bytes, or NULL (and full). The caller writes there and then adds to b->n itself. */
-char *buf_grow(struct buf *b, size_t extra);
-void buf_put(struct buf *b, struct str s);
-void buf_putc(struct buf *b, char c);
+char *buf_grow_more(struct buf *b, size_t extra);
+static inline char *
+buf_grow(struct buf *b, size_t extra)
+{
+    if (b->p != NULL && !b->full && extra <= b->cap - b->n)
+        return b->p + b->n;
+    return buf_grow_more(b, extra);
+}
+
+static inline void
+buf_put(struct buf *b, struct str s)
+{
+    char *at = s.n > 0 ? buf_grow(b, s.n) : NULL;
+
+    if (at != NULL) {
+        memcpy(at, s.p, s.n);
+        b->n += s.n;
+    }
+}
+
+static inline void
+buf_putc(struct buf *b, char c)
+{
+    char *at = buf_grow(b, 1);
+
+    if (at != NULL) {
+        *at = c;
+        b->n++;
+    }
+}
+
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_put_i64(struct buf *b, int64_t v);
 /* Shortest decimal that reads back as the same double, in JSON syntax; not finite: "null". */

@@ -66,8 +66,7 @@
 #define LIMIT_UPLOAD_NAME_BYTES 512     /* OURS: a file's name with its partition folders */
 #define LIMIT_IMPORT_QUEUE 1000         /* OURS: completed batches waiting for the import thread; 90 a day are usual */
 #define LIMIT_ROW_ERROR_TEXT_BYTES 4096 /* OURS: of a bad row, shown with its errors */
-#define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors and failed files are kept  \
-                                                       */
+#define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors are kept */
 #define LIMIT_EVENT_FUTURE_MS (24LL * 3600 * 1000)    /* [PLATFORM B-20] an event's timestamp ahead of its arrival */
 #define LIMIT_ENTITIES_PER_REQUEST 1000               /* [PLATFORM 4.4] identities in one API request */
 #define LIMIT_ENTITY_EVENTS 1000                      /* [PLATFORM 5.4] events in one answer */
@@ -78,7 +77,8 @@
 #define LIMIT_RULE_STEPS 10000000   /* [SEGMENTATION 12] per profile and definition */
 #define LIMIT_RULE_HEIGHT                                                                                              \
     1000 /* OURS: nodes on one way down a tree, as in a.b.c or 1 + 1 + 1: bounds stacks (1.2 KB each) */
-#define LIMIT_RULE_BYTES (64 * 1024 * 1024)  /* OURS: one compiled rule; 100 times what the longest text usually needs \
+#define LIMIT_RULE_BYTES                                                                                               \
+    (64 * 1024 * 1024)                       /* OURS: one compiled rule; 100 times what the longest text usually needs \
                                               */
 #define LIMIT_REGEX_STEPS 1000000            /* [SEGMENTATION 7.2] one search */
 #define LIMIT_REGEX_BYTES (16 * 1024 * 1024) /* OURS: backtracking memory of one search */

@@ -177,30 +177,70 @@ jw_ktime(struct jw *w, struct str key, int64_t ms)
     jw_time(w, ms);
 }
 
+/* None of eight bytes needs an escape. On a whole word: a byte below 0x20 borrows into its high bit when 0x20 is taken
+ * off, and one that equals c is 0 after an xor with c, which borrows when 1 is taken off. */
+static bool
+word_is_plain(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint64_t w, quote, backslash;
+
+    memcpy(&w, p, sizeof w);
+    quote = w ^ ones * '"';
+    backslash = w ^ ones * '\\';
+    return ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high) == 0;
+}
+
+/* Bytes from the beginning that need no escape. */
+static size_t
+plain_run(const char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (n - i >= 8 && word_is_plain(p + i))
+        i += 8;
+    while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i;
+}
+
+static void
+put_escape(struct buf *out, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    size_t n = 2;
+
+    if (c == '"' || c == '\\')
+        escape[1] = (char)c;
+    else if (c == '\n' || c == '\r' || c == '\t')
+        escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
+    else
+        n = 6;
+    buf_put(out, (struct str){escape, n});
+}
+
 void
 json_quote(struct buf *out, struct str s)
 {
-    static const char hex[] = "0123456789abcdef";
-    size_t from = 0;
+    size_t run = plain_run(s.p, s.n);
+    char *at = run == s.n ? buf_grow(out, s.n + 2) : NULL;
 
-    buf_putc(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-        size_t n = 6;
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_put(out, str_slice(s, from, i));
-        from = i + 1;
-        if (c == '"' || c == '\\') {
-            escape[1] = (char)c;
-            n = 2;
-        } else if (c == '\n' || c == '\r' || c == '\t') {
-            escape[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
-            n = 2;
-        }
-        buf_put(out, (struct str){escape, n});
+    if (at != NULL) { /* nearly every text */
+        *at = '"';
+        if (s.n > 0)
+            memcpy(at + 1, s.p, s.n);
+        at[1 + s.n] = '"';
+        out->n += s.n + 2;
+        return;
     }
-    buf_put(out, str_slice(s, from, s.n));
+    buf_putc(out, '"');
+    while (s.n > 0) {
+        run = plain_run(s.p, s.n);
+        buf_put(out, str_slice(s, 0, run));
+        if (run < s.n)
+            put_escape(out, (unsigned char)s.p[run++]);
+        s = str_slice(s, run, s.n);
+    }
     buf_putc(out, '"');
 }

@@ -245,6 +245,19 @@ check_new(const struct config_objects *all, const struct config_objects *before,
     return ERR_OK;
 }
 
+/* After records that could not be applied: read them again next time, so that none is skipped. */
+static void
+rewind_consumer(struct config *c)
+{
+    struct consumer *again = NULL;
+    struct diag d = DIAG_INIT;
+
+    if (consumer_open(c->topic, c->current->view.version, &again, &d) != ERR_OK)
+        return; /* the failure itself is being reported; the next record compiles everything anyway */
+    consumer_close(c->consumer);
+    c->consumer = again;
+}
+
 enum err
 config_follow(struct config *c, uint64_t timeout_us, struct diag *d)
 {
@@ -284,6 +297,8 @@ config_follow(struct config *c, uint64_t timeout_us, struct diag *d)
         publish(c, box);
     } else {
         objects_free(next);
+        if (rc != ERR_OK)
+            rewind_consumer(c);
     }
     os_unlock(&c->writer);
     return rc;

@@ -21,6 +21,7 @@
 #include "codec/json.h"
 #include "decide/decide.h"
 #include "identity/graph.h"
+#include "model/subset.h"
 #include "pipeline/pipeline.h"
 #include "segment/membership.h"
 
@@ -68,13 +69,16 @@ struct scope_view {
     struct segment_set hub_segments;  /* all published audiences */
     struct segment_set edge_segments; /* those mapped to an edge destination (and what they refer to) whose look-back is
                                          at most 24 hours: evaluated in the request */
-    struct str *projected_audiences;  /* ids mapped to any destination or read by an activity */
+    struct str *projected_audiences;  /* ids mapped to a destination or read by an activity or an edge audience that
+                                         edges do not evaluate themselves; all of them when a datastream has edge
+                                         segmentation off */
     size_t projected_audience_count;
     struct str
         *projected_paths; /* attribute paths that may reach an edge: mapped, in ${aep.}, read by edge audiences */
     size_t projected_path_count;
     struct str *event_paths; /* event paths that edge audiences read: what a projected event keeps */
     size_t event_path_count;
+    const struct subset *event_cut; /* those paths with _id and timestamp: what edges keep of an event */
     struct decide_set *decide;
     struct destination *destinations;
     size_t destination_count;

@@ -23,7 +23,7 @@ same_text(const struct config_objects *all, const struct config_object *o, const
 static enum err
 check_resource(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str title, id;
+    struct str title = S_NULL, id = S_NULL;
     enum err rc = want_str(o->json, "title", true, LIMIT_OBJECT_NAME_BYTES, &title, d);
 
     if (rc == ERR_OK)
@@ -135,7 +135,7 @@ static enum err
 check_identity_descriptor(const struct config_objects *all, struct config_object *o, struct str schema, struct diag *d)
 {
     const struct config_bucket *b = objects_others(all, o);
-    struct str property, ns;
+    struct str property = S_NULL, ns = S_NULL;
     bool primary = false;
     enum err rc = want_str(o->json, "xdm:sourceProperty", true, LIMIT_OBJECT_NAME_BYTES, &property, d);
 
@@ -162,7 +162,7 @@ check_identity_descriptor(const struct config_objects *all, struct config_object
 enum err
 check_descriptor(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str type, schema;
+    struct str type = S_NULL, schema = S_NULL;
     enum err rc = want_str(o->json, "@type", true, 80, &type, d);
 
     if (rc == ERR_OK)
@@ -192,7 +192,7 @@ enum err
 check_dataset(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     const struct config_object *schema;
-    struct str name, id;
+    struct str name = S_NULL, id = S_NULL;
     enum err rc = want_str(o->json, "name", true, LIMIT_OBJECT_NAME_BYTES, &name, d);
 
     if (rc == ERR_OK)
@@ -275,7 +275,7 @@ static enum err
 check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     const struct config_bucket *b = objects_others(all, o);
-    struct str state;
+    struct str state = S_NULL;
     enum err rc = want_str(o->json, "lifecycleState", false, 32, &state, d);
 
     if (rc == ERR_OK && state.n > 0 && !str_eq(state, S("draft")) && !str_eq(state, S("published")) &&
@@ -304,7 +304,7 @@ check_lifecycle(const struct config_objects *all, struct config_object *o, struc
 enum err
 check_audience(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str name, type, format, text;
+    struct str name = S_NULL, type = S_NULL, format = S_NULL, text = S_NULL;
     enum err rc = want_str(o->json, "name", true, LIMIT_OBJECT_NAME_BYTES, &name, d);
     bool external;
 
@@ -402,7 +402,7 @@ static enum err
 read_datastream(const struct config_objects *all, struct config_object *o, struct datastream *ds, struct diag *d)
 {
     const struct json *overrides = json_get(o->json, S("allowedOverrides"));
-    struct str name;
+    struct str name = S_NULL;
     enum err rc = check_place(all, o, ds, d);
 
     if (rc == ERR_OK)
@@ -431,7 +431,7 @@ enum err
 check_datastream(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     struct datastream *ds = ARENA_NEW(&o->arena, struct datastream);
-    struct str id;
+    struct str id = S_NULL;
     enum err rc;
 
     if (ds == NULL)
@@ -502,7 +502,7 @@ enum err
 check_destination(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     struct destination *dest = ARENA_NEW(&o->arena, struct destination);
-    struct str id, spec;
+    struct str id = S_NULL, spec = S_NULL;
     enum err rc;
 
     if (dest == NULL)

@@ -5,7 +5,7 @@
  *   audiences   audience                                        rule graph of all published audiences
  *   decide      activity offer targetAudience property, org     decide set
  *   schemas     schema fieldgroup descriptor, org               views
- *   edge        audiences, destination, decide                  rule graph of the audiences that edges evaluate
+ *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
  *
  * A graph's version is a hash of its audiences' ids and expressions in order, so it survives a restart and a renamed
  * audience, and profile states that carry it stay valid. */
@@ -43,7 +43,8 @@ same_buckets(const struct config_objects *a, const struct config_objects *b, con
 static const char *const decide_kinds[] = {"activity", "offer", "targetAudience", "property", NULL};
 static const char *const schema_kinds[] = {"schema", "fieldgroup", "descriptor", NULL};
 static const char *const view_kinds[] = {"activity",   "offer",      "targetAudience", "property",    "schema",
-                                         "fieldgroup", "descriptor", "audience",       "destination", NULL};
+                                         "fieldgroup", "descriptor", "audience",       "destination", "datastream",
+                                         NULL};
 
 /* ---- audiences ---- */
 
@@ -435,6 +436,48 @@ fill_sets(struct scope_compiled *s, const struct config_objects *all)
     s->view.edge_segments = set_of(s->edge, s->all_audiences);
 }
 
+/* Does every enabled datastream of the scope evaluate audiences in the request? */
+static bool
+all_evaluate(const struct config_objects *all, struct str scope)
+{
+    const struct config_bucket *b = objects_bucket(all, S("datastream"), scope);
+
+    for (size_t i = 0; b != NULL && i < b->n; i++) {
+        const struct datastream *ds = b->by_id[i]->datastream;
+        if (ds->enabled && !(ds->platform && ds->edge_segmentation))
+            return false;
+    }
+    return true;
+}
+
+/* Takes out what edges evaluate: they ask nobody about it. */
+static void
+drop_evaluated(struct texts *projected, const struct audience_part *edge)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < projected->n; i++) {
+        if (map_get(&edge->by_id, projected->items[i]) == NULL)
+            projected->items[kept++] = projected->items[i];
+    }
+    projected->n = kept;
+}
+
+/* What edges keep of an event: what their rules read, its name, and its time for building the rules' state anew. */
+static const struct subset *
+event_cut(const struct texts *paths, struct arena *a)
+{
+    struct str *all = ARENA_ARRAY(a, struct str, paths->n + 2);
+
+    if (all == NULL)
+        return NULL;
+    if (paths->n > 0)
+        memcpy(all, paths->items, paths->n * sizeof *all);
+    all[paths->n] = S("_id");
+    all[paths->n + 1] = S("timestamp");
+    return subset_new(all, paths->n + 2, a);
+}
+
 static enum err
 fill_edge(struct scope_compiled *s, const struct config_objects *all, const struct scope_compiled *before,
           struct diag *d)
@@ -452,7 +495,11 @@ fill_edge(struct scope_compiled *s, const struct config_objects *all, const stru
         rule_graph_attribute_paths(s->edge->graph, texts_add, &paths);
         rule_graph_event_paths(s->edge->graph, texts_add, &events);
     }
-    if (rc == ERR_OK && (audiences.nomem || paths.nomem || events.nomem))
+    if (rc == ERR_OK && all_evaluate(all, s->view.scope))
+        drop_evaluated(&audiences, s->edge);
+    if (rc == ERR_OK)
+        s->view.event_cut = event_cut(&events, &s->arena);
+    if (rc == ERR_OK && (audiences.nomem || paths.nomem || events.nomem || s->view.event_cut == NULL))
         rc = nomem(d);
     s->view.projected_audiences = audiences.items;
     s->view.projected_audience_count = audiences.n;

@@ -89,7 +89,7 @@ same_id(const struct config_object *o, const char *member, struct diag *d)
 static enum err
 check_org(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str tenant, client, key;
+    struct str tenant = S_NULL, client = S_NULL, key = S_NULL;
     enum err rc = same_id(o, "id", d);
 
     (void)all;
@@ -116,7 +116,7 @@ check_org(const struct config_objects *all, struct config_object *o, struct diag
 static enum err
 check_sandbox(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str type, title;
+    struct str type = S_NULL, title = S_NULL;
     bool letter = o->id.n > 0 && ((o->id.p[0] | 32) >= 'a' && (o->id.p[0] | 32) <= 'z');
     enum err rc = same_id(o, "name", d);
 
@@ -138,7 +138,7 @@ check_sandbox(const struct config_objects *all, struct config_object *o, struct 
 static enum err
 check_credential(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str hash;
+    struct str hash = S_NULL;
     const struct json *scopes = json_get(o->json, S("scopes"));
     enum err rc = same_id(o, "id", d);
 
@@ -157,7 +157,7 @@ check_namespace(const struct config_objects *all, struct config_object *o, struc
 {
     const struct config_bucket *b = objects_others(all, o);
     enum ns_class class;
-    struct str type, name;
+    struct str type = S_NULL, name = S_NULL;
     enum err rc = same_id(o, "code", d);
 
     if (rc == ERR_OK && (!is_word(o->id, "_-.") || o->id.n > LIMIT_NAMESPACE_BYTES))
@@ -182,7 +182,7 @@ static enum err
 check_inlet(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     bool authenticated;
-    struct str connection;
+    struct str connection = S_NULL;
     enum err rc = same_id(o, "id", d);
 
     if (rc == ERR_OK && !is_hex(o->id, 64))
@@ -206,7 +206,7 @@ check_any(const struct config_objects *all, struct config_object *o, struct diag
 static enum err
 check_batch(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str status;
+    struct str status = S_NULL;
     enum err rc = same_id(o, "id", d);
 
     (void)all;
@@ -235,7 +235,7 @@ check_flow(const struct config_objects *all, struct config_object *o, struct dia
 static enum err
 check_end_connection(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str base;
+    struct str base = S_NULL;
     enum err rc = same_id(o, "id", d);
 
     if (rc == ERR_OK)
@@ -262,7 +262,7 @@ static enum err
 check_property(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     const struct config_bucket *b = objects_others(all, o);
-    struct str token;
+    struct str token = S_NULL;
     enum err rc = check_numeric(o, d);
 
     if (rc == ERR_OK)

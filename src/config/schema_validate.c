@@ -90,11 +90,11 @@ violation(struct check *k, const struct crumb *at, const char *keyword, const ch
     char text[300];
     va_list ap;
 
-    if (k->n >= k->max)
-        return;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap); /* cut: for reading */
     va_end(ap);
+    if (k->n >= k->max)
+        return;
     k->out[k->n++] = (struct schema_violation){
         .keyword = keyword,
         .pointer = written(k, write_pointer, at),

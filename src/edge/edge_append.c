@@ -8,21 +8,7 @@
 #include "base/limits.h"
 #include "base/metric.h"
 
-/* What of an event the edge's audiences read; the time goes along for rebuilding. */
-const struct subset *
-edge_event_cut(const struct scope_view *view, struct arena *a)
-{
-    size_t n = view != NULL ? view->event_path_count : 0;
-    struct str *paths = ARENA_ARRAY(a, struct str, n + 2);
-
-    if (paths == NULL)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        paths[i] = view->event_paths[i];
-    paths[n] = S("_id");
-    paths[n + 1] = S("timestamp");
-    return subset_new(paths, n + 2, a);
-}
+#define HIT_FRAME_BYTES 2048u /* what a hit has beside the events of the body, mostly: a guess that saves copying */
 
 enum role { ROLE_OWNER = 1, ROLE_DEVICE = 2 };
 
@@ -43,7 +29,7 @@ fold_into(const struct fold *f, const struct identity *id, unsigned roles, struc
     uint32_t version;
     enum err rc;
 
-    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_init_in(&key, f->arena, LIMIT_RECORD_KEY_BYTES);
     identity_key(&key, f->hit->scope, id->ns, id->id);
     do {
         rc = edge_table_load(f->table, buf_str(&key), f->now_ms, f->arena, &doc, &version, d);
@@ -52,7 +38,6 @@ fold_into(const struct fold *f, const struct identity *id, unsigned roles, struc
         if (rc == ERR_OK && (roles & ROLE_DEVICE))
             rc = edge_doc_fold_device(&doc, f->hit, f->now_ms, f->arena, d);
     } while (rc == ERR_OK && !edge_table_store(f->table, buf_str(&key), &doc, version, f->arena));
-    buf_deinit(&key);
     return rc;
 }
 
@@ -84,21 +69,23 @@ enum err
 edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owner_doc, struct edge_prepared *device_doc,
             struct diag *d)
 {
-    struct fold f = {c->edge->table, h, edge_event_cut(c->view, c->arena), c->now_ms, c->arena};
+    struct fold f = {c->edge->table, h, c->view != NULL ? c->view->event_cut : NULL, c->now_ms, c->arena};
     const struct identity *owner = hit_owner(h);
     struct buf text, key;
     struct record r = {.time_ms = c->now_ms};
     unsigned ticket;
     enum err rc;
 
-    if (f.cut == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for the event");
-    buf_init(&text, LIMIT_RECORD_VALUE_BYTES);
-    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_init_in(&text, c->arena, LIMIT_RECORD_VALUE_BYTES);
+    (void)buf_grow(&text, c->rq->body.n + HIT_FRAME_BYTES);
     hit_write(&text, h);
-    if (owner != NULL)
+    if (owner_doc != NULL) {
+        r.key = owner_doc->key;
+    } else if (owner != NULL) {
+        buf_init_in(&key, c->arena, LIMIT_RECORD_KEY_BYTES);
         identity_key(&key, h->scope, owner->ns, owner->id);
-    r.key = buf_str(&key);
+        r.key = buf_str(&key);
+    }
     r.value = buf_str(&text);
     ticket = edge_table_enter(c->edge->table);
     rc = buf_ok(&text) ? topic_append(c->edge->o.collect, &r, c->edge->o.ack_synced ? ACK_SYNCED : ACK_WRITTEN, NULL, d)
@@ -106,8 +93,6 @@ edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owne
     if (rc == ERR_OK && fold_hit(&f, owner_doc, device_doc, NULL) != ERR_OK)
         metric_inc(M_EDGE_DEGRADED); /* the log has it: the document catches up at the next restart or projection */
     edge_table_leave(c->edge->table, ticket);
-    buf_deinit(&key);
-    buf_deinit(&text);
     return rc;
 }
 
@@ -115,8 +100,9 @@ enum err
 edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
 {
     const struct snapshot *snap = snapshot_get(e->o.config);
-    struct fold f = {e->table, h, edge_event_cut(snapshot_scope(snap, h->scope), a), now_ms, a};
-    enum err rc = f.cut != NULL ? fold_hit(&f, NULL, NULL, d) : ERR_NOMEM;
+    const struct scope_view *view = snapshot_scope(snap, h->scope);
+    struct fold f = {e->table, h, view != NULL ? view->event_cut : NULL, now_ms, a};
+    enum err rc = fold_hit(&f, NULL, NULL, d);
 
     snapshot_put(e->o.config, snap);
     return rc;

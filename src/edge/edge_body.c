@@ -106,11 +106,11 @@ lay(struct edge_call *c, const struct json *over, const struct json *under, cons
     struct jw w;
     enum err rc;
 
-    buf_init(&text, 2 * LIMIT_EDGE_BODY_BYTES + 64);
+    buf_init_in(&text, c->arena, 2 * LIMIT_EDGE_BODY_BYTES + 64);
+    (void)buf_grow(&text, c->rq->body.n + 64);
     w = jw_to(&text);
     json_merge_write(&w, over, under, false);
     rc = buf_ok(&text) ? json_parse(buf_str(&text), c->arena, out, NULL) : ERR_LIMIT;
-    buf_deinit(&text);
     return rc == ERR_OK || edge_problem(c, "0112-413", "Invalid request", "the merged xdm is too large");
 }
 

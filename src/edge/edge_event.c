@@ -35,11 +35,10 @@ load(struct edge_call *c, const struct identity *id, struct edge_prepared *p, st
     struct buf key;
     enum err rc;
 
-    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_init_in(&key, c->arena, LIMIT_RECORD_KEY_BYTES);
     identity_key(&key, c->ds->scope, id->ns, id->id);
-    p->key = arena_str(c->arena, buf_str(&key));
-    buf_deinit(&key);
-    if (p->key.p == NULL)
+    p->key = buf_str(&key);
+    if (!buf_ok(&key))
         return diag_set(d, ERR_NOMEM, "no memory for the profile");
     rc = edge_table_load(c->edge->table, p->key, c->now_ms, c->arena, &p->doc, &p->version, d);
     if (rc != ERR_OK || p->doc.known)
@@ -73,12 +72,10 @@ static enum err
 fold_event(struct visit *v, const struct hit *h, struct diag *d)
 {
     struct edge_call *c = v->call;
-    const struct subset *cut = edge_event_cut(c->view, c->arena);
+    const struct subset *cut = c->view != NULL ? c->view->event_cut : NULL;
     struct str rules = v->person.doc.rule_state;
     enum err rc;
 
-    if (cut == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for the event");
     v->known_event = edge_doc_has_event(&v->person.doc, h->event_id);
     rc = edge_doc_fold_owner(&v->person.doc, h, cut, c->now_ms, c->arena, d);
     v->person.doc.rule_state = rules;
@@ -132,12 +129,12 @@ step(struct visit *v, struct rule_state *state, const struct rule_env *env, stru
     const struct rule_graph *graph = v->call->view->edge_segments.graph;
     struct rule_changes changes;
 
-    if (v->known_event)
+    if (v->known_event || !v->call->segmentation_on)
         return rule_state_time(graph, state, env, v->call->arena, &changes, d);
     return rule_state_event(graph, state, env, v->event->xdm, v->call->arena, &changes, d);
 }
 
-/* The new event is part of the document already. */
+/* The new event is part of the document already, unless the request switched segmentation off. */
 static enum err
 evaluate(struct visit *v, struct diag *d)
 {
@@ -164,11 +161,30 @@ evaluate(struct visit *v, struct diag *d)
     if (rc != ERR_OK)
         return rc;
     v->rules = state;
-    buf_init(&bytes, LIMIT_EDGE_PROFILE_BYTES);
+    buf_init_in(&bytes, c->arena, LIMIT_EDGE_PROFILE_BYTES);
     rule_state_save(state, &bytes);
-    doc->rule_state = buf_ok(&bytes) ? arena_str(c->arena, buf_str(&bytes)) : S_NULL;
-    buf_deinit(&bytes);
+    doc->rule_state = buf_ok(&bytes) ? buf_str(&bytes) : S_NULL;
     return ERR_OK;
+}
+
+/* A request may switch the evaluation off that its datastream has: then this event enters no audience, and what the
+ * person is in without it still counts. A datastream without evaluation asks what the hub projected. */
+static enum err
+update(struct visit *v, const struct hit *h, struct diag *d)
+{
+    struct edge_call *c = v->call;
+    bool here = c->ds->platform && c->ds->edge_segmentation && c->view != NULL && c->view->edge_segments.graph != NULL;
+    enum err rc = ERR_OK;
+
+    if (here && !c->segmentation_on)
+        rc = evaluate(v, d);
+    if (rc == ERR_OK)
+        rc = fold_event(v, h, d);
+    if (rc == ERR_OK && here && c->segmentation_on)
+        rc = evaluate(v, d);
+    if (v->rules == NULL || !c->segmentation_on)
+        v->person.doc.rule_state = S_NULL; /* it does not know this event */
+    return rc;
 }
 
 static void
@@ -232,7 +248,7 @@ decide(struct visit *v, size_t index, struct decide_result *result, struct diag 
     };
     struct decide_assignment *assignments =
         ARENA_ARRAY(c->arena, struct decide_assignment, device->assignment_count + 1);
-    size_t before = c->handles->n;
+    size_t before;
     struct jw w;
     enum err rc;
 
@@ -244,14 +260,16 @@ decide(struct visit *v, size_t index, struct decide_result *result, struct diag 
     rq.assignment_count = device->assignment_count;
     if (device->profile_params.n > 0)
         (void)json_parse(device->profile_params, c->arena, &rq.profile_params, NULL); /* unreadable: none */
+    edge_reply_begin(c);
+    before = c->rs->body->n;
     w = edge_handle_begin(c);
-    buf_putc(c->handles, '[');
-    rc = decide_propositions(c->view->decide, &rq, c->arena, c->handles, result, d);
+    buf_putc(c->rs->body, '[');
+    rc = decide_propositions(c->view->decide, &rq, c->arena, c->rs->body, result, d);
     if (rc != ERR_OK) {
-        c->handles->n = before;
+        c->rs->body->n = before;
         return rc;
     }
-    buf_putc(c->handles, ']');
+    buf_putc(c->rs->body, ']');
     edge_handle_end(c, &w, "personalization:decisions", (int)index);
     return ERR_OK;
 }
@@ -261,7 +279,7 @@ empty_decisions(struct edge_call *c, size_t index)
 {
     struct jw w = edge_handle_begin(c);
 
-    buf_put(c->handles, S("[]"));
+    buf_put(c->rs->body, S("[]"));
     edge_handle_end(c, &w, "personalization:decisions", (int)index);
 }
 
@@ -305,7 +323,7 @@ profile_params(struct edge_call *c, const struct json *target)
 
     if (target == NULL)
         return NULL;
-    buf_init(&text, LIMIT_EDGE_BODY_BYTES);
+    buf_init_in(&text, c->arena, LIMIT_EDGE_BODY_BYTES);
     w = jw_to(&text);
     jw_object(&w);
     for (it = json_iter(target); json_next(&it);) {
@@ -319,7 +337,6 @@ profile_params(struct edge_call *c, const struct json *target)
     jw_end(&w);
     if (n > 0 && buf_ok(&text) && json_parse(buf_str(&text), c->arena, &out, NULL) != ERR_OK)
         out = NULL;
-    buf_deinit(&text);
     return out;
 }
 
@@ -357,14 +374,10 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (identity_primary(&e->ids) == NULL)
         return true;             /* a beacon without any identity: nothing to file it under [EDGE C-5] */
     rc = load_documents(&v, &d); /* (1) */
-    if (rc == ERR_OK)
-        rc = fold_event(&v, &h, &d);
     if (rc == ERR_OK && v.person.doc.attributes.n > 0)
         rc = json_parse(v.person.doc.attributes, c->arena, &v.attributes, &d);
-    if (rc == ERR_OK && c->segmentation_on && c->view != NULL && c->view->edge_segments.graph != NULL)
-        rc = evaluate(&v, &d); /* (2) */
-    if (v.rules == NULL)
-        v.person.doc.rule_state = S_NULL; /* it does not know this event */
+    if (rc == ERR_OK)
+        rc = update(&v, &h, &d); /* (2) */
     if (rc != ERR_OK) {
         metric_inc(M_EDGE_DEGRADED);
         log_warn("edge_profile_failed", "why=\"%s\"", d.what);

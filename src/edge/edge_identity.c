@@ -53,11 +53,10 @@ from_legacy_cookies(struct edge_call *c)
         take(c, ecid, ECID_RECEIVED);
         return true;
     }
-    buf_init(&name, 256);
+    buf_init_in(&name, c->arena, 256);
     buf_put(&name, S("AMCV_"));
     url_encode(&name, c->ds->org);
     cookie = http_cookie(c->rq, buf_str(&name));
-    buf_deinit(&name);
     if (cookie.p == NULL)
         cookie = http_cookie(c->rq, arena_printf(c->arena, "AMCV_%.*s", STR_ARG(c->ds->org)));
     if (cookie.p == NULL || !legacy_ecid(c, cookie, &ecid))

@@ -108,7 +108,7 @@ struct edge_call {
     bool consent_write; /* send the consent entry */
     struct edge_warning warnings[8];
     size_t warning_count;
-    struct buf *handles; /* JSON objects with commas, in the recommended order */
+    bool reply_begun; /* rs->body has the head of the answer; handles follow in the recommended order */
 };
 
 /* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so
@@ -143,8 +143,6 @@ struct edge_prepared {
 };
 enum err edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owner_doc,
                      struct edge_prepared *device_doc, struct diag *d);
-/* What is kept of an event; NULL: the arena is exhausted. */
-const struct subset *edge_event_cut(const struct scope_view *view, struct arena *a);
 enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit *h);
@@ -152,8 +150,10 @@ void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struc
 void edge_reply_headers(struct edge_call *c);
 void edge_reply(struct edge_call *c);
 void edge_reply_empty(struct edge_call *c, int status);
-/* Opens a handle {"payload": and leaves the writer there; edge_handle_end writes the type and event index (-1: none).
- */
+/* The head of the answer into rs->body, once; the device's identity is resolved by then. */
+void edge_reply_begin(struct edge_call *c);
+/* Opens a handle {"payload": there and leaves the writer in it; edge_handle_end writes the type and event index (-1:
+ * none). */
 struct jw edge_handle_begin(struct edge_call *c);
 void edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index);
 /* edge_media.c */

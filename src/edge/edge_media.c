@@ -72,12 +72,12 @@ edge_media_session(struct edge_call *c, size_t event_index)
     struct jw w = edge_handle_begin(c);
 
     sign(c->edge, &s);
-    buf_put(c->handles, S("[{\"sessionId\":\""));
-    put_hex(c->handles, s.start_ms);
-    put_hex(c->handles, s.random);
-    put_hex(c->handles, s.mac_low);
-    put_hex(c->handles, s.mac_high);
-    buf_put(c->handles, S("\"}]"));
+    buf_put(c->rs->body, S("[{\"sessionId\":\""));
+    put_hex(c->rs->body, s.start_ms);
+    put_hex(c->rs->body, s.random);
+    put_hex(c->rs->body, s.mac_low);
+    put_hex(c->rs->body, s.mac_high);
+    buf_put(c->rs->body, S("\"}]"));
     edge_handle_end(c, &w, "media-analytics:new-session", (int)event_index);
 }
 

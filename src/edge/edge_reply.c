@@ -89,29 +89,6 @@ edge_warn(struct edge_call *c, const char *code, const char *title, const char *
         c->warnings[c->warning_count++] = (struct edge_warning){code, title, detail};
 }
 
-struct jw
-edge_handle_begin(struct edge_call *c)
-{
-    if (c->handles->n > 0)
-        buf_putc(c->handles, ',');
-    buf_put(c->handles, S("{\"payload\":"));
-    return jw_to(c->handles);
-}
-
-void
-edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index)
-{
-    (void)w;
-    buf_put(c->handles, S(",\"type\":\""));
-    buf_put(c->handles, str_of(type));
-    buf_putc(c->handles, '"');
-    if (event_index >= 0) {
-        buf_put(c->handles, S(",\"eventIndex\":"));
-        buf_put_i64(c->handles, event_index);
-    }
-    buf_putc(c->handles, '}');
-}
-
 static void
 write_identity_result(struct edge_call *c, struct buf *out)
 {
@@ -133,6 +110,46 @@ write_identity_result(struct edge_call *c, struct buf *out)
     jw_end(&w);
     jw_end(&w);
     buf_put(out, S(",\"type\":\"identity:result\"},"));
+}
+
+/* Every handle before the location hints ends with the comma behind it: those always follow. */
+void
+edge_reply_begin(struct edge_call *c)
+{
+    struct buf *out = c->rs->body;
+
+    if (c->reply_begun)
+        return;
+    c->reply_begun = true;
+    buf_clear(out);
+    buf_put(out, S("{\"requestId\":"));
+    json_quote(out, c->request_id);
+    buf_put(out, S(",\"handle\":["));
+    write_identity_result(c, out);
+}
+
+struct jw
+edge_handle_begin(struct edge_call *c)
+{
+    edge_reply_begin(c);
+    buf_put(c->rs->body, S("{\"payload\":"));
+    return jw_to(c->rs->body);
+}
+
+void
+edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_index)
+{
+    struct buf *out = c->rs->body;
+
+    (void)w;
+    buf_put(out, S(",\"type\":\""));
+    buf_put(out, str_of(type));
+    buf_putc(out, '"');
+    if (event_index >= 0) {
+        buf_put(out, S(",\"eventIndex\":"));
+        buf_put_i64(out, event_index);
+    }
+    buf_put(out, S("},"));
 }
 
 static void
@@ -195,16 +212,13 @@ identity_cookie(struct edge_call *c)
         .write_time_ms = c->now_ms,
     };
     struct buf text;
-    struct str value;
     char *p = (char *)(uintptr_t)cookie.region.p;
 
     for (size_t i = 0; p != NULL && i < cookie.region.n; i++)
         p[i] = (char)(p[i] >= 'a' && p[i] <= 'z' ? p[i] - 32 : p[i]);
-    buf_init(&text, LIMIT_COOKIE_IDENTITY_BYTES);
+    buf_init_in(&text, c->arena, LIMIT_COOKIE_IDENTITY_BYTES);
     ecid_cookie_write(&text, &cookie);
-    value = arena_str(c->arena, buf_str(&text));
-    buf_deinit(&text);
-    return value;
+    return buf_ok(&text) ? buf_str(&text) : S_NULL;
 }
 
 static void
@@ -254,15 +268,7 @@ edge_reply(struct edge_call *c)
 {
     struct buf *out = c->rs->body;
 
-    buf_clear(out);
-    buf_put(out, S("{\"requestId\":"));
-    json_quote(out, c->request_id);
-    buf_put(out, S(",\"handle\":["));
-    write_identity_result(c, out);
-    if (c->handles->n > 0) {
-        buf_put(out, buf_str(c->handles));
-        buf_putc(out, ',');
-    }
+    edge_reply_begin(c);
     write_location_hint(c, out);
     write_states(c, out);
     buf_putc(out, ']');

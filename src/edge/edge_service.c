@@ -174,16 +174,12 @@ handle(void *ctx, struct http_req *rq, struct http_res *rs)
 {
     struct edge *e = ctx;
     struct edge_call c;
-    struct buf handles;
 
     begin(&c, e, rq, rs);
-    buf_init(&handles, LIMIT_RESPONSE_BYTES);
-    c.handles = &handles;
     c.snap = snapshot_get(e->o.config);
     run(&c);
     edge_reply_headers(&c);
     snapshot_put(e->o.config, c.snap);
-    buf_deinit(&handles);
     if (c.path.action == ACTION_INTERACT)
         metric_observe(M_EDGE_INTERACT_US, os_mono_us(e->o.os) - rq->start_us);
 }

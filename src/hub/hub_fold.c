@@ -124,11 +124,14 @@ put_event(const struct hub_step *s, const struct hit *hit, const struct identity
                               .dataset = hit->dataset,
                               .ns = owner->ns,
                               .owner = owner->id};
+    const struct identity *first = hit_owner(hit); /* whose document the edge put it into */
     enum err rc;
 
     change->cause = SEGMENT_TIME;
     if (hit->dataset.n == 0)
         return ERR_OK;
+    if (hit->source == SOURCE_EDGE && first != NULL && str_eq(first->ns, owner->ns) && str_eq(first->id, owner->id))
+        e.region = hit->region;
     e.json = json_text(hit->xdm, p->arena);
     if (e.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for an event");

@@ -54,9 +54,9 @@ struct hub_out {
 struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
-    struct subset *attributes, *events; /* events NULL: none are projected */
-    uint32_t events_signature;          /* of the paths of events; never 0 */
-    uint64_t signature;                 /* of all that a sweep would bring into profiles */
+    const struct subset *attributes, *events; /* events NULL: none are projected */
+    uint32_t events_signature;                /* of the paths of events; never 0 */
+    uint64_t signature;                       /* of all that a sweep would bring into profiles */
 };
 
 /* Committed with everything else, under the key "H". */
@@ -146,11 +146,15 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 
 /* --- hub_project.c --- */
 struct hub_content {
-    struct projection projection; /* rev and accepted_us are the caller's */
-    uint64_t hash;                /* of everything else */
+    struct projection projection; /* rev, accepted_us and events are the caller's; attributes as text */
+    uint64_t hash;                /* of what is in it */
+    struct profile_event *events; /* arena: of the last day, with their cuts */
+    size_t event_count;
 };
 enum err hub_content(struct hub *h, const struct hub_scope *sc, const struct profile *p, int64_t now_ms,
                      struct arena *a, struct hub_content *out, struct diag *d);
+/* The text of all events. p is NULL when the arena is exhausted. */
+struct str hub_events_text(const struct hub_content *c, struct arena *a);
 /* Emits it to every edge that holds one of the person's identities and was told something else before. */
 enum err hub_project(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, bool *emitted,
                      struct diag *d);

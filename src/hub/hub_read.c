@@ -17,6 +17,21 @@ load(struct hub *h, struct str scope, struct str ns, struct str id, struct arena
     return rc;
 }
 
+static enum err
+parse_parts(const struct hub_content *content, struct arena *a, struct projection *out, struct diag *d)
+{
+    struct str events = content->events != NULL ? hub_events_text(content, a) : S_NULL;
+    enum err rc = ERR_OK;
+
+    if (content->events != NULL && events.p == NULL)
+        rc = diag_set(d, ERR_NOMEM, "no memory for a projection");
+    if (rc == ERR_OK && out->attributes_text.n > 0)
+        rc = json_parse(out->attributes_text, a, &out->attributes, d);
+    if (rc == ERR_OK && events.n > 0)
+        rc = json_parse(events, a, &out->events, d);
+    return rc;
+}
+
 enum err
 hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a, struct projection *out,
          struct diag *d)
@@ -36,7 +51,7 @@ hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct a
         out->rev = h->state.rev;
     }
     hub_unlock(h);
-    return rc;
+    return rc == ERR_OK ? parse_parts(&content, a, out, d) : rc;
 }
 
 enum err

@@ -24,21 +24,6 @@ signature_of(const struct scope_view *v)
     return hash_list(v->event_paths, v->event_path_count, seed);
 }
 
-/* What an edge keeps of an event always has its name and time. */
-static struct subset *
-event_cut(const struct scope_view *v, struct arena *a)
-{
-    struct str *paths = ARENA_ARRAY(a, struct str, v->event_path_count + 2);
-
-    if (paths == NULL)
-        return NULL;
-    if (v->event_path_count > 0)
-        memcpy(paths, v->event_paths, v->event_path_count * sizeof *paths);
-    paths[v->event_path_count] = S("_id");
-    paths[v->event_path_count + 1] = S("timestamp");
-    return subset_new(paths, v->event_path_count + 2, a);
-}
-
 static enum err
 add_scope(struct hub *h, struct str name, const struct scope_view *v, struct diag *d)
 {
@@ -51,9 +36,8 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
     sc->attributes = subset_new(v->projected_paths, v->projected_path_count, a);
     sc->events_signature = (uint32_t)hash_list(v->event_paths, v->event_path_count, 2) | 1;
     if (v->event_path_count > 0)
-        sc->events = event_cut(v, a);
-    if (sc->attributes == NULL || (v->event_path_count > 0 && sc->events == NULL) ||
-        !map_put(&h->scopes, name, sc, NULL))
+        sc->events = v->event_cut;
+    if (sc->attributes == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     return ERR_OK;
 }

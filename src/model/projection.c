@@ -16,13 +16,17 @@ projection_write(struct buf *out, const struct projection *p)
     jw_object(&w);
     for (size_t i = 0; i < p->membership_count; i++) {
         const struct projected_membership *m = &p->memberships[i];
-        jw_key(&w, m->audience); /* the sign says in or out: exits travel as negative times */
+        jw_key(&w, m->audience); /* negative: left then */
         jw_i64(&w, m->member ? m->since_ms : -m->since_ms);
     }
     jw_end(&w);
-    if (p->attributes != NULL)
+    if (p->attributes_text.n > 0)
+        jw_kraw(&w, S("attributes"), p->attributes_text);
+    else if (p->attributes != NULL)
         jw_kjson(&w, S("attributes"), p->attributes);
-    if (p->events != NULL)
+    if (p->events_text.n > 0)
+        jw_kraw(&w, S("events"), p->events_text);
+    else if (p->events != NULL)
         jw_kjson(&w, S("events"), p->events);
     if (p->consent_out)
         jw_kbool(&w, S("consentOut"), true);

@@ -2,7 +2,8 @@
  *
  * The record's key is the identity's key (identity.h), a tombstone means "forget". The newest revision replaces the
  * document; older ones are ignored. Only audiences and attributes that are mapped to an edge destination, or read by an
- * audience that edges evaluate, travel [PLATFORM 6.2]. JSON on the log (docs/formats/projection.md).
+ * audience that edges evaluate, travel [PLATFORM 6.2]; an audience that is not among the memberships is one without
+ * this person. JSON on the log (docs/formats/projection.md).
  *
  * Ownership  Borrowed from the text and arena. */
 #ifndef MODEL_PROJECTION_H
@@ -12,7 +13,7 @@
 
 struct projected_membership {
     struct str audience; /* id */
-    bool member;         /* realized; false: exited */
+    bool member;         /* realized; false: exited, which says no more than its absence */
     int64_t since_ms;    /* lastQualificationTime */
 };
 
@@ -24,7 +25,8 @@ struct projection {
     size_t membership_count;
     const struct json *attributes; /* object: the merged profile, cut to the projected paths */
     const struct json *events; /* array of the stitched profile's events of the last 24 hours, for the edge's rules */
-    bool consent_out;          /* the person's collect consent is n */
+    struct str attributes_text, events_text; /* when not empty, written instead of those two. Never read */
+    bool consent_out;                        /* the person's collect consent is n */
 };
 
 void projection_write(struct buf *out, const struct projection *p);

@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -341,4 +342,20 @@ net_wait(const int *socks, size_t n, unsigned timeout_ms)
             ready |= (uint32_t)1 << i;
     }
     return ready;
+}
+
+uint64_t
+net_raise_file_limit(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* what is in force is read back */
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+            return 0;
+    }
+    return limit.rlim_cur;
 }

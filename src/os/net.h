@@ -52,4 +52,8 @@ void net_wake(int waker);
  * sockets. */
 uint32_t net_wait(const int *socks, size_t n, unsigned timeout_ms);
 
+/* Lets the process hold up to `wanted` open files, as far as its hard limit allows; the limit in force afterwards. A
+ * listener needs one per connection, and the usual default of 1,024 is below LIMIT_CONNECTIONS. */
+uint64_t net_raise_file_limit(uint64_t wanted);
+
 #endif

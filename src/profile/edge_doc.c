@@ -211,24 +211,39 @@ touch(struct edge_doc *doc, int64_t now_ms)
     doc->known = true;
 }
 
+/* Of an event in a scope without audiences. */
+static void
+write_name_and_time(struct jw *w, const struct json *xdm)
+{
+    static const char *const members[] = {"_id", "timestamp"};
+
+    jw_object(w);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const struct json *v = json_get(xdm, str_of(members[i]));
+        if (v != NULL)
+            jw_kjson(w, str_of(members[i]), v);
+    }
+    jw_end(w);
+}
+
 enum err
 edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                     struct arena *a, struct diag *d)
 {
     struct buf text;
     struct jw w;
-    struct str kept;
     bool added;
 
     touch(doc, now_ms);
     if (h->kind != HIT_EVENT || h->xdm == NULL)
         return ERR_OK;
-    buf_init(&text, LIMIT_EVENT_BYTES);
+    buf_init_in(&text, a, LIMIT_EVENT_BYTES);
     w = jw_to(&text);
-    subset_write(&w, event_cut, h->xdm);
-    kept = arena_str(a, buf_str(&text));
-    buf_deinit(&text);
-    added = kept.p != NULL && edge_doc_add_event(doc, h->event_id, h->event_ms, kept, now_ms, a);
+    if (event_cut != NULL)
+        subset_write(&w, event_cut, h->xdm);
+    else
+        write_name_and_time(&w, h->xdm);
+    added = buf_ok(&text) && edge_doc_add_event(doc, h->event_id, h->event_ms, buf_str(&text), now_ms, a);
     doc->rule_state = S_NULL;
     return added ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for an edge profile's event");
 }

@@ -58,7 +58,8 @@ bool edge_doc_has_event(const struct edge_doc *doc, struct str event_id);
 bool edge_doc_assign(struct edge_doc *doc, struct str activity, struct str experience, struct arena *a);
 const struct projected_membership *edge_doc_membership(const struct edge_doc *doc, struct str audience);
 
-/* The folds. event_cut says what is kept of an event. They clear the rule state when what it was built from changed. */
+/* The folds. event_cut says what is kept of an event; NULL: its name and time. They clear the rule state when what it
+ * was built from changed. */
 enum err edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                              struct arena *a, struct diag *d);
 enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a,

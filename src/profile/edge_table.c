@@ -15,6 +15,7 @@
 #include "os/thread.h"
 
 #define STRIPES 64u
+#define TYPICAL_DOC_BYTES 4096u
 
 struct entry {
     uint64_t hash;
@@ -337,12 +338,11 @@ edge_table_store(struct edge_table *t, struct str key, const struct edge_doc *do
     struct edge_blob *b;
     bool ok;
 
-    (void)a;
-    buf_init(&bytes, 4 * LIMIT_EDGE_PROFILE_BYTES);
+    buf_init_in(&bytes, a, 4 * LIMIT_EDGE_PROFILE_BYTES);
+    (void)buf_grow(&bytes, TYPICAL_DOC_BYTES);
     edge_doc_write(&bytes, doc);
     CHECK(buf_ok(&bytes)); /* every part of a document is bounded below this */
     b = blob_new(key, buf_str(&bytes));
-    buf_deinit(&bytes);
     CHECK(b != NULL);
     b->dirty = true;
     b->seen_ms = doc->seen_ms;

@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 
-#define DOC_VERSION 1
+#define DOC_VERSION 2
 #define FLAG_CONSENT_OUT 1u
 #define SPARE 4 /* room for what one record usually adds */
 
@@ -63,6 +63,7 @@ profile_event_pack(struct buf *b, const struct profile_event *e)
     pack_str(b, e->dataset);
     pack_str(b, e->ns);
     pack_str(b, e->owner);
+    pack_str(b, e->region);
     pack_str(b, e->json);
     pack_fixed32(b, e->cut_signature);
     if (e->cut_signature != 0)
@@ -161,6 +162,7 @@ profile_event_unpack(struct unpack *u)
     e.dataset = unpack_str(u);
     e.ns = unpack_str(u);
     e.owner = unpack_str(u);
+    e.region = unpack_str(u);
     e.json = unpack_str(u);
     e.cut_signature = unpack_fixed32(u);
     if (e.cut_signature != 0)

@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 
-#define CHUNK_VERSION 1
+#define CHUNK_VERSION 2
 
 static struct str
 numbered_key(struct profile_rowkey *key, char kind, uint64_t id, uint32_t number)

@@ -34,6 +34,7 @@ struct profile_event {
     int64_t ms;    /* xdm.timestamp */
     struct str dataset;
     struct str ns, owner; /* the identity that it is filed under */
+    struct str region;    /* whose edge accepted it under that identity and has it in its document; empty: none */
     struct str json;
     struct str cut; /* what edges get of it, made when it came, for the cut with this signature; 0: not made */
     uint32_t cut_signature;

@@ -1,5 +1,8 @@
 /* Any bytes as an uploaded file: split into rows, made hits. A hit must be readable again and say the same. The first
- * byte chooses format and dataset. The small configuration is kept in a folder of the working directory. */
+ * byte chooses format and dataset. The small configuration is in a
+ * folder of its own, which is removed at the end. */
+#include <ftw.h>
+
 #include "admin/admin_rows.h"
 #include "base/check.h"
 #include "base/limits.h"
@@ -14,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PROFILE_SCHEMA "https://ns.adobe.com/acme/schemas/p1"
 #define EVENT_SCHEMA "https://ns.adobe.com/acme/schemas/e1"
 
+static char dir[] = "fuzz_ingest.XXXXXX";
+static struct pipeline *pipeline;
 static struct config *config;
 static const struct snapshot *snap;
 static struct arena arena;
@@ -60,11 +65,28 @@ put_all(void)
     put("dataset", SCOPE, "events", "{'id':'events','name':'events','schemaRef':{'id':'" EVENT_SCHEMA "'},'tags':{}}");
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void
+clean(void)
+{
+    snapshot_put(config, snap);
+    config_close(config);
+    pipeline_close(pipeline);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    arena_deinit(&arena);
+}
+
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    char dir[] = "fuzz_ingest.XXXXXX";
-    struct pipeline *pipeline;
     struct pipeline_options po = {.os = os_posix(), .dir = mkdtemp(dir)};
     struct topic_options to = {.name = "config", .writable = true, .compacted = true};
     struct config_options co = {.os = os_posix()};
@@ -79,6 +101,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     put_all();
     snap = snapshot_get(config);
     arena_init(&arena, 32u << 20);
+    CHECK(atexit(clean) == 0);
     return 0;
 }
 

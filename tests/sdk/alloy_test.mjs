@@ -222,9 +222,8 @@ test("137 a rendered change is reported once, with what was delivered", async ()
   await d.close();
 });
 
-test("138 153 a display that travels with the next event", async () => {
+test("138 a display that travels with the next event", async () => {
   const d = await open();
-  const views = (h) => h.kind === "event" && h.xdm.eventType === "decisioning.propositionFetch";
   await alloy(d, "sendEvent", { type: "decisioning.propositionFetch", renderDecisions: true, personalization: { sendDisplayEvent: false } });
   await d.page.waitForSelector("#hero b");
   await alloy(d, "sendEvent", event({}, { personalization: { includeRenderedPropositions: true } }));
@@ -233,7 +232,6 @@ test("138 153 a display that travels with the next event", async () => {
   assert.deepEqual(decisioning(d.last).propositionEventType, { display: 1 });
   const [hit] = (await server.hits()).filter((h) => h.requestId.startsWith(d.last.id));
   assert.deepEqual(hit.notices.map((n) => [n.type, n.activity]), [["display", hero]]);
-  assert.ok((await server.hits()).some(views));
   await d.close();
 });
 
@@ -276,8 +274,7 @@ test("141 a redirect: the browser goes there, nothing else is rendered", async (
   const gone = d.page.waitForURL(PAGE + "new-home");
   await d.page.evaluate(() => void window.alloy("sendEvent", { renderDecisions: true, xdm: { eventType: "t" } }).catch(() => {}));
   await gone;
-  const [beacon] = d.named("collect");
-  assert.equal((await beacon.answer)?.status ?? 204, 204);
+  const [beacon] = d.named("collect"); // its answer comes after the page is gone: the log tells
   assert.equal(await d.text("#hero"), "default");
   await until("the display of the redirect in the log", async () => (await server.hits()).some((h) => h.requestId.startsWith(beacon.id) &&
     h.notices.some((n) => n.type === "display")));

@@ -136,7 +136,8 @@ export async function openBrowser(server) {
     headless: true,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync", "--ignore-certificate-errors",
-      `--host-resolver-rules=MAP *.northpeak.test:443 ${to}, MAP edge.example.test:443 ${to}, MAP * ~NOTFOUND`] });
+      "--disable-features=LocalNetworkAccessChecks", // a page served by the test may talk to our loopback server
+      `--host-resolver-rules=MAP *.northpeak.test:443 ${to}, MAP edge.example.test:443 ${to}, MAP * ~NOTFOUND, EXCLUDE localhost`] });
 }
 
 // A person at a device: one cookie jar, one page, and every edge request that the page sent with its answer.
@@ -202,19 +203,25 @@ export async function until(what, check, ms = 15000) {
 
 /* ---- tests ---- */
 
+const TEST_MS = 60000;
+
 export async function runTests(tests, finish) {
   const chosen = process.argv.slice(2);
   let passed = 0, failed = 0;
   for (const [name, body] of tests) {
     if (chosen.length && !chosen.some((c) => name.includes(c))) continue;
     const began = Date.now();
+    let timer;
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no end after " + TEST_MS + " ms")), TEST_MS)));
     try {
-      await body();
+      await Promise.race([body(), late]);
       passed++;
       console.log(`ok   ${name} (${Date.now() - began} ms)`);
     } catch (e) {
       failed++;
       console.log(`FAIL ${name}\n${e.stack}`);
+    } finally {
+      clearTimeout(timer);
     }
   }
   try {

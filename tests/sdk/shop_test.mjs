@@ -21,7 +21,7 @@ async function shoot(device, name, options = {}) {
   if (process.env.EDGEWISE_SCREENSHOTS !== "1") return;
   const folder = path.join(ROOT, "docs/screenshots");
   fs.mkdirSync(folder, { recursive: true });
-  await device.page.evaluate(() => Promise.all([...document.images].map((i) => i.decode().catch(() => null))));
+  await device.page.evaluate(() => document.querySelector("#edge")?.setAttribute("open", ""));
   await device.page.screenshot({ path: path.join(folder, name + ".png"), animations: "disabled", ...options });
 }
 
@@ -298,6 +298,18 @@ test("the results page shows the same", async () => {
   for (const row of banner.rows) assert.ok((await reader.page.content()).includes(row.name), row.name);
   await shoot(reader, "5-results");
   await reader.close();
+});
+
+test("the same shop over plain http, where a script on the page carries the SDK's requests", async () => {
+  const local = await Device.open(browser);
+  await local.page.goto(`http://localhost:${server.port}/account.html`);
+  await local.settled();
+  await Promise.all([local.page.waitForURL(/:\d+\/$/), local.page.click('[data-crm="np-10001"]')]);
+  await local.settled();
+  assert.ok(local.requests.every((r) => r.url.startsWith(`http://localhost:${server.port}/ee/`)));
+  assert.equal(await local.text("#hero h1"), "It has been a while, Ada");
+  assert.equal(await local.text("#greeting"), await adaPhone.text("#greeting"));
+  await local.close();
 });
 
 test("a window ends without any event: the audience is left at that very instant", async () => {

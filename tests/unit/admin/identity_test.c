@@ -33,6 +33,8 @@ TEST(identity_xid_round_trip)
         CHECK_STR(ns, str_of(cases[i][0]));
         CHECK_STR(id, str_of(cases[i][1]));
     }
+    CHECK_STR(xid_write(&w.call, t->arena, S("Email"), S("a@b.example")),
+              S("ABmFAYi5leGFtcGxl")); /* docs/formats/xid.md */
     CHECK_STR(xid_write(&w.call, t->arena, S("email"), S("A@B.Example")),
               xid_write(&w.call, t->arena, S("Email"), S("a@b.example")));
     CHECK_TRUE(!xid_read(&w.call, S(""), t->arena, &ns, &id));

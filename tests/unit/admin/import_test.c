@@ -471,6 +471,67 @@ TEST(import_completed_before_a_restart_is_processed_after_it)
     world_close(&w);
 }
 
+static void
+wait_for_status(struct world *w, const char *batch, const char *status)
+{
+    struct t *t = w->t;
+
+    for (int i = 0; i < 2000; i++) {
+        if (str_eq(json_str(json_get(world_object(w, "batch", batch), S("status"))), str_of(status)))
+            return;
+        (void)admin_import_wait(&w->admin, 10000);
+    }
+    t_fail(t, __FILE__, __LINE__, "%s never is %s", batch, status);
+}
+
+static void
+check_rows_once(struct world *w, const char *batch, size_t rows)
+{
+    struct t *t = w->t;
+    size_t n;
+    struct hit *hits = world_hits(w, &n);
+
+    CHECK_EQ(n, rows);
+    for (size_t i = 0; i < n; i++)
+        CHECK_STR(hits[i].request_id, arena_printf(t->arena, "%s-%zu", batch, i + 1));
+}
+
+TEST(import_waits_for_a_full_disk)
+{
+    struct world w;
+    const char *batch;
+
+    world_open(t, &w);
+    batch = create(&w, "people", "{'format':'json'}", "");
+    CHECK_STATUS(upload(&w, batch, "people", "rows", many_rows(t, 600)), 200);
+    atomic_store(&w.full, true);
+    CHECK_STATUS(act(&w, batch, "COMPLETE"), 200);
+    wait_for_status(&w, batch, "retrying");
+    atomic_store(&w.full, false);
+    wait_for_status(&w, batch, "success");
+    check_rows_once(&w, batch, 600);
+    world_close(&w);
+}
+
+TEST(import_stopped_on_a_full_disk_goes_on_after_the_start)
+{
+    struct world w;
+    const char *batch;
+
+    world_open(t, &w);
+    batch = create(&w, "people", "{'format':'json'}", "");
+    CHECK_STATUS(upload(&w, batch, "people", "rows", many_rows(t, 600)), 200);
+    atomic_store(&w.full, true);
+    CHECK_STATUS(act(&w, batch, "COMPLETE"), 200);
+    wait_for_status(&w, batch, "retrying");
+    admin_import_close(&w.admin); /* returns at once, whatever the disk does */
+    atomic_store(&w.full, false);
+    world_restart(&w, true);
+    wait_for_status(&w, batch, "success");
+    check_rows_once(&w, batch, 600);
+    world_close(&w);
+}
+
 TEST(import_lost_files_fail_honestly)
 {
     struct world w;

@@ -205,18 +205,54 @@ world_hits(struct world *w, size_t *n)
     return hits;
 }
 
+/* ---- a disk that is full at times ---- */
+
+static enum err
+open_file(struct os *os, const char *path, unsigned flags, struct os_file **out, struct diag *d)
+{
+    struct world *w = os->ctx;
+    enum err rc = os_open(os_posix(), path, flags, out, d);
+
+    if (rc == ERR_OK && strstr(path, "collect") != NULL && w->collect_file_count < 16)
+        w->collect_files[w->collect_file_count++] = *out;
+    return rc;
+}
+
+static enum err
+write_file(struct os *os, struct os_file *f, uint64_t at, const void *buf, size_t n, struct diag *d)
+{
+    struct world *w = os->ctx;
+
+    for (size_t i = 0; i < w->collect_file_count; i++) {
+        if (w->collect_files[i] == f && atomic_load(&w->full))
+            return diag_set(d, ERR_BUSY, "the disk is full");
+    }
+    return os_pwrite(os_posix(), f, at, buf, n, d);
+}
+
+static void
+make_os(struct world *w)
+{
+    w->ops = *os_posix()->ops;
+    w->ops.open = open_file;
+    w->ops.pwrite = write_file;
+    w->os = (struct os){.ops = &w->ops, .ctx = w};
+    w->collect_file_count = 0;
+}
+
 /* ---- start and stop ---- */
 
 static void
 start(struct world *w, bool importing)
 {
     struct t *t = w->t;
-    struct pipeline_options po = {.os = os_posix(), .dir = arena_printf(t->arena, "%s/topics", t->dir).p};
+    struct pipeline_options po = {.os = &w->os, .dir = arena_printf(t->arena, "%s/topics", t->dir).p};
     struct topic_options config = {.name = "config", .writable = true, .compacted = true},
                          collect = {.name = "collect", .writable = true};
     struct kv_options ko = {.os = os_posix(), .dir = arena_printf(t->arena, "%s/table", t->dir).p};
     struct config_options co = {.os = os_posix()};
 
+    make_os(w);
     CHECK_OK(pipeline_open(&po, &w->pipeline, d));
     CHECK_OK(pipeline_topic(w->pipeline, &config, &w->config_topic, d));
     CHECK_OK(pipeline_topic(w->pipeline, &collect, &w->collect, d));

@@ -19,6 +19,11 @@
 
 struct world {
     struct t *t;
+    struct os os; /* the real one, but that the collect topic's disk can be full */
+    struct os_ops ops;
+    struct os_file *collect_files[16];
+    size_t collect_file_count;
+    atomic_bool full;
     struct pipeline *pipeline;
     struct topic *config_topic, *collect;
     struct config *config;

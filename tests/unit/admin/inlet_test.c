@@ -216,3 +216,22 @@ TEST(inlet_operations)
     CHECK_EQ(hits[1].identities.n, 1);
     world_close(&w);
 }
+
+TEST(inlet_full_disk)
+{
+    struct world w;
+    struct answer a;
+    size_t n;
+
+    world_open(t, &w);
+    atomic_store(&w.full, true);
+    a = world_post(&w, &family_inlet, ONE, GOOD_EVENT);
+    CHECK_STATUS(a, 503);
+    CHECK_HAS(a.body, "Not stored");
+    CHECK_STATUS(world_post(&w, &family_inlet, MANY, "{'messages':[" GOOD_EVENT "]}"), 503);
+    atomic_store(&w.full, false);
+    CHECK_STATUS(world_post(&w, &family_inlet, ONE, GOOD_EVENT), 200);
+    (void)world_hits(&w, &n);
+    CHECK_EQ(n, 1);
+    world_close(&w);
+}

@@ -97,6 +97,58 @@ TEST(config_reopen_and_follow_see_the_same)
     fixture_close(&f);
 }
 
+TEST(config_follower_skips_nothing_after_a_bad_record)
+{
+    struct fixture f;
+    struct config *follower = NULL;
+    struct record bad = {.time_ms = NOW,
+                         .key = S("offer\x1f" SCOPE "\x1f"
+                                  "7"),
+                         .value = S("{\"id\":7")};
+    struct record good = {.time_ms = NOW,
+                          .key = S("batch\x1f" SCOPE "\x1f"
+                                   "b"),
+                          .value = S("{\"id\":\"b\",\"status\":\"x\"}")};
+    struct record mended = {.time_ms = NOW, .key = bad.key};
+    const struct snapshot *s;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    CHECK_OK(config_open(&(struct config_options){os_posix(), f.topic}, &follower, d));
+    CHECK_OK(topic_append(f.topic, &good, ACK_WRITTEN, NULL, d));
+    CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
+    CHECK_ERR(config_follow(follower, 0, d), ERR_CORRUPT);
+    CHECK_SAYS("offer '7'");
+    s = snapshot_get(follower); /* what was in force stays in force */
+    CHECK_TRUE(snapshot_object(s, S("sandbox"), S(ORG), S("prod")) != NULL);
+    snapshot_put(follower, s);
+    CHECK_ERR(config_follow(follower, 0, d), ERR_CORRUPT); /* it is met again, not passed over */
+    CHECK_OK(topic_append(f.topic, &mended, ACK_WRITTEN, NULL, d));
+    CHECK_ERR(config_follow(follower, 0, d), ERR_CORRUPT);
+    config_close(follower);
+    fixture_close(&f);
+}
+
+TEST(config_open_names_the_bad_record)
+{
+    struct fixture f;
+    struct config *again = NULL;
+    struct record bad = {.time_ms = NOW,
+                         .key = S("audience\x1f" SCOPE "\x1f"
+                                  "x"),
+                         .value = S("{\"name\":\"x\",\"expression\":{\"value\":\"a = \"}}")};
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
+    CHECK_ERR(config_open(&(struct config_options){os_posix(), f.topic}, &again, d), ERR_CORRUPT);
+    CHECK_SAYS("audience 'x'");
+    bad.key = S("no separators");
+    CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
+    CHECK_ERR(config_open(&(struct config_options){os_posix(), f.topic}, &again, d), ERR_CORRUPT);
+    fixture_close(&f);
+}
+
 TEST(config_reopen_keeps_order_after_compaction)
 {
     struct fixture f;
@@ -358,7 +410,7 @@ TEST(config_edge_audiences_are_short_and_mapped)
     CHECK_TRUE(has(v->edge_segments.ids, 3, "both"));
     CHECK_EQ((uintptr_t)map_get(v->edge_segments.by_id, S("attr")), 1);
     CHECK_TRUE(has(v->projected_audiences, v->projected_audience_count, "week"));
-    CHECK_TRUE(has(v->projected_audiences, v->projected_audience_count, "both"));
+    CHECK_TRUE(!has(v->projected_audiences, v->projected_audience_count, "both")); /* edges find out themselves */
     CHECK_TRUE(!has(v->projected_audiences, v->projected_audience_count, "unmapped"));
     CHECK_TRUE(has(v->projected_paths, v->projected_path_count, "person.name.firstName"));
     CHECK_TRUE(has(v->projected_paths, v->projected_path_count, "loyalty.tier"));
@@ -368,6 +420,45 @@ TEST(config_edge_audiences_are_short_and_mapped)
     CHECK_TRUE(!v->hub_segments.kept(v->hub_segments.kept_ctx, S("nope")));
     CHECK_EQ(v->token_key.k0, 0x0001020304050607);
     CHECK_EQ(v->token_key.k1, 0x08090a0b0c0d0e0f);
+    snapshot_put(f.config, s);
+    put(t, &f, "datastream", "asks", "{'id':'asks'}"); /* one that does not evaluate */
+    s = snapshot_get(f.config);
+    v = snapshot_scope(s, S(SCOPE));
+    CHECK_TRUE(has(v->projected_audiences, v->projected_audience_count, "both"));
+    snapshot_put(f.config, s);
+    fixture_close(&f);
+}
+
+#define STREAM(id, enabled, evaluates)                                                                                 \
+    "{'id':'" id "','enabled':" enabled ",'services':{'com_adobe_experience_platform':{'enabled':true,"                \
+    "'com_adobe_edge_segmentation':{'enabled':" evaluates "}}}}"
+
+TEST(config_projects_what_edges_do_not_evaluate)
+{
+    struct fixture f;
+    const struct snapshot *s;
+    const struct scope_view *v;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put_audience(t, &f, "gold", "loyalty.tier = \"gold\"");
+    put_audience(t, &f, "week", "chain(xEvent, timestamp, [A: WHAT(eventType = \"buy\") WHEN(<= 7 days before now)])");
+    put_audience(t, &f, "both", "inSegment(\"week\") and loyalty.points > 1");
+    put(t, &f, "destination", "dest", "{'id':'dest','spec':'custom','alias':'cms','audiences':['gold','both']}");
+    s = snapshot_get(f.config);
+    v = snapshot_scope(s, S(SCOPE));
+    CHECK_EQ(v->edge_segments.count, 1);
+    CHECK_EQ(v->projected_audience_count, 1);
+    CHECK_TRUE(has(v->projected_audiences, 1, "both")); /* what it refers to looks back a week */
+    snapshot_put(f.config, s);
+    put(t, &f, "datastream", "on", STREAM("on", "true", "true"));
+    put(t, &f, "datastream", "disabled", STREAM("disabled", "false", "false"));
+    s = snapshot_get(f.config);
+    CHECK_EQ(snapshot_scope(s, S(SCOPE))->projected_audience_count, 1);
+    snapshot_put(f.config, s);
+    put(t, &f, "datastream", "off", STREAM("off", "true", "false"));
+    s = snapshot_get(f.config);
+    CHECK_EQ(snapshot_scope(s, S(SCOPE))->projected_audience_count, 2); /* its requests evaluate nothing */
     snapshot_put(f.config, s);
     fixture_close(&f);
 }

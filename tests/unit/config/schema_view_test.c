@@ -1,6 +1,7 @@
 /* schema_view_test.c - flattened schemas: types, identities, validation [PLATFORM 2.6], evolution [PLATFORM 2.4]. */
 #include "config/schema_view.h"
 
+#include "base/limits.h"
 #include "codec/json_writer.h"
 #include "fixture.h"
 
@@ -298,5 +299,55 @@ TEST(schema_view_written_parses_as_the_same_types)
     CHECK_STR(json_str(json_path(flat, S("properties._acme.properties.tags.items.type"))), S("string"));
     buf_deinit(&out);
     snapshot_put(f.config, s);
+    fixture_close(&f);
+}
+
+TEST(schema_depth_at_and_past_the_limit)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (int past = 0; past < 2; past++) {
+        struct buf b;
+        int levels = LIMIT_SCHEMA_DEPTH - 1 + past; /* below _acme */
+
+        buf_init(&b, 1 << 16);
+        buf_printf(&b,
+                   "{'$id':'deep%d','title':'Deep %d','type':'object','allOf':[{'$ref':"
+                   "'https://ns.adobe.com/xdm/context/profile'}],'properties':{'_acme':{'type':'object','properties':",
+                   past, past);
+        for (int i = 0; i < levels - 1; i++)
+            buf_put(&b, S("{'a':{'type':'object','properties':"));
+        buf_put(&b, S("{'a':{'type':'string'}}"));
+        for (int i = 0; i < levels - 1; i++)
+            buf_put(&b, S("}}"));
+        buf_put(&b, S("}}}"));
+        if (past)
+            put_fails(t, &f, "schema", "deep1", arena_cstr(t->arena, buf_str(&b)), ERR_LIMIT);
+        else
+            put(t, &f, "schema", "deep0", arena_cstr(t->arena, buf_str(&b)));
+        buf_deinit(&b);
+    }
+    {
+        const struct snapshot *s = snapshot_get(f.config);
+        const struct json *flat = NULL;
+        struct buf out;
+        struct jw w;
+
+        buf_init(&out, 1 << 20);
+        w = jw_to(&out);
+        jw_object(&w); /* inside a list of results, as the registry writes it */
+        jw_key(&w, S("results"));
+        jw_array(&w);
+        jw_object(&w);
+        schema_view_write(&w, schema_view_of(s, S(SCOPE), S("deep0")), true);
+        jw_end(&w);
+        jw_end(&w);
+        jw_end(&w);
+        CHECK_OK(json_parse(buf_str(&out), t->arena, &flat, d));
+        buf_deinit(&out);
+        snapshot_put(f.config, s);
+    }
     fixture_close(&f);
 }

@@ -182,7 +182,7 @@ TEST(hub_timers_fire_at_their_instant)
     CHECK_EQ(m.n, 2);
     CHECK_EQ(m.items[1].time_ms, end);
     CHECK_TRUE(str_find(m.items[1].value, S("\"exited\"")) > 0);
-    CHECK_EQ(membership_of(projected(t, &w, "va6", "ECID", ECID1), "buyer"), -end);
+    CHECK_EQ(projected(t, &w, "va6", "ECID", ECID1)->membership_count, 0);
     CHECK_EQ(projected(t, &w, "va6", "ECID", ECID1)->accepted_us, 0);
     world_close(&w);
 }
@@ -315,17 +315,55 @@ TEST(hub_projects_recent_events_for_edge_rules)
     put(t, &w, "destination", "dest",
         "{'id':'dest','spec':'custom','alias':'cms','audiences':['buyer','hot'],'attributes':['person.name.firstName']"
         "}");
-    event(t, &w, NOW, "*ECID:" ECID1, "e1", "view");
-    event(t, &w, NOW + DAY, "*ECID:" ECID1, "e2", "view");
-    event(t, &w, NOW + DAY + 1, "*ECID:" ECID1, "e3", "buy");
+    event(t, &w, NOW, "*ECID:" ECID1 " CRMID:c1", "e1", "view");
+    event(t, &w, NOW + DAY, "*ECID:" ECID1 " CRMID:c1", "e2", "view");
+    event(t, &w, NOW + DAY + 1, "*ECID:" ECID2 " CRMID:c1", "e3", "buy");
     fold(t, &w);
-    p = projected(t, &w, "va6", "ECID", ECID1);
-    CHECK_EQ(json_count(p->events), 2); /* e1 is older than a day */
+    p = projected(t, &w, "va6", "ECID", ECID2); /* its first one has all events, its own too */
+    CHECK_EQ(json_count(p->events), 2);         /* e1 is older than a day */
     CHECK_STR(json_str(json_get(json_at(p->events, 0), S("_id"))), S("e2"));
     CHECK_STR(json_str(json_get(json_at(p->events, 1), S("eventType"))), S("buy"));
     CHECK_TRUE(json_get(json_at(p->events, 0), S("timestamp")) != NULL);
     CHECK_TRUE(json_get(json_at(p->events, 0), S("web")) == NULL); /* no rule reads it */
-    CHECK_EQ(membership_of(p, "hot"), NOW + DAY);
+    CHECK_EQ(membership_of(p, "buyer"), NOW + DAY + 1);
+    CHECK_EQ(membership_of(p, "hot"), 0); /* edges evaluate it */
+    p = projected(t, &w, "va6", "ECID", ECID1);
+    CHECK_EQ(json_count(p->events), 1); /* e2 is in that edge's document */
+    CHECK_STR(json_str(json_get(json_at(p->events, 0), S("_id"))), S("e3"));
+    world_close(&w);
+}
+
+TEST(hub_own_events_do_not_come_back)
+{
+    struct world w;
+    const struct projection *p;
+
+    start(t, &w);
+    put_audience(t, &w, "hot", "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 1 hours before now)])");
+    put(t, &w, "destination", "dest", "{'id':'dest','spec':'custom','alias':'cms','audiences':['hot']}");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "view");
+    event(t, &w, NOW + 1, "*ECID:" ECID1, "e2", "view");
+    fold(t, &w);
+    CHECK_EQ(read_topic(t, &w, "projection.va6").n, 1); /* the new identity's */
+    event(t, &w, NOW + 2, "*CRMID:c1 ECID:" ECID1, "e3", "view");
+    event(t, &w, NOW + 3, "*CRMID:c1 ECID:" ECID1, "e4", "view");
+    fold(t, &w);
+    p = projected(t, &w, "va6", "ECID", ECID1); /* filed under another identity: the device does not have them */
+    CHECK_EQ(json_count(p->events), 2);
+    CHECK_STR(json_str(json_get(json_at(p->events, 1), S("_id"))), S("e4"));
+    p = projected(t, &w, "va6", "CRMID", "c1");
+    CHECK_EQ(json_count(p->events), 3);
+    CHECK_EQ(read_topic(t, &w, "projection.va6").n, 4); /* e3: device and person; e4: device */
+    say(t, &w, NOW + 4,
+        (struct say){.kind = HIT_EVENT,
+                     .source = SOURCE_STREAM,
+                     .ids = "*ECID:" ECID1,
+                     .id = "e5",
+                     .json = "{'_id':'e5','timestamp':'2026-01-01T00:00:00.004Z','eventType':'view'}"});
+    fold(t, &w);
+    p = projected(t, &w, "va6", "ECID", ECID1); /* no edge has seen this one */
+    CHECK_EQ(json_count(p->events), 3);
+    CHECK_EQ(json_count(projected(t, &w, "va6", "CRMID", "c1")->events), 3); /* e1, e2, e5: without its own two */
     world_close(&w);
 }
 
