@@ -68,11 +68,23 @@ if ! dpkg-query -W -f='${Status}' libyyjson-dev 2>/dev/null | grep -q 'install o
     fi
 fi
 
-# The Web SDK for the demo, and Playwright's driver for the browser tests, come from npm by name and pinned version.
-if [ "$want" != build ] && [ -e "$root/demo/package-lock.json" ] &&
-    ! cmp -s "$root/demo/package-lock.json" "$root/demo/node_modules/.installed-lock"; then
-    say "installing the demo's npm packages"
-    (cd "$root/demo" && npm ci --no-audit --no-fund --loglevel=error)
-    cp "$root/demo/package-lock.json" "$root/demo/node_modules/.installed-lock"
+# The Web SDK for the demo, and Playwright's driver for the browser tests, come from npm by the names and versions in
+# demo/package.json. Their published files are all that is used, so they are unpacked without the packages that they name.
+npm_packages() {
+    local t name version
+    t=$(mktemp -d)
+    sed -n 's/^ *"\(@adobe\/alloy\|playwright-core\)": "\(.*\)".*/\1 \2/p' "$root/demo/package.json" |
+        while read -r name version; do
+            say "installing $name $version"
+            (cd "$t" && npm pack --silent "$name@$version" >/dev/null)
+            mkdir -p "$root/demo/node_modules/$name"
+            tar xzf "$t"/*.tgz -C "$root/demo/node_modules/$name" --strip-components=1
+            rm -f "$t"/*.tgz
+        done
+    rm -rf "$t"
+    cp "$root/demo/package.json" "$root/demo/node_modules/.installed"
+}
+if [ "$want" != build ] && ! cmp -s "$root/demo/package.json" "$root/demo/node_modules/.installed"; then
+    npm_packages
 fi
 say "ready: $want"

@@ -118,17 +118,17 @@
     return true;
   }
 
-  /* For whoever looks behind the scenes: what the edge answered this page, and how long the browser waited for it. */
+  /* For whoever looks behind the scenes: what the edge answered this page, and how long it took there. */
   function explain(propositions) {
     var request = performance.getEntriesByType("resource").find(function (e) { return e.name.indexOf("/v1/interact") > 0; });
-    var ms = request && request.responseStart > 0 ? request.responseStart - request.requestStart : null;
+    var timing = request && (request.serverTiming || []).find(function (t) { return t.name === "edge"; });
     var rows = propositions.map(function (p) {
       var meta = (p.items[0] || {}).meta || {};
       return "<tr><td>" + (p.scope === "__view__" ? "hero" : p.scope) + "</td><td>" + (meta["activity.name"] || "") + "</td><td>" + (meta["experience.name"] || "") + "</td></tr>";
     });
     var panel = document.createElement("details");
     panel.id = "edge";
-    panel.innerHTML = "<summary><i></i>Edge answered" + (ms === null ? "" : " in <b>" + Math.max(1, Math.round(ms)) + " ms</b>") + "</summary>" +
+    panel.innerHTML = "<summary><i></i>Edge decided" + (timing ? " in <b>" + timing.duration.toFixed(1) + " ms</b>" : "") + "</summary>" +
       (rows.length ? "<table><tr><th>place</th><th>activity</th><th>experience</th></tr>" + rows.join("") + "</table>" : "<p>Nothing personal for this visitor yet.</p>");
     document.body.appendChild(panel);
   }

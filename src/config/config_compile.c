@@ -80,6 +80,7 @@ audience_part_unref(struct audience_part *p)
     map_deinit(&p->by_id);
     free(p->objects);
     free(p->ids);
+    free(p->order);
     free(p);
 }
 
@@ -94,10 +95,27 @@ audience_part_alloc(size_t n)
     map_init(&p->by_id);
     p->objects = calloc(n + 1, sizeof(struct config_object *));
     p->ids = calloc(n + 1, sizeof *p->ids);
-    if (p->objects != NULL && p->ids != NULL)
+    p->order = calloc(n + 1, sizeof *p->order);
+    if (p->objects != NULL && p->ids != NULL && p->order != NULL)
         return p;
     audience_part_unref(p);
     return NULL;
+}
+
+static int
+by_id(const void *a, const void *b, void *ids)
+{
+    const struct str *list = ids;
+
+    return str_cmp(list[*(const uint32_t *)a], list[*(const uint32_t *)b]);
+}
+
+static void
+sort_ids(struct audience_part *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        p->order[i] = (uint32_t)i;
+    qsort_r(p->order, p->n, sizeof *p->order, by_id, p->ids);
 }
 
 /* Compiles the graph of p's objects, or shares the part before when it has the same audiences (only names changed).
@@ -129,6 +147,8 @@ audience_part_finish(struct audience_part *p, struct audience_part *before, stru
     if (rc == ERR_OK && p->n > 0)
         rc = rule_graph_new(audiences, p->n, p->version, &p->graph, d);
     free(audiences);
+    if (rc == ERR_OK)
+        sort_ids(p);
     for (size_t i = 0; i < p->n && rc == ERR_OK; i++)
         p->scans = p->scans || rule_graph_scans(p->graph, i);
     if (rc == ERR_OK)
@@ -418,6 +438,7 @@ set_of(const struct audience_part *p, struct config_bucket *all)
 {
     return (struct segment_set){.graph = p->graph,
                                 .ids = p->ids,
+                                .order = p->order,
                                 .count = p->n,
                                 .by_id = p->n > 0 ? &p->by_id : NULL,
                                 .scans = p->scans,

@@ -137,6 +137,7 @@ struct audience_part {
     struct config_object **objects; /* in order of creation; they hold the rules */
     size_t n;
     struct str *ids;
+    uint32_t *order;          /* indexes in byte order of the ids */
     struct map by_id;         /* id -> (void *)(index + 1) */
     struct rule_graph *graph; /* NULL: no audiences */
     bool scans;

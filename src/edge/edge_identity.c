@@ -7,6 +7,7 @@
 
 #include "base/civil.h"
 #include "base/limits.h"
+#include "codec/hmac.h"
 #include "codec/url.h"
 
 #define REWRITE_AFTER_MS MS_PER_DAY /* [EDGE 3.3] the cookie's life is renewed at most once a day */
@@ -77,14 +78,37 @@ from_fpid(struct edge_call *c, struct str fpid)
     return true;
 }
 
+/* A first request that is sent again, because its answer was lost, must find the visitor that it made: its request id,
+ * keyed with a secret of the organisation, is the source of the digits. */
+static bool
+mint_from_request(struct edge_call *c)
+{
+    unsigned char sum[HMAC_SHA256_BYTES];
+    struct str key, message, seed;
+
+    if (!c->caller_gave_id || c->view == NULL)
+        return false;
+    key = (struct str){(const char *)&c->view->token_key, sizeof c->view->token_key};
+    message = arena_printf(c->arena, "ecid %.*s %.*s", STR_ARG(c->ds->id), STR_ARG(c->caller_id));
+    if (message.p == NULL || !hmac_sha256(key, message, c->arena, sum))
+        return false;
+    seed = (struct str){(const char *)sum, sizeof sum};
+    ecid_from_fpid(c->ds->org, seed, c->device.ecid);
+    c->device.present = true;
+    c->device.source = ECID_RANDOM;
+    return true;
+}
+
 static void
 mint(struct edge_call *c)
 {
     char ecid[ECID_BYTES];
 
+    c->device.minted = true;
+    if (mint_from_request(c))
+        return;
     ecid_mint(c->rq->rng, ecid);
     take(c, (struct str){ecid, ECID_BYTES}, ECID_RANDOM);
-    c->device.minted = true;
 }
 
 /* v1/collect cannot deliver an identity in its empty answer, except as a cookie of a first-party host [EDGE C-5]. */

@@ -18,6 +18,7 @@ edge_reply_headers(struct edge_call *c)
     struct http_res *rs = c->rs;
     char hint[16];
     size_t n = strlen(c->edge->o.hint);
+    uint64_t us = os_mono_us(c->edge->o.os) - rq->start_us;
 
     for (size_t i = 0; i < n && i < sizeof hint; i++)
         hint[i] = (char)(c->edge->o.hint[i] >= 'a' && c->edge->o.hint[i] <= 'z' ? c->edge->o.hint[i] - 32
@@ -28,6 +29,10 @@ edge_reply_headers(struct edge_call *c)
         arena_printf(c->arena, "%.*s;%u", (int)(n < sizeof hint ? n : sizeof hint), hint, c->edge->o.region_id));
     http_set_header(rq, rs, S("Cache-Control"), S("no-cache, no-store, max-age=0, no-transform, private"));
     http_set_header(rq, rs, S("X-Content-Type-Options"), S("nosniff"));
+    if (rq->start_us > 0) /* OURS: a page may read how long we took, apart from the way to us */
+        http_set_header(rq, rs, S("Server-Timing"),
+                        arena_printf(c->arena, "edge;dur=%llu.%03llu", (unsigned long long)(us / 1000),
+                                     (unsigned long long)(us % 1000)));
     if (rq->tls)
         http_set_header(rq, rs, S("Strict-Transport-Security"), S("max-age=31536000; includeSubDomains"));
 }

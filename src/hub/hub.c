@@ -96,6 +96,8 @@ hub_commit(struct hub *h, struct diag *d)
     size_t n = 0;
     enum err rc = hub_flush(h, d);
 
+    if (rc == ERR_OK)
+        rc = hub_stage_counts(h, d);
     if (rc == ERR_OK && h->state_changed)
         rc = stage_state(h, d);
     for (size_t i = 0; i < h->o.collect_count; i++)

@@ -50,10 +50,23 @@ struct hub_out {
     struct map replayed; /* cause and key -> how many of these were appended before a crash and not committed */
 };
 
+/* Members that an audience has won or lost since its row was staged. */
+struct hub_counter {
+    int64_t delta;
+    bool listed;
+};
+
+struct hub_counters {
+    struct hub_counter *of; /* by index in the set */
+    uint32_t *listed;       /* those that have something to stage */
+    size_t listed_count;
+};
+
 /* A scope of the snapshot, prepared for folding. */
 struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
+    struct hub_counters *counters;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
     uint64_t signature;                       /* of all that a sweep would bring into profiles */
@@ -143,6 +156,8 @@ struct hub_change {
 /* Brings audiences, counters and projections of a loaded profile up to date and saves it. */
 enum err hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change *change, struct diag *d);
 enum err hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d);
+/* Stages what was counted: before commits, readers and new snapshots. Under the lock. */
+enum err hub_stage_counts(struct hub *h, struct diag *d);
 
 /* --- hub_project.c --- */
 struct hub_content {
@@ -179,7 +194,9 @@ enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct
 /* region: of a projection topic; empty: membership. */
 enum err hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d);
 void hub_out_close(struct hub_out *out);
-/* Copies the record into the batch, unless it was appended before a crash. */
+/* Takes the record into the batch, unless it was appended before a crash; its texts are in hub.out_arena. */
+enum err hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
+/* The same with copies of the texts. */
 enum err hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 enum err hub_flush(struct hub *h, struct diag *d);
 

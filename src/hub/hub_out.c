@@ -128,10 +128,9 @@ was_emitted(struct hub_out *out, const struct record *r)
 }
 
 enum err
-hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
+hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
-    struct record copy = *r;
-
+    (void)h;
     if (was_emitted(out, r))
         return ERR_OK;
     if (out->count == out->cap) {
@@ -142,12 +141,20 @@ hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag
         out->records = list;
         out->cap = cap;
     }
+    out->records[out->count++] = *r;
+    return ERR_OK;
+}
+
+enum err
+hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
+{
+    struct record copy = *r;
+
     copy.key = arena_str(&h->out_arena, r->key);
     copy.value = r->value.p != NULL ? arena_str(&h->out_arena, r->value) : S_NULL;
     if (copy.key.p == NULL || (r->value.p != NULL && copy.value.p == NULL))
         return diag_set(d, ERR_NOMEM, "no memory for records of topic %s", topic_name(out->topic));
-    out->records[out->count++] = copy;
-    return ERR_OK;
+    return hub_emit_kept(h, out, &copy, d);
 }
 
 /* How many of the first records go into one append. */

@@ -23,8 +23,8 @@ count_key(struct hub *h, struct str scope, struct str audience, struct str *key,
     return ERR_OK;
 }
 
-enum err
-hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d)
+static enum err
+stage_count(struct hub *h, struct str scope, struct str audience, int64_t delta, struct diag *d)
 {
     struct str key = S_NULL, value = S_NULL;
     struct unpack u;
@@ -40,57 +40,121 @@ hub_count(struct hub *h, struct str scope, struct str audience, int delta, struc
     } else if (rc != ERR_NOT_FOUND) {
         return rc;
     }
-    count = delta < 0 && count < (uint64_t)-delta ? 0 : count + (uint64_t)(int64_t)delta;
+    count = delta < 0 && count < (uint64_t)-delta ? 0 : count + (uint64_t)delta;
     if (count == 0)
         return rc == ERR_OK ? kv_delete(h->kv, key, d) : ERR_OK;
-    buf_init(&b, 16);
+    buf_init_in(&b, &h->arena, 16);
     pack_u64(&b, count);
-    rc = buf_ok(&b) ? kv_put(h->kv, key, buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for a counter");
-    buf_deinit(&b);
+    return buf_ok(&b) ? kv_put(h->kv, key, buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for a counter");
+}
+
+static void
+count_later(const struct hub_scope *sc, uint32_t index, int delta)
+{
+    struct hub_counters *c = sc->counters;
+
+    c->of[index].delta += delta;
+    if (!c->of[index].listed)
+        c->listed[c->listed_count++] = index;
+    c->of[index].listed = true;
+}
+
+enum err
+hub_count(struct hub *h, struct str scope, struct str audience, int delta, struct diag *d)
+{
+    const struct hub_scope *sc = hub_scope(h, scope);
+    uintptr_t index = sc != NULL && sc->set.by_id != NULL ? (uintptr_t)map_get(sc->set.by_id, audience) : 0;
+
+    if (index == 0)
+        return stage_count(h, scope, audience, delta, d);
+    count_later(sc, (uint32_t)(index - 1), delta);
+    return ERR_OK;
+}
+
+enum err
+hub_stage_counts(struct hub *h, struct diag *d)
+{
+    const struct map_slot *slot;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && (slot = map_next(&h->scopes, &i)) != NULL;) {
+        const struct hub_scope *sc = slot->value;
+        struct hub_counters *c = sc->counters;
+        while (rc == ERR_OK && c->listed_count > 0) {
+            uint32_t index = c->listed[c->listed_count - 1];
+            if (c->of[index].delta != 0)
+                rc = stage_count(h, slot->key, sc->set.ids[index], c->of[index].delta, d);
+            if (rc != ERR_OK)
+                break;
+            c->of[index] = (struct hub_counter){0};
+            c->listed_count--;
+        }
+    }
     return rc;
 }
 
-/* docs/formats/membership.md */
+/* What all membership records of a step have in common: docs/formats/membership.md. */
+struct membership_texts {
+    struct str key;
+    struct str head;    /* up to the audience */
+    struct str tail[2]; /* behind it: exited, realized */
+};
+
 static enum err
-emit_membership(const struct hub_step *s, const struct profile *p, struct str audience, bool member, struct diag *d)
+make_texts(const struct hub_step *s, const struct profile *p, struct membership_texts *out, struct diag *d)
+{
+    struct arena *a = &s->h->out_arena;
+    char time[ISO8601_BYTES];
+    struct buf head;
+    struct jw w;
+
+    iso8601_format(s->now_ms, time);
+    out->key = hub_profile_name(p->id, a);
+    buf_init_in(&head, a, LIMIT_RECORD_VALUE_BYTES);
+    w = jw_to(&head);
+    jw_object(&w);
+    jw_kstr(&w, S("profile"), out->key);
+    jw_kstr(&w, S("scope"), p->scope);
+    jw_key(&w, S("audience"));
+    out->head = buf_str(&head);
+    for (int member = 0; member < 2; member++)
+        out->tail[member] =
+            arena_printf(a, ",\"status\":\"%s\",\"lastQualificationTime\":\"%.*s\",\"cause\":%llu}",
+                         member ? "realized" : "exited", (int)sizeof time, time, (unsigned long long)s->cause);
+    if (out->key.p == NULL || !buf_ok(&head) || out->tail[0].p == NULL || out->tail[1].p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a membership record");
+    return ERR_OK;
+}
+
+static enum err
+emit_membership(const struct hub_step *s, const struct membership_texts *texts, struct str audience, bool member,
+                struct diag *d)
 {
     struct hub *h = s->h;
-    struct record r = {.time_ms = s->now_ms, .cause = s->cause};
+    struct record r = {.key = texts->key, .time_ms = s->now_ms, .cause = s->cause};
     struct buf value;
-    struct jw w;
-    enum err rc;
 
-    r.key = hub_profile_name(p->id, &h->arena);
-    buf_init(&value, LIMIT_RECORD_VALUE_BYTES);
-    w = jw_to(&value);
-    jw_object(&w);
-    jw_kstr(&w, S("profile"), r.key);
-    jw_kstr(&w, S("scope"), p->scope);
-    jw_kstr(&w, S("audience"), audience);
-    jw_kstr(&w, S("status"), member ? S("realized") : S("exited"));
-    jw_ktime(&w, S("lastQualificationTime"), s->now_ms);
-    jw_key(&w, S("cause"));
-    jw_u64(&w, s->cause);
-    jw_end(&w);
+    buf_init_in(&value, &h->out_arena, LIMIT_RECORD_VALUE_BYTES);
+    (void)buf_grow(&value, texts->head.n + audience.n + 2 + texts->tail[member].n);
+    buf_put(&value, texts->head);
+    json_quote(&value, audience);
+    buf_put(&value, texts->tail[member]);
     r.value = buf_str(&value);
-    rc = r.key.p != NULL && buf_ok(&value) ? hub_emit(h, &h->outs[0], &r, d)
-                                           : diag_set(d, ERR_NOMEM, "no memory for a membership record");
-    buf_deinit(&value);
-    return rc;
+    return buf_ok(&value) ? hub_emit_kept(h, &h->outs[0], &r, d)
+                          : diag_set(d, ERR_NOMEM, "no memory for a membership record");
 }
 
 static enum err
 tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
              const struct segment_result *r, struct diag *d)
 {
-    enum err rc = ERR_OK;
+    struct membership_texts texts;
+    enum err rc = r->changes.n > 0 ? make_texts(s, p, &texts, d) : ERR_OK;
 
     for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++) {
         const struct rule_change *c = &r->changes.items[i];
-        struct str audience = sc->set.ids[c->audience];
-        rc = emit_membership(s, p, audience, c->member, d);
-        if (rc == ERR_OK)
-            rc = hub_count(s->h, p->scope, audience, c->member ? 1 : -1, d);
+        rc = emit_membership(s, &texts, sc->set.ids[c->audience], c->member, d);
+        count_later(sc, c->audience, c->member ? 1 : -1);
     }
     metric_add(M_HUB_MEMBERSHIPS, r->changes.n);
     for (size_t i = 0; i < r->removed_count && rc == ERR_OK; i++)

@@ -77,6 +77,7 @@ void
 hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx)
 {
     hub_lock(h);
+    (void)hub_stage_counts(h, NULL);
     f(ctx, h->kv);
     hub_unlock(h);
 }
@@ -92,6 +93,7 @@ hub_audience_size(struct hub *h, struct str scope, struct str audience)
     buf_init(&key, LIMIT_RECORD_KEY_BYTES);
     buf_printf(&key, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
     hub_lock(h);
+    (void)hub_stage_counts(h, NULL); /* what cannot be staged is counted later */
     if (buf_ok(&key) && kv_get(h->kv, buf_str(&key), &value, NULL) == ERR_OK) {
         u = unpack_from(value);
         count = unpack_u64(&u);

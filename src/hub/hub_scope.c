@@ -24,6 +24,18 @@ signature_of(const struct scope_view *v)
     return hash_list(v->event_paths, v->event_path_count, seed);
 }
 
+static struct hub_counters *
+counters_new(size_t n, struct arena *a)
+{
+    struct hub_counters *c = ARENA_NEW(a, struct hub_counters);
+
+    if (c == NULL)
+        return NULL;
+    c->of = ARENA_ARRAY(a, struct hub_counter, n);
+    c->listed = ARENA_ARRAY(a, uint32_t, n);
+    return c->of != NULL && c->listed != NULL ? c : NULL;
+}
+
 static enum err
 add_scope(struct hub *h, struct str name, const struct scope_view *v, struct diag *d)
 {
@@ -33,11 +45,12 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     *sc = (struct hub_scope){.view = v, .set = v->hub_segments, .signature = signature_of(v)};
+    sc->counters = counters_new(v->hub_segments.count, a);
     sc->attributes = subset_new(v->projected_paths, v->projected_path_count, a);
     sc->events_signature = (uint32_t)hash_list(v->event_paths, v->event_path_count, 2) | 1;
     if (v->event_path_count > 0)
         sc->events = v->event_cut;
-    if (sc->attributes == NULL || !map_put(&h->scopes, name, sc, NULL))
+    if (sc->attributes == NULL || sc->counters == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     return ERR_OK;
 }
@@ -52,6 +65,12 @@ hub_take_snapshot(struct hub *h, struct diag *d)
     if (h->snap != NULL && snap->version == h->snap->version) {
         snapshot_put(h->o.config, snap);
         return ERR_OK;
+    }
+    if (h->snap != NULL)
+        rc = hub_stage_counts(h, d);
+    if (rc != ERR_OK) {
+        snapshot_put(h->o.config, snap);
+        return rc;
     }
     map_deinit(&h->scopes);
     map_init(&h->scopes);

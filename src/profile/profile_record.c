@@ -230,6 +230,14 @@ profile_put_membership(struct profile *p, const struct profile_membership *m)
     return true;
 }
 
+void
+profile_set_memberships(struct profile *p, struct profile_membership *list, size_t n, size_t cap)
+{
+    p->memberships = list;
+    p->membership_count = n;
+    p->membership_cap = cap;
+}
+
 /* ---- regions ---- */
 
 void

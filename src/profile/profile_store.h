@@ -114,6 +114,8 @@ enum err profile_put_consent(struct profile *p, const struct json *preferences, 
 const struct profile_membership *profile_membership(const struct profile *p, struct str audience);
 /* Adds or replaces the entry; false: the arena is exhausted. */
 bool profile_put_membership(struct profile *p, const struct profile_membership *m);
+/* Replaces all entries by a list of the profile's arena with room for cap, in byte order of the audience ids. */
+void profile_set_memberships(struct profile *p, struct profile_membership *list, size_t n, size_t cap);
 /* Takes over everything of `from` (fragments, events, regions, memberships by newest time); from's rows are deleted. */
 enum err profile_absorb(struct kv *k, struct profile *p, uint64_t from, struct diag *d);
 /* Moves what is filed under one identity to another profile, which is saved: the cap pushed the identity out.

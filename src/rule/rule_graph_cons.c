@@ -485,6 +485,21 @@ register_leaf(struct build *b, uint32_t id, struct leaf *l, struct graph_node *n
     return true;
 }
 
+/* The record's field in  field = literal,  by far the most frequent leaf: a step looks each field up once. */
+static uint32_t
+compared_field(struct build *b, const struct rule_node *n)
+{
+    const struct rule_node *at = n->op == RULE_COMPARE ? n->args[0] : n;
+    struct str parts[ORIGIN_PARTS];
+    size_t depth = 0;
+
+    if (n->op != RULE_COMPARE || n->args[1]->op != RULE_LITERAL)
+        return NO_ID;
+    for (; at->op == RULE_FIELD && depth < ORIGIN_PARTS; at = at->args[0])
+        parts[ORIGIN_PARTS - ++depth] = at->name;
+    return at->op == RULE_PROFILE && depth > 0 ? build_path(b, parts + ORIGIN_PARTS - depth, depth) : NO_ID;
+}
+
 uint32_t
 build_leaf(struct build *b, const struct rule_node *n)
 {
@@ -497,6 +512,7 @@ build_leaf(struct build *b, const struct rule_node *n)
     if (id != NO_ID)
         return id;
     build_leaf_reads(b, n, &l);
+    l.field = compared_field(b, n);
     children = ARENA_ARRAY(b->a, uint32_t, l.deps.n);
     if (children == NULL || !register_leaf(b, (uint32_t)b->g->nodes.n, &l, &node) ||
         !VEC_PUSH(b->a, &b->g->leaves, l)) {

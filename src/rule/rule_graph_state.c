@@ -19,6 +19,11 @@ struct woken {
     uint32_t skip;
 };
 
+struct field { /* of the record */
+    enum { FIELD_UNREAD, FIELD_SCALAR, FIELD_NESTED } state;
+    struct value value; /* FIELD_SCALAR; null when the record has none */
+};
+
 struct step {
     const struct rule_graph *g;
     struct rule_state *s;
@@ -29,9 +34,10 @@ struct step {
     VEC(struct woken) woken;
     VEC(struct rule_change) changes;
     struct value *slots;
-    uint32_t time_path; /* of time_ms; NO_ID: not read yet */
-    int64_t time_ms;    /* of the event in hand: most series share one time field */
-    int64_t flip_ms;    /* the earliest of the window leaves evaluated in this step */
+    uint32_t time_path;   /* of time_ms; NO_ID: not read yet */
+    int64_t time_ms;      /* of the event in hand: most series share one time field */
+    struct field *fields; /* by path, of record fields that leaves compare; NULL: no such leaf was visited yet */
+    int64_t flip_ms;      /* the earliest of the window leaves evaluated in this step */
     uint32_t owner;
     bool all_windows; /* every window leaf that can flip is evaluated in this step */
     bool lost_owner;  /* the leaf that owned the state's next flip was evaluated */
@@ -244,6 +250,39 @@ in_segment(void *ctx, struct str id)
     return value_truth(out);
 }
 
+/* Lists and maps, and what lies below a list, are left to the evaluator. */
+static void
+read_field(struct step *t, const struct graph_path *path, struct field *f)
+{
+    const struct json *v = t->env.profile;
+
+    for (size_t i = 0; i < path->n && !json_is(v, JSON_ARRAY); i++)
+        v = json_get(v, path->parts[i]);
+    f->state = json_is(v, JSON_ARRAY) || json_is(v, JSON_OBJECT) ? FIELD_NESTED : FIELD_SCALAR;
+    if (f->state == FIELD_SCALAR)
+        f->value = value_of_json(v, t->a, &t->nomem);
+}
+
+/* What the evaluator makes of a field compared with a literal, without going down to the field again. false: it has to
+ * be asked. */
+static bool
+compare_field(struct step *t, const struct leaf *l, bool *truth)
+{
+    struct field *f;
+
+    if (t->fields == NULL)
+        t->fields = ARENA_ARRAY(t->a, struct field, t->g->paths.n);
+    if (t->fields == NULL)
+        return false;
+    f = &t->fields[l->field];
+    if (f->state == FIELD_UNREAD)
+        read_field(t, &t->g->paths.p[l->field], f);
+    if (f->state != FIELD_SCALAR)
+        return false;
+    *truth = value_compare(l->expr->cmp, f->value, l->expr->args[1]->value);
+    return true;
+}
+
 static bool
 leaf_truth(struct step *t, const struct leaf *l, bool before)
 {
@@ -253,6 +292,8 @@ leaf_truth(struct step *t, const struct leaf *l, bool before)
     struct diag d;
     bool truth = before;
 
+    if (l->field != NO_ID && compare_field(t, l, &truth))
+        return truth;
     if (l->deps.n > 0) {
         env.in_segment = in_segment;
         env.ctx = &m;

@@ -12,6 +12,8 @@
 #include "base/limits.h"
 #include "codec/json_writer.h"
 
+#define TYPICAL_STATE_BYTES 1024u
+
 struct apply {
     const struct segment_set *set;
     struct kv *k;
@@ -85,18 +87,69 @@ add_change(struct apply *ap, struct rule_changes *out, uint32_t index, bool memb
     return rc;
 }
 
+/* Lists under construction while all are compared; each has room for all. */
+struct comparison {
+    struct profile_membership *entries;
+    size_t n;
+    struct rule_changes changes;
+    struct str *removed;
+    size_t removed_count;
+};
+
+/* An entry of an audience that is not in the set: it stays while the audience exists. */
+static void
+compare_stranger(const struct apply *ap, const struct profile_membership *m, struct comparison *c)
+{
+    if (ap->set->kept != NULL && ap->set->kept(ap->set->kept_ctx, m->audience))
+        c->entries[c->n++] = *m;
+    else if (m->member)
+        c->removed[c->removed_count++] = m->audience;
+}
+
+/* The state machine for one audience of the set; m is its entry so far, NULL: none. */
+static void
+compare_one(const struct apply *ap, uint32_t index, const struct profile_membership *m, struct comparison *c)
+{
+    bool member = rule_state_member(ap->state, index);
+
+    if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) {
+        if (m != NULL)
+            c->entries[c->n++] = *m;
+        return;
+    }
+    c->entries[c->n++] = (struct profile_membership){ap->set->ids[index], member, ap->env.now_ms};
+    c->changes.items[c->changes.n++] = (struct rule_change){index, member};
+}
+
+/* Entries and the set's order are both in byte order of the ids: one walk over the two makes the new entries. */
 static enum err
 compare_all(struct apply *ap, struct diag *d)
 {
-    struct rule_changes *out = &ap->result.changes;
-    enum err rc = ERR_OK;
+    const struct segment_set *set = ap->set;
+    struct profile *p = ap->p;
+    struct comparison c = {
+        .entries = ARENA_ARRAY(p->arena, struct profile_membership, p->membership_count + set->count),
+        .changes = {ARENA_ARRAY(ap->a, struct rule_change, set->count), 0},
+        .removed = ARENA_ARRAY(ap->a, struct str, p->membership_count),
+    };
+    size_t at = 0;
 
-    out->items = ARENA_ARRAY(ap->a, struct rule_change, ap->set->count);
-    if (out->items == NULL)
+    if (c.entries == NULL || c.changes.items == NULL || c.removed == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for memberships");
-    for (size_t i = 0; i < ap->set->count && rc == ERR_OK; i++)
-        rc = add_change(ap, out, (uint32_t)i, rule_state_member(ap->state, i), d);
-    return rc;
+    for (size_t k = 0; k < set->count; k++) {
+        uint32_t index = set->order[k];
+        int cmp = 1;
+        while (at < p->membership_count && (cmp = str_cmp(p->memberships[at].audience, set->ids[index])) < 0)
+            compare_stranger(ap, &p->memberships[at++], &c);
+        compare_one(ap, index, at < p->membership_count && cmp == 0 ? &p->memberships[at++] : NULL, &c);
+    }
+    while (at < p->membership_count)
+        compare_stranger(ap, &p->memberships[at++], &c);
+    profile_set_memberships(p, c.entries, c.n, p->membership_count + set->count);
+    ap->result.changes = c.changes;
+    ap->result.removed = c.removed;
+    ap->result.removed_count = c.removed_count;
+    return ERR_OK;
 }
 
 static enum err
@@ -122,39 +175,22 @@ step(struct apply *ap, enum segment_cause cause, const struct json *event, struc
     return rc;
 }
 
-static bool
-is_known(const struct segment_set *set, struct str audience)
-{
-    if (set->by_id != NULL && map_get(set->by_id, audience) != NULL)
-        return true;
-    return set->kept != NULL && set->kept(set->kept_ctx, audience);
-}
-
-/* Drops old exits, and, when all were compared, entries of audiences that are no more. */
-static enum err
-purge(struct apply *ap, bool compared, struct diag *d)
+/* Drops old exits. */
+static void
+purge(struct apply *ap)
 {
     struct profile *p = ap->p;
     size_t kept = 0;
 
-    if (compared) {
-        ap->result.removed = ARENA_ARRAY(ap->a, struct str, p->membership_count);
-        if (ap->result.removed == NULL)
-            return diag_set(d, ERR_NOMEM, "no memory for memberships");
-    }
     for (size_t i = 0; i < p->membership_count; i++) {
-        struct profile_membership m = p->memberships[i];
-        if (!m.member && m.since_ms < ap->env.now_ms - LIMIT_EXITED_MS)
+        const struct profile_membership *m = &p->memberships[i];
+        if (!m->member && m->since_ms < ap->env.now_ms - LIMIT_EXITED_MS)
             continue;
-        if (compared && !is_known(ap->set, m.audience)) {
-            if (m.member)
-                ap->result.removed[ap->result.removed_count++] = m.audience;
-            continue;
-        }
-        p->memberships[kept++] = m;
+        if (kept != i)
+            p->memberships[kept] = *m;
+        kept++;
     }
     p->membership_count = kept;
-    return ERR_OK;
 }
 
 static int64_t
@@ -184,11 +220,11 @@ save_state(struct apply *ap, struct diag *d)
     ap->p->rule_state = S_NULL;
     if (ap->state == NULL)
         return ERR_OK;
-    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
+    buf_init_in(&b, ap->p->arena, LIMIT_RECORD_VALUE_BYTES);
+    (void)buf_grow(&b, TYPICAL_STATE_BYTES);
     rule_state_save(ap->state, &b);
     if (buf_ok(&b))
-        ap->p->rule_state = arena_str(ap->p->arena, buf_str(&b));
-    buf_deinit(&b);
+        ap->p->rule_state = buf_str(&b);
     return ap->p->rule_state.p != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a rule state");
 }
 
@@ -205,13 +241,13 @@ segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, en
         rc = profile_merge(p, p->arena, &ap.env.profile, d);
         if (rc == ERR_OK)
             rc = load_state(&ap, &built, d);
-        if (rc == ERR_OK)
-            rc = built ? compare_all(&ap, d) : step(&ap, cause, event, d);
     }
     if (rc == ERR_OK)
-        rc = purge(&ap, built, d);
-    if (rc == ERR_OK)
+        rc = built ? compare_all(&ap, d) : step(&ap, cause, event, d);
+    if (rc == ERR_OK) {
+        purge(&ap);
         rc = save_state(&ap, d);
+    }
     if (rc != ERR_OK) {
         p->rule_state = S_NULL;
         return rc;

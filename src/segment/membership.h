@@ -14,6 +14,7 @@
 struct segment_set {
     struct rule_graph *graph; /* NULL: no audiences */
     struct str *ids;          /* by index in the graph */
+    const uint32_t *order;    /* all indexes, in byte order of the ids */
     size_t count;
     const struct map *by_id;                /* id -> (void *)(index + 1); NULL when count is 0 */
     bool scans;                             /* some audience has a scan leaf: events must be at hand for every step */

@@ -30,6 +30,20 @@ audiences_close(struct world *w)
     w->set = (struct segment_set){0};
 }
 
+static uint32_t *
+order_of(struct t *t, const struct str *ids, size_t n)
+{
+    uint32_t *order = ARENA_ARRAY(t->arena, uint32_t, n);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        for (; at > 0 && str_cmp(ids[order[at - 1]], ids[i]) > 0; at--)
+            order[at] = order[at - 1];
+        order[at] = (uint32_t)i;
+    }
+    return order;
+}
+
 /* "id", "query", ..., NULL */
 static void
 audiences(struct t *t, struct world *w, const char *const *list, uint64_t version)
@@ -46,6 +60,7 @@ audiences(struct t *t, struct world *w, const char *const *list, uint64_t versio
         CHECK_TRUE(map_put(&w->by_id, w->set.ids[n], (void *)(uintptr_t)(n + 1), NULL));
     }
     w->set.count = n;
+    w->set.order = order_of(t, w->set.ids, n);
     CHECK_OK(rule_graph_new(input, n, version, &w->set.graph, d));
     for (size_t i = 0; i < n; i++)
         w->set.scans |= rule_graph_scans(w->set.graph, i);
