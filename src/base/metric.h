@@ -43,12 +43,13 @@
     X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")   \
     X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                 \
     X(M_CONFIG_REFUSED, COUNTER, "config_refused_total", "configuration objects refused")                              \
-    X(M_IMPORT_ROWS, COUNTER, "import_rows_total", "rows of completed batches, bad ones too")                           \
-    X(M_IMPORT_ROWS_REFUSED, COUNTER, "import_rows_refused_total", "rows of batches that break a rule")                 \
-    X(M_IMPORT_BATCHES_FAILED, COUNTER, "import_batches_failed_total", "batches that ended as failed")                  \
-    X(M_IMPORT_RETRIES, COUNTER, "import_retries_total", "appends of a batch tried again because the disk refused them")\
-    X(M_INLET_MESSAGES, COUNTER, "inlet_messages_total", "streamed messages stored")                                    \
-    X(M_INLET_REFUSED, COUNTER, "inlet_messages_refused_total", "streamed messages refused")                            \
+    X(M_IMPORT_ROWS, COUNTER, "import_rows_total", "rows of completed batches, bad ones too")                          \
+    X(M_IMPORT_ROWS_REFUSED, COUNTER, "import_rows_refused_total", "rows of batches that break a rule")                \
+    X(M_IMPORT_BATCHES_FAILED, COUNTER, "import_batches_failed_total", "batches that ended as failed")                 \
+    X(M_IMPORT_RETRIES, COUNTER, "import_retries_total",                                                               \
+      "appends of a batch tried again because the disk refused them")                                                  \
+    X(M_INLET_MESSAGES, COUNTER, "inlet_messages_total", "streamed messages stored")                                   \
+    X(M_INLET_REFUSED, COUNTER, "inlet_messages_refused_total", "streamed messages refused")                           \
     X(M_KV_COMPACTIONS, COUNTER, "kv_compactions_total", "table segments rewritten")
 
 #define METRIC_ENUM(id, kind, name, help) id,

@@ -320,9 +320,12 @@ def test_a_fold_from_scratch_gives_the_same():
         for name in ("membership", "projection.or2"):
             shutil.rmtree(os.path.join(copy, "log", name), ignore_errors=True)
         again = Server(data=copy, keep=True)
-        folded = picture(again, groups)
-        check_assignments(again)
-        assert again.stop() == 0
+        try:
+            folded = picture(again, groups)
+            check_assignments(again)
+        finally:
+            code = again.stop()
+        assert code == 0
         for key in original["profiles"]:
             assert folded["profiles"][key] == original["profiles"][key], (key, original["profiles"][key], folded["profiles"].get(key))
         assert folded["rows"] == original["rows"], (original["rows"], folded["rows"])
