@@ -5,8 +5,9 @@
  * With a rate, requests are due at fixed instants whatever the server does, and latency counts from the instant a request was
  * due: a slow server cannot hide behind a slow client. With rate 0 every connection sends its next request at once (closed
  * loop). In the body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the visitor's
- * number, every run of 12 '%' the request's number: the same visitor for all of one request.  --sequential takes visitors in
- * order, once each: to fill a server.
+ * number, every run of 12 '%' the request's number: the same visitor for all of one request. Numbers count on from the clock's
+ * microseconds and visitors are drawn from another sequence in every run: an event id that is sent again would be a repeat,
+ * which costs a server next to nothing.  --sequential takes visitors in order, once each: to fill a server.
  *
  * Prints one JSON object: requests, errors, seconds, rate, p50_us, p99_us, p999_us, max_us, bytes. */
 #include <errno.h>
@@ -50,7 +51,7 @@ static char *body;
 static size_t body_n;
 static struct connection *connections;
 static uint32_t *histogram;
-static uint64_t done, errors, bytes, sent, random_state = 88172645463325252u;
+static uint64_t done, errors, bytes, sent, first_number, random_state = 88172645463325252u;
 static int poller;
 
 static uint64_t
@@ -60,6 +61,15 @@ now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t
+wall_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
 static uint64_t
@@ -133,7 +143,7 @@ build(struct connection *c)
         fill(c->out + head, body_n, '#', 38, digits);
         snprintf(digits, sizeof digits, "%010llu", (unsigned long long)id);
         fill(c->out + head, body_n, '@', 10, digits);
-        snprintf(digits, sizeof digits, "%012llu", (unsigned long long)sent);
+        snprintf(digits, sizeof digits, "%012llu", (unsigned long long)((first_number + sent) % 1000000000000u));
         fill(c->out + head, body_n, '%', 12, digits);
         c->out_n = (size_t)head + body_n;
     }
@@ -320,6 +330,8 @@ main(int argc, char **argv)
     }
     if (o.connections < 1 || o.connections > CONNECTIONS_MAX || o.ids == 0)
         return 2;
+    first_number = wall_us();
+    random_state ^= first_number << 20;
     poller = epoll_create1(0);
     connections = calloc((size_t)o.connections, sizeof *connections);
     histogram = calloc(HISTOGRAM, sizeof *histogram);

@@ -1,6 +1,7 @@
 /* admin_entity.c - see admin_entity.h. */
 #include "admin/admin_entity.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "profile/profile_store.h"
 
@@ -447,6 +448,7 @@ read_events(void *ctx, struct kv *k, struct profile *p, const struct graph_view 
         if (!wanted_event(q, &raw[at], events[at]))
             continue;
         if (r->page->count == q->limit) { /* there is one more */
+            CHECK(last != NULL);          /* the limit is at least 1 */
             r->page->next = arena_printf(r->out, "%lld:%.*s", (long long)last->ms, STR_ARG(last->id));
             break;
         }

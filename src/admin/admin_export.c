@@ -209,7 +209,7 @@ meta_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 {
     static const char *const lists[] = {"fileMetaData1.json"};
     struct call *call = ctx;
-    struct str batch = route_param(params, S("batch")), path = http_query(rq, S("path")), file = S_NULL;
+    struct str batch = route_param(params, S("batch")), path = http_query(rq, S("path")), file;
     struct entry entries[2];
     bool errors = str_starts(path, S("row_errors/")), inputs = str_starts(path, S("input_files/"));
 

@@ -28,7 +28,7 @@ read_composite(const struct call *call, struct arena *a, const struct json *v, s
 {
     const struct json *nsid = json_get(v, S("nsid"));
     struct xid_namespace ns;
-    int64_t number;
+    int64_t number = -1;
 
     out->xid = S_NULL;
     out->id = json_str(json_get(v, S("id")));
@@ -202,7 +202,7 @@ write_graphs(const struct call *call, struct http_req *rq, struct jw *w, const s
     jw_key(w, S("graphs"));
     jw_array(w);
     for (size_t i = 0; i < n; i++) {
-        struct graph_view g;
+        struct graph_view g = {0};
         enum err rc = asked[i].id.n == 0 ? ERR_NOT_FOUND : read_graph(call, rq, &asked[i], &g, d);
         unknown[i] = rc == ERR_NOT_FOUND;
         if (rc == ERR_OK)

@@ -178,7 +178,7 @@ batch_create(void *ctx, struct http_req *rq, const struct route_params *params, 
     struct diag d = DIAG_INIT;
     struct str id = new_batch_id(rq), dataset;
     struct jw w;
-    double percent;
+    double percent = 0;
     enum err rc;
 
     (void)params;

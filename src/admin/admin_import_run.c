@@ -233,11 +233,11 @@ sync_log(struct import_run *run, struct diag *d)
 static enum err
 append_row(struct import_run *run, struct hit *h, uint64_t row, struct diag *d)
 {
-    char id[64];
-    int n = snprintf(id, sizeof id, "%.*s-%llu", STR_ARG(run->batch), (unsigned long long)row);
     enum err rc;
 
-    h->request_id = (struct str){id, (size_t)n};
+    h->request_id = arena_printf(&run->rows, "%.*s-%llu", STR_ARG(run->batch), (unsigned long long)row);
+    if (h->request_id.p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the id of row %llu", (unsigned long long)row);
     h->accepted_us = os_now_ms(run->im->admin->o.os) * 1000;
     rc = hit_group_add(&run->group, h, d);
     if (rc == ERR_OK && hit_group_full(&run->group))

@@ -260,7 +260,7 @@ performance_get(void *ctx, struct http_req *rq, const struct route_params *param
     struct call *call = ctx;
     struct str id = route_param(params, S("id")), type = route_param(params, S("type"));
     struct diag d = DIAG_INIT;
-    struct report r;
+    struct report r = {0};
     struct jw w;
     enum err rc = report_read(call, call->scope, id, rq->arena, &r, &d);
 
@@ -356,7 +356,7 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 {
     struct call *call = ctx;
     struct diag d = DIAG_INIT;
-    struct report r;
+    struct report r = {0};
     struct jw w;
     enum err rc = report_read(call, call->scope, route_param(params, S("activityId")), rq->arena, &r, &d);
 

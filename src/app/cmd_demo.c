@@ -114,7 +114,7 @@ id_text(struct loader *l, const struct json *object)
 static enum err
 ensure(struct loader *l, struct str list, struct str create, struct str name, struct str body, struct str *id)
 {
-    const struct json *answer, *found;
+    const struct json *answer = NULL, *found;
     enum err rc = get(l, list, &answer);
 
     if (rc != ERR_OK)
@@ -134,7 +134,7 @@ ensure(struct loader *l, struct str list, struct str create, struct str name, st
 static enum err
 authenticate(struct loader *l)
 {
-    const struct json *answer;
+    const struct json *answer = NULL;
     struct str body = arena_printf(&l->arena, "grant_type=client_credentials&client_id=%.*s&client_secret=%.*s",
                                    STR_ARG(l->credentials.client_id), STR_ARG(l->credentials.client_secret));
     enum err rc = call(l, "POST", S("/ims/token/v3"), "application/x-www-form-urlencoded", body, &answer);
@@ -192,7 +192,7 @@ static enum err
 ensure_schema(struct loader *l, struct demo_dataset *s)
 {
     const char *tenant = "/data/foundation/schemaregistry/tenant";
-    const struct json *answer, *found;
+    const struct json *answer = NULL, *found;
     enum err rc = get(l, arena_printf(&l->arena, "%s/schemas", tenant), &answer);
 
     if (rc != ERR_OK)
@@ -229,7 +229,7 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
 static enum err
 ensure_dataset(struct loader *l, struct demo_dataset *s)
 {
-    const struct json *answer;
+    const struct json *answer = NULL;
     struct json_iter it;
     struct str path;
     enum err rc = get(l, S("/data/foundation/catalog/dataSets?limit=100"), &answer);
@@ -258,7 +258,7 @@ ensure_dataset(struct loader *l, struct demo_dataset *s)
 static enum err
 ensure_namespaces(struct loader *l)
 {
-    const struct json *answer;
+    const struct json *answer = NULL;
     struct json_iter it;
     bool crm = false, loyalty = false;
     enum err rc = get(l, S("/data/core/idnamespace/identities"), &answer);
@@ -389,8 +389,9 @@ static enum err
 ensure_destination(struct loader *l, struct str name, const char *spec, struct str datastream, bool with_attributes)
 {
     const char *base = "/data/foundation/flowservice";
-    struct str connection, source, target, list = arena_printf(&l->arena, "%s/flows", base), body;
-    const struct json *flows;
+    struct str connection = S_NULL, source = S_NULL, target = S_NULL, list = arena_printf(&l->arena, "%s/flows", base),
+               body;
+    const struct json *flows = NULL;
     struct buf text;
     struct jw w;
     enum err rc = get(l, list, &flows);
@@ -592,7 +593,7 @@ wait_for_batch(struct loader *l, struct str batch)
     os_cond_init(&never);
     os_lock(&lock);
     while (rc == ERR_TIMEOUT && os_mono_us(os_posix()) < until) {
-        const struct json *answer;
+        const struct json *answer = NULL;
         struct str status;
         (void)os_cond_wait_us(&never, &lock, 50000);
         rc = get(l, arena_printf(&l->arena, "/data/foundation/catalog/batches/%.*s", STR_ARG(batch)), &answer);
@@ -611,7 +612,7 @@ wait_for_batch(struct loader *l, struct str batch)
 static bool
 has_batch(struct loader *l, struct str dataset)
 {
-    const struct json *answer;
+    const struct json *answer = NULL;
     struct json_iter it;
     struct str path =
         arena_printf(&l->arena, "/data/foundation/catalog/batches?dataSet=%.*s&limit=10", STR_ARG(dataset));
@@ -629,7 +630,7 @@ static enum err
 load_file(struct loader *l, const struct demo_dataset *s, const char *format, const struct buf *file)
 {
     const char *base = "/data/foundation/import/batches";
-    const struct json *answer;
+    const struct json *answer = NULL;
     struct str batch;
     enum err rc;
 

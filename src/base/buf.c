@@ -43,7 +43,7 @@ resize(struct buf *b, size_t cap)
     if (b->arena == NULL)
         return realloc(b->p, cap);
     p = arena_alloc(b->arena, cap);
-    if (p != NULL && b->n > 0)
+    if (p != NULL && b->p != NULL)
         memcpy(p, b->p, b->n);
     return p;
 }

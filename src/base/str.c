@@ -61,7 +61,7 @@ str_slice(struct str s, size_t from, size_t to)
         to = s.n;
     if (from > to)
         from = to;
-    return (struct str){s.p ? s.p + from : NULL, to - from};
+    return s.p ? (struct str){s.p + from, to - from} : S_NULL;
 }
 
 static bool

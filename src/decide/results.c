@@ -15,6 +15,7 @@
 
 #include <math.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/pack.h"
 #include "codec/sha256.h"
@@ -354,6 +355,7 @@ enter(struct fold *f, const struct hit_notice *x, bool *fresh)
 
     *fresh = s == NULL;
     if (e == NULL) {
+        CHECK(f->v.items != NULL); /* load_visitor has left room */
         e = &f->v.items[f->v.n++];
         *e = (struct entry){.activity = x->activity};
     }

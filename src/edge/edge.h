@@ -5,6 +5,7 @@
  *   edge_identity.c   whose request it is: device identity, primaries, cookies       [EDGE 3.1 .. 3.8]
  *   edge_consent.c    consent of a request, set-consent; edge_tcf.c reads TC strings [EDGE 3.9]
  *   edge_event.c      one event: profile, audiences, decisions, the hit on the log   [EDGE 5, 9]
+ *   edge_rules.c      the audiences of a document
  *   edge_notice.c     display and click notifications                                [EDGE 5.8]
  *   edge_reply.c      handles, state:store, Set-Cookie, problems                     [EDGE 4]
  *   edge_media.c      streaming media sessions                                       [EDGE 10]

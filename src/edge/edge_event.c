@@ -84,15 +84,6 @@ fold_event(struct visit *v, const struct hit *h, struct diag *d)
 
 /* ---- audiences ---- */
 
-static bool
-hub_says(void *ctx, struct str audience)
-{
-    const struct visit *v = ctx;
-    const struct projected_membership *m = edge_doc_membership(&v->person.doc, audience);
-
-    return m != NULL && m->member;
-}
-
 /* Evaluated here, or as the hub projected it. */
 static bool
 in_audience(void *ctx, struct str audience)
@@ -105,33 +96,7 @@ in_audience(void *ctx, struct str audience)
         if (index != 0)
             return rule_state_member(v->rules, index - 1);
     }
-    return hub_says(ctx, audience);
-}
-
-static enum err
-parse_events(struct visit *v, struct rule_env *env, struct diag *d)
-{
-    struct edge_doc *doc = &v->person.doc;
-    const struct json **events = ARENA_ARRAY(v->call->arena, const struct json *, doc->event_count + 1);
-    enum err rc = ERR_OK;
-
-    if (events == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for the profile's events");
-    for (size_t i = 0; rc == ERR_OK && i < doc->event_count; i++)
-        rc = json_parse(doc->events[i].json, v->call->arena, &events[env->event_count++], d);
-    env->events = events;
-    return rc;
-}
-
-static enum err
-step(struct visit *v, struct rule_state *state, const struct rule_env *env, struct diag *d)
-{
-    const struct rule_graph *graph = v->call->view->edge_segments.graph;
-    struct rule_changes changes;
-
-    if (v->known_event || !v->call->segmentation_on)
-        return rule_state_time(graph, state, env, v->call->arena, &changes, d);
-    return rule_state_event(graph, state, env, v->event->xdm, v->call->arena, &changes, d);
+    return edge_rules_projected(&v->person.doc, audience);
 }
 
 /* The new event is part of the document already, unless the request switched segmentation off. */
@@ -139,32 +104,10 @@ static enum err
 evaluate(struct visit *v, struct diag *d)
 {
     struct edge_call *c = v->call;
-    struct edge_doc *doc = &v->person.doc;
-    const struct segment_set *set = &c->view->edge_segments;
-    struct rule_env env = {.now_ms = c->now_ms, .profile = v->attributes, .in_segment = hub_says, .ctx = v};
-    struct rule_state *state = NULL;
-    struct buf bytes;
-    enum err rc = ERR_UNSUPPORTED;
+    bool step = c->segmentation_on && !v->known_event;
 
-    if (doc->rule_state.n > 0)
-        rc = rule_state_load(set->graph, doc->rule_state, c->arena, &state, NULL);
-    if (rc == ERR_OK && !set->scans) {
-        rc = step(v, state, &env, d);
-    } else {
-        bool have = rc == ERR_OK;
-        rc = parse_events(v, &env, d);
-        if (rc == ERR_OK && have)
-            rc = step(v, state, &env, d);
-        else if (rc == ERR_OK)
-            rc = rule_state_build(set->graph, &env, c->arena, &state, d);
-    }
-    if (rc != ERR_OK)
-        return rc;
-    v->rules = state;
-    buf_init_in(&bytes, c->arena, LIMIT_EDGE_PROFILE_BYTES);
-    rule_state_save(state, &bytes);
-    doc->rule_state = buf_ok(&bytes) ? buf_str(&bytes) : S_NULL;
-    return ERR_OK;
+    return edge_rules_update(&c->view->edge_segments, &v->person.doc, v->attributes, step ? v->event->xdm : NULL,
+                             c->now_ms, c->arena, &v->rules, d);
 }
 
 /* A request may switch the evaluation off that its datastream has: then this event enters no audience, and what the

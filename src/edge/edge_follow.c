@@ -38,6 +38,19 @@ flush(struct edge *e)
         log_warn("edge_flush_failed", "why=\"%s\"", d.what);
 }
 
+/* A document that was evaluated before is evaluated again here, not in the visitor's next request. When that fails the
+ * request builds the state, and says why it cannot. */
+static void
+renew_rules(struct edge *e, struct str key, struct edge_doc *doc, int64_t now_ms, struct arena *a)
+{
+    const struct snapshot *snap = snapshot_get(e->o.config);
+    ptrdiff_t end = str_find_char(key, 0x1f);
+
+    if (end > 0)
+        (void)edge_rules_renew(snapshot_scope(snap, str_slice(key, 0, (size_t)end)), doc, now_ms, a, NULL);
+    snapshot_put(e->o.config, snap);
+}
+
 /* scope US ns US id: which document a projection is for is its key. */
 static enum err
 apply_projection(struct edge *e, const struct record *r, struct arena *a, struct diag *d)
@@ -45,6 +58,7 @@ apply_projection(struct edge *e, const struct record *r, struct arena *a, struct
     struct projection p;
     struct edge_doc doc;
     uint32_t version;
+    bool evaluated;
     int64_t now_ms = os_now_ms(e->o.os);
     enum err rc;
 
@@ -59,8 +73,11 @@ apply_projection(struct edge *e, const struct record *r, struct arena *a, struct
         rc = edge_table_load(e->table, r->key, now_ms, a, &doc, &version, d);
         if (rc == ERR_OK && !doc.known)
             return ERR_OK; /* it left this edge meanwhile: the next visit fetches it */
+        evaluated = doc.rule_state.n > 0;
         if (rc == ERR_OK)
             rc = edge_doc_fold_projection(&doc, &p, now_ms, a, d);
+        if (rc == ERR_OK && evaluated && doc.rule_state.n == 0)
+            renew_rules(e, r->key, &doc, now_ms, a);
     } while (rc == ERR_OK && !edge_table_store(e->table, r->key, &doc, version, a));
     if (rc == ERR_OK && p.accepted_us > 0 && now_ms * 1000 >= p.accepted_us)
         metric_observe(M_LOOP_US, (uint64_t)(now_ms * 1000 - p.accepted_us));

@@ -134,6 +134,16 @@ bool edge_consent_effective(struct edge_call *c);
 enum err edge_tcf_collect(struct str tc_string, unsigned vendor, bool *allowed);
 /* edge_event.c: false when the log refused the hit (answered). */
 bool edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index);
+/* edge_rules.c: is the document's person in the audience, as far as the hub said? */
+bool edge_rules_projected(const struct edge_doc *doc, struct str audience);
+/* Steps the document's state by an event that it has already (NULL: by time alone), or builds it from the document;
+ * puts its bytes into the document. set->graph is not NULL. */
+enum err edge_rules_update(const struct segment_set *set, struct edge_doc *doc, const struct json *attributes,
+                           const struct json *event, int64_t now_ms, struct arena *a, struct rule_state **out,
+                           struct diag *d);
+/* The same for a document whose state a projection made void. */
+enum err edge_rules_renew(const struct scope_view *view, struct edge_doc *doc, int64_t now_ms, struct arena *a,
+                          struct diag *d);
 /* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the hit
  * folded in already and are stored as they are when nobody else stored in between. */
 struct edge_prepared {

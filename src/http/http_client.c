@@ -196,8 +196,8 @@ take_bytes(struct http_client *c, size_t n, struct diag *d)
 static enum err
 take_status(struct http_client *c, int *status, struct diag *d)
 {
-    struct str line;
-    uint64_t code;
+    struct str line = S_NULL;
+    uint64_t code = 0;
     enum err rc = take_line(c, &line, d);
 
     if (rc != ERR_OK)
@@ -211,7 +211,7 @@ take_status(struct http_client *c, int *status, struct diag *d)
 static enum err
 take_headers(struct http_client *c, struct arena *a, struct http_answer *answer, struct diag *d)
 {
-    struct str line;
+    struct str line = S_NULL;
     enum err rc;
 
     answer->header_count = 0;
@@ -257,8 +257,8 @@ take_chunks(struct http_client *c, size_t from, size_t *n, struct diag *d)
 {
     *n = 0;
     for (;;) {
-        struct str line, size_text;
-        size_t bytes;
+        struct str line = S_NULL, size_text;
+        size_t bytes = 0;
         enum err rc = take_line(c, &line, d);
         if (rc != ERR_OK)
             return rc;
@@ -276,7 +276,7 @@ take_chunks(struct http_client *c, size_t from, size_t *n, struct diag *d)
             return rc;
     }
     for (;;) { /* trailers, of which we want none */
-        struct str line;
+        struct str line = S_NULL;
         enum err rc = take_line(c, &line, d);
         if (rc != ERR_OK || line.n == 0)
             return rc;

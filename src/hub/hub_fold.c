@@ -14,6 +14,8 @@
 #include "base/metric.h"
 #include "decide/results.h"
 
+#define TYPICAL_CONTENT_BYTES 4096u
+
 uint64_t
 hub_cause(size_t partition, uint64_t offset)
 {
@@ -30,13 +32,11 @@ static struct str
 json_text(const struct json *v, struct arena *a)
 {
     struct buf b;
-    struct str text;
 
-    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
+    buf_init_in(&b, a, LIMIT_RECORD_VALUE_BYTES);
+    (void)buf_grow(&b, TYPICAL_CONTENT_BYTES);
     json_write(&b, v);
-    text = buf_ok(&b) ? arena_str(a, buf_str(&b)) : S_NULL;
-    buf_deinit(&b);
-    return text;
+    return buf_ok(&b) ? buf_str(&b) : S_NULL;
 }
 
 /* ---- (2) identities ---- */

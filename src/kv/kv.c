@@ -564,7 +564,7 @@ scan_bucket(struct kv *k, size_t bucket, struct scan *scan, struct diag *d)
     enum err rc = ERR_OK;
 
     for (size_t i = bucket; k->index.slots[i].used && rc == ERR_OK; i = (i + 1) & mask) {
-        struct str key, value;
+        struct str key, value = S_NULL;
         if (k->index.slots[i].hash >> k->index.shift != bucket)
             continue;
         os_lock(&k->m);

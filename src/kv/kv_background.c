@@ -109,7 +109,7 @@ copy_some(struct copying *c, const struct frame *f, uint64_t frame_at, struct kv
     for (size_t seen = 0; rc == ERR_OK && w->left > 0 && seen < KV_COPY_ENTRIES && k->copies.n < KV_COPY_BYTES;
          seen++) {
         uint64_t at = frame_at + FRAME_HEADER_BYTES + (f->body.n - w->rest.n);
-        struct kv_entry e;
+        struct kv_entry e = {0};
         size_t slot;
         char *to;
         CHECK(kv_walk_next(w, &e)); /* the frame was checked */
@@ -207,6 +207,7 @@ kv_compact_first(struct kv *k, struct diag *d)
     if (c == NULL)
         return diag_set(d, ERR_NOMEM, "no memory to compact '%s'", k->dir);
     c->k = k;
+    c->count = 0;
     os_lock(&k->m);
     c->victim = k->segments[0]; /* sealed, and nobody else removes segments */
     os_unlock(&k->m);

@@ -259,7 +259,7 @@ kv_open_still(const struct kv_options *o, struct kv **out, struct diag *d)
 enum err
 kv_open(const struct kv_options *o, struct kv **out, struct diag *d)
 {
-    struct kv *k;
+    struct kv *k = NULL;
     enum err rc = kv_open_still(o, &k, d);
 
     if (rc != ERR_OK)

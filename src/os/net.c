@@ -155,9 +155,9 @@ net_listen(const char *address, int *sock, unsigned *port, struct diag *d)
 {
     struct addrinfo *all, *ai;
     struct net_peer own = {.bytes = sizeof own.address};
-    struct str host_text;
+    struct str host_text = S("");
     char host[HOST_BYTES];
-    unsigned wanted;
+    unsigned wanted = 0;
     int s = NET_NONE;
     enum err rc = net_split(address, &host_text, &wanted, d);
 

@@ -37,7 +37,7 @@ write_again(struct os_tail *t, uint64_t from, uint64_t to, struct diag *d)
         rc = os_pread(t->os, t->file, from, chunk, n, &got, d);
         if (rc == ERR_OK && got < n)
             rc = diag_set(d, ERR_CORRUPT, "file ends at %llu, expected at least %llu bytes",
-                          (unsigned long long)(from + got), (unsigned long long)to);
+                          (unsigned long long)from + got, (unsigned long long)to);
         if (rc == ERR_OK)
             rc = os_pwrite(t->os, t->file, from, chunk, n, d);
         from += n;

@@ -196,7 +196,7 @@ note_frame(struct compaction *c, const struct log_segment *s, const struct frame
 
     while (w.left > 0 && rc == ERR_OK) {
         struct record r;
-        uint32_t flags;
+        uint32_t flags = 0;
         CHECK(log_walk_next(&w, &r, &flags)); /* the frame was checked */
         rc = note_record(c, &r, flags, d);
     }
@@ -214,6 +214,7 @@ note_all(struct compaction *c, struct diag *d)
         rc = take_segment(c->t, base, UINT64_MAX, &s, &bytes, &end, d);
         if (rc != ERR_OK)
             return rc;
+        CHECK(s != NULL); /* nothing begins at UINT64_MAX */
         rc = walk_segment(c, s, bytes, note_frame, d);
         os_lock(&c->t->m);
         if (s == log_list_last(c->t))

@@ -225,7 +225,7 @@ log_follow_open(struct topic *t, struct diag *d)
         if (s != NULL)
             s->bytes = FRAME_FILE_BYTES;
         rc = s ? log_segment_load(t, s, &why) : diag_set(&why, ERR_NOMEM, "no memory for topic '%s'", t->name);
-        if (rc == ERR_CORRUPT && count > 0 && !log_segment_begun(t, s->base)) {
+        if (s != NULL && rc == ERR_CORRUPT && count > 0 && !log_segment_begun(t, s->base)) {
             free(s);
             s = NULL;
             rc = ERR_OK;
@@ -234,6 +234,7 @@ log_follow_open(struct topic *t, struct diag *d)
         }
     }
     if (rc == ERR_OK) {
+        CHECK(s != NULL); /* the first file is taken, or named as corrupt */
         t->end = s->base;
         rc = add_segment(t, s, d);
     }

@@ -12,7 +12,7 @@
 #define TEXT (T(STRING) | T(ANY) | T(NULL))
 #define FLAG (T(BOOL) | T(ANY))
 #define WHOLE (T(INT) | T(ANY))
-#define LIST (T(LIST) | T(ANY) | T(NULL))
+#define LISTS (T(LIST) | T(ANY) | T(NULL))
 #define KEY (T(STRING) | T(ANY))
 /* Element expressions that cannot be added up. */
 #define NOT_ADDED (T(STRING) | T(BOOL) | T(TIME) | T(MAP) | T(OBJECT))
@@ -27,7 +27,7 @@
     }
 #define OF_TWO(name, fn, type)                                                                                         \
     {                                                                                                                  \
-        name, fn, 2, 2, .receiver_not = NOT_LIST, .arg_only = LIST, .result = type                                     \
+        name, fn, 2, 2, .receiver_not = NOT_LIST, .arg_only = LISTS, .result = type                                    \
     }
 #define ELEM(name, fn, min, max, type) name, fn, min, max, .elem = true, .receiver_not = NOT_LIST, .result = type
 

@@ -6,6 +6,7 @@
  *
  * Equal meanings are given one form where that is cheap, because audiences share equal trees: nested and/or become one
  * node, a case flag that says the default is dropped, patterns compared without case are folded. */
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "pql/pql_lowerer.h"
@@ -32,6 +33,7 @@ pql_lower_set(struct rule_node *n, size_t i, const struct rule_node *arg)
 {
     const struct rule_node **args = (const struct rule_node **)(uintptr_t)n->args;
 
+    CHECK(args != NULL); /* as many as pql_lower_new was told */
     args[i] = arg;
 }
 

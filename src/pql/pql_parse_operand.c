@@ -2,6 +2,7 @@
  * comprehensions [SEGMENTATION 2.3, 2.4].
  *
  * A word is a keyword only where the grammar asks for one; what makes it one is always in the next token or two. */
+#include "base/check.h"
 #include "pql/pql_parser.h"
 
 /* Words that cannot begin an operand. */
@@ -122,6 +123,7 @@ add_key(struct pql_parser *p, struct pql_ast *n, struct keys *keys, struct str k
         *keys = (struct keys){more, cap};
         n->names = more;
     }
+    CHECK(keys->p != NULL);
     keys->p[n->name_count++] = key;
     return true;
 }

@@ -118,8 +118,8 @@ profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag 
     struct buf b, key;
     enum err rc;
 
-    buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
-    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_init_in(&b, p->arena, LIMIT_RECORD_VALUE_BYTES);
+    buf_init_in(&key, p->arena, LIMIT_RECORD_KEY_BYTES);
     (void)buf_grow(&b, 2u * PROFILE_CHUNK_BYTES); /* most documents fit: one allocation. A failure shows at the end */
     pack_u64(&b, DOC_VERSION);
     pack_u64(&b, p->consent_out ? FLAG_CONSENT_OUT : 0);
@@ -145,8 +145,6 @@ profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag 
         rc = diag_set(d, ERR_NOMEM, "profile %llu: no memory to save", (unsigned long long)p->id);
     else
         rc = kv_put(k, buf_str(&key), buf_str(&b), due_ms, d);
-    buf_deinit(&b);
-    buf_deinit(&key);
     return rc;
 }
 
@@ -262,10 +260,9 @@ profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struc
     p.cache = ARENA_NEW(a, struct profile_cache);
     if (p.cache == NULL)
         return diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
-    buf_init(&key, LIMIT_RECORD_KEY_BYTES);
+    buf_init_in(&key, a, LIMIT_RECORD_KEY_BYTES);
     profile_key(&key, scope, id);
     rc = buf_ok(&key) ? kv_get(k, buf_str(&key), &value, d) : diag_set(d, ERR_NOMEM, "no memory for a profile's key");
-    buf_deinit(&key);
     if (rc == ERR_NOT_FOUND) {
         p.created = true;
         rc = ERR_OK;

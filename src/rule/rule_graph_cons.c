@@ -61,7 +61,7 @@ cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id)
     struct cons bigger = {.n = c->n, .slot_count = c->slot_count ? c->slot_count * 2 : 64};
 
     if ((c->n + 1) * 2 > c->slot_count) {
-        bigger.slots = malloc(bigger.slot_count * sizeof *bigger.slots);
+        bigger.slots = calloc(bigger.slot_count, sizeof *bigger.slots);
         if (bigger.slots == NULL) {
             b->nomem = true;
             return;
@@ -507,12 +507,16 @@ build_leaf(struct build *b, const struct rule_node *n)
     struct graph_node node = {.kind = NODE_LEAF, .index = (uint32_t)b->g->leaves.n};
     uint64_t hash = hash_u64(NODE_LEAF, rule_hash(n));
     uint32_t id = cons_find(&b->nodes, hash, same_node, &key), *children;
-    struct leaf l;
+    struct leaf l = {0};
 
     if (id != NO_ID)
         return id;
     build_leaf_reads(b, n, &l);
     l.field = compared_field(b, n);
+    if (l.field != NO_ID) {
+        l.cmp = n->cmp;
+        l.literal = n->args[1]->value;
+    }
     children = ARENA_ARRAY(b->a, uint32_t, l.deps.n);
     if (children == NULL || !register_leaf(b, (uint32_t)b->g->nodes.n, &l, &node) ||
         !VEC_PUSH(b->a, &b->g->leaves, l)) {

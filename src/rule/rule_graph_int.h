@@ -189,8 +189,10 @@ struct leaf_dep {
 };
 
 struct leaf {
+    uint32_t field;       /* path of a record's field that expr compares with a literal and nothing else; else NO_ID */
+    enum value_cmp cmp;   /* ... how, */
+    struct value literal; /* ... and with what: here, so that a thousand such leaves are read in one sweep */
     const struct rule_node *expr;
-    uint32_t field; /* path of a record's field that expr compares with a literal and reads nothing else; else NO_ID */
     unsigned reads;
     bool restless; /* reads now in a way we cannot solve: looked at in every step and every minute */
     uint32_t look; /* index of its next look in a state, when reads & READS_LOOK; else NO_ID */

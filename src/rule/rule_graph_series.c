@@ -18,6 +18,7 @@
 
 #include <math.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/pack.h"
 
@@ -182,6 +183,7 @@ sum_of(const struct number *numbers, size_t n)
     double sum;
     size_t i = 0;
 
+    CHECK(numbers != NULL || n == 0);
     while (i < n && !numbers[i].is_double && !__builtin_add_overflow(whole, numbers[i].i, &next)) {
         whole = next;
         i++;
@@ -302,7 +304,7 @@ window_flip_ms(const struct rule_graph *g, const struct window_leaf *w, const st
 static uint64_t
 zigzag(int64_t v)
 {
-    return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+    return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 static int64_t

@@ -279,7 +279,7 @@ compare_field(struct step *t, const struct leaf *l, bool *truth)
         read_field(t, &t->g->paths.p[l->field], f);
     if (f->state != FIELD_SCALAR)
         return false;
-    *truth = value_compare(l->expr->cmp, f->value, l->expr->args[1]->value);
+    *truth = value_compare(l->cmp, f->value, l->literal);
     return true;
 }
 

@@ -92,6 +92,45 @@ TEST(buf_f64_known)
     CHECK_STR(f64_text(t, (double)NAN), S("null"));
 }
 
+/* Decimals of a few digits take a shorter way: it must come to what printf's shortest form is. */
+TEST(buf_f64_short_is_the_shortest)
+{
+    static const double scales[] = {1, 10, 100, 1000, 1e5, 1e6, 1e7};
+
+    for (int i = 0; i < 20000; i++) {
+        double v = (double)(int64_t)(rng_u64(&t->rng) >> (24 + rng_u64(&t->rng) % 39)) / scales[rng_u64(&t->rng) % 7];
+        char text[40];
+        if (rng_u64(&t->rng) % 2 == 0)
+            v = -v;
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(text, sizeof text, "%.*g", digits > 15 ? digits : 15, v);
+            if (strtod(text, NULL) == v)
+                break;
+        }
+        if (strpbrk(text, ".e") == NULL)
+            memcpy(text + strlen(text), ".0", 3);
+        CHECK_STR(f64_text(t, v), str_of(text));
+    }
+}
+
+TEST(buf_in_an_arena)
+{
+    struct buf b;
+
+    buf_init_in(&b, t->arena, 5000);
+    for (int i = 0; i < 5000; i++)
+        buf_putc(&b, (char)('a' + i % 26));
+    CHECK_TRUE(buf_ok(&b));
+    for (size_t i = 0; i < b.n; i++)
+        CHECK_EQ(b.p[i], (char)('a' + i % 26));
+    buf_putc(&b, 'x');
+    CHECK_TRUE(!buf_ok(&b));
+    CHECK_EQ(b.n, 5000);
+    buf_deinit(&b); /* gives nothing back and harms nothing */
+    buf_put(&b, S("again"));
+    CHECK_STR(buf_str(&b), S("again"));
+}
+
 TEST(buf_f64_reads_back)
 {
     for (int i = 0; i < 20000; i++) {

@@ -64,6 +64,36 @@ TEST(jw_escapes_every_control_character)
     buf_deinit(&b);
 }
 
+TEST(jw_quotes_runs_of_every_length)
+{
+    static const char odd[] = {'"', '\\', '\n', 0, 31, ' ', '!', '#', '[', ']', 127, (char)0x80, (char)0xff};
+
+    for (int i = 0; i < 5000; i++) {
+        char raw[64];
+        size_t n = rng_u64(&t->rng) % sizeof raw;
+        struct buf fast, plain;
+        for (size_t k = 0; k < n; k++)
+            raw[k] = rng_u64(&t->rng) % 12 == 0 ? odd[rng_u64(&t->rng) % sizeof odd] : 'a';
+        buf_init_in(&fast, t->arena, 4096);
+        buf_init_in(&plain, t->arena, 4096);
+        json_quote(&fast, (struct str){raw, n});
+        buf_putc(&plain, '"');
+        for (size_t k = 0; k < n; k++) {
+            unsigned char c = (unsigned char)raw[k];
+            if (c == '"' || c == '\\')
+                buf_printf(&plain, "\\%c", c);
+            else if (c == '\n')
+                buf_put(&plain, S("\\n"));
+            else if (c < 0x20)
+                buf_printf(&plain, "\\u%04x", c);
+            else
+                buf_putc(&plain, raw[k]);
+        }
+        buf_putc(&plain, '"');
+        CHECK_STR(buf_str(&fast), buf_str(&plain));
+    }
+}
+
 TEST(jw_overflow_shows_in_the_buf)
 {
     struct buf b;
