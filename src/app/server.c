@@ -61,6 +61,9 @@ open_topic(struct server *s, const char *name, unsigned partition, bool writable
 {
     struct topic_options o = {.name = name, .partition = partition, .writable = writable, .compacted = compacted};
 
+    if (strcmp(name, "collect") == 0) /* requests append to it */
+        o.ring_bytes = LIMIT_RING_BYTES;
+
     return pipeline_topic(s->pipeline, &o, out, d);
 }
 

@@ -40,7 +40,7 @@ struct os_ops {
     enum err (*sync)(struct os *os, struct os_file *f, struct diag *d);
     enum err (*truncate)(struct os *os, struct os_file *f, uint64_t size, struct diag *d);
     enum err (*size)(struct os *os, struct os_file *f, uint64_t *out, struct diag *d);
-    const void *(*map)(struct os *os, struct os_file *f, uint64_t size);
+    void *(*map)(struct os *os, struct os_file *f, uint64_t size, bool writable);
     void (*unmap)(struct os *os, const void *p, uint64_t size);
     enum err (*mkdir)(struct os *os, const char *path, struct diag *d);
     enum err (*rename)(struct os *os, const char *from, const char *to, struct diag *d);
@@ -124,7 +124,15 @@ os_size(struct os *os, struct os_file *f, uint64_t *out, struct diag *d)
 static inline const void *
 os_map(struct os *os, struct os_file *f, uint64_t size)
 {
-    return os->ops->map(os, f, size);
+    return os->ops->map(os, f, size, false);
+}
+
+/* The same for storing: what is stored belongs to the file at once, so it outlives this process whatever ends it, and
+ * os_sync makes it durable. The file has at least `size` bytes; it is open for writing. */
+static inline void *
+os_map_writable(struct os *os, struct os_file *f, uint64_t size)
+{
+    return os->ops->map(os, f, size, true);
 }
 
 static inline void

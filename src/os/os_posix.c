@@ -173,10 +173,10 @@ posix_size(struct os *os, struct os_file *f, uint64_t *out, struct diag *d)
     return ERR_OK;
 }
 
-static const void *
-posix_map(struct os *os, struct os_file *f, uint64_t size)
+static void *
+posix_map(struct os *os, struct os_file *f, uint64_t size, bool writable)
 {
-    void *p = mmap(NULL, size, PROT_READ, MAP_SHARED, f->fd, 0);
+    void *p = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, f->fd, 0);
 
     (void)os;
     return p == MAP_FAILED ? NULL : p;

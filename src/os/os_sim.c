@@ -287,8 +287,8 @@ sim_size(struct os *os, struct os_file *f, uint64_t *out, struct diag *d)
     return os_size(sim_of(os)->under, file_of(f)->under, out, d);
 }
 
-static const void *
-sim_map(struct os *os, struct os_file *f, uint64_t size)
+static void *
+sim_map(struct os *os, struct os_file *f, uint64_t size, bool writable)
 {
     struct os_sim *s = sim_of(os);
     bool refuse;
@@ -296,7 +296,7 @@ sim_map(struct os *os, struct os_file *f, uint64_t size)
     os_lock(&s->m);
     refuse = s->refuse_maps;
     os_unlock(&s->m);
-    return refuse ? NULL : os_map(s->under, file_of(f)->under, size);
+    return refuse ? NULL : s->under->ops->map(s->under, file_of(f)->under, size, writable);
 }
 
 static void

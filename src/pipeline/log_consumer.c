@@ -17,6 +17,13 @@ struct consumer {
     bool woken;        /* t->m */
 };
 
+/* Where the records of a segment end that a consumer may have. With t->m held. */
+static uint64_t
+readable(const struct topic *t, const struct log_segment *s)
+{
+    return t->writable && s == log_list_last(t) ? t->landed : s->bytes;
+}
+
 /* Moves to the segment that covers the offset. */
 static enum err
 seek(struct consumer *c, uint64_t offset, struct diag *d)
@@ -143,15 +150,16 @@ static bool
 extend(struct consumer *c, bool *ended, uint64_t *resume)
 {
     struct topic *t = c->t;
-    bool more;
+    bool more, landed;
 
     os_lock(&t->m);
     c->reader.limit = c->segment->bytes;
     more = c->reader.at < c->reader.limit;
     *ended = !more && c->segment != log_list_last(t);
+    landed = !more && !*ended && c->reader.at < readable(t, c->segment);
     *resume = c->segment->end;
     os_unlock(&t->m);
-    return more;
+    return more || (landed && log_ring_read(t, c->segment, &c->reader));
 }
 
 /* The next record that is in the files, if any. */
@@ -197,7 +205,7 @@ wait_for_more(struct consumer *c, uint64_t *left_us)
     if (!t->writable && slice > LOG_FOLLOW_US)
         slice = LOG_FOLLOW_US;
     os_lock(&t->m);
-    if (!c->woken && c->segment == log_list_last(t) && c->segment->bytes <= c->reader.at) {
+    if (!c->woken && c->segment == log_list_last(t) && readable(t, c->segment) <= c->reader.at) {
         t->waiters++;
         if (!os_cond_wait_us(&t->appended, &t->m, slice))
             *left_us -= slice;

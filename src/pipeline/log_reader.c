@@ -22,6 +22,23 @@ log_reader_set(struct log_reader *r, struct os *os, struct os_file *file, uint32
     r->window_bytes = 0;
 }
 
+bool
+log_reader_room(struct log_reader *r, size_t n)
+{
+    size_t want = n > LOG_WINDOW_BYTES ? n : LOG_WINDOW_BYTES;
+    char *p;
+
+    if (want <= r->window_cap)
+        return true;
+    p = malloc(want);
+    if (p == NULL)
+        return false;
+    free(r->window);
+    r->window = p;
+    r->window_cap = want;
+    return true;
+}
+
 /* Has the window begin at r->at and hold `need` bytes, or all up to the limit. */
 static enum err
 fill(struct log_reader *r, size_t need, struct diag *d)
@@ -29,14 +46,8 @@ fill(struct log_reader *r, size_t need, struct diag *d)
     size_t want = need > LOG_WINDOW_BYTES ? need : LOG_WINDOW_BYTES;
     enum err rc;
 
-    if (want > r->window_cap) {
-        char *p = malloc(want);
-        if (p == NULL)
-            return diag_set(d, ERR_NOMEM, "no memory for a frame of %zu bytes", need);
-        free(r->window);
-        r->window = p;
-        r->window_cap = want;
-    }
+    if (!log_reader_room(r, want))
+        return diag_set(d, ERR_NOMEM, "no memory for a frame of %zu bytes", need);
     if (want > r->limit - r->at)
         want = (size_t)(r->limit - r->at);
     r->window_at = r->at;

@@ -325,7 +325,7 @@ log_begin_update(struct topic *t, struct diag *d)
         log_segment_release(t, s);
     }
     if (rc == ERR_OK)
-        t->begin = found ? begin : t->end;
+        t->begin = found ? begin : t->ring.cap > 0 ? log_list_last(t)->base : t->end; /* the first may be in the ring */
     os_unlock(&t->m);
     log_reader_deinit(&r);
     return rc;

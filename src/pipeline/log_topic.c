@@ -1,9 +1,10 @@
 /* log_topic.c - a partition that this process writes: opening and repairing it, appending, rolling, group commit.
  *
- * Append builds the frame in the partition's own buffer and writes it with one pwrite at the tail. Order matters:
- *  (1) the bytes are in the file before `end` is published, so nobody sees a record that is not there;
- *  (2) a write that fails is cut off before the next one (os_tail.h), so half a frame is never followed by data;
- *  (3) a segment is synced as a whole before the next one is created, so only the last segment can have a torn tail. */
+ * Append builds the frame in the partition's own buffer and puts it into the ring (log_ring.c), or with one pwrite at
+ * the tail when there is none. Order matters: (1) the bytes are there before `end` is published, so nobody sees a
+ * record that is not; (2) a write that fails is cut off before the next one (os_tail.h), so half a frame is never
+ * followed by data; (3) a segment is synced as a whole before the next one is created, so only the last segment can
+ * have a torn tail. */
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -44,7 +45,7 @@ begin_segment(struct topic *t, uint64_t base, struct diag *d)
     os_lock(&t->m);
     rc = log_list_add(t, s, d);
     if (rc == ERR_OK) {
-        t->synced_bytes = FRAME_FILE_BYTES;
+        t->synced_bytes = t->landed = FRAME_FILE_BYTES;
         if (t->segment_count > 1) { /* the former last one stays open only while somebody reads it */
             struct log_segment *before = t->segments[t->segment_count - 2];
             before->refs++;
@@ -63,7 +64,7 @@ fail:
     return rc;
 }
 
-/* Ends the written part with a mark, unless it ends with one. */
+/* Ends the written part with a mark, unless it ends with one. The ring is drained. */
 static enum err
 write_mark(struct topic *t, struct diag *d)
 {
@@ -78,12 +79,14 @@ write_mark(struct topic *t, struct diag *d)
     seal.synced_bytes = (uint32_t)t->synced_bytes;
     os_unlock(&t->m);
     log_mark_build(mark, &seal, s->newest_ms);
+    os_lock(&t->drain_m);
     rc = os_tail_append(&t->tail, mark, sizeof mark, d);
+    os_unlock(&t->drain_m);
     if (rc != ERR_OK)
         return rc;
     t->marked = true;
     os_lock(&t->m);
-    s->bytes = t->tail.bytes;
+    s->bytes = t->landed = t->tail.bytes;
     t->dirty = true;
     os_unlock(&t->m);
     return ERR_OK;
@@ -100,8 +103,10 @@ log_roll(struct topic *t, struct diag *d)
         rc = log_flush(t, UINT64_MAX, d);
     if (rc != ERR_OK)
         return rc;
-    os_lock(&t->flush_m); /* nobody syncs the file while it may be closed */
+    os_lock(&t->flush_m); /* nobody syncs or writes the file while it may be closed */
+    os_lock(&t->drain_m);
     rc = begin_segment(t, t->end, d);
+    os_unlock(&t->drain_m);
     os_unlock(&t->flush_m);
     return rc;
 }
@@ -119,13 +124,17 @@ log_flush(struct topic *t, uint64_t offset, struct diag *d)
     os_lock(&t->flush_m);
     os_lock(&t->m);
     needed = t->dirty && (offset == UINT64_MAX || t->synced_end < offset);
+    os_unlock(&t->m);
+    if (needed)
+        rc = log_drain(t, d);
+    if (!needed || rc != ERR_OK)
+        goto out;
+    os_lock(&t->m);
     from = t->synced_bytes;
     last = log_list_last(t); /* stays the last one while flush_m is held */
     to = last->bytes;
-    end = t->end;
+    end = t->drained_end;
     os_unlock(&t->m);
-    if (!needed)
-        goto out;
     start = os_mono_us(t->os);
     rc = os_tail_sync(&t->tail, from, to, d);
     metric_observe(M_LOG_SYNC_US, os_mono_us(t->os) - start);
@@ -134,7 +143,7 @@ log_flush(struct topic *t, uint64_t offset, struct diag *d)
     os_lock(&t->m);
     t->synced_bytes = to;
     t->synced_end = end;
-    t->dirty = last->bytes != to;
+    t->dirty = t->landed != to;
     os_unlock(&t->m);
 out:
     os_unlock(&t->flush_m);
@@ -161,21 +170,25 @@ check_records(const struct topic *t, const struct record *r, size_t n, struct di
     return ERR_OK;
 }
 
-/* (1): with the frame in the file, readers may know. */
+/* (1): with the frame landed, readers may know. */
 static void
-publish(struct topic *t, const struct record *r, size_t n, uint64_t at, bool *was_clean)
+publish(struct topic *t, const struct record *r, size_t n, uint64_t bytes, bool in_file, bool *was_clean)
 {
     struct log_segment *s = log_list_last(t);
 
     os_lock(&t->m);
-    s->bytes = t->tail.bytes;
-    log_segment_point(s, t->end, at);
+    log_segment_point(s, t->end, t->landed);
+    t->landed += bytes;
     for (size_t i = 0; i < n; i++) {
         if (r[i].time_ms > s->newest_ms)
             s->newest_ms = r[i].time_ms;
     }
     t->end += n;
     s->end = t->end;
+    if (in_file) {
+        s->bytes = t->landed;
+        t->drained_end = t->end;
+    }
     *was_clean = !t->dirty;
     t->dirty = true;
     if (t->waiters > 0)
@@ -188,11 +201,11 @@ static enum err
 append_frame(struct topic *t, const struct record *r, size_t n, uint64_t bytes, bool *was_clean, struct diag *d)
 {
     struct log_segment *s;
-    uint64_t at;
+    bool in_file;
     char *frame;
     enum err rc;
 
-    if (t->tail.bytes + bytes > t->p->segment_bytes && t->end > log_list_last(t)->base) {
+    if (t->landed + bytes > t->p->segment_bytes && t->end > log_list_last(t)->base) {
         rc = log_roll(t, d); /* (3) */
         if (rc != ERR_OK)
             return rc;
@@ -210,12 +223,11 @@ append_frame(struct topic *t, const struct record *r, size_t n, uint64_t bytes, 
                                            .synced_bytes = (uint32_t)t->synced_bytes,
                                            .count = (uint32_t)n});
     os_unlock(&t->m);
-    at = t->tail.bytes;
-    rc = os_tail_append(&t->tail, frame, bytes, d); /* (2) */
+    rc = log_land(t, frame, bytes, &in_file, d); /* (2) */
     if (t->frame.cap > FRAME_KEEP_BYTES)
         buf_deinit(&t->frame);
     if (rc == ERR_OK)
-        publish(t, r, n, at, was_clean);
+        publish(t, r, n, bytes, in_file, was_clean);
     return rc;
 }
 
@@ -341,15 +353,16 @@ open_last(struct topic *t, struct log_segment *s, struct diag *d)
 
     if (rc == ERR_OK)
         rc = repair_tail(t, s, &r, d);
+    t->tail = (struct os_tail){.os = t->os, .file = s->file, .bytes = r.at};
+    if (rc == ERR_OK)
+        rc = log_ring_recover(t, s, &r.at, d);
     if (rc == ERR_OK)
         rc = os_sync(t->os, s->file, d); /* what an earlier process left to the kernel */
     if (rc == ERR_OK) {
-        s->bytes = r.at;
-        s->end = t->end;
-        t->synced_end = t->end;
-        t->synced_bytes = r.at;
+        log_ring_clear(t);
+        s->bytes = t->landed = t->synced_bytes = r.at;
+        s->end = t->synced_end = t->drained_end = t->end;
         t->marked = t->marked || r.at == FRAME_FILE_BYTES;
-        t->tail = (struct os_tail){.os = t->os, .file = s->file, .bytes = r.at};
     }
     log_reader_deinit(&r);
     return rc;
@@ -378,7 +391,7 @@ open_segments(struct topic *t, const uint64_t *bases, size_t count, struct diag 
         uint64_t base = last->base;
         t->segment_count--;
         free(last);
-        t->end = t->synced_end = base;
+        t->end = t->synced_end = t->drained_end = base;
         return begin_segment(t, base, d);
     }
     if (d != NULL)
@@ -399,7 +412,7 @@ remove_leftover(void *ctx, const char *name)
 }
 
 static enum err
-open_writable(struct topic *t, struct diag *d)
+open_writable(struct topic *t, uint32_t ring_bytes, struct diag *d)
 {
     char path[LOG_PATH_BYTES + 8];
     uint64_t *bases = NULL;
@@ -412,6 +425,8 @@ open_writable(struct topic *t, struct diag *d)
     rc = os_open(t->os, path, OS_WRITE | OS_LOCK, &t->lock, d);
     if (rc == ERR_OK)
         rc = os_list(t->os, t->dir, remove_leftover, t, d);
+    if (rc == ERR_OK && ring_bytes > 0)
+        rc = log_ring_open(t, ring_bytes, d);
     if (rc == ERR_OK)
         rc = log_list_bases(t, &bases, &count, d);
     if (rc != ERR_OK)
@@ -442,10 +457,11 @@ log_topic_open(struct pipeline *p, const struct topic_options *o, struct topic *
     os_mutex_init(&t->maintain_m);
     os_mutex_init(&t->write_m);
     os_mutex_init(&t->flush_m);
+    os_mutex_init(&t->drain_m);
     os_mutex_init(&t->m);
     os_cond_init(&t->appended);
     buf_init(&t->frame, FRAME_HEADER_BYTES + (size_t)LIMIT_FRAME_BYTES);
-    rc = t->writable ? open_writable(t, d) : log_follow_open(t, d);
+    rc = t->writable ? open_writable(t, o->ring_bytes, d) : log_follow_open(t, d);
     if (rc != ERR_OK) {
         log_topic_close(t);
         return rc;
@@ -471,12 +487,14 @@ log_topic_close(struct topic *t)
     }
     if (rc != ERR_OK)
         log_error("log_close", "topic=%s/%u error=%s what=\"%s\"", t->name, t->partition, err_name(rc), d.what);
+    log_ring_close(t);
     log_list_clear(t);
     log_reader_deinit(&t->scan);
     buf_deinit(&t->frame);
     os_close(t->os, t->lock);
     os_cond_deinit(&t->appended);
     os_mutex_deinit(&t->m);
+    os_mutex_deinit(&t->drain_m);
     os_mutex_deinit(&t->flush_m);
     os_mutex_deinit(&t->write_m);
     os_mutex_deinit(&t->maintain_m);

@@ -5,7 +5,7 @@
  * local disk (this one), Kafka comes behind the same header later. Code above knows records, keys, offsets and
  * positions only.
  *
- * Promises   A record is in the file when append returns with ACK_WRITTEN, so it survives kill -9; it is on the disk at
+ * Promises   A record is in a file when append returns with ACK_WRITTEN, so it survives kill -9; it is on the disk at
  * most sync_interval_us later (group commit), or before append returns with ACK_SYNCED. Records come back exactly as
  *            they were appended, in offset order; what follows a torn tail was never acknowledged and is cut off at
  * open. Writers    A partition has one writing process at a time (a lock file); any number of threads of it. Readers
@@ -49,6 +49,8 @@ struct topic_options {
     bool writable;        /* this process is the partition's writer */
     bool compacted;       /* keep the newest record per key instead of everything */
     int64_t retention_ms; /* whole segments older than this (by their newest record's time) go; 0: never */
+    uint32_t ring_bytes;  /* appends land in a mapped file of this size first and never wait for the disk's own work:
+                             log_ring.c; a multiple of 4096, at most LIMIT_RING_BYTES; 0: none */
 };
 
 enum err pipeline_open(const struct pipeline_options *o, struct pipeline **out, struct diag *d);

@@ -9,6 +9,7 @@
  *   write_m     appends, rolls and the mark at close; in a read-only topic: following the writer's files. Held across
  *               the write and, when a segment is rolled, across its sync
  *   flush_m     one sync at a time; held across it, so that those who want the same sync queue here and find it done
+ *   drain_m     one writer of the last segment's file at a time; held across the write
  *   m           everything readers look at: the list, refs, bytes, points, begin, end. Held across the opening of a
  *               file and the reading of its first frame, never across a write or a sync */
 #ifndef PIPELINE_PIPELINE_INT_H
@@ -34,6 +35,7 @@
 #define LOG_POINT_SPACING_BYTES (64u * 1024) /* one index point per this much log: 16 bytes for 64 KB */
 #define LOG_FOLLOW_US 2000                   /* how often a reader in another process looks at the files */
 #define LOG_PATH_BYTES 1024
+#define LOG_RING_ALIGN 4096
 
 /* --- log_format.c: bytes of records --- */
 
@@ -78,6 +80,8 @@ struct log_reader {
 void log_reader_deinit(struct log_reader *r);
 /* Starts over in another file; keeps the window's memory. */
 void log_reader_set(struct log_reader *r, struct os *os, struct os_file *file, uint32_t salt, uint64_t at);
+/* Makes the window hold n bytes at least; what it held is gone. false: no memory. */
+bool log_reader_room(struct log_reader *r, size_t n);
 /* On FRAME_OK `at` moves behind the frame, whose body is borrowed until the next call. The two others mean that the
  * bytes up to the limit do not begin with a valid frame. */
 enum err log_reader_next(struct log_reader *r, struct frame *f, enum frame_state *state, struct diag *d);
@@ -106,6 +110,13 @@ struct log_segment {
     size_t point_count, point_cap;
 };
 
+/* The newest bytes of the last segment: byte `at` of the segment is ring byte at % cap while it is not in the file. */
+struct log_ring {
+    struct os_file *file; /* owned */
+    char *bytes;          /* mapped */
+    uint64_t cap;         /* 0: there is none, appends go straight to the segment */
+};
+
 struct topic {
     struct pipeline *p;
     struct topic *next;
@@ -123,12 +134,15 @@ struct topic {
     uint64_t live_bytes; /* maintain_m: of the last look at all keys */
 
     struct os_mutex write_m;
-    struct os_tail tail;
     struct buf frame;
     struct log_reader scan; /* read-only: follows the last segment */
     bool marked;            /* the tail ends with a mark, or holds no record */
 
     struct os_mutex flush_m;
+
+    struct os_mutex drain_m;
+    struct os_tail tail; /* drain_m for appends, flush_m for syncs */
+    struct log_ring ring;
 
     struct os_mutex m;
     struct os_cond appended;
@@ -136,6 +150,9 @@ struct topic {
     struct log_segment **segments; /* owned, never empty once open */
     size_t segment_count, segment_cap;
     uint64_t begin, end;
+    uint64_t landed;       /* bytes of the last segment, those that are in the ring only included */
+    uint64_t drained_end;  /* records below are in the segments */
+    bool full;             /* the disk had no room for what is in the ring */
     uint64_t synced_end;   /* records below are on the disk */
     uint64_t synced_bytes; /* of the last segment */
     bool dirty;
@@ -188,6 +205,22 @@ void log_topic_close(struct topic *t);
 enum err log_flush(struct topic *t, uint64_t offset, struct diag *d);
 /* Seals the last segment and begins a new one. With write_m held. */
 enum err log_roll(struct topic *t, struct diag *d);
+
+/* --- log_ring.c: appends that do not wait for the disk --- */
+
+/* Maps the ring's file, creating it. Before log_ring_recover; without a mapping the topic does without a ring. */
+enum err log_ring_open(struct topic *t, uint64_t bytes, struct diag *d);
+void log_ring_close(struct topic *t);
+/* Appends to the last segment what a killed process left in the ring. *at is where the segment's valid frames end. */
+enum err log_ring_recover(struct topic *t, struct log_segment *last, uint64_t *at, struct diag *d);
+void log_ring_clear(struct topic *t);
+/* Puts a whole frame behind what has landed: into the ring, or, when it is large, into the file: *in_file. ERR_BUSY:
+ * the disk is full. With write_m held; the caller publishes. */
+enum err log_land(struct topic *t, const char *frame, size_t n, bool *in_file, struct diag *d);
+/* Moves all that has landed into the file. Without t->m. */
+enum err log_drain(struct topic *t, struct diag *d);
+/* Copies whole frames that stand behind the file's end into the reader's window; false: there are none. */
+bool log_ring_read(struct topic *t, const struct log_segment *s, struct log_reader *r);
 
 /* --- log_follow.c: a read-only topic --- */
 

@@ -123,6 +123,11 @@ check_options(const struct topic_options *o, struct diag *d)
     if (o->partition >= LIMIT_PARTITIONS)
         return diag_set(d, ERR_INVALID, "topic '%s': partition is %u, allowed are 0..%d", o->name, o->partition,
                         LIMIT_PARTITIONS - 1);
+    if (o->ring_bytes % LOG_RING_ALIGN != 0 || o->ring_bytes > LIMIT_RING_BYTES || (o->ring_bytes > 0 && o->compacted))
+        return diag_set(
+            d, ERR_INVALID,
+            "topic '%s': a ring has a multiple of %d bytes, at most %u, and not in front of a compacted topic", o->name,
+            LOG_RING_ALIGN, LIMIT_RING_BYTES);
     if (o->retention_ms < 0)
         return diag_set(d, ERR_INVALID, "topic '%s': retention is negative", o->name);
     return ERR_OK;

@@ -5,10 +5,15 @@
 enum err
 try_open_log(struct t *t, struct fixture *f, struct diag *d)
 {
-    struct pipeline_options po = {
-        .os = f->os, .dir = t->dir, .sync_interval_us = 1000, .segment_bytes = f->segment_bytes};
-    struct topic_options to = {
-        .name = "collect", .writable = true, .compacted = f->compacted, .retention_ms = f->retention_ms};
+    struct pipeline_options po = {.os = f->os,
+                                  .dir = t->dir,
+                                  .sync_interval_us = f->sync_interval_us ? f->sync_interval_us : 1000,
+                                  .segment_bytes = f->segment_bytes};
+    struct topic_options to = {.name = "collect",
+                               .writable = true,
+                               .compacted = f->compacted,
+                               .retention_ms = f->retention_ms,
+                               .ring_bytes = f->ring_bytes};
     enum err rc;
 
     log_set_level((enum log_level)(LOG_ERROR + 1)); /* crashes are the daily business of these tests */

@@ -13,6 +13,8 @@ struct fixture {
     uint64_t segment_bytes;
     bool compacted;
     int64_t retention_ms;
+    uint32_t ring_bytes;
+    uint64_t sync_interval_us; /* 0: 1000 */
 };
 
 void open_log(struct t *t, struct fixture *f);

@@ -230,11 +230,12 @@ write_all(void *ctx)
 }
 
 /* Each offset once and in order; each writer's records in its own order; a reader that waits sees them all. */
-TEST(topic_many_threads)
+static void
+many_threads(struct t *t, uint32_t ring_bytes)
 {
     struct writer w[WRITERS];
     int next[WRITERS] = {0};
-    struct fixture f = {.os = os_posix(), .segment_bytes = 20000};
+    struct fixture f = {.os = os_posix(), .segment_bytes = 20000, .ring_bytes = ring_bytes};
     struct consumer *c;
     struct record r;
     bool got;
@@ -265,6 +266,16 @@ TEST(topic_many_threads)
     open_log(t, &f);
     CHECK_EQ(count_from(t, f.topic, 0), (uint64_t)WRITERS * EACH);
     close_log(&f);
+}
+
+TEST(topic_many_threads)
+{
+    many_threads(t, 0);
+}
+
+TEST(topic_many_threads_through_a_ring)
+{
+    many_threads(t, 4096);
 }
 
 static void
