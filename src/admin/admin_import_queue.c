@@ -322,6 +322,7 @@ run(void *ctx)
 {
     struct importer *im = ctx;
 
+    os_thread_in_background();
     import_clean(im, os_now_ms(im->admin->o.os));
     os_lock(&im->lock);
     while (!atomic_load(&im->stopping)) {

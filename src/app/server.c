@@ -437,6 +437,7 @@ keep_house(void *ctx)
     struct topic *topics[] = {s->own_collect, s->is_hub ? s->config_topic : NULL, s->membership,
                               s->is_hub ? s->projection : NULL};
 
+    os_thread_in_background();
     os_lock(&s->lock);
     while (!s->stopping) {
         (void)os_cond_wait_us(&s->turned, &s->lock, 60 * 1000000);

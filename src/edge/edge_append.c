@@ -1,8 +1,9 @@
 /* edge_append.c - a hit goes to the log, and its effect into the profile table: in that order, so that the table always
  * is a fold of the log. The same fold brings the table up to date after a restart (edge_replay).
  *
- * A hit touches at most two documents: its owner's (the primary identity: events) and its device's (the ECID: sticky
- * experiences, visitor parameters, consent). They are one when the visitor is anonymous. */
+ * A hit touches at most two documents: its owner's (the primary identity: what decisions are made on) and its device's
+ * (the ECID: sticky experiences, visitor parameters, consent). Both get the event. They are one when the visitor is
+ * anonymous. */
 #include "edge/edge_int.h"
 
 #include "base/limits.h"
@@ -36,7 +37,7 @@ fold_into(const struct fold *f, const struct identity *id, unsigned roles, struc
         if (rc == ERR_OK && (roles & ROLE_OWNER))
             rc = edge_doc_fold_owner(&doc, f->hit, f->cut, f->now_ms, f->arena, d);
         if (rc == ERR_OK && (roles & ROLE_DEVICE))
-            rc = edge_doc_fold_device(&doc, f->hit, f->now_ms, f->arena, d);
+            rc = edge_doc_fold_device(&doc, f->hit, f->cut, f->now_ms, f->arena, d);
     } while (rc == ERR_OK && !edge_table_store(f->table, buf_str(&key), &doc, version, f->arena));
     return rc;
 }

@@ -67,17 +67,22 @@ load_documents(struct visit *v, struct diag *d)
     return rc;
 }
 
+static const struct subset *
+event_cut(const struct edge_call *c)
+{
+    return c->view != NULL ? c->view->event_cut : NULL;
+}
+
 /* The event becomes part of the copy. What the rules knew stays valid: evaluate() adds the event to it. */
 static enum err
 fold_event(struct visit *v, const struct hit *h, struct diag *d)
 {
     struct edge_call *c = v->call;
-    const struct subset *cut = c->view != NULL ? c->view->event_cut : NULL;
     struct str rules = v->person.doc.rule_state;
     enum err rc;
 
     v->known_event = edge_doc_has_event(&v->person.doc, h->event_id);
-    rc = edge_doc_fold_owner(&v->person.doc, h, cut, c->now_ms, c->arena, d);
+    rc = edge_doc_fold_owner(&v->person.doc, h, event_cut(c), c->now_ms, c->arena, d);
     v->person.doc.rule_state = rules;
     return rc;
 }
@@ -338,7 +343,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         return true;
     }
     if (rc == ERR_OK)
-        rc = edge_doc_fold_device(&device_of(&v)->doc, &h, c->now_ms, c->arena, &d);
+        rc = edge_doc_fold_device(&device_of(&v)->doc, &h, event_cut(c), c->now_ms, c->arena, &d);
     rc = edge_append(c, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,
                      &d); /* (4) */
     if (rc == ERR_OK) {

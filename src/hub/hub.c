@@ -295,6 +295,7 @@ run(void *ctx)
     struct hub *h = ctx;
     bool idle = false, abandoned = false;
 
+    os_thread_in_background();
     while (!(stopping(h, &abandoned) && (caught_up(h) || h->busy || abandoned))) {
         struct diag d = DIAG_INIT;
         uint64_t wait_us = stopping(h, NULL) ? 0 : time_to_wait(h);

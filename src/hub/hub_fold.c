@@ -124,14 +124,17 @@ put_event(const struct hub_step *s, const struct hit *hit, const struct identity
                               .dataset = hit->dataset,
                               .ns = owner->ns,
                               .owner = owner->id};
-    const struct identity *first = hit_owner(hit); /* whose document the edge put it into */
+    const struct identity *first = hit_owner(hit), *device; /* whose documents the edge put it into */
     enum err rc;
 
     change->cause = SEGMENT_TIME;
     if (hit->dataset.n == 0)
         return ERR_OK;
-    if (hit->source == SOURCE_EDGE && first != NULL && str_eq(first->ns, owner->ns) && str_eq(first->id, owner->id))
+    if (hit->source == SOURCE_EDGE && first != NULL && str_eq(first->ns, owner->ns) && str_eq(first->id, owner->id)) {
         e.region = hit->region;
+        device = identity_find(&hit->identities, S("ECID"));
+        e.device_hash = device != NULL && device != first ? profile_device_hash(device->id) : 0;
+    }
     e.json = json_text(hit->xdm, p->arena);
     if (e.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for an event");

@@ -115,7 +115,10 @@ add_events(struct hub *h, const struct hub_scope *sc, const struct profile *p, i
 static bool
 is_own(const struct profile_event *e, const struct profile_region *r)
 {
-    return e->region.n > 0 && str_eq(e->region, r->region) && str_eq(e->ns, r->ns) && str_eq(e->owner, r->id);
+    if (e->region.n == 0 || !str_eq(e->region, r->region))
+        return false;
+    return (str_eq(e->ns, r->ns) && str_eq(e->owner, r->id)) ||
+           (e->device_hash != 0 && str_eq(r->ns, S("ECID")) && e->device_hash == profile_device_hash(r->id));
 }
 
 /* without: the entry whose own events are left out; NULL: all are written. */

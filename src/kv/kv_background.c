@@ -324,6 +324,7 @@ run_cleaner(void *ctx)
 {
     struct kv *k = ctx;
 
+    os_thread_in_background();
     os_lock(&k->m);
     while (!k->stop) {
         struct diag d = DIAG_INIT;

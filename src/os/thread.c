@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -118,6 +120,14 @@ os_thread_open(struct os_thread *t, const char *name, void (*run)(void *ctx), vo
     pthread_setname_np(t->t, name);
     t->running = true;
     return ERR_OK;
+}
+
+#define BACKGROUND_NICE 5 /* a third of the share of a thread that answers, and it waits when one of these wakes */
+
+void
+os_thread_in_background(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE); /* on Linux of the thread; refused: no harm */
 }
 
 void

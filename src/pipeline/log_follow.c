@@ -4,7 +4,8 @@
  * yet is a frame being written, unless
  *   - a later segment exists: the writer completes a segment before it creates the next, so the bytes are damaged;
  *   - a later valid frame says that these bytes had been synced (frame_lost): damaged as well.
- * The next segment is named by the offset where the present one ends, so finding it costs one open and no listing.
+ * The next segment is named by the offset where the present one ends, so finding it costs one open and no listing; and
+ * it is looked for only behind a mark, with which every segment that is followed by another ends.
  * Files that the writer compacts or drops vanish from under the list; it is read again when that shows. */
 #include "base/check.h"
 #include "pipeline/pipeline_int.h"
@@ -57,6 +58,7 @@ scan_new(struct topic *t, struct diag *d)
         log_segment_point(s, f.number, at);
         s->bytes = r->at;
         t->end = s->end = next;
+        t->marked = f.count == 0;
         if (t->waiters > 0)
             os_cond_broadcast(&t->appended);
         os_unlock(&t->m);
@@ -73,7 +75,7 @@ take_next(struct topic *t, uint64_t base, bool *taken, struct diag *d)
     enum err rc;
 
     *taken = false;
-    if (base == log_list_last(t)->base)
+    if (base == log_list_last(t)->base || !t->marked)
         return ERR_OK;
     s = log_segment_new(base);
     if (s == NULL)
@@ -95,6 +97,7 @@ take_next(struct topic *t, uint64_t base, bool *taken, struct diag *d)
         return rc;
     }
     scan_from(t, s);
+    t->marked = false;
     *taken = true;
     return ERR_OK;
 }

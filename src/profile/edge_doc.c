@@ -226,16 +226,15 @@ write_name_and_time(struct jw *w, const struct json *xdm)
     jw_end(w);
 }
 
-enum err
-edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
-                    struct arena *a, struct diag *d)
+static enum err
+fold_event(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms, struct arena *a,
+           struct diag *d)
 {
     struct buf text;
     struct jw w;
     bool added;
 
-    touch(doc, now_ms);
-    if (h->kind != HIT_EVENT || h->xdm == NULL)
+    if (h->kind != HIT_EVENT || h->xdm == NULL || edge_doc_has_event(doc, h->event_id))
         return ERR_OK;
     buf_init_in(&text, a, LIMIT_EVENT_BYTES);
     w = jw_to(&text);
@@ -246,6 +245,14 @@ edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subs
     added = buf_ok(&text) && edge_doc_add_event(doc, h->event_id, h->event_ms, buf_str(&text), now_ms, a);
     doc->rule_state = S_NULL;
     return added ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for an edge profile's event");
+}
+
+enum err
+edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
+                    struct arena *a, struct diag *d)
+{
+    touch(doc, now_ms);
+    return fold_event(doc, h, event_cut, now_ms, a, d);
 }
 
 /* Visitor parameters: the newest value of each name stays. */
@@ -276,8 +283,13 @@ merge_params(struct edge_doc *doc, const struct json *params, struct arena *a, s
 }
 
 enum err
-edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
+edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
+                     struct arena *a, struct diag *d)
 {
+    enum err rc = fold_event(doc, h, event_cut, now_ms, a, d);
+
+    if (rc != ERR_OK)
+        return rc;
     touch(doc, now_ms);
     if (h->kind == HIT_CONSENT) {
         struct str val = json_str(json_path(h->consent, S("collect.val")));

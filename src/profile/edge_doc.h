@@ -59,11 +59,12 @@ bool edge_doc_assign(struct edge_doc *doc, struct str activity, struct str exper
 const struct projected_membership *edge_doc_membership(const struct edge_doc *doc, struct str audience);
 
 /* The folds. event_cut says what is kept of an event; NULL: its name and time. They clear the rule state when what it
- * was built from changed. */
+ * was built from changed. An event becomes part of both documents of its hit: the hub would unite the two and send the
+ * device what its owner did. */
 enum err edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                              struct arena *a, struct diag *d);
-enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, int64_t now_ms, struct arena *a,
-                              struct diag *d);
+enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
+                              struct arena *a, struct diag *d);
 enum err edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64_t now_ms, struct arena *a,
                                   struct diag *d);
 

@@ -64,6 +64,8 @@ profile_event_pack(struct buf *b, const struct profile_event *e)
     pack_str(b, e->ns);
     pack_str(b, e->owner);
     pack_str(b, e->region);
+    if (e->region.n > 0)
+        pack_fixed64(b, e->device_hash);
     pack_str(b, e->json);
     pack_fixed32(b, e->cut_signature);
     if (e->cut_signature != 0)
@@ -161,6 +163,8 @@ profile_event_unpack(struct unpack *u)
     e.ns = unpack_str(u);
     e.owner = unpack_str(u);
     e.region = unpack_str(u);
+    if (e.region.n > 0)
+        e.device_hash = unpack_fixed64(u);
     e.json = unpack_str(u);
     e.cut_signature = unpack_fixed32(u);
     if (e.cut_signature != 0)

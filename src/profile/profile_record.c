@@ -5,6 +5,7 @@
  * [PLATFORM 5.1]. */
 #include "profile/profile_int.h"
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "codec/json_merge.h"
 
@@ -239,6 +240,12 @@ profile_set_memberships(struct profile *p, struct profile_membership *list, size
 }
 
 /* ---- regions ---- */
+
+uint64_t
+profile_device_hash(struct str ecid)
+{
+    return hash_bytes(ecid, 0);
+}
 
 void
 profile_mark_region(struct profile *p, struct str region, struct str ns, struct str id, int64_t now_ms)

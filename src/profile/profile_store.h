@@ -35,6 +35,7 @@ struct profile_event {
     struct str dataset;
     struct str ns, owner; /* the identity that it is filed under */
     struct str region;    /* whose edge accepted it under that identity and has it in its document; empty: none */
+    uint64_t device_hash; /* of the ECID beside the owner: that edge has it in this document too; 0: none */
     struct str json;
     struct str cut; /* what edges get of it, made when it came, for the cut with this signature; 0: not made */
     uint32_t cut_signature;
@@ -121,6 +122,8 @@ enum err profile_absorb(struct kv *k, struct profile *p, uint64_t from, struct d
 /* Moves what is filed under one identity to another profile, which is saved: the cap pushed the identity out.
  * Memberships stay [PLATFORM 4.5]; both rule states are to be built anew. */
 enum err profile_split(struct kv *k, struct profile *p, struct str ns, struct str id, uint64_t to, struct diag *d);
+/* Of an event's device_hash. */
+uint64_t profile_device_hash(struct str ecid);
 /* Regions not seen for LIMIT_EDGE_PROFILE_TTL_MS go. */
 void profile_mark_region(struct profile *p, struct str region, struct str ns, struct str id, int64_t now_ms);
 

@@ -59,11 +59,11 @@ TEST(hash_crc32c_vectors)
 
 TEST(hash_crc32c_continues)
 {
-    char bytes[300];
+    char bytes[3000]; /* long ones are summed in lanes */
 
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)rng_u64(&t->rng);
-    for (size_t cut = 0; cut <= sizeof bytes; cut += 7)
+    for (size_t cut = 0; cut <= sizeof bytes; cut += 61)
         CHECK_EQ(crc32c(crc32c(0, bytes, cut), bytes + cut, sizeof bytes - cut), crc32c(0, bytes, sizeof bytes));
 }
 

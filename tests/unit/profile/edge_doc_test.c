@@ -45,7 +45,7 @@ static void
 fold(struct t *t, struct edge_doc *doc, const struct hit *h, const struct subset *cut)
 {
     CHECK_OK(edge_doc_fold_owner(doc, h, cut, NOW, t->arena, d));
-    CHECK_OK(edge_doc_fold_device(doc, h, NOW, t->arena, d));
+    CHECK_OK(edge_doc_fold_device(doc, h, cut, NOW, t->arena, d));
 }
 
 TEST(edge_doc_folds_commute)

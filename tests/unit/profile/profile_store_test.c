@@ -205,8 +205,8 @@ TEST(profile_document_golden)
     struct profile_fragment f = {S("crm"), S("CRM"), S("1"), 10, S("b1"), S("{\"a\":1}"), S("{\"a\":5}")};
     struct profile_membership m[] = {{S("aud-a"), false, 200}, {S("aud-b"), true, 100}};
     struct profile_region r = {S("va6"), 12, S("ECID"), S("1"), 99};
-    struct profile_event e[] = {{S("e-2"), -1, S("web"), S("ECID"), S("1"), S("va6"), S("{}"), S("{\"a\":1}"), 9},
-                                {S("e-1"), 500, S("web"), S("ECID"), S("1"), S_NULL, S("{}"), S_NULL, 0}};
+    struct profile_event e[] = {{S("e-2"), -1, S("web"), S("ECID"), S("1"), S("va6"), 5, S("{}"), S("{\"a\":1}"), 9},
+                                {S("e-1"), 500, S("web"), S("ECID"), S("1"), S_NULL, 0, S("{}"), S_NULL, 0}};
     struct str value;
 
     p.consent_out = true;
@@ -229,7 +229,7 @@ TEST(profile_document_golden)
     CHECK_STR(hex(t, value),
               S("02011a16077b2278223a317d010363726d0343524d013114026231077b2261223a317d077b2261223a357d02056175642d6100"
                 "9003056175642d6201c8010103766136180445434944013163000000000000000273740300ffffffffffffffffff0102020365"
-                "2d3201037765620445434944013103766136027b7d09000000077b2261223a317d03652d31e8070377656204454349440131"
+                "2d320103776562044543494401310376613605000000""00000000027b7d09000000077b2261223a317d03652d31e8070377656204454349440131"
                 "00027b7d00000000"));
     kv_close(k);
 }
