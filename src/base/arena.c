@@ -8,6 +8,7 @@
 
 #define ALIGN 16u
 #define BLOCK_MIN (16u * 1024)
+#define TYPICAL_TEXT_BYTES 256
 #define KEEP_MAX (512u * 1024) /* larger blocks go back to the heap on reset: one big request must not pin memory */
 
 struct arena_block {
@@ -145,17 +146,20 @@ arena_str(struct arena *a, struct str s)
 struct str
 arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char text[TYPICAL_TEXT_BYTES]; /* formatting is what costs: once, for nearly every text */
     va_list ap, again;
     int n;
     char *p;
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     CHECK(n >= 0);
     p = arena_alloc(a, (size_t)n + 1);
-    if (p != NULL)
+    if (p != NULL && (size_t)n < sizeof text)
+        memcpy(p, text, (size_t)n + 1);
+    else if (p != NULL)
         (void)vsnprintf(p, (size_t)n + 1, fmt, again); /* fits: measured above */
     va_end(again);
     return p ? (struct str){p, (size_t)n} : S_NULL;

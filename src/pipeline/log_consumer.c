@@ -14,6 +14,7 @@ struct consumer {
     struct log_reader reader;
     struct log_walk walk;
     uint64_t point_at; /* of the last index point that was offered */
+    uint64_t look_us;  /* read-only: until the next look at the files */
     bool woken;        /* t->m */
 };
 
@@ -69,6 +70,7 @@ consumer_open(struct topic *t, uint64_t offset, struct consumer **out, struct di
     if (c == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a consumer of topic '%s'", t->name);
     c->t = t;
+    c->look_us = LOG_FOLLOW_US;
     rc = seek(c, offset > begin ? offset : begin, d);
     if (rc != ERR_OK) {
         consumer_close(c);
@@ -202,8 +204,9 @@ wait_for_more(struct consumer *c, uint64_t *left_us)
     struct topic *t = c->t;
     uint64_t slice = *left_us;
 
-    if (!t->writable && slice > LOG_FOLLOW_US)
-        slice = LOG_FOLLOW_US;
+    if (!t->writable && slice > c->look_us)
+        slice = c->look_us;
+    c->look_us = c->look_us * 2 < LOG_FOLLOW_QUIET_US ? c->look_us * 2 : LOG_FOLLOW_QUIET_US;
     os_lock(&t->m);
     if (!c->woken && c->segment == log_list_last(t) && readable(t, c->segment) <= c->reader.at) {
         t->waiters++;
@@ -244,6 +247,8 @@ consumer_poll(struct consumer *c, uint64_t timeout_us, struct record *r, bool *g
         }
         if (rc != ERR_OK)
             return rc;
+        if (found)
+            c->look_us = LOG_FOLLOW_US;
         if (found || timeout_us == 0)
             break;
         wait_for_more(c, &timeout_us);

@@ -33,7 +33,8 @@
 
 #define LOG_WINDOW_BYTES (256u * 1024)       /* read ahead */
 #define LOG_POINT_SPACING_BYTES (64u * 1024) /* one index point per this much log: 16 bytes for 64 KB */
-#define LOG_FOLLOW_US 2000                   /* how often a reader in another process looks at the files */
+#define LOG_FOLLOW_US 2000                   /* how often a reader in another process looks at the files, */
+#define LOG_FOLLOW_QUIET_US 16000            /* and after a while in which nothing came */
 #define LOG_PATH_BYTES 1024
 #define LOG_RING_ALIGN 4096
 

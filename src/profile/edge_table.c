@@ -16,6 +16,7 @@
 
 #define STRIPES 64u
 #define TYPICAL_DOC_BYTES 4096u
+#define ROOM_STEP_BYTES 256u /* documents grow a little with every event: most stay where they are */
 
 struct entry {
     uint64_t hash;
@@ -26,6 +27,7 @@ struct edge_blob {
     uint32_t version;
     uint32_t key_bytes;
     uint32_t doc_bytes;
+    uint32_t room; /* for key and document */
     bool dirty;
     bool used;    /* since the clock hand passed */
     bool removed; /* a tombstone until the next flush */
@@ -157,24 +159,32 @@ stripe_grow(struct stripe *s)
     return true;
 }
 
+static void
+blob_put(struct edge_blob *b, struct str doc)
+{
+    if (doc.n > 0)
+        memcpy(b->bytes + b->key_bytes, doc.p, doc.n);
+    b->doc_bytes = (uint32_t)doc.n;
+}
+
 static struct edge_blob *
 blob_new(struct str key, struct str doc)
 {
-    struct edge_blob *b = malloc(sizeof *b + key.n + doc.n);
+    size_t room = (key.n + doc.n + ROOM_STEP_BYTES) / ROOM_STEP_BYTES * ROOM_STEP_BYTES;
+    struct edge_blob *b = malloc(sizeof *b + room);
 
     if (b == NULL)
         return NULL;
-    *b = (struct edge_blob){.version = 1, .key_bytes = (uint32_t)key.n, .doc_bytes = (uint32_t)doc.n, .used = true};
+    *b = (struct edge_blob){.version = 1, .key_bytes = (uint32_t)key.n, .room = (uint32_t)room, .used = true};
     memcpy(b->bytes, key.p, key.n);
-    if (doc.n > 0)
-        memcpy(b->bytes + key.n, doc.p, doc.n);
+    blob_put(b, doc);
     return b;
 }
 
 static size_t
 blob_memory(const struct edge_blob *b)
 {
-    return sizeof *b + b->key_bytes + b->doc_bytes + 2 * sizeof(struct entry);
+    return sizeof *b + b->room + 2 * sizeof(struct entry);
 }
 
 /* Removes a slot and moves back what probed over it. Stripe lock held. */
@@ -290,41 +300,66 @@ reserve_dirty(struct stripe *s)
     return true;
 }
 
-/* Puts the changed blob b into the table in place of what is there. Stripe lock held, room reserved. */
-static void
-replace(struct edge_table *t, struct stripe *s, uint64_t hash, struct edge_blob *b)
+/* The entry's blob with the document in it: the one that is there when it has room and not far too much, else a new
+ * one. Stripe lock held; out of memory ends the process: the log has the hit. */
+static struct edge_blob *
+put_blob(struct edge_table *t, struct stripe *s, struct entry *e, struct str key, struct str doc)
 {
-    struct entry *e = find(s, hash, blob_key(b));
+    struct edge_blob *old = e->blob, *b;
 
-    if (e->blob == NULL || !e->blob->dirty)
-        s->dirty[s->dirty_count++] = hash;
-    if (e->blob != NULL) {
-        b->version = e->blob->version + 1;
-        atomic_fetch_sub(&t->memory_bytes, blob_memory(e->blob));
-        free(e->blob);
+    if (old != NULL && key.n + doc.n <= old->room && old->room <= 2 * (key.n + doc.n) + ROOM_STEP_BYTES) {
+        blob_put(old, doc);
+        old->version++;
+        return old;
+    }
+    b = blob_new(key, doc);
+    CHECK(b != NULL);
+    if (old != NULL) {
+        b->version = old->version + 1;
+        b->dirty = old->dirty;
+        atomic_fetch_sub(&t->memory_bytes, blob_memory(old));
+        free(old);
     } else {
         s->count++;
         metric_gauge_add(M_EDGE_PROFILES, 1);
     }
-    *e = (struct entry){hash, b};
+    e->blob = b;
     atomic_fetch_add(&t->memory_bytes, blob_memory(b));
+    return b;
 }
 
+/* What a document becomes. */
+struct change {
+    struct str doc;
+    int64_t seen_ms;
+    bool removed;
+    bool any_version; /* else only when it is `version` still */
+    uint32_t version;
+};
+
 static bool
-store(struct edge_table *t, struct str key, struct edge_blob *b, bool any_version, uint32_t version)
+store(struct edge_table *t, struct str key, const struct change *c)
 {
     uint64_t hash = hash_bytes(key, 0);
     struct stripe *s = stripe_of(t, hash);
-    struct edge_blob *old;
+    struct edge_blob *b;
     bool ok;
 
     os_lock(&s->lock);
-    old = bring_in(t, s, hash, key);
-    ok = any_version || (old != NULL ? old->version : 0) == version;
+    b = bring_in(t, s, hash, key);
+    ok = c->any_version || (b != NULL ? b->version : 0) == c->version;
     if (ok) {
+        struct entry *e;
         CHECK((s->count + 1) * 3 <= s->slot_count * 2 || stripe_grow(s)); /* out of memory: the log has the hit */
         CHECK(reserve_dirty(s));
-        replace(t, s, hash, b);
+        e = find(s, hash, key);
+        e->hash = hash;
+        b = put_blob(t, s, e, key, c->doc);
+        if (!b->dirty)
+            s->dirty[s->dirty_count++] = hash;
+        b->dirty = b->used = true;
+        b->removed = c->removed;
+        b->seen_ms = c->seen_ms;
         evict_some(t, s);
     }
     os_unlock(&s->lock);
@@ -334,34 +369,21 @@ store(struct edge_table *t, struct str key, struct edge_blob *b, bool any_versio
 bool
 edge_table_store(struct edge_table *t, struct str key, const struct edge_doc *doc, uint32_t version, struct arena *a)
 {
+    struct change c = {.seen_ms = doc->seen_ms, .version = version};
     struct buf bytes;
-    struct edge_blob *b;
-    bool ok;
 
     buf_init_in(&bytes, a, 4 * LIMIT_EDGE_PROFILE_BYTES);
     (void)buf_grow(&bytes, TYPICAL_DOC_BYTES);
     edge_doc_write(&bytes, doc);
     CHECK(buf_ok(&bytes)); /* every part of a document is bounded below this */
-    b = blob_new(key, buf_str(&bytes));
-    CHECK(b != NULL);
-    b->dirty = true;
-    b->seen_ms = doc->seen_ms;
-    ok = store(t, key, b, false, version);
-    if (!ok)
-        free(b);
-    return ok;
+    c.doc = buf_str(&bytes);
+    return store(t, key, &c);
 }
 
 void
 edge_table_remove(struct edge_table *t, struct str key)
 {
-    struct edge_blob *b = blob_new(key, S_NULL);
-
-    CHECK(b != NULL);
-    b->dirty = true;
-    b->removed = true;
-    if (!store(t, key, b, true, 0))
-        free(b);
+    (void)store(t, key, &(struct change){.removed = true, .any_version = true}); /* any version: it cannot refuse */
 }
 
 unsigned
