@@ -2,7 +2,8 @@
  *
  *   hub.c          opening, the thread, when to commit
  *   hub_fold.c     one record of collect
- *   hub_profile.c  what follows a change of a profile: audiences, membership records, counters, projections, saving
+ *   hub_profile.c  what follows a change of a profile: audiences, counters, projections, saving
+ *   hub_membership.c  what is told of entries and exits
  *   hub_project.c  the content of a projection
  *   hub_timer.c    window ends
  *   hub_sweep.c    all profiles, after audiences or mappings changed
@@ -47,7 +48,8 @@ struct hub_out {
     struct record *records; /* owned array; keys and values in hub.out_arena */
     size_t count, cap;
     uint64_t next;       /* offset behind the last record that was appended */
-    struct map replayed; /* cause and key -> how many of these were appended before a crash and not committed */
+    struct map replayed; /* cause and key (for memberships, cause and entry) -> how many of these were appended before a
+                            crash and not committed */
 };
 
 /* Members that an audience has won or lost since its row was staged. */
@@ -159,6 +161,13 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 /* Stages what was counted: before commits, readers and new snapshots. Under the lock. */
 enum err hub_stage_counts(struct hub *h, struct diag *d);
 
+/* --- hub_membership.c --- */
+/* Emits the changes, with ids by their audience index: one record, or several when one would be too long. */
+enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids,
+                  const struct rule_changes *changes, struct diag *d);
+/* Counts the entries of a record that was appended before a crash. Resets hub.arena. */
+enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
+
 /* --- hub_project.c --- */
 struct hub_content {
     struct projection projection; /* rev, accepted_us and events are the caller's; attributes as text */
@@ -194,7 +203,11 @@ enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct
 /* region: of a projection topic; empty: membership. */
 enum err hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d);
 void hub_out_close(struct hub_out *out);
-/* Takes the record into the batch, unless it was appended before a crash; its texts are in hub.out_arena. */
+/* Counts something that was appended before a crash, and takes one of it back; false: there is none left. */
+enum err hub_replayed_add(struct hub_out *out, uint64_t cause, struct str key, struct diag *d);
+bool hub_replayed_take(struct hub_out *out, uint64_t cause, struct str key);
+/* Takes the record into the batch, unless it is a projection that was appended before a crash; its texts are in
+ * hub.out_arena. */
 enum err hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 /* The same with copies of the texts. */
 enum err hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);

@@ -3,7 +3,8 @@
  * Records wait until the commit: first they are appended to their topics, then the table commits with the ends of these
  * topics as positions. So whatever lies on a topic behind its committed position was emitted by steps that the table
  * knows nothing of; after a crash these steps are folded again and what they emit is recognised by cause and key and
- * left out. Counted, not a set: one cause may emit several records of one key. */
+ * left out; memberships by cause and entry (hub_membership.c). Counted, not a set: one cause may emit several records
+ * of one key. */
 #include "hub/hub_int.h"
 
 #include "base/log.h"
@@ -35,26 +36,57 @@ cause_exists(const struct hub *h, uint64_t cause)
     return partition < h->o.collect_count && offset < topic_end(h->partitions[partition].topic);
 }
 
+enum err
+hub_replayed_add(struct hub_out *out, uint64_t cause, struct str key, struct diag *d)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+    struct str full = replay_key(bytes, sizeof bytes, cause, key);
+    uintptr_t count = (uintptr_t)map_get(&out->replayed, full);
+
+    if (!map_put(&out->replayed, full, (void *)(count + 1), NULL))
+        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
+    return ERR_OK;
+}
+
+bool
+hub_replayed_take(struct hub_out *out, uint64_t cause, struct str key)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+    struct str full;
+    uintptr_t count;
+
+    if (out->replayed.count == 0)
+        return false;
+    full = replay_key(bytes, sizeof bytes, cause, key);
+    count = (uintptr_t)map_get(&out->replayed, full);
+    if (count == 0)
+        return false;
+    if (count == 1)
+        (void)map_remove(&out->replayed, full);
+    else
+        (void)map_put(&out->replayed, full, (void *)(count - 1), NULL); /* replaces: needs no memory */
+    return true;
+}
+
 static enum err
 count_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
-    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
-    struct str key = replay_key(bytes, sizeof bytes, r->cause, r->key);
     struct projection p;
-    uintptr_t count = (uintptr_t)map_get(&out->replayed, key);
+    enum err rc;
 
     if (!cause_exists(h, r->cause))
         return ERR_OK;
-    if (!map_put(&out->replayed, key, (void *)(count + 1), NULL))
-        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
-    if (out->region.n > 0 && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
+    if (out->region.n == 0)
+        return hub_membership_replayed(h, out, r, d);
+    rc = hub_replayed_add(out, r->cause, r->key, d);
+    if (rc == ERR_OK && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
         /* A record may now be folded before the sweep comes to its profile again; what it projects must be newer than
          * what edges have. */
         arena_reset(&h->arena);
         if (projection_read(r->value, &h->arena, &p, d) == ERR_OK && p.rev > h->state.rev)
             h->state.rev = p.rev;
     }
-    return ERR_OK;
+    return rc;
 }
 
 static enum err
@@ -107,31 +139,11 @@ hub_out_close(struct hub_out *out)
     *out = (struct hub_out){0};
 }
 
-static bool
-was_emitted(struct hub_out *out, const struct record *r)
-{
-    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
-    struct str key;
-    uintptr_t count;
-
-    if (out->replayed.count == 0)
-        return false;
-    key = replay_key(bytes, sizeof bytes, r->cause, r->key);
-    count = (uintptr_t)map_get(&out->replayed, key);
-    if (count == 0)
-        return false;
-    if (count == 1)
-        (void)map_remove(&out->replayed, key);
-    else
-        (void)map_put(&out->replayed, key, (void *)(count - 1), NULL); /* replaces: needs no memory */
-    return true;
-}
-
 enum err
 hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
     (void)h;
-    if (was_emitted(out, r))
+    if (out->region.n > 0 && hub_replayed_take(out, r->cause, r->key))
         return ERR_OK;
     if (out->count == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 64;
