@@ -48,8 +48,9 @@ struct hub_out {
     struct record *records; /* owned array; keys and values in hub.out_arena */
     size_t count, cap;
     uint64_t next;       /* offset behind the last record that was appended */
-    struct map replayed; /* cause and key (for memberships, cause and entry) -> how many of these were appended before a
-                            crash and not committed */
+    struct map replayed; /* cause and key -> what of it was appended before a crash and not committed: for projections
+                            how many records, for memberships the entries in replay_arena */
+    struct arena replay_arena;
 };
 
 /* Members that an audience has won or lost since its row was staged. */
@@ -165,7 +166,7 @@ enum err hub_stage_counts(struct hub *h, struct diag *d);
 /* Emits the changes, with ids by their audience index: one record, or several when one would be too long. */
 enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids,
                   const struct rule_changes *changes, struct diag *d);
-/* Counts the entries of a record that was appended before a crash. Resets hub.arena. */
+/* Remembers the entries of a record that was appended before a crash. Resets hub.arena. */
 enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 
 /* --- hub_project.c --- */
@@ -203,9 +204,9 @@ enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct
 /* region: of a projection topic; empty: membership. */
 enum err hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d);
 void hub_out_close(struct hub_out *out);
-/* Counts something that was appended before a crash, and takes one of it back; false: there is none left. */
-enum err hub_replayed_add(struct hub_out *out, uint64_t cause, struct str key, struct diag *d);
-bool hub_replayed_take(struct hub_out *out, uint64_t cause, struct str key);
+/* What is kept in hub_out.replayed; NULL: nothing. */
+void *hub_replayed(const struct hub_out *out, uint64_t cause, struct str key);
+enum err hub_replayed_set(struct hub_out *out, uint64_t cause, struct str key, void *value, struct diag *d);
 /* Takes the record into the batch, unless it is a projection that was appended before a crash; its texts are in
  * hub.out_arena. */
 enum err hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);

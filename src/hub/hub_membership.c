@@ -10,7 +10,7 @@
  * before the crash, and what it leaves out must be what it told already. */
 #include "hub/hub_int.h"
 
-#include "base/civil.h"
+#include "base/hash.h"
 
 #define ID_BYTES_MAX                                                                                                   \
     (LIMIT_RECORD_VALUE_BYTES / 8) /* of one record's ids: an escaped byte is six, quotes and a comma are three */
@@ -20,40 +20,76 @@ _Static_assert(ID_BYTES_MAX * 7 + FRAME_BYTES <= LIMIT_RECORD_VALUE_BYTES, "a fu
 
 /* ---- what was told before a crash ---- */
 
-static struct str
-entry_key(char *bytes, size_t room, struct str profile, struct str audience, bool member)
-{
-    int n = snprintf(bytes, room, "%.*s\x1f%c%.*s", STR_ARG(profile), member ? '+' : '-', STR_ARG(audience));
+/* The entries of one record, in its order: 32-bit prints, because a table that is folded anew knows the whole topic as
+ * told. Two of a profile's that share a print are no harm when the step tells the same again. */
+struct told {
+    struct told *next; /* another record of the same cause and profile */
+    uint32_t first, n; /* those before first are taken back */
+    uint32_t prints[];
+};
 
-    return (struct str){bytes, n < (int)room ? (size_t)n : room - 1}; /* ids are far shorter */
+static uint32_t
+print_of(struct str audience, bool member)
+{
+    return (uint32_t)hash_bytes(audience, member);
 }
 
-static enum err
-count_list(struct hub_out *out, const struct record *r, const struct json *list, bool member, struct diag *d)
+static size_t
+add_prints(struct told *told, const struct json *list, bool member)
 {
-    char bytes[LIMIT_RECORD_KEY_BYTES];
-    enum err rc = ERR_OK;
+    size_t n = json_count(list);
 
-    for (size_t i = 0; i < json_count(list) && rc == ERR_OK; i++)
-        rc = hub_replayed_add(out, r->cause, entry_key(bytes, sizeof bytes, r->key, json_str(json_at(list, i)), member),
-                              d);
-    return rc;
+    for (size_t i = 0; i < n; i++)
+        told->prints[told->n++] = print_of(json_str(json_at(list, i)), member);
+    return n;
 }
 
 enum err
 hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
-    const struct json *value;
+    const struct json *value = NULL, *realized, *exited;
+    struct told *told;
     enum err rc;
 
     arena_reset(&h->arena);
     rc = json_parse(r->value, &h->arena, &value, d);
     if (rc == ERR_NOMEM)
         return rc;
-    if (rc != ERR_OK) /* nothing that we wrote, so nothing that we would write again */
+    realized = json_get(value, S("realized")); /* none when it is nothing that we wrote, and would write again */
+    exited = json_get(value, S("exited"));
+    told = arena_alloc(&out->replay_arena,
+                       sizeof *told + (json_count(realized) + json_count(exited)) * sizeof told->prints[0]);
+    if (told == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
+    *told = (struct told){.next = hub_replayed(out, r->cause, r->key)};
+    if (add_prints(told, realized, true) + add_prints(told, exited, false) == 0)
         return ERR_OK;
-    rc = count_list(out, r, json_get(value, S("realized")), true, d);
-    return rc == ERR_OK ? count_list(out, r, json_get(value, S("exited")), false, d) : rc;
+    return hub_replayed_set(out, r->cause, r->key, told, d);
+}
+
+/* Takes the entry back; false: it was not told. */
+static bool
+was_told(struct told *told, uint32_t print)
+{
+    for (; told != NULL; told = told->next) {
+        for (uint32_t i = told->first; i < told->n; i++) {
+            if (told->prints[i] != print)
+                continue;
+            memmove(told->prints + told->first + 1, told->prints + told->first,
+                    (i - told->first) * sizeof told->prints[0]); /* nothing when told again in the same order */
+            told->first++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_used_up(const struct told *told)
+{
+    while (told != NULL && told->first == told->n)
+        told = told->next;
+    return told == NULL;
 }
 
 /* ---- telling ---- */
@@ -62,6 +98,7 @@ hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record 
 struct telling {
     const struct hub_step *s;
     struct str key, scope;
+    struct told *told;
     struct buf value;
     struct jw w;
     bool open;       /* the record is begun, and in it the list of `member` */
@@ -113,12 +150,9 @@ end_record(struct telling *t, struct diag *d)
 static enum err
 tell_one(struct telling *t, struct str audience, bool member, size_t expected_bytes, struct diag *d)
 {
-    struct hub_out *out = &t->s->h->outs[0];
-    char bytes[LIMIT_RECORD_KEY_BYTES];
     enum err rc = ERR_OK;
 
-    if (out->replayed.count > 0 &&
-        hub_replayed_take(out, t->s->cause, entry_key(bytes, sizeof bytes, t->key, audience, member)))
+    if (t->told != NULL && was_told(t->told, print_of(audience, member)))
         return ERR_OK;
     if (t->open && t->id_bytes + audience.n + 1 > ID_BYTES_MAX)
         rc = end_record(t, d);
@@ -139,6 +173,7 @@ enum err
 hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids, const struct rule_changes *changes,
          struct diag *d)
 {
+    struct hub_out *out = &s->h->outs[0];
     struct telling t = {.s = s, .scope = p->scope};
     size_t expected = 0;
     enum err rc = ERR_OK;
@@ -148,6 +183,7 @@ hub_tell(const struct hub_step *s, const struct profile *p, const struct str *id
     t.key = hub_profile_name(p->id, &s->h->out_arena);
     if (t.key.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a membership record");
+    t.told = hub_replayed(out, s->cause, t.key);
     for (size_t i = 0; i < changes->n && expected < ID_BYTES_MAX; i++)
         expected += ids[changes->items[i].audience].n + 3;
     for (int member = 1; member >= 0; member--) {
@@ -156,5 +192,7 @@ hub_tell(const struct hub_step *s, const struct profile *p, const struct str *id
                 rc = tell_one(&t, ids[changes->items[i].audience], member != 0, expected, d);
         }
     }
+    if (rc == ERR_OK && t.told != NULL && is_used_up(t.told))
+        rc = hub_replayed_set(out, s->cause, t.key, NULL, d);
     return rc == ERR_OK ? end_record(&t, d) : rc;
 }
