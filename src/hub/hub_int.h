@@ -70,6 +70,8 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
+    const bool *projected; /* by audience number: edges are told; for numbers below projected_end */
+    size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
     uint64_t signature;                       /* of all that a sweep would bring into profiles */
@@ -94,6 +96,7 @@ struct hub_sweep {
 struct hub {
     struct hub_options o;
     struct kv *kv;                    /* owned */
+    struct profile_names names;       /* of audiences; the state's */
     struct hub_partition *partitions; /* owned array */
     size_t own;                       /* index of own_collect */
     size_t turn;                      /* partition that is polled next */

@@ -296,6 +296,31 @@ TEST(hub_table_that_is_ahead_of_its_log) /* a power cut took the end of collect,
     world_close(&w);
 }
 
+TEST(hub_table_of_another_version_is_refused)
+{
+    struct world w;
+    struct hub_options ho;
+    struct kv_options o = {.os = os_posix()};
+    struct hub *h = NULL;
+    struct kv *k;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "buy");
+    fold(t, &w);
+    ho = w.hub->o;
+    hub_close(w.hub);
+    w.hub = NULL;
+    o.dir = arena_printf(t->arena, "%s/hub", w.dir).p;
+    CHECK_OK(kv_open(&o, &k, d));
+    CHECK_OK(kv_put(k, S("H"), S("\1\0\1\1"), 0, d));
+    CHECK_OK(kv_commit(k, NULL, 0, true, d));
+    kv_close(k);
+    ho.dir = o.dir;
+    CHECK_ERR(hub_open(&ho, &h, d), ERR_UNSUPPORTED);
+    CHECK_TRUE(str_find(str_of(t_diag.what), S("version 1")) > 0);
+    world_close(&w);
+}
+
 TEST(hub_lost_projections_are_sent_again)
 {
     struct world w;
