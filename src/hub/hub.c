@@ -15,7 +15,7 @@
 #include "base/metric.h"
 #include "codec/pack.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define ARENA_BYTES ((size_t)1 << 30) /* a profile of LIMIT_PROFILE_EVENTS large events, parsed */
 
 void
@@ -39,6 +39,7 @@ read_state(struct hub *h, struct diag *d)
 {
     struct str value;
     struct unpack u;
+    uint64_t version;
     enum err rc = kv_get(h->kv, S("H"), &value, d);
 
     if (rc == ERR_NOT_FOUND)
@@ -46,7 +47,13 @@ read_state(struct hub *h, struct diag *d)
     if (rc != ERR_OK)
         return rc;
     u = unpack_from(value);
-    u.bad |= unpack_u64(&u) != STATE_VERSION;
+    version = unpack_u64(&u);
+    if (!u.bad && version != STATE_VERSION)
+        return diag_set(
+            d, ERR_UNSUPPORTED,
+            "hub: the table is of version %llu, this program reads version %d only; without the folder it is "
+            "made again from the log",
+            (unsigned long long)version, STATE_VERSION);
     h->state.clock_ms = unpack_i64(&u);
     h->state.rev = unpack_u64(&u);
     h->state.profiles = unpack_u64(&u);
@@ -364,6 +371,8 @@ open_all(struct hub *h, struct diag *d)
 
     if (rc == ERR_OK)
         rc = read_state(h, d);
+    if (rc == ERR_OK)
+        rc = profile_names_open(h->kv, &h->names, d);
     if (rc != ERR_OK)
         return rc;
     h->partitions = calloc(n, sizeof *h->partitions);
@@ -390,6 +399,7 @@ hub_free(struct hub *h)
         consumer_close(h->partitions[i].consumer);
     for (size_t i = 0; i < h->out_count; i++)
         hub_out_close(&h->outs[i]);
+    profile_names_close(&h->names);
     if (h->kv != NULL)
         kv_close(h->kv);
     if (h->snap != NULL)

@@ -47,7 +47,7 @@ settle_dropped(const struct hub_step *s, struct str scope, uint64_t id, struct d
 {
     struct hub_change change = {.cause = SEGMENT_ATTRIBUTES};
     struct profile p;
-    enum err rc = profile_load(s->h->kv, scope, id, &s->h->arena, &p, d);
+    enum err rc = profile_load(s->h->kv, &s->h->names, scope, id, &s->h->arena, &p, d);
 
     return rc == ERR_OK ? hub_refresh(s, &p, &change, d) : rc;
 }
@@ -71,7 +71,7 @@ split_dropped(const struct hub_step *s, const struct graph_link *link, struct pr
     if (rc != ERR_OK || link->owner_profile == link->profile)
         return rc;
     rc = hub_refresh(s, p, &change, d);
-    return rc == ERR_OK ? profile_load(h->kv, p->scope, link->owner_profile, &h->arena, p, d) : rc;
+    return rc == ERR_OK ? profile_load(h->kv, &h->names, p->scope, link->owner_profile, &h->arena, p, d) : rc;
 }
 
 static enum err
@@ -82,7 +82,7 @@ identify(const struct hub_step *s, const struct hit *hit, struct graph_link *lin
     enum err rc = graph_link(h->kv, &ns, hit->scope, &hit->identities, hit->dataset, s->now_ms, &h->arena, link, d);
 
     if (rc == ERR_OK)
-        rc = profile_load(h->kv, hit->scope, link->profile, &h->arena, p, d);
+        rc = profile_load(h->kv, &h->names, hit->scope, link->profile, &h->arena, p, d);
     if (rc != ERR_OK)
         return rc;
     h->state.profiles += link->created;

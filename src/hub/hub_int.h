@@ -2,7 +2,8 @@
  *
  *   hub.c          opening, the thread, when to commit
  *   hub_fold.c     one record of collect
- *   hub_profile.c  what follows a change of a profile: audiences, membership records, counters, projections, saving
+ *   hub_profile.c  what follows a change of a profile: audiences, counters, projections, saving
+ *   hub_membership.c  what is told of entries and exits
  *   hub_project.c  the content of a projection
  *   hub_timer.c    window ends
  *   hub_sweep.c    all profiles, after audiences or mappings changed
@@ -47,7 +48,9 @@ struct hub_out {
     struct record *records; /* owned array; keys and values in hub.out_arena */
     size_t count, cap;
     uint64_t next;       /* offset behind the last record that was appended */
-    struct map replayed; /* cause and key -> how many of these were appended before a crash and not committed */
+    struct map replayed; /* cause and key -> what of it was appended before a crash and not committed: for projections
+                            how many records, for memberships the entries in replay_arena */
+    struct arena replay_arena;
 };
 
 /* Members that an audience has won or lost since its row was staged. */
@@ -67,6 +70,8 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
+    const bool *projected; /* by audience number: edges are told; for numbers below projected_end */
+    size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
     uint64_t signature;                       /* of all that a sweep would bring into profiles */
@@ -91,6 +96,7 @@ struct hub_sweep {
 struct hub {
     struct hub_options o;
     struct kv *kv;                    /* owned */
+    struct profile_names names;       /* of audiences; the state's */
     struct hub_partition *partitions; /* owned array */
     size_t own;                       /* index of own_collect */
     size_t turn;                      /* partition that is polled next */
@@ -159,6 +165,13 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 /* Stages what was counted: before commits, readers and new snapshots. Under the lock. */
 enum err hub_stage_counts(struct hub *h, struct diag *d);
 
+/* --- hub_membership.c --- */
+/* Emits the changes, with ids by their audience index: one record, or several when one would be too long. */
+enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids,
+                  const struct rule_changes *changes, struct diag *d);
+/* Remembers the entries of a record that was appended before a crash. Resets hub.arena. */
+enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
+
 /* --- hub_project.c --- */
 struct hub_content {
     struct projection projection; /* rev, accepted_us and events are the caller's; attributes as text */
@@ -194,7 +207,11 @@ enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct
 /* region: of a projection topic; empty: membership. */
 enum err hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str region, struct diag *d);
 void hub_out_close(struct hub_out *out);
-/* Takes the record into the batch, unless it was appended before a crash; its texts are in hub.out_arena. */
+/* What is kept in hub_out.replayed; NULL: nothing. */
+void *hub_replayed(const struct hub_out *out, uint64_t cause, struct str key);
+enum err hub_replayed_set(struct hub_out *out, uint64_t cause, struct str key, void *value, struct diag *d);
+/* Takes the record into the batch, unless it is a projection that was appended before a crash; its texts are in
+ * hub.out_arena. */
 enum err hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 /* The same with copies of the texts. */
 enum err hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);

@@ -3,13 +3,15 @@
  * Records wait until the commit: first they are appended to their topics, then the table commits with the ends of these
  * topics as positions. So whatever lies on a topic behind its committed position was emitted by steps that the table
  * knows nothing of; after a crash these steps are folded again and what they emit is recognised by cause and key and
- * left out. Counted, not a set: one cause may emit several records of one key. */
+ * left out; memberships by cause and entry (hub_membership.c). Counted, not a set: one cause may emit several records
+ * of one key. */
 #include "hub/hub_int.h"
 
 #include "base/log.h"
 
 #define FLUSH_RECORDS 1024 /* in one append */
 #define FLUSH_BYTES (8u * 1024 * 1024)
+#define REPLAY_BYTES ((size_t)8 << 30) /* a table that is folded anew: 4 bytes an entry of the whole topic */
 
 static struct str
 replay_key(char *bytes, size_t room, uint64_t cause, struct str key)
@@ -35,26 +37,48 @@ cause_exists(const struct hub *h, uint64_t cause)
     return partition < h->o.collect_count && offset < topic_end(h->partitions[partition].topic);
 }
 
+void *
+hub_replayed(const struct hub_out *out, uint64_t cause, struct str key)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+
+    return out->replayed.count > 0 ? map_get(&out->replayed, replay_key(bytes, sizeof bytes, cause, key)) : NULL;
+}
+
+enum err
+hub_replayed_set(struct hub_out *out, uint64_t cause, struct str key, void *value, struct diag *d)
+{
+    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
+    struct str full = replay_key(bytes, sizeof bytes, cause, key);
+
+    if (value == NULL)
+        (void)map_remove(&out->replayed, full); /* what it pointed to is the arena's */
+    else if (!map_put(&out->replayed, full, value, NULL))
+        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
+    return ERR_OK;
+}
+
 static enum err
 count_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
-    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
-    struct str key = replay_key(bytes, sizeof bytes, r->cause, r->key);
     struct projection p;
-    uintptr_t count = (uintptr_t)map_get(&out->replayed, key);
+    uintptr_t count;
+    enum err rc;
 
     if (!cause_exists(h, r->cause))
         return ERR_OK;
-    if (!map_put(&out->replayed, key, (void *)(count + 1), NULL))
-        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
-    if (out->region.n > 0 && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
+    if (out->region.n == 0)
+        return hub_membership_replayed(h, out, r, d);
+    count = (uintptr_t)hub_replayed(out, r->cause, r->key);
+    rc = hub_replayed_set(out, r->cause, r->key, (void *)(count + 1), d);
+    if (rc == ERR_OK && r->value.p != NULL && (r->cause & HUB_CAUSE_SWEEP) != 0) {
         /* A record may now be folded before the sweep comes to its profile again; what it projects must be newer than
          * what edges have. */
         arena_reset(&h->arena);
         if (projection_read(r->value, &h->arena, &p, d) == ERR_OK && p.rev > h->state.rev)
             h->state.rev = p.rev;
     }
-    return ERR_OK;
+    return rc;
 }
 
 static enum err
@@ -83,6 +107,7 @@ hub_out_open(struct hub *h, struct hub_out *out, struct topic *t, struct str reg
 
     out->topic = t;
     map_init(&out->replayed);
+    arena_init(&out->replay_arena, REPLAY_BYTES);
     prefix = snprintf(out->name, sizeof out->name, "out/%s", region.n > 0 ? "projection." : "membership");
     if (region.n >= sizeof out->name - (size_t)prefix)
         return diag_set(d, ERR_LIMIT, "region '%.*s': the name is too long", STR_ARG(region));
@@ -103,36 +128,19 @@ void
 hub_out_close(struct hub_out *out)
 {
     map_deinit(&out->replayed);
+    arena_deinit(&out->replay_arena);
     free(out->records);
     *out = (struct hub_out){0};
-}
-
-static bool
-was_emitted(struct hub_out *out, const struct record *r)
-{
-    char bytes[LIMIT_RECORD_KEY_BYTES + 8];
-    struct str key;
-    uintptr_t count;
-
-    if (out->replayed.count == 0)
-        return false;
-    key = replay_key(bytes, sizeof bytes, r->cause, r->key);
-    count = (uintptr_t)map_get(&out->replayed, key);
-    if (count == 0)
-        return false;
-    if (count == 1)
-        (void)map_remove(&out->replayed, key);
-    else
-        (void)map_put(&out->replayed, key, (void *)(count - 1), NULL); /* replaces: needs no memory */
-    return true;
 }
 
 enum err
 hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d)
 {
+    uintptr_t told = out->region.n > 0 ? (uintptr_t)hub_replayed(out, r->cause, r->key) : 0;
+
     (void)h;
-    if (was_emitted(out, r))
-        return ERR_OK;
+    if (told > 0)
+        return hub_replayed_set(out, r->cause, r->key, (void *)(told - 1), d);
     if (out->count == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 64;
         struct record *list = realloc(out->records, cap * sizeof *list);

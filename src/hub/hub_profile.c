@@ -1,5 +1,5 @@
-/* hub_profile.c - what follows when a profile changed or its time came: audiences, membership records, counters,
- * projections, and one save. Every path of the hub that touches a profile ends here. */
+/* hub_profile.c - what follows when a profile changed or its time came: audiences, their counters, projections,
+ * and one save. Every path of the hub that touches a profile ends here. */
 #include "hub/hub_int.h"
 
 #include "base/civil.h"
@@ -93,69 +93,14 @@ hub_stage_counts(struct hub *h, struct diag *d)
     return rc;
 }
 
-/* What all membership records of a step have in common: docs/formats/membership.md. */
-struct membership_texts {
-    struct str key;
-    struct str head;    /* up to the audience */
-    struct str tail[2]; /* behind it: exited, realized */
-};
-
-static enum err
-make_texts(const struct hub_step *s, const struct profile *p, struct membership_texts *out, struct diag *d)
-{
-    struct arena *a = &s->h->out_arena;
-    char time[ISO8601_BYTES];
-    struct buf head;
-    struct jw w;
-
-    iso8601_format(s->now_ms, time);
-    out->key = hub_profile_name(p->id, a);
-    buf_init_in(&head, a, LIMIT_RECORD_VALUE_BYTES);
-    w = jw_to(&head);
-    jw_object(&w);
-    jw_kstr(&w, S("profile"), out->key);
-    jw_kstr(&w, S("scope"), p->scope);
-    jw_key(&w, S("audience"));
-    out->head = buf_str(&head);
-    for (int member = 0; member < 2; member++)
-        out->tail[member] =
-            arena_printf(a, ",\"status\":\"%s\",\"lastQualificationTime\":\"%.*s\",\"cause\":%llu}",
-                         member ? "realized" : "exited", (int)sizeof time, time, (unsigned long long)s->cause);
-    if (out->key.p == NULL || !buf_ok(&head) || out->tail[0].p == NULL || out->tail[1].p == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for a membership record");
-    return ERR_OK;
-}
-
-static enum err
-emit_membership(const struct hub_step *s, const struct membership_texts *texts, struct str audience, bool member,
-                struct diag *d)
-{
-    struct hub *h = s->h;
-    struct record r = {.key = texts->key, .time_ms = s->now_ms, .cause = s->cause};
-    struct buf value;
-
-    buf_init_in(&value, &h->out_arena, LIMIT_RECORD_VALUE_BYTES);
-    (void)buf_grow(&value, texts->head.n + audience.n + 2 + texts->tail[member].n);
-    buf_put(&value, texts->head);
-    json_quote(&value, audience);
-    buf_put(&value, texts->tail[member]);
-    r.value = buf_str(&value);
-    return buf_ok(&value) ? hub_emit_kept(h, &h->outs[0], &r, d)
-                          : diag_set(d, ERR_NOMEM, "no memory for a membership record");
-}
-
 static enum err
 tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
              const struct segment_result *r, struct diag *d)
 {
-    struct membership_texts texts;
-    enum err rc = r->changes.n > 0 ? make_texts(s, p, &texts, d) : ERR_OK;
+    enum err rc = hub_tell(s, p, sc->set.ids, &r->changes, d);
 
-    for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++) {
-        const struct rule_change *c = &r->changes.items[i];
-        rc = emit_membership(s, &texts, sc->set.ids[c->audience], c->member, d);
-        count_later(sc, c->audience, c->member ? 1 : -1);
-    }
+    for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++)
+        count_later(sc, r->changes.items[i].audience, r->changes.items[i].member ? 1 : -1);
     metric_add(M_HUB_MEMBERSHIPS, r->changes.n);
     for (size_t i = 0; i < r->removed_count && rc == ERR_OK; i++)
         rc = hub_count(s->h, p->scope, r->removed[i], -1, d);

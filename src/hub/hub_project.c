@@ -16,14 +16,12 @@ static enum err
 add_memberships(const struct hub_scope *sc, const struct profile *p, struct arena *a, struct projection *out,
                 struct diag *d)
 {
-    const struct scope_view *v = sc->view;
-
-    out->memberships = ARENA_ARRAY(a, struct projected_membership, v->projected_audience_count);
+    out->memberships = arena_alloc(a, p->membership_count * sizeof *out->memberships);
     if (out->memberships == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a projection");
-    for (size_t i = 0; i < v->projected_audience_count && p->membership_count > 0; i++) {
-        const struct profile_membership *m = profile_membership(p, v->projected_audiences[i]);
-        if (m == NULL || !m->member)
+    for (size_t i = 0; i < p->membership_count; i++) {
+        const struct profile_membership *m = &p->memberships[i];
+        if (!m->member || m->number >= sc->projected_end || !sc->projected[m->number])
             continue; /* to an edge, absent says "not a member" */
         out->memberships[out->membership_count++] = (struct projected_membership){m->audience, true, m->since_ms};
     }

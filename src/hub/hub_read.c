@@ -13,7 +13,7 @@ load(struct hub *h, struct str scope, struct str ns, struct str id, struct arena
     if (rc == ERR_NOT_FOUND)
         return diag_set(d, rc, "no profile has this identity");
     if (rc == ERR_OK)
-        rc = profile_load(h->kv, scope, profile, a, p, d);
+        rc = profile_load(h->kv, &h->names, scope, profile, a, p, d);
     return rc;
 }
 

@@ -2,6 +2,8 @@
  * may travel to edges, and a signature that says whether profiles are up to date with it. */
 #include "hub/hub_int.h"
 
+#include <stdlib.h>
+
 #include "base/hash.h"
 
 static uint64_t
@@ -36,11 +38,69 @@ counters_new(size_t n, struct arena *a)
     return c->of != NULL && c->listed != NULL ? c : NULL;
 }
 
+static int
+by_number(const void *a, const void *b, void *numbers)
+{
+    uint32_t x = ((const uint32_t *)numbers)[*(const uint32_t *)a],
+             y = ((const uint32_t *)numbers)[*(const uint32_t *)b];
+
+    return x < y ? -1 : x > y;
+}
+
+/* Every audience gets its number before a profile needs it: then the fold compares numbers only. In order of the ids,
+ * so that the same configuration gives the same numbers. */
+static enum err
+number_audiences(struct hub *h, struct segment_set *set, struct diag *d)
+{
+    uint32_t *numbers = ARENA_ARRAY(&h->snap_arena, uint32_t, set->count);
+    uint32_t *order = ARENA_ARRAY(&h->snap_arena, uint32_t, set->count);
+    enum err rc = ERR_OK;
+
+    if (numbers == NULL || order == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    for (size_t i = 0; i < set->count && rc == ERR_OK; i++) {
+        order[i] = set->order[i];
+        rc = profile_names_number(&h->names, set->ids[order[i]], &numbers[order[i]], d);
+    }
+    if (rc != ERR_OK)
+        return rc;
+    qsort_r(order, set->count, sizeof *order, by_number, numbers);
+    set->numbers = numbers;
+    set->order = order;
+    return ERR_OK;
+}
+
+static enum err
+mark_projected(struct hub *h, const struct scope_view *v, struct hub_scope *sc, struct diag *d)
+{
+    uint32_t *numbers = ARENA_ARRAY(&h->snap_arena, uint32_t, v->projected_audience_count), most = 0;
+    bool *projected;
+    enum err rc = ERR_OK;
+
+    if (numbers == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    for (size_t i = 0; i < v->projected_audience_count && rc == ERR_OK; i++) {
+        rc = profile_names_number(&h->names, v->projected_audiences[i], &numbers[i], d);
+        most = numbers[i] > most ? numbers[i] : most;
+    }
+    if (rc != ERR_OK)
+        return rc;
+    projected = ARENA_ARRAY(&h->snap_arena, bool, (size_t)most + 1);
+    if (projected == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    for (size_t i = 0; i < v->projected_audience_count; i++)
+        projected[numbers[i]] = true;
+    sc->projected = projected;
+    sc->projected_end = (size_t)most + 1;
+    return ERR_OK;
+}
+
 static enum err
 add_scope(struct hub *h, struct str name, const struct scope_view *v, struct diag *d)
 {
     struct arena *a = &h->snap_arena;
     struct hub_scope *sc = ARENA_NEW(a, struct hub_scope);
+    enum err rc;
 
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
@@ -52,14 +112,38 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
         sc->events = v->event_cut;
     if (sc->attributes == NULL || sc->counters == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    return ERR_OK;
+    rc = number_audiences(h, &sc->set, d);
+    return rc == ERR_OK ? mark_projected(h, v, sc, d) : rc;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    return str_cmp((*(const struct map_slot *const *)a)->key, (*(const struct map_slot *const *)b)->key);
+}
+
+/* In the order of their names: audiences get their numbers here. */
+static enum err
+add_scopes(struct hub *h, const struct map *scopes, struct diag *d)
+{
+    const struct map_slot **slots = ARENA_ARRAY(&h->snap_arena, const struct map_slot *, scopes->count), *slot;
+    size_t n = 0;
+    enum err rc = ERR_OK;
+
+    if (slots == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    for (size_t i = 0; (slot = map_next(scopes, &i)) != NULL;)
+        slots[n++] = slot;
+    qsort(slots, n, sizeof *slots, by_key);
+    for (size_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = add_scope(h, slots[i]->key, slots[i]->value, d);
+    return rc;
 }
 
 enum err
 hub_take_snapshot(struct hub *h, struct diag *d)
 {
     const struct snapshot *snap = snapshot_get(h->o.config);
-    const struct map_slot *slot;
     enum err rc = ERR_OK;
 
     if (h->snap != NULL && snap->version == h->snap->version) {
@@ -78,8 +162,7 @@ hub_take_snapshot(struct hub *h, struct diag *d)
     if (h->snap != NULL)
         snapshot_put(h->o.config, h->snap);
     h->snap = snap;
-    for (size_t i = 0; rc == ERR_OK && (slot = map_next(&snap->scopes, &i)) != NULL;)
-        rc = add_scope(h, slot->key, slot->value, d);
+    rc = add_scopes(h, &snap->scopes, d);
     return rc == ERR_OK ? hub_sweep_check(h, d) : rc;
 }
 

@@ -159,7 +159,7 @@ sweep_one(struct hub *h, struct str key, struct diag *d)
     rc = signature_row(h, scope, &row, &stored, d);
     if (rc != ERR_OK || sc == NULL || (stored == sc->signature && !h->sweep.project_all))
         return rc; /* another scope's sweep */
-    rc = profile_load(h->kv, scope, id, &h->arena, &p, d);
+    rc = profile_load(h->kv, &h->names, scope, id, &h->arena, &p, d);
     if (rc != ERR_OK || p.created) /* absorbed by another since the slice was read */
         return rc;
     for (size_t i = 0; i < p.region_count && h->sweep.project_all; i++)

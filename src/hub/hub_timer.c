@@ -23,7 +23,7 @@ fire_one(struct hub *h, struct str key, int64_t due_ms, uint64_t cause, struct d
         value = rc == ERR_OK ? arena_str(&h->arena, value) : S_NULL;
         return rc == ERR_OK ? kv_put(h->kv, key, value, 0, d) : rc;
     }
-    rc = profile_load(h->kv, scope, id, &h->arena, &p, d);
+    rc = profile_load(h->kv, &h->names, scope, id, &h->arena, &p, d);
     return rc == ERR_OK ? hub_refresh(&step, &p, &change, d) : rc;
 }
 

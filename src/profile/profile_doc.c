@@ -2,9 +2,10 @@
  * copy and a walk, and a save a walk and a copy. Layout: docs/formats/profile.md. */
 #include "profile/profile_int.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 
-#define DOC_VERSION 2
+#define DOC_VERSION 3
 #define FLAG_CONSENT_OUT 1u
 #define SPARE 4 /* room for what one record usually adds */
 
@@ -91,12 +92,17 @@ pack_fragments(struct buf *b, const struct profile *p)
 static void
 pack_memberships(struct buf *b, const struct profile *p)
 {
+    uint32_t number = 0;
+    int64_t since_ms = 0;
+
     pack_u64(b, p->membership_count);
     for (size_t i = 0; i < p->membership_count; i++) {
         const struct profile_membership *m = &p->memberships[i];
-        pack_str(b, m->audience);
-        pack_u64(b, m->member);
-        pack_i64(b, m->since_ms);
+        CHECK(m->number > number);
+        pack_u64(b, (uint64_t)(m->number - number) << 1 | m->member);
+        pack_i64(b, (int64_t)((uint64_t)m->since_ms - (uint64_t)since_ms));
+        number = m->number;
+        since_ms = m->since_ms;
     }
 }
 
@@ -193,6 +199,24 @@ array_for(struct unpack *u, struct arena *a, size_t item_bytes, size_t *count, s
 }
 
 static void
+unpack_memberships(struct unpack *u, struct profile *p, bool *exhausted)
+{
+    uint64_t number = 0, since_ms = 0;
+
+    p->memberships =
+        array_for(u, p->arena, sizeof *p->memberships, &p->membership_count, &p->membership_cap, exhausted);
+    for (size_t i = 0; i < p->membership_count; i++) {
+        struct profile_membership *m = &p->memberships[i];
+        uint64_t step = unpack_u64(u);
+        number += step >> 1;
+        since_ms += (uint64_t)unpack_i64(u);
+        *m = (struct profile_membership){profile_names_text(p->names, number), step & 1, (int64_t)since_ms,
+                                         (uint32_t)number};
+        u->bad |= step < 2 || m->audience.p == NULL;
+    }
+}
+
+static void
 unpack_lists(struct unpack *u, struct profile *p, bool *exhausted)
 {
     struct arena *a = p->arena;
@@ -208,13 +232,7 @@ unpack_lists(struct unpack *u, struct profile *p, bool *exhausted)
         f->json = unpack_str(u);
         f->times = unpack_str(u);
     }
-    p->memberships = array_for(u, a, sizeof *p->memberships, &p->membership_count, &p->membership_cap, exhausted);
-    for (size_t i = 0; i < p->membership_count; i++) {
-        struct profile_membership *m = &p->memberships[i];
-        m->audience = unpack_str(u);
-        m->member = unpack_u64(u) != 0;
-        m->since_ms = unpack_i64(u);
-    }
+    unpack_memberships(u, p, exhausted);
     p->regions = array_for(u, a, sizeof *p->regions, &p->region_count, &p->region_cap, exhausted);
     for (size_t i = 0; i < p->region_count; i++) {
         struct profile_region *r = &p->regions[i];
@@ -230,9 +248,13 @@ static enum err
 unpack_doc(struct str bytes, struct profile *p, struct diag *d)
 {
     struct unpack u = unpack_from(bytes);
+    uint64_t version = unpack_u64(&u);
     bool exhausted = false;
 
-    u.bad |= unpack_u64(&u) != DOC_VERSION;
+    if (!u.bad && version != DOC_VERSION)
+        return diag_set(d, ERR_UNSUPPORTED,
+                        "profile %llu: the document is of version %llu, this program reads version %d only",
+                        (unsigned long long)p->id, (unsigned long long)version, DOC_VERSION);
     p->consent_out = (unpack_u64(&u) & FLAG_CONSENT_OUT) != 0;
     p->changed_ms = unpack_i64(&u);
     p->consent_ms = unpack_i64(&u);
@@ -254,9 +276,10 @@ unpack_doc(struct str bytes, struct profile *p, struct diag *d)
 }
 
 enum err
-profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struct profile *out, struct diag *d)
+profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
+             struct profile *out, struct diag *d)
 {
-    struct profile p = {.id = id, .scope = scope, .arena = a, .chunks_newest_ms = INT64_MIN};
+    struct profile p = {.id = id, .scope = scope, .names = names, .arena = a, .chunks_newest_ms = INT64_MIN};
     struct str value = S_NULL, copy;
     struct buf key;
     enum err rc;

@@ -118,12 +118,13 @@ absorb_memberships(struct profile *p, const struct profile *from, struct diag *d
     p->lost = lost;
     for (size_t i = 0; i < from->membership_count; i++) {
         const struct profile_membership *theirs = &from->memberships[i],
-                                        *mine = profile_membership(p, theirs->audience);
+                                        *mine = profile_membership_numbered(p, theirs->number);
         unsigned before = (mine != NULL && mine->member) + (unsigned)theirs->member;
         bool take = mine == NULL || theirs->since_ms > mine->since_ms;
         bool after = take ? theirs->member : mine->member;
-        if (take && !profile_put_membership(p, theirs))
-            return diag_set(d, ERR_NOMEM, "no memory to unite profiles");
+        enum err rc = take ? profile_put_membership(p, theirs, d) : ERR_OK;
+        if (rc != ERR_OK)
+            return rc;
         if (before > (unsigned)after)
             p->lost[p->lost_count++] = theirs->audience;
     }
@@ -185,7 +186,7 @@ enum err
 profile_absorb(struct kv *k, struct profile *p, uint64_t from_id, struct diag *d)
 {
     struct profile from;
-    enum err rc = profile_load(k, p->scope, from_id, p->arena, &from, d);
+    enum err rc = profile_load(k, p->names, p->scope, from_id, p->arena, &from, d);
 
     if (rc != ERR_OK || from.created)
         return rc;
@@ -308,7 +309,7 @@ enum err
 profile_split(struct kv *k, struct profile *p, struct str ns, struct str id, uint64_t to_id, struct diag *d)
 {
     struct profile to;
-    enum err rc = profile_load(k, p->scope, to_id, p->arena, &to, d);
+    enum err rc = profile_load(k, p->names, p->scope, to_id, p->arena, &to, d);
 
     if (rc == ERR_OK)
         rc = split_fragments(p, &to, ns, id, d);

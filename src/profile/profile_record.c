@@ -186,16 +186,16 @@ profile_put_consent(struct profile *p, const struct json *preferences, bool repl
     return ERR_OK;
 }
 
-/* ---- memberships, in order of their audience ids ---- */
+/* ---- memberships, in order of their numbers ---- */
 
 static size_t
-membership_position(const struct profile *p, struct str audience)
+membership_position(const struct profile *p, uint32_t number)
 {
     size_t low = 0, high = p->membership_count;
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (str_cmp(p->memberships[mid].audience, audience) < 0)
+        if (p->memberships[mid].number < number)
             low = mid + 1;
         else
             high = mid;
@@ -204,31 +204,46 @@ membership_position(const struct profile *p, struct str audience)
 }
 
 const struct profile_membership *
-profile_membership(const struct profile *p, struct str audience)
+profile_membership_numbered(const struct profile *p, uint32_t number)
 {
-    size_t at = membership_position(p, audience);
+    size_t at = membership_position(p, number);
 
-    return at < p->membership_count && str_eq(p->memberships[at].audience, audience) ? &p->memberships[at] : NULL;
+    return at < p->membership_count && p->memberships[at].number == number ? &p->memberships[at] : NULL;
 }
 
-bool
-profile_put_membership(struct profile *p, const struct profile_membership *m)
+const struct profile_membership *
+profile_membership(const struct profile *p, struct str audience)
 {
-    size_t at = membership_position(p, m->audience);
-    struct profile_membership *list;
+    uint32_t number = p->membership_count > 0 ? profile_names_find(p->names, audience) : 0;
 
-    if (at < p->membership_count && str_eq(p->memberships[at].audience, m->audience)) {
-        p->memberships[at] = *m;
-        return true;
+    return number != 0 ? profile_membership_numbered(p, number) : NULL;
+}
+
+enum err
+profile_put_membership(struct profile *p, const struct profile_membership *m, struct diag *d)
+{
+    struct profile_membership entry = *m, *list;
+    size_t at;
+    enum err rc = ERR_OK;
+
+    if (entry.number == 0)
+        rc = profile_names_number(p->names, m->audience, &entry.number, d);
+    if (rc != ERR_OK)
+        return rc;
+    entry.audience = profile_names_text(p->names, entry.number);
+    at = membership_position(p, entry.number);
+    if (at < p->membership_count && p->memberships[at].number == entry.number) {
+        p->memberships[at] = entry;
+        return ERR_OK;
     }
     list = profile_room(p->arena, p->memberships, p->membership_count, &p->membership_cap, sizeof *list);
     if (list == NULL)
-        return false;
+        return diag_set(d, ERR_NOMEM, "profile %llu: no memory for a membership", (unsigned long long)p->id);
     memmove(list + at + 1, list + at, (p->membership_count - at) * sizeof *list);
-    list[at] = *m;
+    list[at] = entry;
     p->memberships = list;
     p->membership_count++;
-    return true;
+    return ERR_OK;
 }
 
 void

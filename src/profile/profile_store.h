@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "kv/kv.h"
 #include "model/hit.h"
+#include "profile/profile_names.h"
 
 struct profile_fragment {
     struct str dataset;
@@ -42,9 +43,10 @@ struct profile_event {
 };
 
 struct profile_membership {
-    struct str audience; /* id */
+    struct str audience; /* id; borrowed from the names once it is in a profile */
     bool member;         /* realized, else exited [SEGMENTATION 15.2] */
     int64_t since_ms;    /* lastQualificationTime */
+    uint32_t number;     /* of the id in the names; 0: to be found */
 };
 
 struct profile_region {
@@ -59,14 +61,15 @@ struct profile_cache; /* what was derived from a loaded profile */
 struct profile {
     uint64_t id;
     struct str scope;
-    bool created; /* not in the table before */
+    struct profile_names *names; /* borrowed */
+    bool created;                /* not in the table before */
     bool consent_out;
     int64_t changed_ms;
     struct str consent; /* preferences as JSON, empty: none */
     int64_t consent_ms; /* of their last change */
     struct profile_fragment *fragments;
     size_t fragment_count;
-    struct profile_membership *memberships;
+    struct profile_membership *memberships; /* by number */
     size_t membership_count;
     struct profile_region *regions;
     size_t region_count;
@@ -85,9 +88,9 @@ struct profile {
     size_t fragment_cap, membership_cap, region_cap, recent_cap;
 };
 
-/* An absent document is an empty profile with created = true. */
-enum err profile_load(struct kv *k, struct str scope, uint64_t id, struct arena *a, struct profile *out,
-                      struct diag *d);
+/* An absent document is an empty profile with created = true. ERR_UNSUPPORTED: a document of another version. */
+enum err profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
+                      struct profile *out, struct diag *d);
 /* due_ms: next instant at which something flips by itself, 0: none. */
 enum err profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag *d);
 
@@ -113,9 +116,10 @@ enum err profile_put_consent(struct profile *p, const struct json *preferences, 
                              struct diag *d);
 /* NULL: never was a member. */
 const struct profile_membership *profile_membership(const struct profile *p, struct str audience);
-/* Adds or replaces the entry; false: the arena is exhausted. */
-bool profile_put_membership(struct profile *p, const struct profile_membership *m);
-/* Replaces all entries by a list of the profile's arena with room for cap, in byte order of the audience ids. */
+const struct profile_membership *profile_membership_numbered(const struct profile *p, uint32_t number);
+/* Adds or replaces the entry; an id without a number gets one. ERR_NOMEM. */
+enum err profile_put_membership(struct profile *p, const struct profile_membership *m, struct diag *d);
+/* Replaces all entries by a list of the profile's arena with room for cap, in order of their numbers. */
 void profile_set_memberships(struct profile *p, struct profile_membership *list, size_t n, size_t cap);
 /* Takes over everything of `from` (fragments, events, regions, memberships by newest time); from's rows are deleted. */
 enum err profile_absorb(struct kv *k, struct profile *p, uint64_t from, struct diag *d);

@@ -35,16 +35,17 @@ in_segment(void *ctx, struct str id)
 
 /* The state machine. A write that is older than the entry is ignored. */
 static enum err
-move_entry(struct apply *ap, struct str audience, bool member, bool *moved, struct diag *d)
+move_entry(struct apply *ap, uint32_t index, bool member, bool *moved, struct diag *d)
 {
-    const struct profile_membership *m = profile_membership(ap->p, audience);
-    struct profile_membership fresh = {audience, member, ap->env.now_ms};
+    const struct segment_set *set = ap->set;
+    const struct profile_membership *m = profile_membership_numbered(ap->p, set->numbers[index]);
+    struct profile_membership fresh = {set->ids[index], member, ap->env.now_ms, set->numbers[index]};
 
     *moved = false;
     if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms)
         return ERR_OK;
     *moved = true;
-    return profile_put_membership(ap->p, &fresh) ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for a membership");
+    return profile_put_membership(ap->p, &fresh, d);
 }
 
 static enum err
@@ -80,7 +81,7 @@ static enum err
 add_change(struct apply *ap, struct rule_changes *out, uint32_t index, bool member, struct diag *d)
 {
     bool moved;
-    enum err rc = move_entry(ap, ap->set->ids[index], member, &moved, d);
+    enum err rc = move_entry(ap, index, member, &moved, d);
 
     if (rc == ERR_OK && moved)
         out->items[out->n++] = (struct rule_change){index, member};
@@ -117,11 +118,12 @@ compare_one(const struct apply *ap, uint32_t index, const struct profile_members
             c->entries[c->n++] = *m;
         return;
     }
-    c->entries[c->n++] = (struct profile_membership){ap->set->ids[index], member, ap->env.now_ms};
+    c->entries[c->n++] = (struct profile_membership){profile_names_text(ap->p->names, ap->set->numbers[index]), member,
+                                                     ap->env.now_ms, ap->set->numbers[index]};
     c->changes.items[c->changes.n++] = (struct rule_change){index, member};
 }
 
-/* Entries and the set's order are both in byte order of the ids: one walk over the two makes the new entries. */
+/* Entries and the set's order are both in order of the numbers: one walk over the two makes the new entries. */
 static enum err
 compare_all(struct apply *ap, struct diag *d)
 {
@@ -138,10 +140,11 @@ compare_all(struct apply *ap, struct diag *d)
         return diag_set(d, ERR_NOMEM, "no memory for memberships");
     for (size_t k = 0; k < set->count; k++) {
         uint32_t index = set->order[k];
-        int cmp = 1;
-        while (at < p->membership_count && (cmp = str_cmp(p->memberships[at].audience, set->ids[index])) < 0)
+        uint32_t number = set->numbers[index];
+        while (at < p->membership_count && p->memberships[at].number < number)
             compare_stranger(ap, &p->memberships[at++], &c);
-        compare_one(ap, index, at < p->membership_count && cmp == 0 ? &p->memberships[at++] : NULL, &c);
+        compare_one(ap, index,
+                    at < p->membership_count && p->memberships[at].number == number ? &p->memberships[at++] : NULL, &c);
     }
     while (at < p->membership_count)
         compare_stranger(ap, &p->memberships[at++], &c);

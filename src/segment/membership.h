@@ -14,7 +14,8 @@
 struct segment_set {
     struct rule_graph *graph; /* NULL: no audiences */
     struct str *ids;          /* by index in the graph */
-    const uint32_t *order;    /* all indexes, in byte order of the ids */
+    const uint32_t *numbers;  /* by index: of the ids, in the names of the profiles' table */
+    const uint32_t *order;    /* all indexes, in order of the numbers */
     size_t count;
     const struct map *by_id;                /* id -> (void *)(index + 1); NULL when count is 0 */
     bool scans;                             /* some audience has a scan leaf: events must be at hand for every step */

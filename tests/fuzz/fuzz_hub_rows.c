@@ -28,6 +28,22 @@ table(void)
     return k;
 }
 
+/* As large as the numbers that a short input can spell. */
+static struct profile_names *
+names_of(struct kv *k)
+{
+    static struct profile_names names;
+    struct diag d = DIAG_INIT;
+    uint32_t number;
+
+    if (names.kv == NULL) {
+        CHECK(profile_names_open(k, &names, &d) == ERR_OK);
+        for (char c = 'a'; c <= 'z'; c++)
+            CHECK(profile_names_number(&names, (struct str){&c, 1}, &number, &d) == ERR_OK);
+    }
+    return &names;
+}
+
 /* A document with one full chunk and one recent event. */
 static void
 put_good_document(struct kv *k, struct arena *a)
@@ -35,7 +51,7 @@ put_good_document(struct kv *k, struct arena *a)
     struct diag d = DIAG_INIT;
     struct profile p;
 
-    CHECK(profile_load(k, SCOPE, 7, a, &p, &d) == ERR_OK);
+    CHECK(profile_load(k, names_of(k), SCOPE, 7, a, &p, &d) == ERR_OK);
     for (int i = 0; i < 33; i++) {
         struct profile_event e = {.id = arena_printf(a, "e%d", i), .ms = i, .json = S("{}")};
         bool duplicate;
@@ -54,7 +70,7 @@ use_profile(struct kv *k, struct arena *a)
     bool duplicate;
     size_t count;
 
-    if (profile_load(k, SCOPE, 7, a, &p, &d) != ERR_OK)
+    if (profile_load(k, names_of(k), SCOPE, 7, a, &p, &d) != ERR_OK)
         return;
     (void)profile_membership(&p, S("x"));
     (void)profile_merge(&p, a, &merged, &d);

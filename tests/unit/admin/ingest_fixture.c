@@ -99,7 +99,7 @@ read_profile(void *ctx, struct str scope, struct str ns, struct str id, struct a
     enum err rc = graph_profile(w->kv, scope, ns, id, &profile, d);
 
     if (rc == ERR_OK)
-        rc = profile_load(w->kv, scope, profile, a, &p, d);
+        rc = profile_load(w->kv, &w->names, scope, profile, a, &p, d);
     if (rc == ERR_OK)
         rc = graph_read(w->kv, profile, a, &view, d);
     if (rc == ERR_OK)
@@ -134,7 +134,7 @@ fold_hit(struct world *w, const struct hit *h, int64_t now_ms)
     struct buf json;
 
     CHECK_OK(graph_link(w->kv, &namespaces, h->scope, &h->identities, h->dataset, now_ms, &w->scratch, &link, d));
-    CHECK_OK(profile_load(w->kv, h->scope, link.profile, &w->scratch, &p, d));
+    CHECK_OK(profile_load(w->kv, &w->names, h->scope, link.profile, &w->scratch, &p, d));
     for (size_t i = 0; i < link.merged_count; i++)
         CHECK_OK(profile_absorb(w->kv, &p, link.merged[i], d));
     buf_init(&json, 1 << 20);
@@ -257,6 +257,7 @@ start(struct world *w, bool importing)
     CHECK_OK(pipeline_topic(w->pipeline, &config, &w->config_topic, d));
     CHECK_OK(pipeline_topic(w->pipeline, &collect, &w->collect, d));
     CHECK_OK(kv_open(&ko, &w->kv, d));
+    CHECK_OK(profile_names_open(w->kv, &w->names, d));
     co.topic = w->config_topic;
     CHECK_OK(config_open(&co, &w->config, d));
     w->admin = (struct admin){.o = {.os = os_posix(),
@@ -290,6 +291,7 @@ stop(struct world *w)
         snapshot_put(w->config, w->call.snap);
     w->call.snap = NULL;
     config_close(w->config);
+    profile_names_close(&w->names);
     kv_close(w->kv);
     pipeline_close(w->pipeline);
 }

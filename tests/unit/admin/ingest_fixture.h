@@ -28,6 +28,7 @@ struct world {
     struct topic *config_topic, *collect;
     struct config *config;
     struct kv *kv;
+    struct profile_names names;
     uint64_t folded; /* offset of the next record to fold */
     struct admin admin;
     struct call call;

@@ -219,6 +219,34 @@ read_topic(struct t *t, struct world *w, const char *name)
     return out;
 }
 
+static void
+read_list(struct t *t, const struct record *r, const struct json *list, bool member, struct entries *out)
+{
+    size_t n = json_count(list);
+    struct entry *all = ARENA_ARRAY(t->arena, struct entry, out->n + n);
+
+    if (out->n > 0)
+        memcpy(all, out->items, out->n * sizeof *all);
+    out->items = all;
+    for (size_t i = 0; i < n; i++)
+        all[out->n++] = (struct entry){r->key, json_str(json_at(list, i)), member, r->time_ms, r->cause};
+}
+
+struct entries
+read_memberships(struct t *t, struct world *w)
+{
+    struct records all = read_topic(t, w, "membership");
+    struct entries out = {.record_count = all.n};
+
+    for (size_t i = 0; i < all.n; i++) {
+        const struct json *value;
+        CHECK_OK(json_parse(all.items[i].value, t->arena, &value, d));
+        read_list(t, &all.items[i], json_get(value, S("realized")), true, &out);
+        read_list(t, &all.items[i], json_get(value, S("exited")), false, &out);
+    }
+    return out;
+}
+
 const struct projection *
 projected(struct t *t, struct world *w, const char *region, const char *ns, const char *id)
 {

@@ -64,6 +64,19 @@ struct records {
     size_t n;
 };
 struct records read_topic(struct t *t, struct world *w, const char *name);
+/* The entries and exits of all membership records, in their order. */
+struct entry {
+    struct str profile, audience;
+    bool member;
+    int64_t time_ms;
+    uint64_t cause;
+};
+struct entries {
+    struct entry *items;
+    size_t n;
+    size_t record_count;
+};
+struct entries read_memberships(struct t *t, struct world *w);
 /* The newest projection of an identity on a region; NULL: none. */
 const struct projection *projected(struct t *t, struct world *w, const char *region, const char *ns, const char *id);
 /* since_ms of a membership in it: > 0 member, < 0 exited, 0 none. */

@@ -114,7 +114,7 @@ TEST(hub_same_log_same_table)
     }
     fold(t, &a);
     fold(t, &b);
-    CHECK_TRUE(read_topic(t, &a, "membership").n > 20);
+    CHECK_TRUE(read_memberships(t, &a).n > 20);
     check_same(t, &a, &b);
     world_close(&a);
     world_close(&b);
@@ -168,14 +168,85 @@ TEST(hub_crash_between_emit_and_commit_emits_once)
     start(t, &w, "w");
     event(t, &w, NOW, "*ECID:" ECID1, "e1", "buy");
     die_before_commit(t, &w, 1);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 1);
+    CHECK_EQ(read_memberships(t, &w).n, 1);
     world_reopen(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 0);
     event(t, &w, NOW + 1, "*ECID:" ECID2, "e2", "buy");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 2);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 2);
+    CHECK_EQ(read_memberships(t, &w).n, 2);
     CHECK_EQ(read_topic(t, &w, "projection.va6").n, 2);
+    world_close(&w);
+}
+
+/* What was told before a crash and not committed is left out entry by entry: the step may tell others now. */
+TEST(hub_membership_entries_are_told_once)
+{
+    struct world w;
+    struct str ids[] = {S("one"), S("two"), S("three \x01\""), S("four")};
+    struct rule_change first[] = {{0, true}, {1, false}, {2, true}}, second[] = {{1, false}, {2, true}, {3, true}};
+    struct profile p = {.id = 7, .scope = S(SCOPE)};
+    struct hub_step step = {.now_ms = NOW, .cause = 1};
+    struct entries m;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "view"); /* the cause that the steps name */
+    step.h = w.hub;
+    hub_lock(w.hub);
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){first, 3}, d));
+    CHECK_OK(hub_flush(w.hub, d));
+    hub_unlock(w.hub);
+    hub_abandon(w.hub);
+    world_reopen(t, &w);
+    step.h = w.hub;
+    hub_lock(w.hub);
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){second, 3}, d));
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){second, 1}, d)); /* told once before, so this is another */
+    CHECK_OK(hub_flush(w.hub, d));
+    hub_unlock(w.hub);
+    m = read_memberships(t, &w);
+    CHECK_EQ(m.record_count, 3);
+    CHECK_EQ(m.n, 5);
+    CHECK_STR(m.items[1].audience, ids[2]);
+    CHECK_STR(m.items[3].audience, S("four"));
+    CHECK_STR(m.items[4].audience, S("two"));
+    world_close(&w);
+}
+
+TEST(hub_long_membership_records_are_split)
+{
+    enum { COUNT = 1200, BYTES = 2000 };
+    struct world w;
+    struct str *ids = ARENA_ARRAY(t->arena, struct str, COUNT);
+    struct rule_change *changes = ARENA_ARRAY(t->arena, struct rule_change, COUNT);
+    struct profile p = {.id = 7, .scope = S(SCOPE)};
+    struct hub_step step = {.now_ms = NOW, .cause = 1};
+    struct records all;
+    struct entries m;
+
+    start(t, &w, "w");
+    step.h = w.hub;
+    for (int i = 0; i < COUNT; i++) {
+        char *text = arena_alloc(t->arena, BYTES);
+        memset(text, 1, BYTES); /* six bytes each when escaped */
+        text[0] = (char)(i % 64 + 1);
+        text[1] = (char)(i / 64 + 1);
+        ids[i] = (struct str){text, BYTES};
+        changes[i] = (struct rule_change){(uint32_t)i, i % 3 == 0};
+    }
+    hub_lock(w.hub);
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){changes, COUNT}, d));
+    CHECK_OK(hub_flush(w.hub, d));
+    hub_unlock(w.hub);
+    all = read_topic(t, &w, "membership");
+    CHECK_EQ(all.n, 3);
+    for (size_t i = 0; i < all.n; i++)
+        CHECK_TRUE(all.items[i].value.n <= LIMIT_RECORD_VALUE_BYTES);
+    m = read_memberships(t, &w);
+    CHECK_EQ(m.n, COUNT);
+    for (size_t i = 0; i < m.n; i++)
+        CHECK_EQ(m.items[i].member, i < COUNT / 3);
+    CHECK_STR(m.items[m.n - 1].audience, ids[COUNT - 1]);
     world_close(&w);
 }
 
@@ -225,6 +296,31 @@ TEST(hub_table_that_is_ahead_of_its_log) /* a power cut took the end of collect,
     world_close(&w);
 }
 
+TEST(hub_table_of_another_version_is_refused)
+{
+    struct world w;
+    struct hub_options ho;
+    struct kv_options o = {.os = os_posix()};
+    struct hub *h = NULL;
+    struct kv *k;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "buy");
+    fold(t, &w);
+    ho = w.hub->o;
+    hub_close(w.hub);
+    w.hub = NULL;
+    o.dir = arena_printf(t->arena, "%s/hub", w.dir).p;
+    CHECK_OK(kv_open(&o, &k, d));
+    CHECK_OK(kv_put(k, S("H"), S("\1\0\1\1"), 0, d));
+    CHECK_OK(kv_commit(k, NULL, 0, true, d));
+    kv_close(k);
+    ho.dir = o.dir;
+    CHECK_ERR(hub_open(&ho, &h, d), ERR_UNSUPPORTED);
+    CHECK_TRUE(str_find(str_of(t_diag.what), S("version 1")) > 0);
+    world_close(&w);
+}
+
 TEST(hub_lost_projections_are_sent_again)
 {
     struct world w;
@@ -267,7 +363,7 @@ TEST(hub_new_audience_reaches_all_profiles)
     put(t, &w, "destination", "dest", "{'id':'dest','spec':'custom','alias':'cms','audiences':['viewer']}");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 400);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 500);
+    CHECK_EQ(read_memberships(t, &w).n, 500);
     p = projected(t, &w, "va6", "ECID", "00000000000000000000000000000000000001");
     CHECK_EQ(membership_of(p, "viewer"), NOW + 499);
     CHECK_EQ(membership_of(p, "buyer"), 0);            /* not mapped any more */
@@ -317,7 +413,7 @@ TEST(hub_sweep_survives_a_crash)
     world_reopen(t, &w);
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 300);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 300);
+    CHECK_EQ(read_memberships(t, &w).n, 300);
     CHECK_TRUE(!w.hub->sweep.active);
     world_close(&w);
 }
@@ -347,7 +443,7 @@ TEST(hub_sweep_goes_on_through_unrelated_configuration)
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 300);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("seen")), 300);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 600);
+    CHECK_EQ(read_memberships(t, &w).n, 600);
     world_close(&w);
 }
 
@@ -404,7 +500,7 @@ TEST(hub_full_disk_waits_and_loses_nothing)
     event(t, &w, NOW + 1, "*ECID:" ECID2, "e2", "buy");
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 2);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 2);
+    CHECK_EQ(read_memberships(t, &w).n, 2);
     world_close(&w);
 }
 
@@ -413,7 +509,7 @@ TEST(hub_full_disk_waits_and_loses_nothing)
 TEST(hub_folds_several_partitions)
 {
     struct world w;
-    struct records m;
+    struct entries m;
 
     world_open(t, &w, "w");
     world_close(&w);
@@ -432,13 +528,13 @@ TEST(hub_folds_several_partitions)
                          .json = arena_printf(t->arena, "{'eventType':'buy','timestamp':'2026-01-01T00:00:00Z'}").p});
     fold(t, &w);
     CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 30);
-    m = read_topic(t, &w, "membership");
+    m = read_memberships(t, &w);
     CHECK_EQ(m.n, 30);
     CHECK_EQ(m.items[0].cause & 0xffff, 1);
     hub_close(w.hub);
     world_reopen(t, &w);
     fold(t, &w);
-    CHECK_EQ(read_topic(t, &w, "membership").n, 30);
+    CHECK_EQ(read_memberships(t, &w).n, 30);
     world_close(&w);
 }
 
@@ -522,11 +618,11 @@ TEST(hub_thread_ticks_by_the_clock)
     CHECK_OK(hub_run(w.hub, d));
     /* The window of this one ended at the machine's clock, not yet at the log's. */
     event(t, &w, now_ms - 60 * 1000 - 20, "*ECID:" ECID1, "e1", "view");
-    for (int i = 0; i < 100 && read_topic(t, &w, "membership").n < 2; i++)
+    for (int i = 0; i < 100 && read_memberships(t, &w).n < 2; i++)
         CHECK_OK(hub_drain(w.hub, 20000000, d));
     for (int i = 0; i < 2000 && hub_audience_size(w.hub, S(SCOPE), S("fresh")) != 0; i++)
         CHECK_OK(hub_drain(w.hub, 20000000, d));
-    CHECK_EQ(read_topic(t, &w, "membership").n, 2);
+    CHECK_EQ(read_memberships(t, &w).n, 2);
     CHECK_TRUE(topic_end(w.collect[0]) >= 2); /* the tick is on the log */
     world_close(&w);
 }

@@ -10,6 +10,8 @@
 
 #define SCOPE S("o/s")
 
+static struct profile_names names; /* of the table of the running test */
+
 static struct kv *
 table(struct t *t)
 {
@@ -17,6 +19,8 @@ table(struct t *t)
     struct kv *k = NULL;
 
     CHECK_OK(kv_open(&o, &k, d));
+    profile_names_close(&names);
+    CHECK_OK(profile_names_open(k, &names, d));
     return k;
 }
 
@@ -25,7 +29,7 @@ loaded(struct t *t, struct kv *k, uint64_t id)
 {
     struct profile p = {0};
 
-    CHECK_OK(profile_load(k, SCOPE, id, t->arena, &p, d));
+    CHECK_OK(profile_load(k, &names, SCOPE, id, t->arena, &p, d));
     return p;
 }
 
@@ -99,13 +103,14 @@ TEST(profile_document_round_trip)
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 7), q;
     const struct json *preferences;
-    struct profile_membership m = {S("aud-b"), true, 100}, m2 = {S("aud-a"), false, 200};
+    struct profile_membership m = {S("aud-b"), true, 100, 0}, m2 = {S("aud-a"), false, 200, 0};
 
     CHECK_EQ(p.created, true);
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);
     CHECK_OK(json_parse(S("{\"collect\":{\"val\":\"n\"}}"), t->arena, &preferences, d));
     CHECK_OK(profile_put_consent(&p, preferences, false, 11, d));
-    CHECK_TRUE(profile_put_membership(&p, &m) && profile_put_membership(&p, &m2));
+    CHECK_OK(profile_put_membership(&p, &m, d));
+    CHECK_OK(profile_put_membership(&p, &m2, d));
     profile_mark_region(&p, S("va6"), S("ECID"), S("1"), 12);
     p.regions[0].projected = 99;
     p.consent_out = true;
@@ -121,7 +126,7 @@ TEST(profile_document_round_trip)
     CHECK_STR(q.consent, S("{\"collect\":{\"val\":\"n\"}}"));
     CHECK_EQ(q.consent_ms, 11);
     CHECK_EQ(q.membership_count, 2);
-    CHECK_STR(q.memberships[0].audience, S("aud-a"));
+    CHECK_STR(q.memberships[1].audience, S("aud-a"));
     CHECK_EQ(profile_membership(&q, S("aud-b"))->since_ms, 100);
     CHECK_TRUE(profile_membership(&q, S("aud-c")) == NULL);
     CHECK_EQ(q.region_count, 1);
@@ -172,7 +177,7 @@ TEST(profile_damaged_documents_are_refused)
     bytes = arena_str(t->arena, bytes);
     for (size_t n = 0; n < bytes.n; n++) { /* every cut */
         CHECK_OK(kv_put(k, buf_str(&key), (struct str){bytes.p, n}, 0, d));
-        CHECK_ERR(profile_load(k, SCOPE, 7, t->arena, &q, d), ERR_CORRUPT);
+        CHECK_ERR(profile_load(k, &names, SCOPE, 7, t->arena, &q, d), ERR_CORRUPT);
     }
     copy = arena_alloc(t->arena, bytes.n);
     for (int i = 0; i < 2000; i++) { /* any byte: refused or read, never beyond the bytes (sanitizers watch) */
@@ -180,7 +185,7 @@ TEST(profile_damaged_documents_are_refused)
         memcpy(copy, bytes.p, bytes.n);
         copy[rng_below(&t->rng, bytes.n)] = (char)rng_below(&t->rng, 256);
         CHECK_EQ(kv_put(k, buf_str(&key), (struct str){copy, bytes.n}, 0, &d), ERR_OK);
-        refused += profile_load(k, SCOPE, 7, t->arena, &q, &d) == ERR_CORRUPT;
+        refused += profile_load(k, &names, SCOPE, 7, t->arena, &q, &d) == ERR_CORRUPT;
     }
     CHECK_TRUE(refused > 0);
     buf_deinit(&key);
@@ -198,12 +203,64 @@ hex(struct t *t, struct str bytes)
     return (struct str){out, bytes.n * 2};
 }
 
+TEST(profile_of_another_version_is_refused)
+{
+    struct kv *k = table(t);
+    struct diag why = DIAG_INIT;
+    struct profile p;
+
+    CHECK_OK(kv_put(k, S("Po/s\x1f\7\0\0\0\0\0\0\0"), S("\2\0\0\0\0"), 0, d));
+    CHECK_EQ(profile_load(k, &names, SCOPE, 7, t->arena, &p, &why), ERR_UNSUPPORTED);
+    CHECK_TRUE(str_find(str_of(why.what), S("version 2")) > 0);
+    kv_close(k);
+}
+
+TEST(profile_names_are_numbers_for_good)
+{
+    struct kv *k = table(t);
+    uint32_t number;
+    struct str value;
+
+    for (uint32_t i = 1; i <= 600; i++) {
+        CHECK_OK(profile_names_number(&names, arena_printf(t->arena, "audience-%u", i), &number, d));
+        CHECK_EQ(number, i);
+    }
+    CHECK_OK(profile_names_number(&names, S("audience-7"), &number, d));
+    CHECK_EQ(number, 7);
+    CHECK_EQ(profile_names_find(&names, S("audience-600")), 600);
+    CHECK_EQ(profile_names_find(&names, S("audience-601")), 0);
+    CHECK_OK(kv_get(k, S("N\7\0\0\0"), &value, d));
+    CHECK_STR(value, S("audience-7"));
+    CHECK_OK(kv_commit(k, NULL, 0, false, d));
+    CHECK_OK(profile_names_number(&names, S("not committed"), &number, d));
+    kv_close(k);
+    k = table(t);
+    CHECK_EQ(names.count, 600);
+    CHECK_STR(profile_names_text(&names, 600), S("audience-600"));
+    CHECK_TRUE(profile_names_text(&names, 601).p == NULL);
+    CHECK_TRUE(profile_names_text(&names, 0).p == NULL);
+    kv_close(k);
+}
+
+TEST(profile_membership_of_an_unknown_number_is_damage)
+{
+    struct kv *k = table(t);
+    struct profile p = loaded(t, k, 7);
+    struct profile_membership m = {S("aud"), true, 100, 0};
+
+    CHECK_OK(profile_put_membership(&p, &m, d));
+    p.memberships[0].number = 2;
+    saved(t, k, &p);
+    CHECK_ERR(profile_load(k, &names, SCOPE, 7, t->arena, &p, d), ERR_CORRUPT);
+    kv_close(k);
+}
+
 TEST(profile_document_golden)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 7);
     struct profile_fragment f = {S("crm"), S("CRM"), S("1"), 10, S("b1"), S("{\"a\":1}"), S("{\"a\":5}")};
-    struct profile_membership m[] = {{S("aud-a"), false, 200}, {S("aud-b"), true, 100}};
+    struct profile_membership m[] = {{S("aud-a"), false, 200, 3}, {S("aud-b"), true, 100, 70}};
     struct profile_region r = {S("va6"), 12, S("ECID"), S("1"), 99};
     struct profile_event e[] = {{S("e-2"), -1, S("web"), S("ECID"), S("1"), S("va6"), 5, S("{}"), S("{\"a\":1}"), 9},
                                 {S("e-1"), 500, S("web"), S("ECID"), S("1"), S_NULL, 0, S("{}"), S_NULL, 0}};
@@ -227,9 +284,10 @@ TEST(profile_document_golden)
     saved(t, k, &p);
     CHECK_OK(kv_get(k, S("Po/s\x1f\7\0\0\0\0\0\0\0"), &value, d));
     CHECK_STR(hex(t, value),
-              S("02011a16077b2278223a317d010363726d0343524d013114026231077b2261223a317d077b2261223a357d02056175642d6100"
-                "9003056175642d6201c8010103766136180445434944013163000000000000000273740300ffffffffffffffffff0102020365"
-                "2d320103776562044543494401310376613605000000""00000000027b7d09000000077b2261223a317d03652d31e8070377656204454349440131"
+              S("03011a16077b2278223a317d010363726d0343524d013114026231077b2261223a317d077b2261223a357d02069003"
+                "8701c7010103766136180445434944013163000000000000000273740300ffffffffffffffffff0102020365"
+                "2d320103776562044543494401310376613605000000"
+                "00000000027b7d09000000077b2261223a317d03652d31e8070377656204454349440131"
                 "00027b7d00000000"));
     kv_close(k);
 }
@@ -592,19 +650,21 @@ TEST(profile_absorb_takes_everything)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 1), q = loaded(t, k, 2);
-    struct profile_membership both = {S("both"), true, 10}, mine = {S("mine"), true, 10},
-                              theirs = {S("theirs"), true, 20}, left = {S("left"), false, 30},
-                              was = {S("left"), true, 20};
+    struct profile_membership both = {S("both"), true, 10, 0}, mine = {S("mine"), true, 10, 0},
+                              theirs = {S("theirs"), true, 20, 0}, left = {S("left"), false, 30, 0},
+                              was = {S("left"), true, 20, 0};
     const struct json *c;
 
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);
     put(t, &q, "crm", "2", 20, "{\"a\":2,\"b\":3}", false);
     CHECK_OK(json_parse(S("{\"collect\":{\"val\":\"n\"},\"share\":{\"val\":\"y\"}}"), t->arena, &c, d));
     CHECK_OK(profile_put_consent(&q, c, false, 5, d));
-    CHECK_TRUE(profile_put_membership(&p, &both) && profile_put_membership(&p, &mine) &&
-               profile_put_membership(&p, &left));
-    CHECK_TRUE(profile_put_membership(&q, &both) && profile_put_membership(&q, &theirs) &&
-               profile_put_membership(&q, &was));
+    CHECK_OK(profile_put_membership(&p, &both, d));
+    CHECK_OK(profile_put_membership(&p, &mine, d));
+    CHECK_OK(profile_put_membership(&p, &left, d));
+    CHECK_OK(profile_put_membership(&q, &both, d));
+    CHECK_OK(profile_put_membership(&q, &theirs, d));
+    CHECK_OK(profile_put_membership(&q, &was, d));
     profile_mark_region(&q, S("va6"), S("ECID"), S("2"), 1000);
     q.regions[0].projected = 5;
     for (int i = 0; i < 100; i++)

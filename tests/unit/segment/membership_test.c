@@ -15,6 +15,7 @@
 
 struct world {
     struct kv *k;
+    struct profile_names names;
     struct segment_set set;
     struct rule *rules[8];
     struct map by_id;
@@ -31,13 +32,23 @@ audiences_close(struct world *w)
 }
 
 static uint32_t *
-order_of(struct t *t, const struct str *ids, size_t n)
+numbers_of(struct t *t, struct world *w, size_t n)
+{
+    uint32_t *numbers = ARENA_ARRAY(t->arena, uint32_t, n);
+
+    for (size_t i = 0; i < n; i++)
+        CHECK_OK(profile_names_number(&w->names, w->set.ids[i], &numbers[i], d));
+    return numbers;
+}
+
+static uint32_t *
+order_of(struct t *t, const uint32_t *numbers, size_t n)
 {
     uint32_t *order = ARENA_ARRAY(t->arena, uint32_t, n);
 
     for (size_t i = 0; i < n; i++) {
         size_t at = i;
-        for (; at > 0 && str_cmp(ids[order[at - 1]], ids[i]) > 0; at--)
+        for (; at > 0 && numbers[order[at - 1]] > numbers[i]; at--)
             order[at] = order[at - 1];
         order[at] = (uint32_t)i;
     }
@@ -60,7 +71,8 @@ audiences(struct t *t, struct world *w, const char *const *list, uint64_t versio
         CHECK_TRUE(map_put(&w->by_id, w->set.ids[n], (void *)(uintptr_t)(n + 1), NULL));
     }
     w->set.count = n;
-    w->set.order = order_of(t, w->set.ids, n);
+    w->set.numbers = numbers_of(t, w, n);
+    w->set.order = order_of(t, w->set.numbers, n);
     CHECK_OK(rule_graph_new(input, n, version, &w->set.graph, d));
     for (size_t i = 0; i < n; i++)
         w->set.scans |= rule_graph_scans(w->set.graph, i);
@@ -73,6 +85,7 @@ world_open(struct t *t, struct world *w, const char *const *list)
 
     *w = (struct world){0};
     CHECK_OK(kv_open(&o, &w->k, d));
+    CHECK_OK(profile_names_open(w->k, &w->names, d));
     audiences(t, w, list, 1);
 }
 
@@ -80,6 +93,7 @@ static void
 world_close(struct world *w)
 {
     audiences_close(w);
+    profile_names_close(&w->names);
     kv_close(w->k);
 }
 
@@ -88,7 +102,7 @@ person(struct t *t, struct world *w, uint64_t id)
 {
     struct profile p = {0};
 
-    CHECK_OK(profile_load(w->k, SCOPE, id, t->arena, &p, d));
+    CHECK_OK(profile_load(w->k, &w->names, SCOPE, id, t->arena, &p, d));
     return p;
 }
 
@@ -276,7 +290,7 @@ TEST(segment_damaged_state_is_rebuilt)
 TEST(segment_of_segments_outside_the_graph_reads_entries)
 {
     static const char *const list[] = {"both", "inSegment(\"csv\") and tier = \"gold\"", NULL};
-    struct profile_membership csv = {S("csv"), true, START};
+    struct profile_membership csv = {S("csv"), true, START, 0};
     struct world w;
     struct profile p;
 
@@ -285,7 +299,7 @@ TEST(segment_of_segments_outside_the_graph_reads_entries)
     p = person(t, &w, 1);
     record(t, &w, &p, "{\"tier\":\"gold\"}", START);
     CHECK_TRUE(profile_membership(&p, S("both")) == NULL);
-    CHECK_TRUE(profile_put_membership(&p, &csv));
+    CHECK_OK(profile_put_membership(&p, &csv, d));
     applied(t, &w, &p, SEGMENT_ATTRIBUTES, NULL, START + 1);
     CHECK_TRUE(profile_membership(&p, S("both"))->member);
     world_close(&w);
@@ -293,7 +307,7 @@ TEST(segment_of_segments_outside_the_graph_reads_entries)
 
 TEST(segment_write_shape) /* [SEGMENTATION 15.1] */
 {
-    struct profile_membership a = {S("a"), true, START}, b = {S("b"), false, START + 1};
+    struct profile_membership a = {S("a"), true, START, 0}, b = {S("b"), false, START + 1, 0};
     struct world w = {0};
     static const char *const list[] = {"x", "tier = \"gold\"", NULL};
     struct profile p;
@@ -302,7 +316,8 @@ TEST(segment_write_shape) /* [SEGMENTATION 15.1] */
 
     world_open(t, &w, list);
     p = person(t, &w, 1);
-    CHECK_TRUE(profile_put_membership(&p, &b) && profile_put_membership(&p, &a));
+    CHECK_OK(profile_put_membership(&p, &a, d));
+    CHECK_OK(profile_put_membership(&p, &b, d));
     buf_init(&out, 4096);
     jw = jw_to(&out);
     segment_write(&jw, &p);
