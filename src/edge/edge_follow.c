@@ -111,7 +111,6 @@ edge_follow(void *ctx)
     struct arena arena;
     uint64_t flushed_us = os_mono_us(e->o.os);
 
-    os_thread_in_background();
     arena_init(&arena, LIMIT_REQUEST_ARENA_BYTES);
     while (!stopping(e)) {
         struct record r;

@@ -76,15 +76,38 @@ absent(struct diag *d)
     return diag_set(d, ERR_NOT_FOUND, "no such key");
 }
 
+/* Where the entry of a key lies; NULL: there is none. With m held. */
+static const char *
+find_committed(const struct kv *k, uint64_t hash, struct str key, struct kv_slot *slot)
+{
+    size_t i = kv_index_find(k, hash, key);
+
+    if (i == KV_NONE)
+        return NULL;
+    *slot = k->index.slots[i];
+    return kv_segment_of(k, slot->segment)->map + slot->at;
+}
+
+static enum err
+read_entry(const struct kv *k, const char *at, const struct kv_slot *slot, struct str *value, struct diag *d)
+{
+    struct kv_entry e = {0};
+    bool fits = kv_entry_read((struct str){at, (size_t)kv_slot_bytes(slot)}, &e) && e.bytes == kv_slot_bytes(slot);
+
+    if (!fits || !kv_entry_intact(at, &e))
+        return diag_set(d, ERR_CORRUPT, "table '%s': checksum of the entry at byte %u of segment %u does not match",
+                        k->dir, slot->at, slot->segment);
+    *value = e.value;
+    return ERR_OK;
+}
+
 enum err
 kv_get(struct kv *k, struct str key, struct str *value, struct diag *d)
 {
     uint64_t hash = kv_hash(k, key);
-    struct kv_entry e = {0};
     struct kv_slot slot;
-    const char *at = NULL;
+    const char *at;
     size_t i = staged_find(k, hash, key);
-    bool fits = false;
 
     if (i != KV_NONE) {
         slot = k->staged.slots[i];
@@ -94,20 +117,31 @@ kv_get(struct kv *k, struct str key, struct str *value, struct diag *d)
         return ERR_OK;
     }
     os_lock(&k->m);
-    i = kv_index_find(k, hash, key);
-    if (i != KV_NONE) {
-        slot = k->index.slots[i];
-        at = kv_segment_of(k, slot.segment)->map + slot.at;
-    }
+    at = find_committed(k, hash, key, &slot);
     os_unlock(&k->m);
     if (at == NULL)
         return absent(d);
-    fits = kv_entry_read((struct str){at, (size_t)kv_slot_bytes(&slot)}, &e) && e.bytes == kv_slot_bytes(&slot);
-    if (!fits || !kv_entry_intact(at, &e))
-        return diag_set(d, ERR_CORRUPT, "table '%s': checksum of the entry at byte %u of segment %u does not match",
-                        k->dir, slot.at, slot.segment);
-    *value = e.value;
-    return ERR_OK;
+    return read_entry(k, at, &slot, value, d);
+}
+
+enum err
+kv_read(struct kv *k, struct str key, struct buf *out, struct diag *d)
+{
+    uint64_t hash = kv_hash(k, key);
+    struct str value = S_NULL;
+    struct kv_slot slot;
+    const char *at;
+    enum err rc;
+
+    os_lock(&k->m); /* held over the copy: a segment that is listed stays mapped */
+    at = find_committed(k, hash, key, &slot);
+    rc = at != NULL ? read_entry(k, at, &slot, &value, d) : absent(d);
+    if (rc == ERR_OK)
+        buf_put(out, value);
+    os_unlock(&k->m);
+    if (rc == ERR_OK && !buf_ok(out))
+        rc = diag_set(d, ERR_LIMIT, "table '%s': a value has %zu bytes, more than there is room for", k->dir, value.n);
+    return rc;
 }
 
 static bool
@@ -420,11 +454,15 @@ write_batch(struct kv *k, const struct kv_positions *positions, struct diag *d)
 {
     size_t end, bytes = kv_positions_bytes(positions);
     uint64_t frame_at = 0;
+    bool reserved;
     enum err rc;
 
     squeeze_batch(k);
     end = k->batch.n;
-    if (!kv_table_reserve(&k->index, k->staged.count) || buf_grow(&k->batch, bytes) == NULL)
+    os_lock(&k->m); /* kv_read is in the index at any time */
+    reserved = kv_table_reserve(&k->index, k->staged.count);
+    os_unlock(&k->m);
+    if (!reserved || buf_grow(&k->batch, bytes) == NULL)
         return diag_set(d, ERR_NOMEM, "no memory to commit %zu entries", k->staged.count);
     kv_positions_encode(positions, k->batch.p + end);
     rc = kv_log_append(k, k->batch.p, end + bytes, (uint32_t)k->staged.count, &frame_at, d);

@@ -9,11 +9,11 @@
  * timer or the expiry of a profile. After open the due entries are known without reading a value. Start      kv_open
  * reads the newest index checkpoint and the frames behind it: under 3 s per million entries. Compaction In the
  * background, the oldest segment at a time, while garbage is more than half of the bytes. Threads    One owner at a
- * time (callers bring the lock); two threads of kv's own sync and compact. Errors     ERR_BUSY: the disk is full; the
- * batch stays staged and kv_commit may be tried again. ERR_IO from a commit with sync: it is written but the sync
- * failed; the next sync repeats it. ERR_CORRUPT: a checksum does not match. Cost       get 1 us, put with its commit 2
- * to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to three quarters full; keys are in the file only.
- * Format     docs/formats/kv.md */
+ * time (callers bring the lock), and readers of what is committed (kv_read); two threads of kv's own sync and compact.
+ * Errors     ERR_BUSY: the disk is full; the batch stays staged and kv_commit may be tried again. ERR_IO from a commit
+ * with sync: it is written but the sync failed; the next sync repeats it. ERR_CORRUPT: a checksum does not match. Cost
+ * get 1 us, put with its commit 2 to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to three quarters
+ * full; keys are in the file only. Format     docs/formats/kv.md */
 #ifndef KV_KV_H
 #define KV_KV_H
 
@@ -44,6 +44,9 @@ void kv_close(struct kv *k);
 /* Value of the key, staged changes included; borrowed until the next kv_put, kv_delete or kv_commit. ERR_NOT_FOUND. */
 enum err kv_get(struct kv *k, struct str key, struct str *value, struct diag *d);
 bool kv_has(struct kv *k, struct str key);
+/* Appends the committed value of the key to `out`. Any thread, whatever the owner does meanwhile: staged changes are
+ * not seen. ERR_NOT_FOUND, ERR_CORRUPT, ERR_LIMIT: out is full. */
+enum err kv_read(struct kv *k, struct str key, struct buf *out, struct diag *d);
 /* Stages. The value may be one that kv_get lent. ERR_LIMIT: key over LIMIT_RECORD_KEY_BYTES, value over
  * LIMIT_RECORD_VALUE_BYTES, or the batch over LIMIT_FRAME_BYTES: commit it first. */
 enum err kv_put(struct kv *k, struct str key, struct str value, int64_t due_ms, struct diag *d);

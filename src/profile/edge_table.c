@@ -2,7 +2,11 @@
  *
  * The flush and the log agree on a position thus: the flusher reads the end C of the log, turns the epoch, and waits
  * until all who entered in the old epoch have left. Whoever appended below C had entered before, so all of it is stored
- * by then; whoever enters later appends at C or above, and folding that again after a crash changes nothing. */
+ * by then; whoever enters later appends at C or above, and folding that again after a crash changes nothing.
+ *
+ * The flush writes in portions and holds a stripe for a few documents at a time; what is not in memory is read from
+ * what is committed (kv_read). So no request waits for the flush. A document must not leave memory between being staged
+ * and being committed: `unsettled` says that there may be one. */
 #include "profile/edge_table.h"
 
 #include <stdatomic.h>
@@ -16,7 +20,9 @@
 
 #define STRIPES 64u
 #define TYPICAL_DOC_BYTES 4096u
-#define ROOM_STEP_BYTES 256u /* documents grow a little with every event: most stay where they are */
+#define STAGED_AT_ONCE 8            /* documents for which a flush holds a stripe: some 20 us */
+#define PORTION_BYTES (256u * 1024) /* of a flush, in one write */
+#define ROOM_STEP_BYTES 256u        /* documents grow a little with every event: most stay where they are */
 
 struct entry {
     uint64_t hash;
@@ -47,7 +53,8 @@ struct edge_table {
     struct edge_table_options o;
     struct stripe stripes[STRIPES];
     struct kv *kv;
-    struct os_mutex kv_lock; /* after a stripe's lock in the order */
+    struct os_mutex kv_lock; /* its owner's side; after a stripe's lock in the order */
+    _Atomic bool unsettled;
     _Atomic size_t memory_bytes;
     _Atomic unsigned epoch;
     _Atomic int64_t inside[2];
@@ -211,6 +218,8 @@ slot_remove(struct edge_table *t, struct stripe *s, size_t i)
 static void
 evict_some(struct edge_table *t, struct stripe *s)
 {
+    if (atomic_load(&t->unsettled))
+        return;
     for (int turns = 0; turns < 8 && s->count > 0 && atomic_load(&t->memory_bytes) > t->o.memory_max; turns++) {
         size_t i = s->hand++ & (s->slot_count - 1);
         struct edge_blob *b = s->slots[i].blob;
@@ -228,19 +237,19 @@ evict_some(struct edge_table *t, struct stripe *s)
 static struct edge_blob *
 bring_in(struct edge_table *t, struct stripe *s, uint64_t hash, struct str key)
 {
-    struct str value;
     struct edge_blob *b = NULL;
     struct entry *e;
+    struct buf value;
 
     if (s->slot_count > 0) {
         e = find(s, hash, key);
         if (e->blob != NULL)
             return e->blob;
     }
-    os_lock(&t->kv_lock);
-    if (kv_get(t->kv, key, &value, NULL) == ERR_OK)
-        b = blob_new(key, value);
-    os_unlock(&t->kv_lock);
+    buf_init(&value, LIMIT_RECORD_VALUE_BYTES);
+    if (kv_read(t->kv, key, &value, NULL) == ERR_OK)
+        b = blob_new(key, buf_str(&value));
+    buf_deinit(&value);
     if (b == NULL)
         return NULL;
     if ((s->count + 1) * 3 > s->slot_count * 2 && !stripe_grow(s)) {
@@ -420,13 +429,14 @@ stage_one(struct edge_table *t, struct edge_blob *b, struct diag *d)
     return ERR_OK;
 }
 
+/* Stages a few of a stripe's documents; *left: there are more. */
 static enum err
-stage_stripe(struct edge_table *t, struct stripe *s, struct diag *d)
+stage_some(struct edge_table *t, struct stripe *s, bool *left, struct diag *d)
 {
     enum err rc = ERR_OK;
 
     os_lock(&s->lock);
-    while (rc == ERR_OK && s->dirty_count > 0) {
+    for (int n = 0; rc == ERR_OK && n < STAGED_AT_ONCE && s->dirty_count > 0; n++) {
         uint64_t hash = s->dirty[s->dirty_count - 1];
         size_t mask = s->slot_count - 1;
         for (size_t i = hash & mask; rc == ERR_OK && s->slots[i].blob != NULL; i = (i + 1) & mask) {
@@ -436,7 +446,27 @@ stage_stripe(struct edge_table *t, struct stripe *s, struct diag *d)
         if (rc == ERR_OK)
             s->dirty_count--;
     }
+    *left = s->dirty_count > 0;
     os_unlock(&s->lock);
+    return rc;
+}
+
+/* Documents may be newer than the positions that are committed with them: folding again changes nothing. */
+static enum err
+write_stripe(struct edge_table *t, struct stripe *s, struct diag *d)
+{
+    bool left = true;
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && left) {
+        rc = stage_some(t, s, &left, d);
+        if (rc != ERR_OK)
+            break;
+        os_lock(&t->kv_lock);
+        if (kv_staged_bytes(t->kv) >= PORTION_BYTES)
+            rc = kv_commit(t->kv, NULL, 0, false, d);
+        os_unlock(&t->kv_lock);
+    }
     return rc;
 }
 
@@ -484,14 +514,17 @@ edge_table_flush(struct edge_table *t, int64_t now_ms, struct kv_position *posit
 
     positions[0].offset = log_end(ctx);
     wait_for_old_epoch(t);
+    atomic_store(&t->unsettled, true);
     for (unsigned i = 0; rc == ERR_OK && i < STRIPES; i++)
-        rc = stage_stripe(t, &t->stripes[i], d);
+        rc = write_stripe(t, &t->stripes[i], d);
     if (rc != ERR_OK)
-        return rc;
+        return rc; /* what is staged goes with the next flush */
     os_lock(&t->kv_lock);
     rc = expire(t, now_ms, d);
     if (rc == ERR_OK)
         rc = kv_commit(t->kv, positions, n, false, d);
     os_unlock(&t->kv_lock);
+    if (rc == ERR_OK)
+        atomic_store(&t->unsettled, false);
     return rc;
 }
