@@ -250,13 +250,15 @@ run(void)
 
     for (;;) {
         uint64_t now = now_us();
-        int wait_ms = 1, n;
+        uint64_t wait_us = sending && interval <= 0 ? 10000 : 100000;
+        struct timespec wait;
+        int n;
         sending = sending && now < end && (o.requests == 0 || sent < o.requests);
         for (int k = 0; sending && k < o.connections; k++) {
             struct connection *c = &connections[(at + k) % o.connections];
             uint64_t due = begin + (uint64_t)((double)next * interval);
             if (interval > 0 && due > now) {
-                wait_ms = due - now > 1500 ? 1 : 0;
+                wait_us = due - now; /* asleep until then: a generator that spins takes a core from the server */
                 break;
             }
             if (c->busy)
@@ -267,7 +269,8 @@ run(void)
                 break;
         }
         at = (at + 1) % o.connections;
-        n = epoll_wait(poller, events, CONNECTIONS_MAX, sending ? (interval > 0 ? wait_ms : 10) : 100);
+        wait = (struct timespec){(time_t)(wait_us / 1000000), (long)(wait_us % 1000000) * 1000};
+        n = epoll_pwait2(poller, events, CONNECTIONS_MAX, &wait, NULL);
         for (int i = 0; i < n; i++)
             take_answer(events[i].data.ptr);
         if (!sending) {

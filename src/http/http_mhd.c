@@ -56,6 +56,7 @@ worker_of(struct listener *l)
         unsigned i = atomic_fetch_add(&l->workers_seen, 1);
         CHECK(i < l->server->per_listener);
         this_worker = &l->server->workers[l->first_worker + i];
+        os_thread_in_front();
     }
     DCHECK(this_worker->server == l->server);
     return this_worker;

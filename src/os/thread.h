@@ -39,6 +39,8 @@ void os_cond_broadcast(struct os_cond *c);
 
 /* `name` (at most 15 characters) shows in ps and gdb. */
 enum err os_thread_open(struct os_thread *t, const char *name, void (*run)(void *ctx), void *ctx, struct diag *d);
+/* Called by a thread that answers requests: it gets a core soon after it wakes, for a short while at a time. */
+void os_thread_in_front(void);
 /* Called by a thread that no request waits for: where cores are short it runs after those that answer. */
 void os_thread_in_background(void);
 /* Waits for run() to return; a thread that was never opened is left alone. */

@@ -4,9 +4,9 @@
  * until all who entered in the old epoch have left. Whoever appended below C had entered before, so all of it is stored
  * by then; whoever enters later appends at C or above, and folding that again after a crash changes nothing.
  *
- * The flush writes in portions and holds a stripe for a few documents at a time; what is not in memory is read from
- * what is committed (kv_read). So no request waits for the flush. A document must not leave memory between being staged
- * and being committed: `unsettled` says that there may be one. */
+ * The flush writes in portions and holds a stripe for the copying of a few documents; what is not in memory is read
+ * from what is committed (kv_read). So no request waits for the flush. A document must not leave memory between being
+ * staged and being committed: `unsettled` says that there may be one. */
 #include "profile/edge_table.h"
 
 #include <stdatomic.h>
@@ -20,9 +20,9 @@
 
 #define STRIPES 64u
 #define TYPICAL_DOC_BYTES 4096u
-#define STAGED_AT_ONCE 8            /* documents for which a flush holds a stripe: some 20 us */
-#define PORTION_BYTES (256u * 1024) /* of a flush, in one write */
-#define ROOM_STEP_BYTES 256u        /* documents grow a little with every event: most stay where they are */
+#define PORTION_DOCUMENTS 8        /* for which a flush holds a stripe: 2 us */
+#define COMMIT_BYTES (256u * 1024) /* of a flush, in one write */
+#define ROOM_STEP_BYTES 256u       /* documents grow a little with every event: most stay where they are */
 
 struct entry {
     uint64_t hash;
@@ -413,59 +413,90 @@ edge_table_leave(struct edge_table *t, unsigned ticket)
     atomic_fetch_sub(&t->inside[ticket & 1], 1);
 }
 
-/* Stages one document; it is clean from now on: a failed commit keeps it staged in the kv table. Stripe lock held. */
-static enum err
-stage_one(struct edge_table *t, struct edge_blob *b, struct diag *d)
-{
-    enum err rc;
+/* Copies of documents that a flush takes out of a stripe at once. */
+struct portion {
+    struct buf bytes; /* of all: key, document; in the order of rows */
+    struct portion_row {
+        size_t key_bytes, doc_bytes;
+        int64_t seen_ms;
+        bool removed;
+    } rows[PORTION_DOCUMENTS];
+    size_t count;
+};
 
-    os_lock(&t->kv_lock);
-    rc = b->removed ? kv_delete(t->kv, blob_key(b), d)
-                    : kv_put(t->kv, blob_key(b), blob_doc(b), b->seen_ms + t->o.ttl_ms, d);
-    os_unlock(&t->kv_lock);
-    if (rc != ERR_OK && rc != ERR_NOT_FOUND)
-        return rc;
+/* The document is clean from now on: what is staged stays staged until a commit succeeds. Stripe lock held. */
+static void
+copy_one(struct portion *p, struct edge_blob *b)
+{
+    buf_put(&p->bytes, (struct str){b->bytes, (size_t)b->key_bytes + b->doc_bytes});
+    CHECK(buf_ok(&p->bytes)); /* out of memory: the log has the hits */
+    p->rows[p->count++] = (struct portion_row){b->key_bytes, b->doc_bytes, b->seen_ms, b->removed};
     b->dirty = false;
-    return ERR_OK;
 }
 
-/* Stages a few of a stripe's documents; *left: there are more. */
-static enum err
-stage_some(struct edge_table *t, struct stripe *s, bool *left, struct diag *d)
+/* A stripe is held for copying only. false: there are no more. */
+static bool
+copy_some(struct stripe *s, struct portion *p)
 {
-    enum err rc = ERR_OK;
+    bool left;
 
+    buf_clear(&p->bytes);
+    p->count = 0;
     os_lock(&s->lock);
-    for (int n = 0; rc == ERR_OK && n < STAGED_AT_ONCE && s->dirty_count > 0; n++) {
-        uint64_t hash = s->dirty[s->dirty_count - 1];
-        size_t mask = s->slot_count - 1;
-        for (size_t i = hash & mask; rc == ERR_OK && s->slots[i].blob != NULL; i = (i + 1) & mask) {
-            if (s->slots[i].hash == hash && s->slots[i].blob->dirty)
-                rc = stage_one(t, s->slots[i].blob, d);
-        }
-        if (rc == ERR_OK)
-            s->dirty_count--;
+    while (p->count < PORTION_DOCUMENTS && s->dirty_count > 0) {
+        uint64_t hash = s->dirty[--s->dirty_count];
+        size_t mask = s->slot_count - 1, i = hash & mask;
+        while (s->slots[i].blob != NULL && !(s->slots[i].hash == hash && s->slots[i].blob->dirty))
+            i = (i + 1) & mask;
+        if (s->slots[i].blob != NULL)
+            copy_one(p, s->slots[i].blob);
     }
-    *left = s->dirty_count > 0;
+    left = s->dirty_count > 0;
     os_unlock(&s->lock);
-    return rc;
+    return left;
+}
+
+/* kv lock held. */
+static void
+stage(struct edge_table *t, const struct portion *p)
+{
+    const char *at = p->bytes.p;
+
+    for (size_t i = 0; i < p->count; i++) {
+        const struct portion_row *row = &p->rows[i];
+        struct str key = {at, row->key_bytes}, doc = {at + row->key_bytes, row->doc_bytes};
+        enum err rc =
+            row->removed ? kv_delete(t->kv, key, NULL) : kv_put(t->kv, key, doc, row->seen_ms + t->o.ttl_ms, NULL);
+        CHECK(rc == ERR_OK || (row->removed && rc == ERR_NOT_FOUND)); /* only memory can be missing */
+        at += row->key_bytes + row->doc_bytes;
+    }
 }
 
 /* Documents may be newer than the positions that are committed with them: folding again changes nothing. */
 static enum err
-write_stripe(struct edge_table *t, struct stripe *s, struct diag *d)
+commit_portion(struct edge_table *t, struct diag *d)
 {
-    bool left = true;
     enum err rc = ERR_OK;
 
+    os_lock(&t->kv_lock);
+    if (kv_staged_bytes(t->kv) >= COMMIT_BYTES)
+        rc = kv_commit(t->kv, NULL, 0, false, d);
+    os_unlock(&t->kv_lock);
+    return rc;
+}
+
+static enum err
+write_stripe(struct edge_table *t, struct stripe *s, struct portion *p, struct diag *d)
+{
+    bool left = true;
+    enum err rc = commit_portion(t, d); /* first: on a full disk no more is staged */
+
     while (rc == ERR_OK && left) {
-        rc = stage_some(t, s, &left, d);
-        if (rc != ERR_OK)
-            break;
+        left = copy_some(s, p);
         os_lock(&t->kv_lock);
-        if (kv_staged_bytes(t->kv) >= PORTION_BYTES)
-            rc = kv_commit(t->kv, NULL, 0, false, d);
+        stage(t, p);
         os_unlock(&t->kv_lock);
+        rc = commit_portion(t, d);
     }
     return rc;
 }
@@ -510,13 +541,16 @@ enum err
 edge_table_flush(struct edge_table *t, int64_t now_ms, struct kv_position *positions, size_t n,
                  uint64_t (*log_end)(void *ctx), void *ctx, struct diag *d)
 {
+    struct portion p = {0};
     enum err rc = ERR_OK;
 
     positions[0].offset = log_end(ctx);
     wait_for_old_epoch(t);
     atomic_store(&t->unsettled, true);
+    buf_init(&p.bytes, PORTION_DOCUMENTS * (size_t)LIMIT_RECORD_VALUE_BYTES);
     for (unsigned i = 0; rc == ERR_OK && i < STRIPES; i++)
-        rc = write_stripe(t, &t->stripes[i], d);
+        rc = write_stripe(t, &t->stripes[i], &p, d);
+    buf_deinit(&p.bytes);
     if (rc != ERR_OK)
         return rc; /* what is staged goes with the next flush */
     os_lock(&t->kv_lock);
