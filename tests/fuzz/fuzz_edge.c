@@ -1,5 +1,7 @@
 /* fuzz_edge.c - any bytes as the body, the cookies and the query of an Edge Network request, through the real service:
  * every answer has a status, and a refused body stores nothing. The first byte chooses the endpoint. */
+#include <ftw.h>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "edge/edge.h"
@@ -10,6 +12,8 @@ static struct topic *collect, *projection, *config_topic;
 static struct config *config;
 static struct edge *edge;
 static struct http_service service;
+static struct arena arena;
+static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
 
 static struct topic *
 open_topic(const char *name, bool compacted)
@@ -32,10 +36,28 @@ put(const char *kind, const char *scope, const char *id, const char *json)
     }
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void
+clean(void)
+{
+    edge_close(edge);
+    config_close(config);
+    pipeline_close(pipeline);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what is left is seen by who looks */
+    arena_deinit(&arena);
+}
+
 static void
 start(void)
 {
-    static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
     char log_dir[64], edge_dir[64];
     struct pipeline_options po = {.dir = log_dir};
     struct config_options co = {0};
@@ -72,6 +94,7 @@ start(void)
     eo.projection = projection;
     CHECK(edge_open(&eo, &edge, NULL) == ERR_OK);
     service = edge_service(edge);
+    CHECK(atexit(clean) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -81,7 +104,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const paths[] = {"/ee/v1/interact", "/ee/v1/collect", "/ee/or2/v1/identity/acquire",
                                         "/ee/v1/privacy/set-consent", "/ee/va/v1/play"};
-    static struct arena arena;
     static struct rng rng;
     struct str text = {(const char *)data, size}, cookie = S_NULL;
     struct http_header headers[3] = {{S("Origin"), S("https://www.shop.test")}, {S("Content-Type"), S("text/plain")}};
