@@ -864,6 +864,58 @@ TEST(rule_graph_leaf_past_its_steps_keeps_its_truth)
     done(&w);
 }
 
+/* LIMIT_RULE_SCRATCH_BYTES, made as small as what the leaf takes: with a byte less it is "not evaluated", too. */
+TEST(rule_graph_leaf_past_its_memory_keeps_its_truth)
+{
+    struct world w = {.t = t};
+    struct rule_node *first =
+        call(t, FN_HEAD,
+             call(t, FN_FILTER, attribute(t, "list"), lambda(t, 0, cmp(t, slot(t, 0), CMP_GT, integer(t, 0)))), NULL);
+    struct value v;
+    struct arena a;
+    size_t bytes;
+
+    add(&w, "positive", cmp(t, first, CMP_GE, integer(t, 5)));
+    CHECK_OK(rule_graph_new(w.audiences, w.n, 7, &w.g, d));
+    CHECK_EQ(w.g->scratch_bytes_max, LIMIT_RULE_SCRATCH_BYTES);
+    rule_graph_free(w.g);
+    w.env.profile = js(t, "{\"list\":[0]}");
+    start(&w, "2026-01-10T09:00:00Z");
+    CHECK_TRUE(!member(&w, 0));
+    w.env.profile = js(t, "{\"list\":[0,1,5,0,9,4]}");
+    arena_init(&a, LIMIT_RULE_SCRATCH_BYTES);
+    CHECK_OK(rule_eval_node(w.g->leaves.p[0].expr, &w.env, NULL, 0, &a, &v, d));
+    bytes = a.bytes_used;
+    arena_deinit(&a);
+    w.env.profile = js(t, "{\"list\":[0,5,5,0,9,4]}");
+    w.g->scratch_bytes_max = bytes - 1;
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(!rule_state_member(w.s, 0) && w.changes.n == 0);
+    w.g->scratch_bytes_max = bytes;
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(member(&w, 0) && w.changes.n == 1);
+    done(&w);
+}
+
+/* LIMIT_RULE_GRAPH_BYTES, made as small as what the graph takes. Less is refused wherever it runs out. */
+TEST(rule_graph_bytes_limit)
+{
+    struct world w = {.t = t};
+    struct rule_graph *g = NULL;
+    size_t bytes;
+
+    sample(&w);
+    CHECK_EQ(w.g->arena.bytes_max, LIMIT_RULE_GRAPH_BYTES);
+    bytes = w.g->arena.bytes_used;
+    for (size_t n = 0; n < bytes; n += 16)
+        CHECK_ERR(rule_graph_new_within(w.audiences, w.n, 7, n, &g, d), ERR_LIMIT);
+    CHECK_ERR(rule_graph_new_within(w.audiences, w.n, 7, bytes - 1, &g, d), ERR_LIMIT);
+    CHECK_TRUE(str_find(str_of(t_diag.what), S("4 audiences")) > 0 && g == NULL);
+    CHECK_OK(rule_graph_new_within(w.audiences, w.n, 7, bytes, &g, d));
+    rule_graph_free(g);
+    done(&w);
+}
+
 /* Trees of LIMIT_RULE_HEIGHT, the highest that compilers make. */
 TEST(rule_graph_high_trees)
 {
