@@ -44,8 +44,9 @@
 /* Edge profile */
 #define LIMIT_EDGE_PROFILE_BYTES (64 * 1024)                /* [PLATFORM 6.1] */
 #define LIMIT_EDGE_PROFILE_TTL_MS (14LL * 24 * 3600 * 1000) /* [PLATFORM 6.1] rolling */
-#define LIMIT_EDGE_EVENTS 256                               /* OURS: newest kept, of the last 24 hours */
-#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000)           /* [SEGMENTATION 15.3] */
+#define LIMIT_EDGE_DOC_BYTES (256 * 1024) /* OURS: a document with all its parts; the oldest events leave first */
+#define LIMIT_EDGE_EVENTS 256             /* OURS: newest kept, of the last 24 hours */
+#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000) /* [SEGMENTATION 15.3] */
 
 /* Hub */
 #define LIMIT_GRAPH_IDENTITIES 50       /* [PLATFORM 4.4] */
