@@ -114,11 +114,11 @@
 #define LIMIT_RECORD_VALUE_BYTES (8 * 1024 * 1024)
 #define LIMIT_SEGMENT_BYTES (128LL * 1024 * 1024)
 #define LIMIT_FRAME_BYTES                                                                                              \
-    (64u * 1024 * 1024)           /* OURS: one append of many records, one batch of a table; a reader holds it whole */
+    (64u * 1024 * 1024) /* OURS: one append of many records, one batch of a table; a reader holds it whole */
 #define LIMIT_RING_BYTES                                                                                               \
-    (4u * 1024 * 1024)            /* OURS: 140 ms of 8,000 hits of 3.6 KB a second, while the disk is busy with itself */
-#define LIMIT_TOPIC_NAME_BYTES 48 /* OURS: with its partition it is a position name */
-#define LIMIT_PARTITIONS 1024     /* OURS: each is a folder and, when written, a lock */
+    (4u * 1024 * 1024) /* OURS: 140 ms of 8,000 hits of 3.6 KB a second, while the disk is busy with itself */
+#define LIMIT_TOPIC_NAME_BYTES 48    /* OURS: with its partition it is a position name */
+#define LIMIT_PARTITIONS 1024        /* OURS: each is a folder and, when written, a lock */
 #define LIMIT_POSITION_NAME_BYTES 64 /* OURS */
 #define LIMIT_POSITIONS 1024         /* OURS: every commit of a table carries them all */
 

@@ -751,6 +751,46 @@ TEST(rule_graph_state_survives_saving)
     done(&w);
 }
 
+static const char *
+hex(struct t *t, struct str bytes)
+{
+    char *out = arena_alloc(t->arena, bytes.n * 2 + 1);
+
+    for (size_t i = 0; i < bytes.n; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)bytes.p[i]);
+    return out;
+}
+
+/* docs/formats/rule-state.md; the expected bytes were made from the page by another program, not by this code. */
+TEST(rule_graph_state_golden)
+{
+    struct world w = {.t = t};
+    struct buf b;
+
+    buf_init(&b, 1 << 16);
+    add(&w, "recent", filter(t, AND(is_type(t, "buy"), within(t, 60, UNIT_DAY, NOW))));
+    add(&w, "spent",
+        cmp(t, call(t, FN_SUM, filter(t, is_type(t, "buy")), lambda(t, 0, path(t, slot(t, 0), "price"))), CMP_GT,
+            integer(t, 100)));
+    add(&w, "clock", cmp(t, attribute(t, "until"), CMP_LT, NOW));
+    w.env.profile = js(t, "{\"until\":\"2026-06-01\"}");
+    start(&w, "2026-01-10T09:00:00Z");
+    w.g->fingerprint = 0x04030201; /* the graph's own business */
+    save(w.s, &b);
+    CHECK_STR(str_of(hex(t, buf_str(&b))),
+              S("4701070000000000000001020304804622a79b01000000ffffffff0f0080cbe2ca2d00d649bdbd"));
+    send(&w, "buy", "2026-01-10T08:00:00Z", ",\"price\":99.99");
+    send(&w, "buy", "no time", ",\"price\":2");
+    send(&w, "buy", "2026-01-10T08:30:00Z", ",\"price\":0.1234567");
+    send(&w, "buy", "2026-01-10T08:30:00Z", ",\"price\":4611686018427387904");
+    save(w.s, &b);
+    CHECK_STR(str_of(hex(t, buf_str(&b))), S("4701070000000000000001020304804622a79b010000c1b188a713000380cbe2ca2d0200"
+                                             "080280bdb6f0f466000122040180e0daeef466c0ee6d0010f9f0040272daf8b8db9abf3f"
+                                             "03000000000000004085d14dda"));
+    buf_deinit(&b);
+    done(&w);
+}
+
 TEST(rule_graph_state_refuses_other_bytes)
 {
     struct world w = {.t = t};
