@@ -38,7 +38,6 @@
 #define LIMIT_STATE_ENTRIES 64           /* OURS: SDKs send fewer than ten */
 #define LIMIT_DEDUPE_REQUESTS (1u << 20) /* OURS: request ids kept for LIMIT_DEDUPE_MS */
 #define LIMIT_DEDUPE_MS (10 * 60 * 1000) /* [EDGE C-21] */
-#define LIMIT_QUEUE_TIME_MS 300000       /* [EDGE 2.6] queueTimeMillis is clamped to this */
 #define LIMIT_CONSENT_REASON_BYTES 16    /* [EDGE 3.9] */
 
 /* Edge profile */
@@ -86,9 +85,8 @@
 #define LIMIT_RULE_GRAPH_BYTES (1024 * 1024 * 1024) /* OURS: 100,000 audiences of 10 KB each */
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
 #define LIMIT_WINDOW_PAIRS                                                                                             \
-    20000                    /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
-#define LIMIT_AUDIENCES 4000 /* [SEGMENTATION 18.1] soft; refused here at 100000 per sandbox */
-#define LIMIT_AUDIENCES_HARD 100000
+    20000 /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
+#define LIMIT_AUDIENCES_HARD 100000 /* OURS: per sandbox; [SEGMENTATION 18.1] advises 4000 at most */
 
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000
