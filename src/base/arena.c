@@ -55,6 +55,7 @@ arena_reset(struct arena *a)
     }
     a->current = a->first;
     a->bytes_used = 0;
+    a->refused = false;
 }
 
 static struct arena_block *
@@ -87,6 +88,13 @@ block_for(struct arena *a, size_t bytes)
     return b;
 }
 
+static void *
+refuse(struct arena *a)
+{
+    a->refused = true;
+    return NULL;
+}
+
 void *
 arena_alloc(struct arena *a, size_t bytes)
 {
@@ -94,14 +102,14 @@ arena_alloc(struct arena *a, size_t bytes)
     void *p;
 
     if (bytes > SIZE_MAX - ALIGN)
-        return NULL;
+        return refuse(a);
     bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     if (bytes > a->bytes_max - a->bytes_used)
-        return NULL;
+        return refuse(a);
     if (b == NULL || b->size - b->used < bytes) {
         b = block_for(a, bytes);
         if (b == NULL)
-            return NULL;
+            return refuse(a);
     }
     p = b->data + b->used;
     b->used += bytes;
@@ -115,7 +123,7 @@ arena_calloc(struct arena *a, size_t count, size_t bytes)
     void *p;
 
     if (bytes != 0 && count > SIZE_MAX / bytes)
-        return NULL;
+        return refuse(a);
     p = arena_alloc(a, count * bytes);
     if (p != NULL)
         memset(p, 0, count * bytes);

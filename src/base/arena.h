@@ -1,13 +1,15 @@
 /* arena.h - memory that ends together: a request's, a batch's, a snapshot's.
  *
  * Blocks are kept by arena_reset(), so a worker's arena allocates nothing after the first requests. The limit is hard:
- * past it arena_alloc() answers NULL, which callers turn into ERR_LIMIT.
+ * past it arena_alloc() answers NULL, which callers turn into ERR_LIMIT: at each call, or once at the end by `refused`
+ * where a part that is missing on the way does no harm.
  *
  * Threads    One owner at a time, no locks.
  * Cost       A few nanoseconds per allocation; 16-byte alignment. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -20,6 +22,7 @@ struct arena {
     size_t bytes_used;
     size_t bytes_max;
     size_t block_min; /* bytes of the first block; 0: 16 KB. Smaller for arenas that are kept by the thousand */
+    bool refused;     /* something was answered with NULL since the last reset */
 };
 
 void arena_init(struct arena *a, size_t bytes_max);

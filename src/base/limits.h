@@ -38,14 +38,14 @@
 #define LIMIT_STATE_ENTRIES 64           /* OURS: SDKs send fewer than ten */
 #define LIMIT_DEDUPE_REQUESTS (1u << 20) /* OURS: request ids kept for LIMIT_DEDUPE_MS */
 #define LIMIT_DEDUPE_MS (10 * 60 * 1000) /* [EDGE C-21] */
-#define LIMIT_QUEUE_TIME_MS 300000       /* [EDGE 2.6] queueTimeMillis is clamped to this */
 #define LIMIT_CONSENT_REASON_BYTES 16    /* [EDGE 3.9] */
 
 /* Edge profile */
 #define LIMIT_EDGE_PROFILE_BYTES (64 * 1024)                /* [PLATFORM 6.1] */
 #define LIMIT_EDGE_PROFILE_TTL_MS (14LL * 24 * 3600 * 1000) /* [PLATFORM 6.1] rolling */
-#define LIMIT_EDGE_EVENTS 256                               /* OURS: newest kept, of the last 24 hours */
-#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000)           /* [SEGMENTATION 15.3] */
+#define LIMIT_EDGE_DOC_BYTES (256 * 1024) /* OURS: a document with all its parts; the oldest events leave first */
+#define LIMIT_EDGE_EVENTS 256             /* OURS: newest kept, of the last 24 hours */
+#define LIMIT_EDGE_EVENTS_MS (24LL * 3600 * 1000) /* [SEGMENTATION 15.3] */
 
 /* Hub */
 #define LIMIT_GRAPH_IDENTITIES 50       /* [PLATFORM 4.4] */
@@ -85,9 +85,8 @@
 #define LIMIT_RULE_GRAPH_BYTES (1024 * 1024 * 1024) /* OURS: 100,000 audiences of 10 KB each */
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
 #define LIMIT_WINDOW_PAIRS                                                                                             \
-    20000                    /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
-#define LIMIT_AUDIENCES 4000 /* [SEGMENTATION 18.1] soft; refused here at 100000 per sandbox */
-#define LIMIT_AUDIENCES_HARD 100000
+    20000 /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
+#define LIMIT_AUDIENCES_HARD 100000 /* OURS: per sandbox; [SEGMENTATION 18.1] advises 4000 at most */
 
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000
@@ -113,11 +112,11 @@
 #define LIMIT_RECORD_VALUE_BYTES (8 * 1024 * 1024)
 #define LIMIT_SEGMENT_BYTES (128LL * 1024 * 1024)
 #define LIMIT_FRAME_BYTES                                                                                              \
-    (64u * 1024 * 1024)           /* OURS: one append of many records, one batch of a table; a reader holds it whole */
+    (64u * 1024 * 1024) /* OURS: one append of many records, one batch of a table; a reader holds it whole */
 #define LIMIT_RING_BYTES                                                                                               \
-    (4u * 1024 * 1024)            /* OURS: 140 ms of 8,000 hits of 3.6 KB a second, while the disk is busy with itself */
-#define LIMIT_TOPIC_NAME_BYTES 48 /* OURS: with its partition it is a position name */
-#define LIMIT_PARTITIONS 1024     /* OURS: each is a folder and, when written, a lock */
+    (4u * 1024 * 1024) /* OURS: 140 ms of 8,000 hits of 3.6 KB a second, while the disk is busy with itself */
+#define LIMIT_TOPIC_NAME_BYTES 48    /* OURS: with its partition it is a position name */
+#define LIMIT_PARTITIONS 1024        /* OURS: each is a folder and, when written, a lock */
 #define LIMIT_POSITION_NAME_BYTES 64 /* OURS */
 #define LIMIT_POSITIONS 1024         /* OURS: every commit of a table carries them all */
 

@@ -21,8 +21,7 @@ compile_intern(struct compile *c, struct str s)
 enum err
 compile_no_memory(struct compile *c)
 {
-    return diag_set(c->d, ERR_LIMIT, "compiled activities need more than %lld bytes",
-                    (long long)LIMIT_DECIDE_SET_BYTES);
+    return diag_set(c->d, ERR_LIMIT, "compiled activities need more than %zu bytes", c->set->arena.bytes_max);
 }
 
 struct json_iter
@@ -402,11 +401,13 @@ compile_all(struct compile *c)
         rc = sort_activities(c);
     for (size_t i = 0; rc == ERR_OK && i < c->set->activity_count; i++)
         rc = compile_place(c, (uint32_t)i);
-    return rc;
+    /* A part that does not read costs itself only. One that found no room costs the set: half of a configuration must
+     * not pass for the whole. */
+    return rc == ERR_OK && c->set->arena.refused ? compile_no_memory(c) : rc;
 }
 
 enum err
-decide_compile(const struct decide_source *src, struct decide_set **out, struct diag *d)
+decide_compile_within(const struct decide_source *src, size_t bytes_max, struct decide_set **out, struct diag *d)
 {
     struct compile c = {.src = src, .d = d};
     struct map *maps[] = {&c.offers, &c.audience_objects, &c.audience_index, &c.property_index,
@@ -418,7 +419,7 @@ decide_compile(const struct decide_source *src, struct decide_set **out, struct 
     c.set = calloc(1, sizeof(*c.set));
     if (c.set == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for activities");
-    arena_init(&c.set->arena, (size_t)LIMIT_DECIDE_SET_BYTES);
+    arena_init(&c.set->arena, bytes_max);
     c.set->token_key = src->token_key;
     map_init(&c.set->activity_index);
     map_init(&c.set->locations);
@@ -436,6 +437,12 @@ decide_compile(const struct decide_source *src, struct decide_set **out, struct 
     }
     *out = c.set;
     return ERR_OK;
+}
+
+enum err
+decide_compile(const struct decide_source *src, struct decide_set **out, struct diag *d)
+{
+    return decide_compile_within(src, (size_t)LIMIT_DECIDE_SET_BYTES, out, d);
 }
 
 void

@@ -181,6 +181,10 @@ struct decide_set {
     size_t path_count;
 };
 
+/* decide_compile() in so many bytes: LIMIT_DECIDE_SET_BYTES, and less in tests. */
+enum err decide_compile_within(const struct decide_source *src, size_t bytes_max, struct decide_set **out,
+                               struct diag *d);
+
 #define PAGE_SCOPE S("__view__")
 #define GLOBAL_MBOX S("target-global-mbox")
 

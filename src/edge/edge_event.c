@@ -8,6 +8,7 @@
  * included, goes to the log, then the documents into the table. */
 #include "edge/edge_int.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -60,6 +61,7 @@ load_documents(struct visit *v, struct diag *d)
     const struct identity *ecid = identity_find(&v->event->ids, S("ECID"));
     enum err rc;
 
+    CHECK(primary != NULL); /* edge_identity_finish_event() saw to it */
     v->one_document = ecid == NULL || primary == ecid;
     rc = load(c, primary, &v->person, d);
     if (rc == ERR_OK && !v->one_document)

@@ -154,6 +154,13 @@ edge_recover(struct edge *e, struct diag *d)
         rc = hit_read(r.value, &arena, &h, d);
         if (rc == ERR_OK && h.source == SOURCE_EDGE && h.kind != HIT_TICK)
             rc = edge_replay(e, &h, r.time_ms, &arena, d);
+        if (rc == ERR_NOMEM || rc == ERR_LIMIT) {
+            /* A hit that is too large for one arena cost its request the personalization. It must not cost the start.
+             */
+            log_warn("edge_hit_not_folded", "offset=%llu why=\"%s\"", (unsigned long long)r.offset, d->what);
+            metric_inc(M_EDGE_DEGRADED);
+            rc = ERR_OK;
+        }
         count++;
     }
     consumer_close(c);

@@ -95,21 +95,19 @@ kv_checkpoint(struct kv *k, struct diag *d)
 {
     struct str image = S_NULL;
     uint64_t covered = 0;
-    bool needed;
     enum err rc = ERR_OK;
 
     os_lock(&k->checkpoint_m);
     os_lock(&k->write_m);
-    needed = !k->checkpointed;
-    if (needed)
+    if (!k->checkpointed)
         rc = take_image(k, &image, d);
     covered = k->log_bytes;
     os_unlock(&k->write_m);
-    if (rc == ERR_OK && needed)
+    if (image.p != NULL)
         rc = kv_flush(k, d); /* a checkpoint speaks of synced log only */
-    if (rc == ERR_OK && needed)
+    if (image.p != NULL && rc == ERR_OK)
         rc = write_image(k, image, d);
-    if (rc == ERR_OK && needed) {
+    if (image.p != NULL && rc == ERR_OK) {
         os_lock(&k->write_m);
         k->log_bytes -= covered;
         k->checkpointed = k->log_bytes == 0;

@@ -89,7 +89,8 @@ compile(struct pql_ctx *c, bool definition, const struct rule_node **root, unsig
 }
 
 enum err
-pql_compile(struct str text, bool definition, struct rule **out, enum pql_error *class, struct diag *d)
+pql_compile_within(struct str text, bool definition, size_t bytes_max, struct rule **out, enum pql_error *class,
+                   struct diag *d)
 {
     struct diag unread = DIAG_INIT;
     struct arena scratch, *keep = malloc(sizeof *keep);
@@ -101,11 +102,11 @@ pql_compile(struct str text, bool definition, struct rule **out, enum pql_error 
     if (keep == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a rule");
     arena_init(&scratch, SCRATCH_BYTES);
-    arena_init(keep, LIMIT_RULE_BYTES);
+    arena_init(keep, bytes_max);
     if (compile(&c, definition, &root, &slot_count)) {
         r = rule_new(keep, root, slot_count);
         if (r == NULL)
-            (void)pql_fail(&c, PQL_LIMIT, 0, "the rule needs more than %d bytes", LIMIT_RULE_BYTES);
+            (void)pql_fail(&c, PQL_LIMIT, 0, "the rule needs more than %zu bytes", bytes_max);
     }
     arena_deinit(&scratch);
     if (r == NULL) {
@@ -117,4 +118,10 @@ pql_compile(struct str text, bool definition, struct rule **out, enum pql_error 
     if (class != NULL)
         *class = c.class;
     return c.rc;
+}
+
+enum err
+pql_compile(struct str text, bool definition, struct rule **out, enum pql_error *class, struct diag *d)
+{
+    return pql_compile_within(text, definition, LIMIT_RULE_BYTES, out, class, d);
 }

@@ -24,6 +24,10 @@ bool pql_fail(struct pql_ctx *c, enum pql_error class, uint32_t pos, const char 
     __attribute__((format(printf, 4, 5)));
 void *pql_alloc(struct pql_ctx *c, struct arena *a, size_t count, size_t bytes); /* zeroed; NULL: failed already */
 
+/* pql_compile() with a rule of at most bytes_max: LIMIT_RULE_BYTES, and less in tests. */
+enum err pql_compile_within(struct str text, bool definition, size_t bytes_max, struct rule **out,
+                            enum pql_error *class, struct diag *d);
+
 /* ---- tokens ---- */
 
 enum pql_token_kind {

@@ -41,7 +41,7 @@ static bool
 keep_name(struct pql_lowerer *l, struct str name, struct str *out)
 {
     *out = arena_str(l->c->keep, name);
-    return out->p != NULL || pql_fail(l->c, PQL_LIMIT, 0, "the rule needs more than %d bytes", LIMIT_RULE_BYTES);
+    return out->p != NULL || pql_fail(l->c, PQL_LIMIT, 0, "the rule needs more than %zu bytes", l->c->keep->bytes_max);
 }
 
 bool

@@ -108,7 +108,7 @@ lower_flag(struct pql_lowerer *l, struct rule_node *n)
             return false;
         folded->value = value_string(casefold_str(n->args[i]->value.s, l->c->keep));
         if (folded->value.s.p == NULL)
-            return pql_fail(l->c, PQL_LIMIT, n->pos, "the rule needs more than %d bytes", LIMIT_RULE_BYTES);
+            return pql_fail(l->c, PQL_LIMIT, n->pos, "the rule needs more than %zu bytes", l->c->keep->bytes_max);
         pql_lower_set(n, i, folded);
     }
     return true;

@@ -46,6 +46,69 @@ edge_doc_write(struct buf *out, const struct edge_doc *d)
     pack_str(out, d->rule_state);
 }
 
+#define HEAD_BYTES 64u /* version, flags, consent, times, revision, four counts, and the lengths of three texts */
+#define NUMBER_BYTES 10u
+_Static_assert(3 + 3 * NUMBER_BYTES + 4 * 4 + 3 * 4 <= HEAD_BYTES, "counts and lengths are below 2^28");
+
+static size_t
+varint_bytes(uint64_t v)
+{
+    size_t n = 1;
+
+    for (; v >= 0x80; v >>= 7)
+        n++;
+    return n;
+}
+
+/* What is left of the room after `bytes`; false: they do not fit. */
+static bool
+take(size_t *room, size_t bytes)
+{
+    if (bytes > *room)
+        return false;
+    *room -= bytes;
+    return true;
+}
+
+static void
+fit_text(struct str *s, size_t *room)
+{
+    if (!take(room, s->n))
+        *s = S_NULL;
+}
+
+void
+edge_doc_fit(struct edge_doc *d, size_t bytes_max)
+{
+    size_t room = bytes_max - HEAD_BYTES, kept = 0;
+
+    while (kept < d->assignment_count) {
+        const struct edge_assignment *a = &d->assignments[d->assignment_count - kept - 1];
+        if (!take(&room, a->activity.n + a->experience.n + 2 * NUMBER_BYTES))
+            break;
+        kept++;
+    }
+    if (d->assignment_count > kept)
+        d->assignments += d->assignment_count - kept;
+    d->assignment_count = kept;
+    for (kept = 0; kept < d->membership_count; kept++) {
+        if (!take(&room, d->memberships[kept].audience.n + 2 * NUMBER_BYTES + 1))
+            break;
+    }
+    d->membership_count = kept;
+    fit_text(&d->attributes, &room);
+    fit_text(&d->profile_params, &room);
+    fit_text(&d->rule_state, &room);
+    for (kept = 0; kept < d->event_count; kept++) {
+        const struct edge_event *e = &d->events[d->event_count - kept - 1];
+        if (!take(&room, 8 + NUMBER_BYTES + varint_bytes(e->json.n) + e->json.n))
+            break;
+    }
+    if (d->event_count > kept)
+        d->events += d->event_count - kept;
+    d->event_count = kept;
+}
+
 /* A count cannot exceed the bytes that are left: a corrupt one must not allocate. */
 static size_t
 unpack_count(struct unpack *u)
@@ -211,7 +274,7 @@ touch(struct edge_doc *doc, int64_t now_ms)
     doc->known = true;
 }
 
-/* Of an event in a scope without audiences. */
+/* Of an event in a scope without audiences, and of one whose cut is too large. */
 static void
 write_name_and_time(struct jw *w, const struct json *xdm)
 {
@@ -220,7 +283,7 @@ write_name_and_time(struct jw *w, const struct json *xdm)
     jw_object(w);
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         const struct json *v = json_get(xdm, str_of(members[i]));
-        if (v != NULL)
+        if (json_is(v, JSON_STRING))
             jw_kjson(w, str_of(members[i]), v);
     }
     jw_end(w);
@@ -242,6 +305,11 @@ fold_event(struct edge_doc *doc, const struct hit *h, const struct subset *event
         subset_write(&w, event_cut, h->xdm);
     else
         write_name_and_time(&w, h->xdm);
+    if (!buf_ok(&text)) { /* numbers written out take up to four times their room in the request */
+        buf_clear(&text);
+        w = jw_to(&text);
+        write_name_and_time(&w, h->xdm);
+    }
     added = buf_ok(&text) && edge_doc_add_event(doc, h->event_id, h->event_ms, buf_str(&text), now_ms, a);
     doc->rule_state = S_NULL;
     return added ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for an edge profile's event");
@@ -335,6 +403,8 @@ add_projected_events(struct edge_doc *doc, const struct json *events, int64_t no
             continue;
         buf_clear(&text);
         json_write(&text, it.value);
+        if (!buf_ok(&text))
+            continue;
         json = arena_str(a, buf_str(&text));
         ok = json.p != NULL && edge_doc_add_event(doc, id, ms, json, now_ms, a);
         *added = true;

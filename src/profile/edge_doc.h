@@ -47,6 +47,10 @@ struct edge_doc {
 };
 
 void edge_doc_write(struct buf *out, const struct edge_doc *d);
+/* Cuts the document until edge_doc_write() makes at most bytes_max of it (at least 64). The oldest events go first,
+ * then what is rebuilt or projected again; what was assigned last stays longest. Arrays are not changed, only their
+ * ends. */
+void edge_doc_fit(struct edge_doc *d, size_t bytes_max);
 /* ERR_CORRUPT. */
 enum err edge_doc_read(struct str bytes, struct arena *a, struct edge_doc *out, struct diag *d);
 

@@ -375,18 +375,39 @@ store(struct edge_table *t, struct str key, const struct change *c)
     return ok;
 }
 
+/* A document that is past its limit is cut; one for which the request has no memory left goes through the heap. Out of
+ * memory ends the process: the log has the hit. */
+static void
+write_large(struct buf *bytes, const struct edge_doc *doc)
+{
+    struct edge_doc fitted = *doc;
+
+    buf_init(bytes, LIMIT_EDGE_DOC_BYTES);
+    edge_doc_write(bytes, doc);
+    if (!buf_ok(bytes)) {
+        edge_doc_fit(&fitted, LIMIT_EDGE_DOC_BYTES);
+        buf_clear(bytes);
+        edge_doc_write(bytes, &fitted);
+    }
+    CHECK(buf_ok(bytes));
+}
+
 bool
 edge_table_store(struct edge_table *t, struct str key, const struct edge_doc *doc, uint32_t version, struct arena *a)
 {
     struct change c = {.seen_ms = doc->seen_ms, .version = version};
     struct buf bytes;
+    bool ok;
 
-    buf_init_in(&bytes, a, 4 * LIMIT_EDGE_PROFILE_BYTES);
+    buf_init_in(&bytes, a, LIMIT_EDGE_DOC_BYTES);
     (void)buf_grow(&bytes, TYPICAL_DOC_BYTES);
     edge_doc_write(&bytes, doc);
-    CHECK(buf_ok(&bytes)); /* every part of a document is bounded below this */
+    if (!buf_ok(&bytes))
+        write_large(&bytes, doc);
     c.doc = buf_str(&bytes);
-    return store(t, key, &c);
+    ok = store(t, key, &c);
+    buf_deinit(&bytes);
+    return ok;
 }
 
 void

@@ -254,14 +254,14 @@ build_all(struct build *b, size_t n, struct diag *d)
         build_wake_index(b);
     list_paths(b);
     if (b->nomem || !link_parents(b))
-        return diag_set(d, ERR_LIMIT, "the predicate graph of %zu audiences needs more than %d MB", n,
-                        LIMIT_RULE_GRAPH_BYTES >> 20);
+        return diag_set(d, ERR_LIMIT, "the predicate graph of %zu audiences needs more than %zu bytes", n,
+                        g->arena.bytes_max);
     return ERR_OK;
 }
 
 enum err
-rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
-               struct diag *d)
+rule_graph_new_within(const struct rule_audience *audiences, size_t n, uint64_t version, size_t bytes_max,
+                      struct rule_graph **out, struct diag *d)
 {
     struct rule_graph *g;
     struct build b = {.audiences = audiences};
@@ -272,7 +272,8 @@ rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version
     g = calloc(1, sizeof *g);
     if (g == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the predicate graph");
-    arena_init(&g->arena, LIMIT_RULE_GRAPH_BYTES);
+    arena_init(&g->arena, bytes_max);
+    g->scratch_bytes_max = LIMIT_RULE_SCRATCH_BYTES;
     map_init(&g->by_id);
     g->version = version;
     b.g = g;
@@ -288,6 +289,13 @@ rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version
     else
         *out = g;
     return rc;
+}
+
+enum err
+rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
+               struct diag *d)
+{
+    return rule_graph_new_within(audiences, n, version, LIMIT_RULE_GRAPH_BYTES, out, d);
 }
 
 void

@@ -272,9 +272,14 @@ struct rule_graph {
     VEC(uint32_t) record_leaves; /* ... that read the record, parameters or memberships */
     VEC(uint32_t) look_leaves;   /* ... with a look, in look order */
     VEC(uint32_t) restless_leaves;
-    size_t slot_count; /* highest over all rules */
+    size_t slot_count;        /* highest over all rules */
+    size_t scratch_bytes_max; /* LIMIT_RULE_SCRATCH_BYTES; tests set less */
     struct wake_index wake;
 };
+
+/* rule_graph_new() in so many bytes: LIMIT_RULE_GRAPH_BYTES, and less in tests. */
+enum err rule_graph_new_within(const struct rule_audience *audiences, size_t n, uint64_t version, size_t bytes_max,
+                               struct rule_graph **out, struct diag *d);
 
 /* ---- building ---- */
 

@@ -12,8 +12,6 @@
  * it again or builds it anew. */
 #include "rule/rule_graph_int.h"
 
-#include "base/limits.h"
-
 struct woken {
     uint32_t predicate;
     uint32_t skip;
@@ -244,7 +242,7 @@ in_segment(void *ctx, struct str id)
     }
     if (env->in_segment != NULL)
         return env->in_segment(env->ctx, id);
-    arena_init(&a, LIMIT_RULE_SCRATCH_BYTES); /* the stored memberships, read as the reference reads them */
+    arena_init(&a, m->t->g->scratch_bytes_max); /* the stored memberships, read as the reference reads them */
     (void)rule_eval_node(&call, env, NULL, 0, &a, &out, &d); /* out stays null when it fails */
     arena_deinit(&a);
     return value_truth(out);
@@ -462,7 +460,7 @@ step_begin(struct step *t, const struct rule_graph *g, struct rule_state *s, con
         return diag_set(d, ERR_INVALID, "audience state: it belongs to another graph, or an earlier step failed");
     if (t->env.now_ms < s->now_ms)
         t->env.now_ms = s->now_ms; /* windows never move back */
-    arena_init(&t->scratch, LIMIT_RULE_SCRATCH_BYTES);
+    arena_init(&t->scratch, g->scratch_bytes_max);
     t->slots = ARENA_ARRAY(a, struct value, g->slot_count + 1);
     if (t->slots == NULL || !scratch_ready(s))
         return diag_set(d, ERR_LIMIT, "no memory for a step of an audience state");

@@ -399,7 +399,7 @@ chain_leaf(struct build *b, const struct rule_node *n)
     const struct rule_node *element = n->arg_count == 2 ? n->args[1] : NULL;
     struct window_bound bounds[CHAIN_BOUNDS] = {{CMP_GE, {.kind = VALUE_INT, .i = 1}}};
     size_t bound_count = 1;
-    struct aggregation g = {.kind = AGGREGATE_COUNT}, all = g;
+    struct aggregation g = {.kind = AGGREGATE_COUNT}, all;
     struct origin time_path;
     uint32_t both[2];
 

@@ -1,4 +1,5 @@
 /* rule_time.c - calendar arithmetic and `occurs` [SEGMENTATION 8]. All in UTC, all from env->now_ms. */
+#include "base/check.h"
 #include "base/civil.h"
 #include "rule/rule_int.h"
 
@@ -102,6 +103,7 @@ rule_unit_start(int64_t ms, enum rule_unit unit)
     if (unit == UNIT_MONTH)
         return civil_days(c.year, c.month, 1) * MS_PER_DAY;
     span = (int)(unit_months(unit) / 12);
+    CHECK(span > 0); /* what is longer than a month is whole years */
     return clamp(civil_days(c.year - c.year % span, 1, 1) * MS_PER_DAY); /* the first decade begins before year 1 */
 }
 

@@ -373,9 +373,23 @@ def test_082_minted_ecids_are_distinct():
 
 
 def test_limit_identities_per_event():
-    ok(E.interact(with_map({"CRMID": [{"id": "n%d" % i} for i in range(19)]})))
+    for n in (19, 20):
+        ok(E.interact(with_map({"CRMID": [{"id": "n%d" % i} for i in range(n)]})))
     r = E.interact(with_map({"CRMID": [{"id": "n%d" % i} for i in range(21)]}))
     assert r.status == 422, r.body
+
+
+def test_limits_of_texts_and_state():
+    r = ok(E.interact(minimal(), query={"configId": DS, "requestId": "x" * 128}))
+    assert r.json["requestId"].startswith("x" * 128 + "-")  # 129: test_026
+    other = [{"key": "kndctr_other_%d" % i, "value": "v"} for i in range(63)]
+    assert ok(E.interact(with_state(other + [identity_entry(ECID)], query=FETCH))).ecid == ECID
+    problem(E.interact(with_state(other + [other[0], identity_entry(ECID)], query=FETCH)), 422, "0104-422")
+    fpid = "f" * 128
+    a = ok(E.interact(with_map({"FPID": [{"id": fpid}]}))).ecid
+    assert a == ok(E.interact(with_map({"FPID": [{"id": fpid}]}))).ecid
+    longer = [ok(E.interact(with_map({"FPID": [{"id": fpid + "f"}]}))).ecid for _ in range(2)]
+    assert longer[0] != longer[1] and a not in longer  # too long to seed one: as if it were not there
 
 # ---- consent ----
 

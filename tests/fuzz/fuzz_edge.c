@@ -1,5 +1,10 @@
 /* fuzz_edge.c - any bytes as the body, the cookies and the query of an Edge Network request, through the real service:
- * every answer has a status, and a refused body stores nothing. The first byte chooses the endpoint. */
+ * every answer has a status, and a refused body stores nothing. The first byte chooses the endpoint.
+ *
+ * Audiences of every kind, a destination and activities make the whole path run: documents, rules, decisions. The clock
+ * moves on and each request has an id of its own, so that none is taken for a retry. */
+#include <ftw.h>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "edge/edge.h"
@@ -10,6 +15,8 @@ static struct topic *collect, *projection, *config_topic;
 static struct config *config;
 static struct edge *edge;
 static struct http_service service;
+static struct arena arena;
+static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
 
 static struct topic *
 open_topic(const char *name, bool compacted)
@@ -32,10 +39,73 @@ put(const char *kind, const char *scope, const char *id, const char *json)
     }
 }
 
+#define ORG "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg"
+
+/* Of the sandbox, with single quotes for double ones. */
+static void
+put_here(const char *kind, const char *id, const char *json)
+{
+    char text[2048];
+    size_t n = strlen(json);
+
+    CHECK(n < sizeof text);
+    for (size_t i = 0; i <= n; i++)
+        text[i] = json[i] == '\'' ? '"' : json[i];
+    put(kind, ORG "/prod", id, text);
+}
+
+#define AUDIENCE(id, pql)                                                                                              \
+    put_here("audience", id,                                                                                           \
+             "{'id':'" id "','name':'" id "','expression':{'type':'PQL','format':'pql/text','value':'" pql "'}}")
+
+static void
+put_objects(void)
+{
+    AUDIENCE("twice", "xEvent[eventType = \\\"view\\\" and timestamp occurs <= 1 hours before now].count() >= 2");
+    AUDIENCE("spent", "xEvent[timestamp occurs <= 24 hours before now].sum(commerce.order.priceTotal) > 100");
+    AUDIENCE("scan", "chain(xEvent, timestamp, [A: WHAT(eventType = \\\"view\\\"), B: WHAT(eventType = \\\"cart\\\") "
+                     "WHEN(<= 10 minutes after A)])");
+    AUDIENCE("tier", "loyalty.tier = \\\"gold\\\" or inSegment(\\\"twice\\\")");
+    put_here("destination", "dest",
+             "{'id':'dest','spec':'custom','alias':'cms','audiences':['twice','spent','scan','tier'],'attributes':["
+             "'person.name.firstName']}");
+    put_here("offer", "701", "{'id':701,'name':'A','type':'content','content':'<p>${profile.y} ${mbox.x}</p>'}");
+    put_here("offer", "702", "{'id':702,'name':'B','type':'json','content':{'v':'B'}}");
+    put_here("activity", "5",
+             "{'id':5,'name':'split','type':'ab','state':'approved','options':[{'optionLocalId':0,'offerId':701},"
+             "{'optionLocalId':1,'offerId':702}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},"
+             "'experiences':[{'experienceLocalId':0,'visitorPercentage':50,'optionLocations':[{'locationLocalId':0,"
+             "'optionLocalId':0}]},{'experienceLocalId':1,'visitorPercentage':50,'optionLocations':[{"
+             "'locationLocalId':0,'optionLocalId':1}]}]}");
+    put_here("activity", "6",
+             "{'id':6,'name':'page','type':'xt','state':'approved','options':[{'optionLocalId':0,'offerId':702}],"
+             "'locations':{'mboxes':[{'locationLocalId':0,'name':'target-global-mbox'}]},'experiences':[{"
+             "'experienceLocalId':0,'audienceIds':['twice'],'optionLocations':[{'locationLocalId':0,"
+             "'optionLocalId':0}]}]}");
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void
+clean(void)
+{
+    edge_close(edge);
+    config_close(config);
+    pipeline_close(pipeline);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what is left is seen by who looks */
+    arena_deinit(&arena);
+}
+
 static void
 start(void)
 {
-    static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
     char log_dir[64], edge_dir[64];
     struct pipeline_options po = {.dir = log_dir};
     struct config_options co = {0};
@@ -54,24 +124,25 @@ start(void)
     co.os = os;
     co.topic = config_topic;
     CHECK(config_open(&co, &config, NULL) == ERR_OK);
-    put("org", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg",
+    put("org", ORG, ORG,
         "{\"id\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"name\":\"o\",\"tenant\":\"o\",\"clientCode\":\"o\","
         "\"tokenKey\":"
         "\"00112233445566778899aabbccddeeff\"}");
-    put("sandbox", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg", "prod",
-        "{\"id\":\"prod\",\"name\":\"prod\",\"title\":\"p\",\"type\":\"production\"}");
-    put("datastream", "AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg/prod", "ds",
+    put("sandbox", ORG, "prod", "{\"id\":\"prod\",\"name\":\"prod\",\"title\":\"p\",\"type\":\"production\"}");
+    put("datastream", ORG "/prod", "ds",
         "{\"id\":\"ds\",\"name\":\"ds\",\"orgId\":\"AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg\",\"sandboxName\":\"prod\","
         "\"enabled\":true,\"settings\":{"
         "\"firstPartyIdCookie\":\"FPID\"},\"services\":{\"com_adobe_experience_platform\":{\"enabled\":true,"
         "\"com_adobe_edge_segmentation\":{\"enabled\":true},\"com_adobe_edge_destinations\":{\"enabled\":true}},"
         "\"com_adobe_target\":{\"enabled\":true}}}");
+    put_objects();
     eo.os = os;
     eo.config = config;
     eo.collect = collect;
     eo.projection = projection;
     CHECK(edge_open(&eo, &edge, NULL) == ERR_OK);
     service = edge_service(edge);
+    CHECK(atexit(clean) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -81,18 +152,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const paths[] = {"/ee/v1/interact", "/ee/v1/collect", "/ee/or2/v1/identity/acquire",
                                         "/ee/v1/privacy/set-consent", "/ee/va/v1/play"};
-    static struct arena arena;
     static struct rng rng;
+    static int64_t now_ms = 1767225600000;
+    char query[64];
     struct str text = {(const char *)data, size}, cookie = S_NULL;
     struct http_header headers[3] = {{S("Origin"), S("https://www.shop.test")}, {S("Content-Type"), S("text/plain")}};
     struct http_req rq = {.method = HTTP_POST,
-                          .query = S("configId=ds&requestId=r"),
                           .host = S("edge.shop.test"),
                           .headers = headers,
                           .header_count = 3,
                           .arena = &arena,
                           .rng = &rng,
-                          .now_ms = 1767225600000};
+                          .now_ms = now_ms++};
     struct http_res rs = {0};
     struct buf body;
     uint64_t before;
@@ -106,6 +177,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     arena_reset(&arena);
     buf_init(&body, LIMIT_RESPONSE_BYTES);
+    (void)snprintf(query, sizeof query, "configId=ds&requestId=r%lld", (long long)rq.now_ms);
+    rq.query = str_of(query);
     rq.path = str_of(paths[data[0] % 5]);
     text = str_slice(text, 1, text.n);
     if (data[0] & 0x80) /* the rest up to a line end is the Cookie header */

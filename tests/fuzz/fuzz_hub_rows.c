@@ -2,6 +2,7 @@
  *
  * The input becomes one of these rows (the first byte chooses which, beside a good document), and everything that reads
  * it is called. Damage must be refused, never followed. */
+#include <ftw.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -13,19 +14,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static struct kv *
-table(void)
+static struct kv *k;
+static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
+
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-    static struct kv *k;
-    static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void
+clean(void)
+{
+    kv_close(k);
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what is left is seen by who looks */
+}
+
+static void
+open_table(void)
+{
     struct kv_options o = {.os = os_posix(), .dir = dir};
     struct diag d = DIAG_INIT;
 
-    if (k == NULL) {
-        CHECK(mkdtemp(dir) != NULL);
-        CHECK(kv_open(&o, &k, &d) == ERR_OK);
-    }
-    return k;
+    CHECK(mkdtemp(dir) != NULL);
+    CHECK(kv_open(&o, &k, &d) == ERR_OK);
+    CHECK(atexit(clean) == 0);
 }
 
 /* As large as the numbers that a short input can spell. */
@@ -46,7 +62,7 @@ names_of(struct kv *k)
 
 /* A document with one full chunk and one recent event. */
 static void
-put_good_document(struct kv *k, struct arena *a)
+put_good_document(struct arena *a)
 {
     struct diag d = DIAG_INIT;
     struct profile p;
@@ -61,7 +77,7 @@ put_good_document(struct kv *k, struct arena *a)
 }
 
 static void
-use_profile(struct kv *k, struct arena *a)
+use_profile(struct arena *a)
 {
     struct profile_event e = {.id = S("e3"), .ms = 5, .json = S("{}")}, *raw;
     const struct json **events, *merged;
@@ -91,23 +107,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                       {"Po/s\x1f\7\0\0\0\0\0\0\0", 13},
                                       {"E\7\0\0\0\0\0\0\0\0\0\0\0", 13},
                                       {"X\7\0\0\0\0\0\0\0\0\0\0\0", 13}};
-    struct kv *k = table();
     struct diag d = DIAG_INIT;
     struct graph_view v;
     struct arena a;
 
     if (n == 0)
         return 0;
+    if (k == NULL)
+        open_table();
     arena_init(&a, 64u << 20);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         CHECK(kv_delete(k, keys[i], &d) == ERR_OK);
-    put_good_document(k, &a);
+    put_good_document(&a);
     CHECK(kv_put(k, keys[data[0] % 4], (struct str){(const char *)data + 1, n - 1}, 0, &d) == ERR_OK);
     if (graph_read(k, 7, &a, &v, &d) == ERR_OK) {
         for (size_t i = 0; i < v.edge_count; i++)
             CHECK(v.edges[i].a < v.member_count && v.edges[i].b < v.member_count);
     }
-    use_profile(k, &a);
+    use_profile(&a);
     if (kv_staged_bytes(k) > (1u << 20))
         CHECK(kv_commit(k, NULL, 0, false, &d) == ERR_OK);
     arena_deinit(&a);

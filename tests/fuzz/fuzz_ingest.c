@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PROFILE_SCHEMA "https://ns.adobe.com/acme/schemas/p1"
 #define EVENT_SCHEMA "https://ns.adobe.com/acme/schemas/e1"
 
-static char dir[] = "fuzz_ingest.XXXXXX";
+static char dir[] = "/tmp/edgewise-fuzz-XXXXXX";
 static struct pipeline *pipeline;
 static struct config *config;
 static const struct snapshot *snap;

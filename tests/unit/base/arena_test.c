@@ -17,6 +17,20 @@ TEST(arena_limit_is_hard)
     arena_deinit(&a);
 }
 
+TEST(arena_remembers_a_refusal)
+{
+    struct arena a;
+
+    arena_init(&a, 64);
+    CHECK_TRUE(arena_alloc(&a, 64) != NULL && !a.refused);
+    CHECK_TRUE(arena_printf(&a, "x").p == NULL && a.refused);
+    arena_reset(&a);
+    CHECK_TRUE(arena_alloc(&a, 16) != NULL && !a.refused);
+    CHECK_TRUE(arena_calloc(&a, SIZE_MAX / 2, 3) == NULL && a.refused);
+    arena_deinit(&a);
+    CHECK_TRUE(!a.refused);
+}
+
 TEST(arena_sizes_that_overflow_fail)
 {
     struct arena a;

@@ -235,6 +235,44 @@ TEST(config_bad_objects_change_nothing)
     fixture_close(&f);
 }
 
+static const char *
+word(struct t *t, size_t n)
+{
+    char *p = arena_alloc(t->arena, n + 1);
+
+    memset(p, 'a', n);
+    p[n] = '\0';
+    return p;
+}
+
+/* Ids, names, scopes and namespace codes, at their limits and a byte longer. */
+TEST(config_name_limits)
+{
+    struct fixture f;
+    const char *org = word(t, LIMIT_SCOPE_BYTES - strlen("/prod"));
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (size_t over = 0; over <= 1; over++) {
+        enum err want = over ? ERR_INVALID : ERR_OK;
+        const char *id = word(t, LIMIT_OBJECT_NAME_BYTES + over), *code = word(t, LIMIT_NAMESPACE_BYTES + over);
+        const char *json = arena_printf(t->arena, "{'id':'%s','spec':'custom','alias':'%s'}", id, id).p;
+        CHECK_ERR(config_put(f.config, S("destination"), S(SCOPE), str_of(id), quoted(t, json), NOW, d), want);
+        json = arena_printf(t->arena, "{'code':'%s','name':'n','idType':'COOKIE'}", code).p;
+        CHECK_ERR(config_put(f.config, S("namespace"), S(SCOPE), str_of(code), quoted(t, json), NOW, d), want);
+        json =
+            arena_printf(t->arena,
+                         "{'id':'a','name':'%s','expression':{'type':'PQL','format':'pql/text','value':'a = 1'}}", id)
+                .p;
+        CHECK_ERR(config_put(f.config, S("audience"), S(SCOPE), S("a"), quoted(t, json), NOW, d),
+                  over ? ERR_LIMIT : ERR_OK);
+        CHECK_ERR(config_put(f.config, S("namespace"), arena_printf(t->arena, "%s%s/prod", org, over ? "b" : ""),
+                             S("N"), quoted(t, "{'code':'N','name':'n','idType':'COOKIE'}"), NOW, d),
+                  want);
+    }
+    fixture_close(&f);
+}
+
 TEST(config_apply_is_all_or_nothing)
 {
     struct fixture f;

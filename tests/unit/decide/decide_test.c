@@ -1,4 +1,5 @@
 /* decide_test.c - who gets what where [TARGET 2.2 .. 2.5, 12]. */
+#include "decide/decide_int.h"
 #include "fixture.h"
 
 /* ids of [TARGET 12]: with acme.1001 t0 is in B, t2 in A; with acme.3001 at 20% t0 is out, t1 in 1, t2 in 0. */
@@ -558,4 +559,27 @@ TEST(decide_agrees_with_the_model_on_random_activities)
         }
         fixture_free(&f);
     }
+}
+
+/* LIMIT_DECIDE_SET_BYTES, made as small as what this set takes. Less is refused wherever it runs out. */
+TEST(decide_set_bytes_limit)
+{
+    struct decide_source src = fixture_source(
+        t, "{'activities':[" AB("1001", "'propertyIds':[9],", "hero") "," XT "]," OFFERS "," XT_AUDIENCES
+                                                                      ",'properties':[{'id':9,'token':'pt-1'}]}");
+    struct decide_set *set = NULL;
+    size_t bytes;
+
+    CHECK_OK(decide_compile(&src, &set, d));
+    CHECK_TRUE(set->arena.bytes_max == LIMIT_DECIDE_SET_BYTES);
+    bytes = set->arena.bytes_used;
+    decide_free(set);
+    set = NULL;
+    for (size_t n = 0; n < bytes; n += 16)
+        CHECK_ERR(decide_compile_within(&src, n, &set, d), ERR_LIMIT);
+    CHECK_ERR(decide_compile_within(&src, bytes - 1, &set, d), ERR_LIMIT);
+    CHECK_TRUE(str_find(str_of(t_diag.what), S("compiled activities need more than")) == 0 && set == NULL);
+    CHECK_OK(decide_compile_within(&src, bytes, &set, d));
+    CHECK_EQ(decide_activity_count(set), 2);
+    decide_free(set);
 }

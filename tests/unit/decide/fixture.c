@@ -30,17 +30,25 @@ list(struct t *t, const struct json *root, struct str name, size_t *n)
     return out;
 }
 
-struct fixture
-fixture_new(struct t *t, const char *text)
+struct decide_source
+fixture_source(struct t *t, const char *text)
 {
     const struct json *root = fixture_json(t, text);
     struct decide_source src = {.client = S("acme"), .token_key = FIXTURE_KEY};
-    struct fixture f = {0};
 
     src.activities = list(t, root, S("activities"), &src.activity_count);
     src.offers = list(t, root, S("offers"), &src.offer_count);
     src.audiences = list(t, root, S("audiences"), &src.audience_count);
     src.properties = list(t, root, S("properties"), &src.property_count);
+    return src;
+}
+
+struct fixture
+fixture_new(struct t *t, const char *text)
+{
+    struct decide_source src = fixture_source(t, text);
+    struct fixture f = {0};
+
     CHECK_OK(decide_compile(&src, &f.set, d));
     buf_init(&f.out, 4u << 20);
     return f;

@@ -20,6 +20,8 @@ struct fixture {
 /* {"activities":[..],"offers":[..],"audiences":[..],"properties":[..]}; single quotes stand for double ones. */
 struct fixture fixture_new(struct t *t, const char *text);
 void fixture_free(struct fixture *f);
+/* The same text as what decide_compile() takes. */
+struct decide_source fixture_source(struct t *t, const char *text);
 const struct json *fixture_json(struct t *t, const char *text);
 
 /* A request for `scopes` (comma-separated) by visitor `key` at FIXTURE_NOW. */

@@ -1,7 +1,7 @@
 /* pql_compile_test.c - what the compiler refuses and how it says so; limits; one form for equal meanings;
  * classification. */
 #include "base/limits.h"
-#include "pql/pql.h"
+#include "pql/pql_int.h"
 #include "t.h"
 
 static struct rule *
@@ -210,6 +210,35 @@ TEST(pql_height_limit)
     /* Generators and elements nest without brackets too. */
     CHECK_EQ(class_of(nested(t, "", "exists a from b", ", a from b", LIMIT_RULE_HEIGHT - 4), true), PQL_OK);
     CHECK_EQ(class_of(nested(t, "", "exists a from b", ", a from b", LIMIT_RULE_HEIGHT - 3), true), PQL_LIMIT);
+}
+
+/* LIMIT_RULE_BYTES, made as small as what each rule takes. With less it is refused, wherever the memory runs out. */
+TEST(pql_rule_bytes_limit)
+{
+    static const char *const texts[] = {
+        "person.name.firstName.equals(\"ÉLODIE\", false) and city.matches(\"^[a-c]+(x|y)*$\")",
+        "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\" and sku in [\"a\", \"b\"]), "
+        "B: WHAT(eventType = \"cart\") WHEN(<= 10 minutes after A)])",
+        "xEvent[eventType = \"buy\" and timestamp occurs <= 30 days before now].sum(commerce.order.priceTotal) > 100.5",
+        "exists A from xEvent, B from xEvent where A.sku = B.sku and A.n > B.n + 1 and inSegment(\"s\")",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct rule *r = NULL;
+        enum pql_error class = PQL_OK;
+        size_t bytes = 0;
+        while (pql_compile_within(str_of(texts[i]), false, bytes, &r, &class, &t_diag) != ERR_OK) {
+            if (class != PQL_LIMIT)
+                t_fail(t, __FILE__, __LINE__, "%s: %s", texts[i], t_diag.what);
+            CHECK_TRUE(r == NULL && t_diag.code == ERR_LIMIT);
+            bytes += 16;
+            CHECK_TRUE(bytes < 1 << 20);
+        }
+        rule_free(r);
+        CHECK_TRUE(bytes > 500);
+        r = must_compile(t, texts[i]);
+        rule_free(r);
+    }
 }
 
 TEST(pql_byte_order_mark_and_blanks)

@@ -117,3 +117,66 @@ TEST(edge_doc_projection_revisions)
     CHECK_TRUE(edge_doc_membership(&doc, S("a1"))->member);
     CHECK_TRUE(edge_doc_membership(&doc, S("a2")) == NULL);
 }
+
+/* Numbers written out take up to four times their room: the cut of an event that was accepted may be over the limit.
+ * Its name and time still count, and folding it never fails: a restart folds it again. */
+TEST(edge_doc_event_past_its_bytes_keeps_name_and_time)
+{
+    struct str path = S("eventType");
+    const struct subset *cut = subset_new(&path, 1, t->arena);
+    struct hit h = {.kind = HIT_EVENT, .event_id = S("e"), .event_ms = NOW};
+    struct edge_doc doc = {0};
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    buf_put(&text, S("{\"timestamp\":\"2026-01-01T00:00:00.000Z\",\"_id\":\"e\",\"eventType\":[1e14"));
+    for (int i = 0; i < 7000; i++)
+        buf_put(&text, S(",1e14"));
+    buf_put(&text, S("]}"));
+    CHECK_OK(json_parse(arena_str(t->arena, buf_str(&text)), t->arena, &h.xdm, d));
+    buf_deinit(&text);
+    CHECK_OK(edge_doc_fold_owner(&doc, &h, cut, NOW, t->arena, d));
+    CHECK_EQ(doc.event_count, 1);
+    CHECK_STR(doc.events[0].json, S("{\"_id\":\"e\",\"timestamp\":\"2026-01-01T00:00:00.000Z\"}"));
+}
+
+/* The same event told by a projection: a cut text would be no JSON. */
+TEST(edge_doc_projected_event_past_its_bytes_is_left_out)
+{
+    struct projection p = {.rev = 1};
+    struct edge_doc doc = {0};
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    buf_put(&text, S("[{\"_id\":\"a\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"x\":[1e14"));
+    for (int i = 0; i < 7000; i++)
+        buf_put(&text, S(",1e14"));
+    buf_put(&text, S("]},{\"_id\":\"b\",\"timestamp\":\"2026-01-01T00:00:00Z\"}]"));
+    CHECK_OK(json_parse(arena_str(t->arena, buf_str(&text)), t->arena, &p.events, d));
+    buf_deinit(&text);
+    CHECK_OK(edge_doc_fold_projection(&doc, &p, NOW, t->arena, d));
+    CHECK_EQ(doc.event_count, 1);
+    CHECK_TRUE(edge_doc_has_event(&doc, S("b")));
+}
+
+/* Attributes and visitor parameters at LIMIT_EDGE_PROFILE_BYTES, and a byte more: unknown, and as before. */
+TEST(edge_doc_profile_bytes_limit)
+{
+    struct edge_doc doc = {0};
+    char *json = arena_alloc(t->arena, LIMIT_EDGE_PROFILE_BYTES + 2);
+    struct projection p = {.rev = 1};
+    struct hit h = {.kind = HIT_EVENT};
+
+    for (size_t over = 0; over <= 1; over++) {
+        struct str text = {json, LIMIT_EDGE_PROFILE_BYTES + over};
+        memset(json, 'x', text.n);
+        memcpy(json, "{\"a\":\"", 6);
+        memcpy(json + text.n - 2, "\"}", 2);
+        CHECK_OK(json_parse(text, t->arena, &p.attributes, d));
+        h.profile_params = p.attributes;
+        CHECK_OK(edge_doc_fold_projection(&doc, &p, NOW, t->arena, d));
+        CHECK_OK(edge_doc_fold_device(&doc, &h, NULL, NOW, t->arena, d));
+        CHECK_EQ(doc.attributes.n, over ? 0 : LIMIT_EDGE_PROFILE_BYTES);
+        CHECK_EQ(doc.profile_params.n, LIMIT_EDGE_PROFILE_BYTES);
+    }
+}

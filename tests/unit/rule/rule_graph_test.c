@@ -751,6 +751,46 @@ TEST(rule_graph_state_survives_saving)
     done(&w);
 }
 
+static const char *
+hex(struct t *t, struct str bytes)
+{
+    char *out = arena_alloc(t->arena, bytes.n * 2 + 1);
+
+    for (size_t i = 0; i < bytes.n; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned char)bytes.p[i]);
+    return out;
+}
+
+/* docs/formats/rule-state.md; the expected bytes were made from the page by another program, not by this code. */
+TEST(rule_graph_state_golden)
+{
+    struct world w = {.t = t};
+    struct buf b;
+
+    buf_init(&b, 1 << 16);
+    add(&w, "recent", filter(t, AND(is_type(t, "buy"), within(t, 60, UNIT_DAY, NOW))));
+    add(&w, "spent",
+        cmp(t, call(t, FN_SUM, filter(t, is_type(t, "buy")), lambda(t, 0, path(t, slot(t, 0), "price"))), CMP_GT,
+            integer(t, 100)));
+    add(&w, "clock", cmp(t, attribute(t, "until"), CMP_LT, NOW));
+    w.env.profile = js(t, "{\"until\":\"2026-06-01\"}");
+    start(&w, "2026-01-10T09:00:00Z");
+    w.g->fingerprint = 0x04030201; /* the graph's own business */
+    save(w.s, &b);
+    CHECK_STR(str_of(hex(t, buf_str(&b))),
+              S("4701070000000000000001020304804622a79b01000000ffffffff0f0080cbe2ca2d00d649bdbd"));
+    send(&w, "buy", "2026-01-10T08:00:00Z", ",\"price\":99.99");
+    send(&w, "buy", "no time", ",\"price\":2");
+    send(&w, "buy", "2026-01-10T08:30:00Z", ",\"price\":0.1234567");
+    send(&w, "buy", "2026-01-10T08:30:00Z", ",\"price\":4611686018427387904");
+    save(w.s, &b);
+    CHECK_STR(str_of(hex(t, buf_str(&b))), S("4701070000000000000001020304804622a79b010000c1b188a713000380cbe2ca2d0200"
+                                             "080280bdb6f0f466000122040180e0daeef466c0ee6d0010f9f0040272daf8b8db9abf3f"
+                                             "03000000000000004085d14dda"));
+    buf_deinit(&b);
+    done(&w);
+}
+
 TEST(rule_graph_state_refuses_other_bytes)
 {
     struct world w = {.t = t};
@@ -861,6 +901,58 @@ TEST(rule_graph_leaf_past_its_steps_keeps_its_truth)
     CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
     CHECK_TRUE(!member(&w, 0));
     buf_deinit(&b);
+    done(&w);
+}
+
+/* LIMIT_RULE_SCRATCH_BYTES, made as small as what the leaf takes: with a byte less it is "not evaluated", too. */
+TEST(rule_graph_leaf_past_its_memory_keeps_its_truth)
+{
+    struct world w = {.t = t};
+    struct rule_node *first =
+        call(t, FN_HEAD,
+             call(t, FN_FILTER, attribute(t, "list"), lambda(t, 0, cmp(t, slot(t, 0), CMP_GT, integer(t, 0)))), NULL);
+    struct value v;
+    struct arena a;
+    size_t bytes;
+
+    add(&w, "positive", cmp(t, first, CMP_GE, integer(t, 5)));
+    CHECK_OK(rule_graph_new(w.audiences, w.n, 7, &w.g, d));
+    CHECK_EQ(w.g->scratch_bytes_max, LIMIT_RULE_SCRATCH_BYTES);
+    rule_graph_free(w.g);
+    w.env.profile = js(t, "{\"list\":[0]}");
+    start(&w, "2026-01-10T09:00:00Z");
+    CHECK_TRUE(!member(&w, 0));
+    w.env.profile = js(t, "{\"list\":[0,1,5,0,9,4]}");
+    arena_init(&a, LIMIT_RULE_SCRATCH_BYTES);
+    CHECK_OK(rule_eval_node(w.g->leaves.p[0].expr, &w.env, NULL, 0, &a, &v, d));
+    bytes = a.bytes_used;
+    arena_deinit(&a);
+    w.env.profile = js(t, "{\"list\":[0,5,5,0,9,4]}");
+    w.g->scratch_bytes_max = bytes - 1;
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(!rule_state_member(w.s, 0) && w.changes.n == 0);
+    w.g->scratch_bytes_max = bytes;
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(member(&w, 0) && w.changes.n == 1);
+    done(&w);
+}
+
+/* LIMIT_RULE_GRAPH_BYTES, made as small as what the graph takes. Less is refused wherever it runs out. */
+TEST(rule_graph_bytes_limit)
+{
+    struct world w = {.t = t};
+    struct rule_graph *g = NULL;
+    size_t bytes;
+
+    sample(&w);
+    CHECK_EQ(w.g->arena.bytes_max, LIMIT_RULE_GRAPH_BYTES);
+    bytes = w.g->arena.bytes_used;
+    for (size_t n = 0; n < bytes; n += 16)
+        CHECK_ERR(rule_graph_new_within(w.audiences, w.n, 7, n, &g, d), ERR_LIMIT);
+    CHECK_ERR(rule_graph_new_within(w.audiences, w.n, 7, bytes - 1, &g, d), ERR_LIMIT);
+    CHECK_TRUE(str_find(str_of(t_diag.what), S("4 audiences")) > 0 && g == NULL);
+    CHECK_OK(rule_graph_new_within(w.audiences, w.n, 7, bytes, &g, d));
+    rule_graph_free(g);
     done(&w);
 }
 
