@@ -3,9 +3,10 @@
  *   collect --> [graph_link] --> [profile] --> [segment] --> membership, projection.<region>
  *                    \--> [results]
  *
- * One thread folds in offset order; state and position commit together, at most every 5 ms or 256 records, so that a
- * crash replays nothing twice. Emitted records carry the offset that caused them (record.cause); after a crash those
- * that are on the log already are not emitted again.
+ * One thread folds in offset order. What it emits is appended at once, at most 5 ms or 256 records after the fold;
+ * state and position commit together, every 10 ms or as soon as somebody waits, so that a crash replays nothing twice.
+ * Emitted records carry the offset that caused them (record.cause); after a crash those that are on the log already are
+ * not emitted again.
  *
  * Time       A record's time_ms is "now". When a timer is due, the driver (hub_run's thread, which may look at the
  * clock) appends a tick to `collect`, and the fold fires what is due at the tick's time. Sweep      When audiences
