@@ -71,7 +71,8 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
-    const bool *projected; /* by audience number: edges are told; for numbers below projected_end */
+    const struct str *quoted; /* by index in the set: the ids as JSON */
+    const bool *projected;    /* by audience number: edges are told; for numbers below projected_end */
     size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
@@ -171,8 +172,8 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 enum err hub_stage_counts(struct hub *h, struct diag *d);
 
 /* --- hub_membership.c --- */
-/* Emits the changes, with ids by their audience index: one record, or several when one would be too long. */
-enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids,
+/* Emits the changes, with quoted ids by their audience index: one record, or several when one would be too long. */
+enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *quoted,
                   const struct rule_changes *changes, struct diag *d);
 /* Remembers the entries of a record that was appended before a crash. Resets hub.arena. */
 enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);

@@ -183,7 +183,7 @@ TEST(hub_crash_between_emit_and_commit_emits_once)
 TEST(hub_membership_entries_are_told_once)
 {
     struct world w;
-    struct str ids[] = {S("one"), S("two"), S("three \x01\""), S("four")};
+    struct str ids[] = {S("\"one\""), S("\"two\""), S("\"three \\u0001\\\"\""), S("\"four\"")};
     struct rule_change first[] = {{0, true}, {1, false}, {2, true}}, second[] = {{1, false}, {2, true}, {3, true}};
     struct profile p = {.id = 7, .scope = S(SCOPE)};
     struct hub_step step = {.now_ms = NOW, .cause = 1};
@@ -207,7 +207,7 @@ TEST(hub_membership_entries_are_told_once)
     m = read_memberships(t, &w);
     CHECK_EQ(m.record_count, 3);
     CHECK_EQ(m.n, 5);
-    CHECK_STR(m.items[1].audience, ids[2]);
+    CHECK_STR(m.items[1].audience, S("three \x01\""));
     CHECK_STR(m.items[3].audience, S("four"));
     CHECK_STR(m.items[4].audience, S("two"));
     world_close(&w);
@@ -215,7 +215,7 @@ TEST(hub_membership_entries_are_told_once)
 
 TEST(hub_long_membership_records_are_split)
 {
-    enum { COUNT = 1200, BYTES = 2000 };
+    enum { COUNT = 1200, BYTES = 15000 };
     struct world w;
     struct str *ids = ARENA_ARRAY(t->arena, struct str, COUNT);
     struct rule_change *changes = ARENA_ARRAY(t->arena, struct rule_change, COUNT);
@@ -228,9 +228,11 @@ TEST(hub_long_membership_records_are_split)
     step.h = w.hub;
     for (int i = 0; i < COUNT; i++) {
         char *text = arena_alloc(t->arena, BYTES);
-        memset(text, 1, BYTES); /* six bytes each when escaped */
-        text[0] = (char)(i % 64 + 1);
-        text[1] = (char)(i / 64 + 1);
+        memset(text, 'x', BYTES);
+        text[0] = text[BYTES - 1] = '"';
+        text[1] = (char)('A' + i % 26);
+        text[2] = (char)('A' + i / 26 % 26);
+        text[3] = (char)('A' + i / 26 / 26);
         ids[i] = (struct str){text, BYTES};
         changes[i] = (struct rule_change){(uint32_t)i, i % 3 == 0};
     }
@@ -246,7 +248,7 @@ TEST(hub_long_membership_records_are_split)
     CHECK_EQ(m.n, COUNT);
     for (size_t i = 0; i < m.n; i++)
         CHECK_EQ(m.items[i].member, i < COUNT / 3);
-    CHECK_STR(m.items[m.n - 1].audience, ids[COUNT - 1]);
+    CHECK_STR(m.items[m.n - 1].audience, str_slice(ids[COUNT - 1], 1, BYTES - 1));
     world_close(&w);
 }
 
