@@ -385,6 +385,11 @@ open_partition(struct hub *h, size_t i, struct diag *d)
         log_warn("hub_input_lost", "partition=%zu records=%llu", i, (unsigned long long)(p->next - end));
         p->next = end;
     }
+    if (p->next < topic_begin(p->topic)) { /* a table that is folded anew behind a retention */
+        log_warn("hub_input_expired", "partition=%zu records=%llu", i,
+                 (unsigned long long)(topic_begin(p->topic) - p->next));
+        p->next = topic_begin(p->topic);
+    }
     if (p->topic == h->o.own_collect)
         h->own = i;
     return consumer_open(p->topic, p->next, &p->consumer, d);
@@ -533,6 +538,22 @@ hub_abandon(struct hub *h)
 {
     stop_thread(h, true);
     hub_free(h);
+}
+
+uint64_t
+hub_committed(struct hub *h, const struct topic *t)
+{
+    uint64_t offset = 0;
+
+    hub_lock(h);
+    for (size_t i = 0; i < h->o.collect_count; i++) {
+        if (h->partitions[i].topic == t)
+            offset = kv_position(h->kv, str_of(h->partitions[i].name));
+    }
+    if (h->o.membership == t)
+        offset = kv_position(h->kv, str_of(h->outs[0].name));
+    hub_unlock(h);
+    return offset;
 }
 
 /* ---- waiting ---- */

@@ -56,6 +56,10 @@ enum err hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d);
 enum err hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
                   struct projection *out, struct diag *d);
 
+/* How far the last commit has come in a partition of collect, or in membership: from there on records are read again
+ * after a crash, so retention must leave them. 0: not a topic of this hub's. Any thread. */
+uint64_t hub_committed(struct hub *h, const struct topic *t);
+
 /* For the look-up API: calls each() with the profile under the state lock. ERR_NOT_FOUND. */
 enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
                           void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),

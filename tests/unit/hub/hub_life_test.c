@@ -550,6 +550,29 @@ TEST(hub_what_was_emitted_before_a_commit_is_emitted_once)
     world_close(&w);
 }
 
+TEST(hub_committed_is_what_a_crash_leaves)
+{
+    struct world w;
+    uint64_t before;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "buy");
+    fold(t, &w);
+    CHECK_EQ(hub_committed(w.hub, w.collect[0]), 1);
+    CHECK_EQ(hub_committed(w.hub, w.membership), 1);
+    CHECK_EQ(hub_committed(w.hub, w.config_topic), 0);
+    event(t, &w, NOW + 1, "*ECID:" ECID2, "e2", "buy");
+    before = hub_committed(w.hub, w.collect[0]);
+    die_before_commit(t, &w, 1);
+    world_reopen(t, &w);
+    CHECK_EQ(hub_committed(w.hub, w.collect[0]), before); /* it was folded and emitted, and must be read again */
+    CHECK_EQ(hub_committed(w.hub, w.membership), 1);
+    fold(t, &w);
+    CHECK_EQ(hub_committed(w.hub, w.collect[0]), 2);
+    CHECK_EQ(hub_committed(w.hub, w.membership), 2);
+    world_close(&w);
+}
+
 TEST(hub_folds_several_partitions)
 {
     struct world w;
