@@ -34,6 +34,11 @@ static const struct setting settings[] = {
     {"workers", NUMBER, AT(workers), "0", NULL, 0, 256, "HTTP threads; 0: one per core"},
     {"edge-profile-ttl-hours", NUMBER, AT(profile_ttl_hours), "336", NULL, 1, 2160,
      "how long an edge keeps a profile after the last visit"},
+    {"collect-retention-days", NUMBER, AT(collect_retention_days), "0", NULL, 0, 36500,
+     "how long hits stay on the log once hub and edge are done with them; 0: for ever. Without them lost state is not "
+     "made again"},
+    {"membership-retention-days", NUMBER, AT(membership_retention_days), "0", NULL, 0, 36500,
+     "how long entries into and exits from audiences stay on the log; 0: for ever"},
     {"trust-forwarded", SWITCH, AT(trust_forwarded), "off", NULL, 0, 0,
      "take the client address from X-Forwarded-For: only behind a proxy that sets it"},
     {"demo", SWITCH, AT(demo), "on", NULL, 0, 0, "serve the Northpeak demo shop at /"},

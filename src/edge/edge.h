@@ -54,6 +54,8 @@ enum err edge_run(struct edge *e, struct diag *d);
 void edge_close(struct edge *e);
 struct http_service edge_service(struct edge *e);
 
+/* Offset in the edge's partition of collect from which a restart folds again. Any thread. */
+uint64_t edge_committed(struct edge *e);
 /* Waits until every projection that is on the topic now is applied. ERR_TIMEOUT. */
 enum err edge_drain(struct edge *e, uint64_t timeout_us, struct diag *d);
 

@@ -241,3 +241,9 @@ edge_drain(struct edge *e, uint64_t timeout_us, struct diag *d)
     os_unlock(&e->lock);
     return rc;
 }
+
+uint64_t
+edge_committed(struct edge *e)
+{
+    return edge_table_position(e->table, str_of(e->o.collect_name));
+}

@@ -3,9 +3,12 @@
  *   round:  take the newest snapshot
  *           fold records until there are none, or HUB_BATCH_RECORDS, or HUB_BATCH_US have passed
  *           a slice of a sweep
- *           append what was emitted, commit state and positions
+ *           append what was emitted
+ *           commit state and positions, when HUB_COMMIT_US have passed since the last time or somebody waits
  *
- * The state lock is held while a record is folded and for the commit, not while waiting. A full disk stops folding:
+ * What is emitted is on its topic right after the fold: edges do not wait for a commit. A commit is dearer than the
+ * fold of one event, and with a few events a round each would have its own; so rounds share one. The state lock is held
+ * while a record is folded and for the commit, not while waiting. A full disk stops folding:
  * what is staged stays, and the commit is tried again until there is space. Damaged or unwritable state stops the hub
  * for good, said once in the log and to everybody who waits. */
 #include "hub/hub_int.h"
@@ -97,14 +100,12 @@ publish(struct hub *h)
     metric_set(M_HUB_PROFILES, (int64_t)h->state.profiles);
 }
 
-enum err
-hub_commit(struct hub *h, struct diag *d)
+static enum err
+commit_table(struct hub *h, struct diag *d)
 {
     size_t n = 0;
-    enum err rc = hub_flush(h, d);
+    enum err rc = hub_stage_counts(h, d);
 
-    if (rc == ERR_OK)
-        rc = hub_stage_counts(h, d);
     if (rc == ERR_OK && h->state_changed)
         rc = stage_state(h, d);
     for (size_t i = 0; i < h->o.collect_count; i++)
@@ -113,16 +114,35 @@ hub_commit(struct hub *h, struct diag *d)
         h->positions[n++] = (struct kv_position){str_of(h->outs[i].name), h->outs[i].next};
     if (rc == ERR_OK)
         rc = kv_commit(h->kv, h->positions, n, false, d);
+    if (rc != ERR_OK)
+        return rc;
+    h->state_changed = false;
+    h->uncommitted = false;
+    h->committed_us = os_mono_us(h->o.os);
+    publish(h);
+    return ERR_OK;
+}
+
+/* Appends what was emitted, and commits when told to. */
+static enum err
+settle(struct hub *h, bool commit, struct diag *d)
+{
+    enum err rc = hub_flush(h, d);
+
+    if (rc == ERR_OK && commit)
+        rc = commit_table(h, d);
     if (rc == ERR_BUSY && !h->busy)
         log_error("hub_disk_full", "reason=\"%s\" action=\"folding waits for space\"", d->what);
     if (rc == ERR_OK && h->busy)
         log_info("hub_disk_recovered", "profiles=%llu", (unsigned long long)h->state.profiles);
     h->busy = rc == ERR_BUSY;
-    if (rc == ERR_OK) {
-        h->state_changed = false;
-        publish(h);
-    }
     return rc;
+}
+
+enum err
+hub_commit(struct hub *h, struct diag *d)
+{
+    return settle(h, true, d);
 }
 
 /* ---- rounds ---- */
@@ -219,6 +239,20 @@ fold_batch(struct hub *h, uint64_t wait_us, size_t *count, struct diag *d)
     return rc;
 }
 
+/* Without a thread of its own the hub commits every round. */
+static bool
+time_to_commit(struct hub *h)
+{
+    bool asked;
+
+    if (!h->thread.running || h->busy || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
+        return true;
+    os_lock(&h->progress);
+    asked = h->waiters > 0 || h->stop;
+    os_unlock(&h->progress);
+    return asked || os_mono_us(h->o.os) - h->committed_us >= HUB_COMMIT_US;
+}
+
 enum err
 hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
 {
@@ -238,10 +272,11 @@ hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
         sweeping = h->sweep.active;
         rc = hub_sweep_slice(h, d);
     }
+    h->uncommitted |= count > 0 || sweeping;
     if (rc == ERR_OK)
-        rc = hub_commit(h, d);
+        rc = settle(h, time_to_commit(h), d);
     hub_unlock(h);
-    *idle = count == 0 && !sweeping && !waited;
+    *idle = count == 0 && !sweeping && !waited && !h->uncommitted;
     return rc;
 }
 
@@ -256,6 +291,15 @@ fail(struct hub *h, enum err rc, const struct diag *d)
     (void)snprintf(h->failure, sizeof h->failure, "%s", d->what); /* cut when long */
     os_cond_broadcast(&h->moved);
     os_unlock(&h->progress);
+}
+
+/* The timers can wait as long. */
+static uint64_t
+left_to_commit(const struct hub *h)
+{
+    uint64_t passed = os_mono_us(h->o.os) - h->committed_us;
+
+    return passed < HUB_COMMIT_US ? HUB_COMMIT_US - passed : 0;
 }
 
 /* How long the next round may wait for a record. When a window ended by the machine's clock, a tick goes into the log:
@@ -275,6 +319,8 @@ time_to_wait(struct hub *h)
     hub_unlock(h);
     if (sweeping)
         return 0;
+    if (h->uncommitted)
+        return left_to_commit(h);
     if (due == 0 || h->o.emulated_clock)
         return HUB_WAIT_US;
     left_ms = due - os_now_ms(h->o.os);
@@ -285,7 +331,7 @@ time_to_wait(struct hub *h)
     return HUB_WAIT_US; /* the tick ends the wait; when the disk was full the next round tries again */
 }
 
-/* A round that found nothing may have been woken only: at the end the logs are asked. */
+/* A round that found nothing may have been woken only: at the end the logs are asked, and the last commit is made. */
 static bool
 caught_up(const struct hub *h)
 {
@@ -293,7 +339,7 @@ caught_up(const struct hub *h)
         if (h->partitions[i].next < topic_end(h->partitions[i].topic))
             return false;
     }
-    return true;
+    return !h->uncommitted;
 }
 
 static void
@@ -338,6 +384,11 @@ open_partition(struct hub *h, size_t i, struct diag *d)
     if (p->next > end) { /* the log lost its end in a power cut, the table did not: go on with what comes now */
         log_warn("hub_input_lost", "partition=%zu records=%llu", i, (unsigned long long)(p->next - end));
         p->next = end;
+    }
+    if (p->next < topic_begin(p->topic)) { /* a table that is folded anew behind a retention */
+        log_warn("hub_input_expired", "partition=%zu records=%llu", i,
+                 (unsigned long long)(topic_begin(p->topic) - p->next));
+        p->next = topic_begin(p->topic);
     }
     if (p->topic == h->o.own_collect)
         h->own = i;
@@ -489,6 +540,22 @@ hub_abandon(struct hub *h)
     hub_free(h);
 }
 
+uint64_t
+hub_committed(struct hub *h, const struct topic *t)
+{
+    uint64_t offset = 0;
+
+    hub_lock(h);
+    for (size_t i = 0; i < h->o.collect_count; i++) {
+        if (h->partitions[i].topic == t)
+            offset = kv_position(h->kv, str_of(h->partitions[i].name));
+    }
+    if (h->o.membership == t)
+        offset = kv_position(h->kv, str_of(h->outs[0].name));
+    hub_unlock(h);
+    return offset;
+}
+
 /* ---- waiting ---- */
 
 struct target {
@@ -514,10 +581,12 @@ wait_running(struct hub *h, const struct target *t, uint64_t timeout_us, struct 
     enum err rc = ERR_OK;
 
     os_lock(&h->progress);
+    h->waiters++;
     while (!reached(h, t) && h->failed == ERR_OK && passed < timeout_us) {
         (void)os_cond_wait_us(&h->moved, &h->progress, timeout_us - passed); /* the loop looks again */
         passed = os_mono_us(h->o.os) - start;
     }
+    h->waiters--;
     if (h->failed != ERR_OK)
         rc = diag_set(d, h->failed, "the hub stopped: %s", h->failure);
     else if (!reached(h, t))

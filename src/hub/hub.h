@@ -3,9 +3,10 @@
  *   collect --> [graph_link] --> [profile] --> [segment] --> membership, projection.<region>
  *                    \--> [results]
  *
- * One thread folds in offset order; state and position commit together, at most every 5 ms or 256 records, so that a
- * crash replays nothing twice. Emitted records carry the offset that caused them (record.cause); after a crash those
- * that are on the log already are not emitted again.
+ * One thread folds in offset order. What it emits is appended at once, at most 5 ms or 256 records after the fold;
+ * state and position commit together, every 10 ms or as soon as somebody waits, so that a crash replays nothing twice.
+ * Emitted records carry the offset that caused them (record.cause); after a crash those that are on the log already are
+ * not emitted again.
  *
  * Time       A record's time_ms is "now". When a timer is due, the driver (hub_run's thread, which may look at the
  * clock) appends a tick to `collect`, and the fold fires what is due at the tick's time. Sweep      When audiences
@@ -54,6 +55,10 @@ enum err hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d);
  * follows). */
 enum err hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
                   struct projection *out, struct diag *d);
+
+/* How far the last commit has come in a partition of collect, or in membership: from there on records are read again
+ * after a crash, so retention must leave them. 0: not a topic of this hub's. Any thread. */
+uint64_t hub_committed(struct hub *h, const struct topic *t);
 
 /* For the look-up API: calls each() with the profile under the state lock. ERR_NOT_FOUND. */
 enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,

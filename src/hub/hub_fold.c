@@ -28,14 +28,18 @@ is_rejection(enum err rc)
     return rc == ERR_INVALID || rc == ERR_LIMIT;
 }
 
+/* The text as it stands in the record is good, and borrowed until the next one. Rows that people laid out over lines
+ * are written anew, shorter. */
 static struct str
-json_text(const struct json *v, struct arena *a)
+xdm_text(const struct hit *hit, struct arena *a)
 {
     struct buf b;
 
+    if (hit->xdm_text.n > 0 && str_find_char(hit->xdm_text, '\n') < 0)
+        return hit->xdm_text;
     buf_init_in(&b, a, LIMIT_RECORD_VALUE_BYTES);
     (void)buf_grow(&b, TYPICAL_CONTENT_BYTES);
-    json_write(&b, v);
+    json_write(&b, hit->xdm);
     return buf_ok(&b) ? buf_str(&b) : S_NULL;
 }
 
@@ -82,7 +86,7 @@ identify(const struct hub_step *s, const struct hit *hit, struct graph_link *lin
     enum err rc = graph_link(h->kv, &ns, hit->scope, &hit->identities, hit->dataset, s->now_ms, &h->arena, link, d);
 
     if (rc == ERR_OK)
-        rc = profile_load(h->kv, &h->names, hit->scope, link->profile, &h->arena, p, d);
+        rc = (link->created ? profile_new : profile_load)(h->kv, &h->names, hit->scope, link->profile, &h->arena, p, d);
     if (rc != ERR_OK)
         return rc;
     h->state.profiles += link->created;
@@ -135,7 +139,7 @@ put_event(const struct hub_step *s, const struct hit *hit, const struct identity
         device = identity_find(&hit->identities, S("ECID"));
         e.device_hash = device != NULL && device != first ? profile_device_hash(device->id) : 0;
     }
-    e.json = json_text(hit->xdm, p->arena);
+    e.json = xdm_text(hit, p->arena);
     if (e.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for an event");
     rc = hub_cut_event(s->h, hit->scope, hit->xdm, &e, d);
@@ -166,7 +170,7 @@ put_record(const struct hub_step *s, const struct hit *hit, const struct identit
 
     if (!json_is(hit->xdm, JSON_OBJECT))
         return diag_set(d, ERR_INVALID, "record: must be an object, got %s", json_type_name(json_type(hit->xdm)));
-    f.json = json_text(hit->xdm, p->arena);
+    f.json = xdm_text(hit, p->arena);
     if (f.json.p == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a record");
     change->cause = is_same_row(p, &f, hit->upsert) ? SEGMENT_TIME : SEGMENT_ATTRIBUTES;

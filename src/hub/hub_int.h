@@ -23,8 +23,9 @@
 #include "model/subset.h"
 #include "os/thread.h"
 
-#define HUB_BATCH_RECORDS 256 /* folded at most between two commits, */
+#define HUB_BATCH_RECORDS 256 /* folded at most before what they emitted is appended, */
 #define HUB_BATCH_US 5000     /* or this long */
+#define HUB_COMMIT_US 10000   /* between two commits, unless somebody waits for one */
 #define HUB_STAGED_BYTES                                                                                               \
     (16u * 1024 * 1024)         /* a tick may fire any number of timers: past this a commit comes between */
 #define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
@@ -70,7 +71,8 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
-    const bool *projected; /* by audience number: edges are told; for numbers below projected_end */
+    const struct str *quoted; /* by index in the set: the ids as JSON */
+    const bool *projected;    /* by audience number: edges are told; for numbers below projected_end */
     size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
@@ -113,7 +115,9 @@ struct hub {
     bool state_changed;
     struct hub_sweep sweep;
     struct kv_position *positions; /* owned array: for the commit */
-    bool busy;                     /* the last commit found the disk full */
+    bool busy;                     /* the last append or commit found the disk full */
+    bool uncommitted;              /* something was folded or swept since the last commit, */
+    uint64_t committed_us;         /* which was then, by the monotonic clock */
     uint64_t tick_end;             /* offset behind the last tick that the thread appended */
 
     struct os_mutex progress; /* what waiters look at */
@@ -121,6 +125,7 @@ struct hub {
     uint64_t *folded;      /* owned array: committed position of each partition */
     uint64_t version_seen; /* of the snapshot that was taken last */
     bool sweeping;
+    size_t waiters; /* who would see a commit at once */
     bool stop;
     bool abandoned;
     enum err failed;
@@ -139,7 +144,8 @@ struct hub_step {
 /* --- hub.c --- */
 void hub_lock(struct hub *h);
 void hub_unlock(struct hub *h);
-/* Folds at most one batch and commits. *idle: there was nothing to do. Locks inside. */
+/* Folds at most one batch and appends what it emitted; commits when it is time to. *idle: there was nothing to do, and
+ * everything is committed. Locks inside. */
 enum err hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d);
 enum err hub_commit(struct hub *h, struct diag *d); /* under the lock */
 /* Ends the hub as a crash would: nothing is folded, emitted or committed any more. For tests. */
@@ -166,8 +172,8 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 enum err hub_stage_counts(struct hub *h, struct diag *d);
 
 /* --- hub_membership.c --- */
-/* Emits the changes, with ids by their audience index: one record, or several when one would be too long. */
-enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids,
+/* Emits the changes, with quoted ids by their audience index: one record, or several when one would be too long. */
+enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *quoted,
                   const struct rule_changes *changes, struct diag *d);
 /* Remembers the entries of a record that was appended before a crash. Resets hub.arena. */
 enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);

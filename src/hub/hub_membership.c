@@ -12,11 +12,10 @@
 
 #include "base/hash.h"
 
-#define ID_BYTES_MAX                                                                                                   \
-    (LIMIT_RECORD_VALUE_BYTES / 8) /* of one record's ids: an escaped byte is six, quotes and a comma are three */
-#define FRAME_BYTES 1024           /* the members around the lists */
+#define ID_BYTES_MAX (LIMIT_RECORD_VALUE_BYTES - LIMIT_RECORD_VALUE_BYTES / 8) /* of one record's lists */
+#define FRAME_BYTES 1024                                                       /* the members around the lists */
 
-_Static_assert(ID_BYTES_MAX * 7 + FRAME_BYTES <= LIMIT_RECORD_VALUE_BYTES, "a full record fits the log");
+_Static_assert(ID_BYTES_MAX + FRAME_BYTES <= LIMIT_RECORD_VALUE_BYTES, "a full record fits the log");
 
 /* ---- what was told before a crash ---- */
 
@@ -29,19 +28,20 @@ struct told {
 };
 
 static uint32_t
-print_of(struct str audience, bool member)
+print_of(struct str quoted, bool member)
 {
-    return (uint32_t)hash_bytes(audience, member);
+    return (uint32_t)hash_bytes(quoted, member);
 }
 
-static size_t
-add_prints(struct told *told, const struct json *list, bool member)
+/* quoted: room for one id, used again and again. */
+static void
+add_prints(struct told *told, const struct json *list, bool member, struct buf *quoted)
 {
-    size_t n = json_count(list);
-
-    for (size_t i = 0; i < n; i++)
-        told->prints[told->n++] = print_of(json_str(json_at(list, i)), member);
-    return n;
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        buf_clear(quoted);
+        json_quote(quoted, json_str(it.value));
+        told->prints[told->n++] = print_of(buf_str(quoted), member);
+    }
 }
 
 enum err
@@ -49,6 +49,7 @@ hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record 
 {
     const struct json *value = NULL, *realized, *exited;
     struct told *told;
+    struct buf quoted;
     enum err rc;
 
     arena_reset(&h->arena);
@@ -62,7 +63,12 @@ hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record 
     if (told == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
     *told = (struct told){.next = hub_replayed(out, r->cause, r->key)};
-    if (add_prints(told, realized, true) + add_prints(told, exited, false) == 0)
+    buf_init_in(&quoted, &h->arena, LIMIT_RECORD_VALUE_BYTES);
+    add_prints(told, realized, true, &quoted);
+    add_prints(told, exited, false, &quoted);
+    if (!buf_ok(&quoted))
+        return diag_set(d, ERR_NOMEM, "no memory for the end of topic %s", topic_name(out->topic));
+    if (told->n == 0)
         return ERR_OK;
     return hub_replayed_set(out, r->cause, r->key, told, d);
 }
@@ -148,13 +154,13 @@ end_record(struct telling *t, struct diag *d)
 }
 
 static enum err
-tell_one(struct telling *t, struct str audience, bool member, size_t expected_bytes, struct diag *d)
+tell_one(struct telling *t, struct str quoted, bool member, size_t expected_bytes, struct diag *d)
 {
     enum err rc = ERR_OK;
 
-    if (t->told != NULL && was_told(t->told, print_of(audience, member)))
+    if (t->told != NULL && was_told(t->told, print_of(quoted, member)))
         return ERR_OK;
-    if (t->open && t->id_bytes + audience.n + 1 > ID_BYTES_MAX)
+    if (t->open && t->id_bytes + quoted.n + 1 > ID_BYTES_MAX)
         rc = end_record(t, d);
     if (rc != ERR_OK)
         return rc;
@@ -164,14 +170,14 @@ tell_one(struct telling *t, struct str audience, bool member, size_t expected_by
         jw_end(&t->w);
         begin_list(t, member);
     }
-    jw_str(&t->w, audience);
-    t->id_bytes += audience.n + 1;
+    jw_raw(&t->w, quoted);
+    t->id_bytes += quoted.n + 1;
     return ERR_OK;
 }
 
 enum err
-hub_tell(const struct hub_step *s, const struct profile *p, const struct str *ids, const struct rule_changes *changes,
-         struct diag *d)
+hub_tell(const struct hub_step *s, const struct profile *p, const struct str *quoted,
+         const struct rule_changes *changes, struct diag *d)
 {
     struct hub_out *out = &s->h->outs[0];
     struct telling t = {.s = s, .scope = p->scope};
@@ -185,11 +191,11 @@ hub_tell(const struct hub_step *s, const struct profile *p, const struct str *id
         return diag_set(d, ERR_NOMEM, "no memory for a membership record");
     t.told = hub_replayed(out, s->cause, t.key);
     for (size_t i = 0; i < changes->n && expected < ID_BYTES_MAX; i++)
-        expected += ids[changes->items[i].audience].n + 3;
+        expected += quoted[changes->items[i].audience].n + 1;
     for (int member = 1; member >= 0; member--) {
         for (size_t i = 0; i < changes->n && rc == ERR_OK; i++) {
             if (changes->items[i].member == (member != 0))
-                rc = tell_one(&t, ids[changes->items[i].audience], member != 0, expected, d);
+                rc = tell_one(&t, quoted[changes->items[i].audience], member != 0, expected, d);
         }
     }
     if (rc == ERR_OK && t.told != NULL && is_used_up(t.told))

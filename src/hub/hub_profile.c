@@ -97,7 +97,7 @@ static enum err
 tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
              const struct segment_result *r, struct diag *d)
 {
-    enum err rc = hub_tell(s, p, sc->set.ids, &r->changes, d);
+    enum err rc = hub_tell(s, p, sc->quoted, &r->changes, d);
 
     for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++)
         count_later(sc, r->changes.items[i].audience, r->changes.items[i].member ? 1 : -1);

@@ -38,6 +38,22 @@ counters_new(size_t n, struct arena *a)
     return c->of != NULL && c->listed != NULL ? c : NULL;
 }
 
+static const struct str *
+quote_ids(const struct segment_set *set, struct arena *a)
+{
+    struct str *quoted = ARENA_ARRAY(a, struct str, set->count);
+
+    for (size_t i = 0; quoted != NULL && i < set->count; i++) {
+        struct buf b;
+        buf_init_in(&b, a, LIMIT_RECORD_VALUE_BYTES);
+        json_quote(&b, set->ids[i]);
+        quoted[i] = buf_str(&b);
+        if (!buf_ok(&b))
+            return NULL;
+    }
+    return quoted;
+}
+
 static int
 by_number(const void *a, const void *b, void *numbers)
 {
@@ -110,7 +126,8 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
     sc->events_signature = (uint32_t)hash_list(v->event_paths, v->event_path_count, 2) | 1;
     if (v->event_path_count > 0)
         sc->events = v->event_cut;
-    if (sc->attributes == NULL || sc->counters == NULL || !map_put(&h->scopes, name, sc, NULL))
+    sc->quoted = quote_ids(&sc->set, a);
+    if (sc->quoted == NULL || sc->attributes == NULL || sc->counters == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     rc = number_audiences(h, &sc->set, d);
     return rc == ERR_OK ? mark_projected(h, v, sc, d) : rc;

@@ -158,10 +158,102 @@ read_notices(const struct json *list, struct arena *a, struct hit *h, struct dia
     return ERR_OK;
 }
 
+/* Position behind the text that begins with a quote at i. */
+static size_t
+skip_text(struct str s, size_t i)
+{
+    for (i++; i < s.n;) {
+        const char *quote = memchr(s.p + i, '"', s.n - i);
+        size_t back = 0;
+        if (quote == NULL)
+            return s.n;
+        i = (size_t)(quote - s.p) + 1;
+        while (quote[-1 - (ptrdiff_t)back] == '\\')
+            back++;
+        if (back % 2 == 0)
+            return i;
+    }
+    return s.n;
+}
+
+/* The text of the last member of a hit that ends with its xdm: what follows the key, up to the brace of the hit. Only
+ * the few hundred bytes before it are read. */
+static struct str
+last_xdm(struct str text)
+{
+    static const struct str key = {"\"xdm\":", 6};
+    unsigned depth = 0;
+
+    for (size_t i = 0; i < text.n;) {
+        char c = text.p[i];
+        if (c == '"') {
+            if (depth == 1 && text.n - i > key.n && memcmp(text.p + i, key.p, key.n) == 0)
+                return str_slice(text, i + key.n, text.n - 1);
+            i = skip_text(text, i);
+            continue;
+        }
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        i++;
+    }
+    return S_NULL;
+}
+
+/* Members in the order in which they are written, so that a reader finds each at the first or second look. */
+enum member {
+    M_KIND,
+    M_SOURCE,
+    M_SCOPE,
+    M_DATASET,
+    M_SCHEMA,
+    M_BATCH,
+    M_DATASTREAM,
+    M_REQUEST_ID,
+    M_REGION,
+    M_ACCEPTED_US,
+    M_IDENTITY_MAP,
+    M_EVENT_ID,
+    M_EVENT_MS,
+    M_UPSERT,
+    M_LAKE_ONLY,
+    M_XDM,
+    M_CONSENT,
+    M_PROFILE_PARAMS,
+    M_DECISIONS,
+    M_NOTICES,
+    M__COUNT
+};
+
+static const struct str member_names[M__COUNT] = {
+    {"kind", 4},         {"source", 6},      {"scope", 5},          {"dataset", 7},   {"schema", 6},
+    {"batch", 5},        {"datastream", 10}, {"requestId", 9},      {"region", 6},    {"acceptedUs", 10},
+    {"identityMap", 11}, {"eventId", 7},     {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8},
+    {"xdm", 3},          {"consent", 7},     {"profileParams", 13}, {"decisions", 9}, {"notices", 7}};
+
+/* Answers the last value. */
+static const struct json *
+find_members(const struct json *root, const struct json *m[M__COUNT])
+{
+    const struct json *last = NULL;
+    size_t at = 0;
+
+    for (struct json_iter it = json_iter(root); json_next(&it);) {
+        last = it.value;
+        for (size_t i = 0; i < M__COUNT; i++, at = (at + 1) % M__COUNT) {
+            if (!str_eq(it.key, member_names[at]))
+                continue;
+            if (m[at] == NULL) /* the first one counts, as for json_get */
+                m[at] = it.value;
+            break;
+        }
+    }
+    return last;
+}
+
 enum err
 hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
 {
-    const struct json *root;
+    const struct json *root = NULL, *last, *m[M__COUNT] = {0};
     struct hit h = {0};
     int kind, source;
     enum err rc;
@@ -169,32 +261,35 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     rc = json_parse(text, a, &root, d);
     if (rc == ERR_NOMEM)
         return rc;
-    kind = rc == ERR_OK ? name_index(json_str(json_get(root, S("kind"))), kind_names, 4) : -1;
-    source = rc == ERR_OK ? name_index(json_str(json_get(root, S("source"))), source_names, 3) : -1;
+    last = json_is(root, JSON_OBJECT) ? find_members(root, m) : NULL;
+    kind = name_index(json_str(m[M_KIND]), kind_names, 4);
+    source = name_index(json_str(m[M_SOURCE]), source_names, 3);
     if (kind < 0 || source < 0)
         return diag_set(d, ERR_CORRUPT, "record is not a hit");
     h.kind = (enum hit_kind)kind;
     h.source = (enum hit_source)source;
-    h.scope = json_str(json_get(root, S("scope")));
-    h.dataset = json_str(json_get(root, S("dataset")));
-    h.schema = json_str(json_get(root, S("schema")));
-    h.batch = json_str(json_get(root, S("batch")));
-    h.datastream = json_str(json_get(root, S("datastream")));
-    h.request_id = json_str(json_get(root, S("requestId")));
-    h.region = json_str(json_get(root, S("region")));
-    h.accepted_us = json_i64(json_get(root, S("acceptedUs")), 0);
-    h.event_id = json_str(json_get(root, S("eventId")));
-    h.event_ms = json_i64(json_get(root, S("eventMs")), 0);
-    h.upsert = json_bool(json_get(root, S("upsert")), false);
-    h.lake_only = json_bool(json_get(root, S("lakeOnly")), false);
-    h.xdm = json_get(root, S("xdm"));
-    h.consent = json_get(root, S("consent"));
-    h.profile_params = json_get(root, S("profileParams"));
-    rc = identity_map_read(json_get(root, S("identityMap")), "identityMap", a, &h.identities, d);
+    h.scope = json_str(m[M_SCOPE]);
+    h.dataset = json_str(m[M_DATASET]);
+    h.schema = json_str(m[M_SCHEMA]);
+    h.batch = json_str(m[M_BATCH]);
+    h.datastream = json_str(m[M_DATASTREAM]);
+    h.request_id = json_str(m[M_REQUEST_ID]);
+    h.region = json_str(m[M_REGION]);
+    h.accepted_us = json_i64(m[M_ACCEPTED_US], 0);
+    h.event_id = json_str(m[M_EVENT_ID]);
+    h.event_ms = json_i64(m[M_EVENT_MS], 0);
+    h.upsert = json_bool(m[M_UPSERT], false);
+    h.lake_only = json_bool(m[M_LAKE_ONLY], false);
+    h.xdm = m[M_XDM];
+    h.consent = m[M_CONSENT];
+    h.profile_params = m[M_PROFILE_PARAMS];
+    if (h.xdm != NULL && h.xdm == last && text.p[text.n - 1] == '}')
+        h.xdm_text = last_xdm(text);
+    rc = identity_map_read(m[M_IDENTITY_MAP], "identityMap", a, &h.identities, d);
     if (rc == ERR_OK)
-        rc = read_decisions(json_get(root, S("decisions")), a, &h, d);
+        rc = read_decisions(m[M_DECISIONS], a, &h, d);
     if (rc == ERR_OK)
-        rc = read_notices(json_get(root, S("notices")), a, &h, d);
+        rc = read_notices(m[M_NOTICES], a, &h, d);
     if (rc == ERR_OK)
         *out = h;
     return rc == ERR_INVALID || rc == ERR_LIMIT ? ERR_CORRUPT : rc;

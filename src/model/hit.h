@@ -57,7 +57,8 @@ struct hit {
     bool lake_only; /* of a dataset that feeds neither profiles nor the graph: kept, and folded by nobody [PLATFORM 3.1]
                      */
     const struct json *xdm; /* event or record, without identityMap */
-    struct str xdm_text;    /* for hit_write: the same as JSON text, written instead of xdm. hit_read leaves it empty */
+    struct str xdm_text;    /* the same as JSON text. hit_write writes it instead of xdm; hit_read borrows it from the
+                               record when it stands at its end, else leaves it empty */
     const struct json *consent;
     const struct json *profile_params; /* data.__adobe.target profile.* of the event, {"color":"red"}, or NULL */
     struct hit_decision *decisions;

@@ -1,4 +1,5 @@
-/* log_maintain.c - retention: whole segments whose newest record is too old go, from the oldest on. A segment that is
+/* log_maintain.c - retention: whole segments whose newest record is too old go, from the oldest on, as far as all
+ * who read them have come. A segment that is
  * being read stays readable for those who hold it; only its name goes. */
 #include "base/check.h"
 #include "base/log.h"
@@ -41,7 +42,14 @@ out:
     return rc;
 }
 
-/* The oldest segment, with a reference, when all its records are older than the limit. */
+/* All its records are too old, and read by all who have to. With m held. */
+static bool
+is_expired(const struct topic *t, const struct log_segment *s, int64_t limit_ms)
+{
+    return s->newest_ms < limit_ms && s->end <= t->keep_from;
+}
+
+/* The oldest segment, with a reference, when it is expired. */
 static enum err
 expired_first(struct topic *t, int64_t limit_ms, struct log_segment **out, struct diag *d)
 {
@@ -60,7 +68,7 @@ expired_first(struct topic *t, int64_t limit_ms, struct log_segment **out, struc
     if (!known)
         rc = newest_of(t, s, d);
     os_lock(&t->m);
-    expired = rc == ERR_OK && s->newest_ms < limit_ms && s->end > s->base;
+    expired = rc == ERR_OK && is_expired(t, s, limit_ms) && s->end > s->base;
     if (!expired)
         log_segment_release(t, s);
     os_unlock(&t->m);
@@ -84,7 +92,7 @@ drop_first(struct topic *t, struct log_segment *s, int64_t limit_ms, bool *dropp
     if (keep)
         rc = log_roll(t, d); /* a quiet topic must forget as well */
     os_lock(&t->m);
-    if (rc == ERR_OK && s->newest_ms < limit_ms) { /* nothing newer came before the roll */
+    if (rc == ERR_OK && is_expired(t, s, limit_ms)) { /* nothing came before the roll */
         t->segment_count--;
         memmove(t->segments, t->segments + 1, t->segment_count * sizeof(*t->segments));
         s->replaced = true;
@@ -159,6 +167,14 @@ remove_strays(struct topic *t, struct diag *d)
     free(bases);
     t->strays = rc != ERR_OK;
     return rc;
+}
+
+void
+topic_keep_from(struct topic *t, uint64_t offset)
+{
+    os_lock(&t->m);
+    t->keep_from = offset;
+    os_unlock(&t->m);
 }
 
 enum err

@@ -76,6 +76,9 @@ const char *topic_name(const struct topic *t);
 /* Everything appended so far is on the disk on return. */
 enum err topic_sync(struct topic *t, struct diag *d);
 
+/* Retention leaves what is at or behind this offset, however old it is: somebody still has to read it. Until the first
+ * call nothing is held. */
+void topic_keep_from(struct topic *t, uint64_t offset);
 /* Applies retention, and compacts a compacted topic whose garbage passes half of its bytes. Called by a housekeeping
  * thread; appends and consumers go on meanwhile. */
 enum err topic_maintain(struct topic *t, int64_t now_ms, struct diag *d);

@@ -126,6 +126,7 @@ struct topic {
     char dir[LOG_PATH_BYTES];
     bool writable, compacted;
     int64_t retention_ms;
+    uint64_t keep_from; /* m: retention ends here */
     struct os *os;
     struct os_file *lock;
 

@@ -276,24 +276,38 @@ unpack_doc(struct str bytes, struct profile *p, struct diag *d)
 }
 
 enum err
-profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
-             struct profile *out, struct diag *d)
+profile_new(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
+            struct profile *out, struct diag *d)
 {
-    struct profile p = {.id = id, .scope = scope, .names = names, .arena = a, .chunks_newest_ms = INT64_MIN};
-    struct str value = S_NULL, copy;
-    struct buf key;
-    enum err rc;
+    struct profile p = {
+        .id = id, .scope = scope, .names = names, .created = true, .arena = a, .chunks_newest_ms = INT64_MIN};
 
+    (void)k;
     p.cache = ARENA_NEW(a, struct profile_cache);
     if (p.cache == NULL)
         return diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);
+    *out = p;
+    return ERR_OK;
+}
+
+enum err
+profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
+             struct profile *out, struct diag *d)
+{
+    struct profile p;
+    struct str value = S_NULL, copy;
+    struct buf key;
+    enum err rc = profile_new(k, names, scope, id, a, &p, d);
+
+    if (rc != ERR_OK)
+        return rc;
     buf_init_in(&key, a, LIMIT_RECORD_KEY_BYTES);
     profile_key(&key, scope, id);
     rc = buf_ok(&key) ? kv_get(k, buf_str(&key), &value, d) : diag_set(d, ERR_NOMEM, "no memory for a profile's key");
     if (rc == ERR_NOT_FOUND) {
-        p.created = true;
         rc = ERR_OK;
     } else if (rc == ERR_OK) {
+        p.created = false;
         copy = arena_str(a, value);
         rc = copy.p != NULL ? unpack_doc(copy, &p, d)
                             : diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)id);

@@ -91,6 +91,9 @@ struct profile {
 /* An absent document is an empty profile with created = true. ERR_UNSUPPORTED: a document of another version. */
 enum err profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
                       struct profile *out, struct diag *d);
+/* The same for an id that is known to have no document. */
+enum err profile_new(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
+                     struct profile *out, struct diag *d);
 /* due_ms: next instant at which something flips by itself, 0: none. */
 enum err profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag *d);
 

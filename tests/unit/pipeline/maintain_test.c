@@ -48,6 +48,32 @@ TEST(retention_drops_whole_old_segments)
     close_log(&f);
 }
 
+TEST(retention_keeps_what_is_not_read_yet)
+{
+    struct fixture f = {.segment_bytes = 500, .retention_ms = 100};
+    uint64_t begin;
+
+    open_log(t, &f);
+    for (int i = 0; i < 100; i++)
+        (void)append(t, f.topic, "key", "a value that fills segments", i);
+    topic_keep_from(f.topic, 0);
+    CHECK_OK(topic_maintain(f.topic, 1000, d));
+    CHECK_EQ(topic_begin(f.topic), 0);
+    topic_keep_from(f.topic, 50);
+    CHECK_OK(topic_maintain(f.topic, 1000, d));
+    begin = topic_begin(f.topic);
+    CHECK_TRUE(begin > 40 && begin <= 50); /* the segment of record 50 stays as a whole */
+    CHECK_EQ(count_from(t, f.topic, 50), 50);
+    topic_keep_from(f.topic, 99);
+    CHECK_OK(topic_maintain(f.topic, 1000, d));
+    CHECK_TRUE(topic_begin(f.topic) <= 99);
+    CHECK_EQ(count_from(t, f.topic, 99), 1);
+    topic_keep_from(f.topic, 100);
+    CHECK_OK(topic_maintain(f.topic, 1000, d));
+    CHECK_EQ(topic_begin(f.topic), 100);
+    close_log(&f);
+}
+
 TEST(retention_none_keeps_everything)
 {
     struct fixture f = {.segment_bytes = 500};
