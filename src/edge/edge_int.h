@@ -65,10 +65,19 @@ struct edge_device {
     bool write; /* the identity cookie must be written */
 };
 
-struct edge_warning {
+/* What an answer says beside its handles [EDGE 4.9]. */
+struct edge_note {
     const char *code; /* "0301-200" */
     const char *title;
     const char *detail;
+    int event_index; /* -1: of the request */
+};
+
+#define EDGE_NOTES_MAX 8 /* of a kind in one answer: a client learns nothing from the ninth */
+
+struct edge_notes {
+    struct edge_note items[EDGE_NOTES_MAX];
+    size_t n;
 };
 
 struct edge_call {
@@ -106,9 +115,9 @@ struct edge_call {
 
     enum consent_state consent;
     bool consent_write; /* send the consent entry */
-    struct edge_warning warnings[8];
-    size_t warning_count;
-    bool reply_begun; /* rs->body has the head of the answer; handles follow in the recommended order */
+    struct edge_notes warnings;
+    struct edge_notes errors; /* any: the answer is a 207 */
+    bool reply_begun;         /* rs->body has the head of the answer; handles follow in the recommended order */
 };
 
 /* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so
@@ -116,6 +125,8 @@ struct edge_call {
 bool edge_problem(struct edge_call *c, const char *code, const char *title, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail);
+/* A part of the answer is missing, the rest is served. The texts are constants. */
+void edge_fail(struct edge_call *c, const char *code, const char *title, const char *detail, size_t event_index);
 
 /* edge_path.c: false when the path is not of the edge's grammar at all. */
 bool edge_path_read(struct str path, const char *base_paths, struct edge_path *out);
