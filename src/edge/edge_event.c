@@ -298,7 +298,9 @@ hit_of(const struct visit *v, size_t index)
         .kind = HIT_EVENT,
         .source = SOURCE_EDGE,
         .scope = c->ds->scope,
-        .dataset = c->platform_on ? c->event_dataset : S_NULL,
+        .dataset = !c->platform_on           ? S_NULL
+                   : v->event->dataset.n > 0 ? v->event->dataset
+                                             : c->event_dataset,
         .datastream = c->ds->id,
         .request_id = arena_printf(c->arena, "%.*s/%zu", STR_ARG(c->caller_id), index),
         .region = str_of(c->edge->o.hint),

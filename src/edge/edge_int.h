@@ -46,8 +46,9 @@ struct edge_event_in {
     const struct json *target; /* data.__adobe.target, nested form, or NULL */
     struct identity_set ids;   /* identityMap of event and request, without FPID, device ECID added */
     struct edge_query query;
-    struct str id; /* xdm._id or made from the request id */
-    int64_t ms;    /* xdm.timestamp or the receive time */
+    struct str dataset; /* meta.collect.datasetId, else empty */
+    struct str id;      /* xdm._id or made from the request id */
+    int64_t ms;         /* xdm.timestamp or the receive time */
     bool media_start;
 };
 
@@ -133,6 +134,7 @@ bool edge_path_read(struct str path, const char *base_paths, struct edge_path *o
 /* edge_body.c: each answers the problem itself and returns false. */
 bool edge_body_read(struct edge_call *c);
 bool edge_overrides_apply(struct edge_call *c);
+bool edge_overrides_dataset(struct edge_call *c, const struct json *dataset_id);
 /* edge_identity.c */
 bool edge_identity_resolve(struct edge_call *c);
 void edge_identity_finish_event(struct edge_call *c, struct edge_event_in *e);
