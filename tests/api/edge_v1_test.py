@@ -518,6 +518,16 @@ def test_102_first_visitor_consent():
     assert r.state("_identity") and r.state("_consent")
 
 
+def test_169_consent_without_state():
+    """A client without cookies says its ECID in the body: what it consents to is kept under that."""
+    device = {"ECID": [{"id": ECID[::-1]}]}
+    ok(E.consent({"consent": [{"standard": "Adobe", "version": "2.0", "value": {"collect": {"val": "n"}}}],
+                  "query": {"consent": {"operation": "update"}}, "identityMap": device}))
+    r = ok(E.interact({"events": [{"xdm": {"eventType": "t"}}], "xdm": {"identityMap": device}},
+                      query={"configId": DS, "requestId": "out169"}))
+    opted_out(r, "out169")
+
+
 def test_105_reason_limit():
     ok(E.consent(consent({"marketing": {"email": {"val": "n", "reason": "x" * 16}}}, version="2.0")))
     assert E.consent(consent({"marketing": {"email": {"val": "n", "reason": "x" * 17}}}, version="2.0")).status == 422
@@ -817,6 +827,20 @@ def test_149_182_183_184_overrides():
     r = ok(over({"com_adobe_target": {"enabled": True}}))
     assert over({"com_adobe_identity": {"idSyncContainerId": "12"}}).status in (200, 400)
     ok(over({"com_adobe_identity": {"idSyncContainerId": 30793}}))
+
+
+def test_170_dataset_of_an_event():
+    def post(rid, dataset, at_request=False):
+        body = minimal()
+        (body if at_request else body["events"][0]).setdefault("meta", {})["collect"] = {"datasetId": dataset}
+        return E.interact(body, query={"configId": DS, "requestId": rid})
+    for rid, dataset, at_request in (("d170", other_events, False), ("d170b", other_events, True), ("d170c", events, False)):
+        ok(post(rid, dataset, at_request))
+        assert stored(rid)[0]["dataset"] == dataset
+    for bad in ("zzz", crm):
+        p = problem(post("d170x", bad), 400, "0113-400")
+        assert p["report"]["errors"] and not stored("d170x")
+    problem(post("d170y", 5), 400, "0102-400")
 
 
 def test_171_another_datastream():
