@@ -310,8 +310,10 @@ static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
-    enum err rc = hub_drain(s->hub, timeout_us, d);
+    enum err rc = topic_sync(s->own_collect, d); /* for readers of the files too */
 
+    if (rc == ERR_OK)
+        rc = hub_drain(s->hub, timeout_us, d);
     return rc == ERR_OK && s->edge != NULL ? edge_drain(s->edge, timeout_us, d) : rc;
 }
 

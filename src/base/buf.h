@@ -31,6 +31,15 @@ void buf_init_in(struct buf *b, struct arena *a, size_t bytes_max);
 void buf_deinit(struct buf *b);
 void buf_clear(struct buf *b);
 
+/* Takes back what was written behind the first n bytes; a buf that became full on the way is not full any more. */
+static inline void
+buf_cut(struct buf *b, size_t n)
+{
+    if (n < b->n)
+        b->n = n;
+    b->full = false;
+}
+
 /* Room for `extra` more bytes, or NULL (and full). The caller writes there and then adds to b->n itself. */
 char *buf_grow_more(struct buf *b, size_t extra);
 static inline char *

@@ -254,6 +254,33 @@ host_split(struct str host)
     return parts;
 }
 
+struct str
+surface_canonical(struct str name, struct arena *a)
+{
+    size_t scheme = str_starts(name, S("web://")) ? 6 : str_starts(name, S("webapp://")) ? 9 : 0, host, path;
+    struct str rest = str_slice(name, scheme, name.n), fragment;
+    char *p;
+
+    if (scheme == 0)
+        return name;
+    fragment = str_slice(rest, span_until(rest, "#"), rest.n);
+    rest = str_slice(rest, 0, span_until(rest, "#?"));
+    host = span_until(rest, "/");
+    for (path = rest.n; path > host && rest.p[path - 1] == '/';)
+        path--;
+    p = arena_alloc(a, scheme + path + 1 + fragment.n);
+    if (p == NULL)
+        return S_NULL;
+    memcpy(p, name.p, scheme + path);
+    for (size_t i = scheme; i < scheme + host; i++)
+        p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+    if (path == host)
+        p[scheme + path++] = '/';
+    if (fragment.n > 0)
+        memcpy(p + scheme + path, fragment.p, fragment.n);
+    return (struct str){p, scheme + path + fragment.n};
+}
+
 bool
 query_value(struct str query, struct str name, struct str *value)
 {

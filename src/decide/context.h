@@ -5,6 +5,7 @@
 #ifndef DECIDE_CONTEXT_H
 #define DECIDE_CONTEXT_H
 
+#include "base/arena.h"
 #include "base/str.h"
 
 struct user_agent {
@@ -32,6 +33,11 @@ struct host_parts {
     struct str subdomain, registrable, suffix;
 };
 struct host_parts host_split(struct str host);
+
+/* A surface in the one form that compares with others: "web://WWW.shop.test" is "web://www.shop.test/" [EDGE 5.1]. The
+ * host in lower case, no query, no slashes at the path's end except of the root; a fragment stays. A name that is no
+ * web surface, or that does not change, is given back as it is; else the text is in the arena (p NULL: exhausted). */
+struct str surface_canonical(struct str name, struct arena *a);
 
 /* First value of a query parameter, raw; false: absent. */
 bool query_value(struct str query, struct str name, struct str *value);

@@ -363,11 +363,36 @@ accepted_schemas(const struct decide_request *rq)
     return rq->schema_count == 0 ? ITEM_MASK_ALL : mask;
 }
 
+/* Surfaces in the form in which they are compiled; other scopes as they are. */
+static const struct str *
+asked_scopes(struct run *r)
+{
+    const struct decide_request *rq = r->rq;
+    struct str *scopes = NULL;
+
+    for (size_t i = 0; i < rq->scope_count; i++) {
+        struct str scope = surface_canonical(rq->scopes[i], r->a);
+        if (scope.p == rq->scopes[i].p && scopes == NULL)
+            continue;
+        if (scopes == NULL) {
+            scopes = ARENA_ARRAY(r->a, struct str, rq->scope_count);
+            if (scopes != NULL && i > 0)
+                memcpy(scopes, rq->scopes, i * sizeof(*scopes));
+        }
+        if (scopes == NULL || scope.p == NULL) {
+            fail(r, "request memory is used up");
+            return NULL;
+        }
+        scopes[i] = scope;
+    }
+    return scopes != NULL ? scopes : rq->scopes;
+}
+
 static bool
-asked_before(const struct decide_request *rq, size_t i)
+asked_before(const struct str *scopes, size_t i)
 {
     for (size_t j = 0; j < i; j++) {
-        if (str_eq(rq->scopes[j], rq->scopes[i]))
+        if (str_eq(scopes[j], scopes[i]))
             return true;
     }
     return false;
@@ -378,6 +403,7 @@ decide_propositions(const struct decide_set *s, const struct decide_request *rq,
                     struct decide_result *result, struct diag *d)
 {
     struct run r = {.s = s, .rq = rq, .a = a, .out = out, .d = d, .property = UINT32_MAX};
+    const struct str *scopes;
     size_t before = out->n;
 
     r.view = (struct request_view){.rq = rq, .key = s->token_key, .arena = a};
@@ -389,9 +415,10 @@ decide_propositions(const struct decide_set *s, const struct decide_request *rq,
     r.decided = ARENA_ARRAY(a, uint16_t, s->activity_count ? s->activity_count : 1);
     if (r.decided == NULL)
         fail(&r, "request memory is used up");
+    scopes = asked_scopes(&r);
     for (size_t i = 0; i < rq->scope_count && r.rc == ERR_OK; i++) {
-        const struct location *at = map_get(&s->locations, rq->scopes[i]);
-        if (at == NULL || asked_before(rq, i))
+        const struct location *at = map_get(&s->locations, scopes[i]);
+        if (at == NULL || asked_before(scopes, i))
             continue;
         if (at == s->page)
             decide_page(&r, at);

@@ -56,6 +56,9 @@ void decide_hub_audiences(const struct decide_set *s, void (*each)(void *ctx, st
 /* Calls each() with every profile path that an offer (${aep.<path>}) or a targetRule ({"aep":"<path>"}) reads. */
 void decide_attribute_paths(const struct decide_set *s, void (*each)(void *ctx, struct str path), void *ctx);
 
+/* The activities whose primary metric is met when this location is shown, or clicked [TARGET 2.7]; borrowed. */
+size_t decide_goals(const struct decide_set *s, struct str location, bool clicked, const struct str **activities);
+
 /* One object, checked before it is stored; the message names the member. known() answers whether offer, audience or
  * property `id` exists (kind "offer", "audience", "property"). */
 struct decide_known {

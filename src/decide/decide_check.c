@@ -10,7 +10,6 @@
 #include "decide/decide_int.h"
 
 #define PATH_BYTES 128
-#define PRIMARY_METRIC 32767 /* [TARGET 2.7] */
 
 struct check {
     const struct decide_known *known;

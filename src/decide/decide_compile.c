@@ -294,6 +294,7 @@ read_activity(struct compile *c, const struct json *o, struct activity *a)
     a->number = number;
     a->name = compile_intern(c, json_str(json_get(o, S("name"))));
     a->xt = str_eq(type, S("xt"));
+    a->analytics = str_eq(json_str(json_get(o, S("reportingSource"))), S("analytics"));
     a->priority = json_i64(json_get(o, S("priority")), 5);
     if (!time_value(json_get(o, S("approvedAt")), &a->approved_ms))
         (void)time_value(json_get(o, S("modifiedAt")), &a->approved_ms);
@@ -424,6 +425,8 @@ decide_compile_within(const struct decide_source *src, size_t bytes_max, struct 
     map_init(&c.set->activity_index);
     map_init(&c.set->locations);
     map_init(&c.set->properties);
+    map_init(&c.set->goals[0]);
+    map_init(&c.set->goals[1]);
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_init(maps[i]);
     buf_init(&c.scratch, LIMIT_PROPOSITION_BYTES);
@@ -455,8 +458,21 @@ decide_free(struct decide_set *s)
     map_deinit(&s->activity_index);
     map_deinit(&s->locations);
     map_deinit(&s->properties);
+    map_deinit(&s->goals[0]);
+    map_deinit(&s->goals[1]);
     arena_deinit(&s->arena);
     free(s);
+}
+
+size_t
+decide_goals(const struct decide_set *s, struct str location, bool clicked, const struct str **activities)
+{
+    const struct goal *g = map_get(&s->goals[clicked], location);
+
+    if (g == NULL)
+        return 0;
+    *activities = g->activities;
+    return g->n;
 }
 
 size_t

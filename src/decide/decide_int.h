@@ -137,6 +137,7 @@ struct activity {
     struct str id, name;
     int64_t number; /* id as a number, for the order */
     bool xt;
+    bool analytics; /* reports through Analytics: clients get its token */
     int64_t priority, approved_ms, starts_ms, ends_ms;
     bool targeted;
     const uint32_t *properties; /* indexes of property tokens */
@@ -164,6 +165,12 @@ struct location {
     size_t n, cap;
 };
 
+/* Activities whose primary metric names one location. */
+struct goal {
+    struct str *activities;
+    size_t n, cap;
+};
+
 struct decide_set {
     struct arena arena; /* owns everything but rules and maps */
     struct hash_key token_key;
@@ -177,6 +184,7 @@ struct decide_set {
     struct map locations;  /* scope -> struct location; page-wide under "__view__" */
     struct location *page; /* that one, or NULL */
     struct map properties; /* token -> (uintptr_t)index + 1 */
+    struct map goals[2];   /* location -> struct goal: shown, clicked */
     struct str *paths;     /* of ${aep.} and the aep targeting field, without repeats */
     size_t path_count;
 };
@@ -187,6 +195,7 @@ enum err decide_compile_within(const struct decide_source *src, size_t bytes_max
 
 #define PAGE_SCOPE S("__view__")
 #define GLOBAL_MBOX S("target-global-mbox")
+#define PRIMARY_METRIC 32767 /* [TARGET 2.7] */
 
 /* ---- proposition.c ---- */
 

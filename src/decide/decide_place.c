@@ -81,6 +81,7 @@ read_spots(struct compile *c, struct layout *l)
         struct spot spot = {.scope = json_str(json_get(it.value, S("name")))};
         if (str_eq(spot.scope, GLOBAL_MBOX))
             spot.scope = PAGE_SCOPE;
+        spot.scope = surface_canonical(spot.scope, &c->set->arena);
         if (!add_spot(c, l, it.value, spot))
             return false;
     }
@@ -235,12 +236,61 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
     return true;
 }
 
+/* ---- goals ---- */
+
+static bool
+add_goal(struct compile *c, struct map *goals, struct str mbox, struct str activity)
+{
+    struct goal *g = map_get(goals, mbox);
+
+    if (g == NULL) {
+        g = ARENA_NEW(&c->set->arena, struct goal);
+        mbox = compile_intern(c, mbox);
+        if (g == NULL || mbox.p == NULL || !map_put(goals, mbox, g, NULL))
+            return false;
+    }
+    if (g->n > 0 && str_eq(g->activities[g->n - 1], activity))
+        return true; /* a metric may name a location twice */
+    if (g->n == g->cap) {
+        g->activities = compile_grow(&c->set->arena, g->activities, g->n, &g->cap, sizeof(*g->activities));
+        if (g->activities == NULL)
+            return false;
+    }
+    g->activities[g->n++] = activity;
+    return true;
+}
+
+/* The locations of the primary metric: what happens there converts [TARGET 2.7]. */
+static bool
+read_goals(struct compile *c, uint32_t index)
+{
+    struct json_iter metrics = compile_list(json_get(c->objects[index], S("metrics")));
+
+    while (json_next(&metrics)) {
+        struct json_iter it = compile_list(json_get(metrics.value, S("mboxes")));
+        if (json_i64(json_get(metrics.value, S("metricLocalId")), 0) != PRIMARY_METRIC)
+            continue;
+        while (json_next(&it)) {
+            struct str name = json_str(json_get(it.value, S("name")));
+            struct str event = json_str(json_get(it.value, S("successEvent")));
+            bool clicked = str_eq(event, S("mbox_clicked"));
+            if (str_eq(name, GLOBAL_MBOX))
+                name = PAGE_SCOPE;
+            if (name.n == 0 || (!clicked && event.n > 0 && !str_eq(event, S("mbox_shown"))))
+                continue;
+            if (!add_goal(c, &c->set->goals[clicked], name, c->set->activities[index].id))
+                return false;
+        }
+    }
+    return true;
+}
+
 enum err
 compile_place(struct compile *c, uint32_t index)
 {
     struct layout l = {.object = c->objects[index], .activity = index};
 
-    if (!read_spots(c, &l) || !read_clicks(c, &l))
+    if (!read_spots(c, &l) || !read_clicks(c, &l) || !read_goals(c, index))
         return compile_no_memory(c);
     for (size_t i = 0; i < l.spot_count; i++) {
         bool seen = false;

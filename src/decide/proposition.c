@@ -316,6 +316,13 @@ put_head(struct render *r)
                       "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"
                       "\"characteristics\":{\"eventToken\":\""));
     decide_token_write(r->out, r->src->token_key, &token);
+    if (a->analytics) { /* one entry: targeted or not, shown [TARGET 9.3] */
+        buf_put(r->out, S("\",\"analyticsToken\":\""));
+        template_put_escaped(r->out, a->id);
+        buf_putc(r->out, ':');
+        template_put_escaped(r->out, e->id);
+        buf_put(r->out, a->targeted || e->audiences.n > 0 ? S(":1|2") : S(":0|2"));
+    }
     buf_put(r->out,
             r->src->view ? S("\",\"scopeType\":\"view\"},\"correlationID\":\"") : S("\"},\"correlationID\":\""));
     template_put_escaped(r->out, a->id);

@@ -5,9 +5,10 @@
  *
  * A visitor enters when a display notice says that the activity was shown to him, which also is the impression
  * [TARGET 9.1]: a decision that the client never rendered counts nowhere. Control groups are displayed as default
- * content, so they enter too. Clicks and orders count for visitors who have entered, in the experience that they saw
- * last; within one hit displays come first, so an order on the page of the first display counts. The fold reads no
- * clock: a record says all.
+ * content, so they enter too. Clicks, orders and conversions count for visitors who have entered, in the experience
+ * that they saw last; within one hit displays come first, so an order on the page of the first display counts. The
+ * first order and the first conversion are the same thing: a visitor converts once. The fold reads no clock: a record
+ * says all.
  *
  * Squared revenue is the sum over visitors of the square of what each spent in the experience: with the number of
  * visitors as N it gives the variance of revenue per visitor [TARGET 8.3]. */
@@ -467,15 +468,32 @@ fold_order(struct fold *f, const struct order *o, struct entry *e)
     return count(f, e->activity, s->experience, &more);
 }
 
+/* The activity's goal was reached by somebody who takes part in it. */
+static enum err
+fold_conversion(struct fold *f, const struct hit_notice *x)
+{
+    static const struct results_row more = {.conversions = 1};
+    struct entry *e = find_entry(f, x->activity);
+    struct seen *s = e == NULL ? NULL : &e->seen[e->last];
+
+    if (s == NULL || s->converted)
+        return ERR_OK;
+    s->converted = f->v.changed = true;
+    return count(f, e->activity, s->experience, &more);
+}
+
 static enum err
 fold_notices(struct fold *f, enum notice_type type)
 {
+    static enum err (*const folds[])(struct fold *, const struct hit_notice *) = {
+        [NOTICE_DISPLAY] = fold_display, [NOTICE_INTERACT] = fold_click, [NOTICE_CONVERT] = fold_conversion};
+
     for (size_t i = 0; i < f->h->notice_count; i++) {
         const struct hit_notice *x = &f->h->notices[i];
         enum err rc;
         if (x->type != type || is_repeat(f->h, i))
             continue;
-        rc = type == NOTICE_DISPLAY ? fold_display(f, x) : fold_click(f, x);
+        rc = folds[type](f, x);
         if (rc != ERR_OK)
             return rc;
     }
@@ -509,6 +527,8 @@ results_fold(struct kv *k, const struct hit *h, struct arena *a, struct diag *d)
         rc = fold_notices(&f, NOTICE_INTERACT);
     for (size_t i = 0; rc == ERR_OK && has_order && i < f.v.n; i++)
         rc = fold_order(&f, &order, &f.v.items[i]);
+    if (rc == ERR_OK)
+        rc = fold_notices(&f, NOTICE_CONVERT);
     return rc == ERR_OK ? store_visitor(&f) : rc;
 }
 

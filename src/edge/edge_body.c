@@ -166,6 +166,20 @@ identity_fault(struct edge_call *c, enum err rc, const struct diag *d)
     return edge_problem(c, "0102-400", INVALID_FIELD, "'%s': %s", d->path, d->what);
 }
 
+/* meta.collect of the event, else of the request: the dataset that keeps the event [EDGE 2.6]. */
+static bool
+read_collect(struct edge_call *c, const struct json *meta, struct edge_event_in *e)
+{
+    const struct json *id = json_path(meta, S("collect.datasetId"));
+
+    if (id == NULL)
+        id = json_path(c->body, S("meta.collect.datasetId"));
+    if (!typed(c, meta, JSON_OBJECT, "events[].meta") || !typed(c, id, JSON_STRING, "meta.collect.datasetId"))
+        return false;
+    e->dataset = json_str(id);
+    return e->dataset.n == 0 || edge_overrides_dataset(c, id);
+}
+
 static bool
 read_event(struct edge_call *c, const struct json *v, size_t i)
 {
@@ -190,6 +204,8 @@ read_event(struct edge_call *c, const struct json *v, size_t i)
     if (rc != ERR_OK)
         return identity_fault(c, rc, &d);
     if (!merged_xdm(c, xdm, e))
+        return false;
+    if (!read_collect(c, json_get(v, S("meta")), e))
         return false;
     e->target = target_of(json_get(v, S("data")));
     e->id = event_id(c, e->xdm, i);

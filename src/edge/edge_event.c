@@ -216,7 +216,7 @@ decide(struct visit *v, size_t index, struct decide_result *result, struct diag 
     buf_putc(c->rs->body, '[');
     rc = decide_propositions(c->view->decide, &rq, c->arena, c->rs->body, result, d);
     if (rc != ERR_OK) {
-        c->rs->body->n = before;
+        buf_cut(c->rs->body, before);
         return rc;
     }
     buf_putc(c->rs->body, ']');
@@ -250,6 +250,7 @@ personalize(struct visit *v, size_t index, struct hit *h)
     if (decide(v, index, &result, &d) != ERR_OK) {
         metric_inc(M_EDGE_DEGRADED);
         log_warn("decisions_failed", "why=\"%s\"", d.what);
+        edge_fail(c, "0202-502", "The service failed", "the event is answered without decisions", index);
         empty_decisions(c, index);
         return;
     }
@@ -299,7 +300,9 @@ hit_of(const struct visit *v, size_t index)
         .kind = HIT_EVENT,
         .source = SOURCE_EDGE,
         .scope = c->ds->scope,
-        .dataset = c->platform_on ? c->event_dataset : S_NULL,
+        .dataset = !c->platform_on           ? S_NULL
+                   : v->event->dataset.n > 0 ? v->event->dataset
+                                             : c->event_dataset,
         .datastream = c->ds->id,
         .request_id = arena_printf(c->arena, "%.*s/%zu", STR_ARG(c->caller_id), index),
         .region = str_of(c->edge->o.hint),
@@ -331,6 +334,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (rc != ERR_OK) {
         metric_inc(M_EDGE_DEGRADED);
         log_warn("edge_profile_failed", "why=\"%s\"", d.what);
+        edge_fail(c, "0202-502", "The service failed", "the event is answered without the visitor's profile", index);
     }
     edge_notices_read(c, e, &h);
     if (c->path.action == ACTION_INTERACT) {

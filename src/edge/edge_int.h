@@ -46,8 +46,9 @@ struct edge_event_in {
     const struct json *target; /* data.__adobe.target, nested form, or NULL */
     struct identity_set ids;   /* identityMap of event and request, without FPID, device ECID added */
     struct edge_query query;
-    struct str id; /* xdm._id or made from the request id */
-    int64_t ms;    /* xdm.timestamp or the receive time */
+    struct str dataset; /* meta.collect.datasetId, else empty */
+    struct str id;      /* xdm._id or made from the request id */
+    int64_t ms;         /* xdm.timestamp or the receive time */
     bool media_start;
 };
 
@@ -65,10 +66,19 @@ struct edge_device {
     bool write; /* the identity cookie must be written */
 };
 
-struct edge_warning {
+/* What an answer says beside its handles [EDGE 4.9]. */
+struct edge_note {
     const char *code; /* "0301-200" */
     const char *title;
     const char *detail;
+    int event_index; /* -1: of the request */
+};
+
+#define EDGE_NOTES_MAX 8 /* of a kind in one answer: a client learns nothing from the ninth */
+
+struct edge_notes {
+    struct edge_note items[EDGE_NOTES_MAX];
+    size_t n;
 };
 
 struct edge_call {
@@ -106,9 +116,9 @@ struct edge_call {
 
     enum consent_state consent;
     bool consent_write; /* send the consent entry */
-    struct edge_warning warnings[8];
-    size_t warning_count;
-    bool reply_begun; /* rs->body has the head of the answer; handles follow in the recommended order */
+    struct edge_notes warnings;
+    struct edge_notes errors; /* any: the answer is a 207 */
+    bool reply_begun;         /* rs->body has the head of the answer; handles follow in the recommended order */
 };
 
 /* The documented problems [EDGE 4.8]: code is "0102-400"; the HTTP status is its last three digits. Returns false, so
@@ -116,12 +126,15 @@ struct edge_call {
 bool edge_problem(struct edge_call *c, const char *code, const char *title, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail);
+/* A part of the answer is missing, the rest is served. The texts are constants. */
+void edge_fail(struct edge_call *c, const char *code, const char *title, const char *detail, size_t event_index);
 
 /* edge_path.c: false when the path is not of the edge's grammar at all. */
 bool edge_path_read(struct str path, const char *base_paths, struct edge_path *out);
 /* edge_body.c: each answers the problem itself and returns false. */
 bool edge_body_read(struct edge_call *c);
 bool edge_overrides_apply(struct edge_call *c);
+bool edge_overrides_dataset(struct edge_call *c, const struct json *dataset_id);
 /* edge_identity.c */
 bool edge_identity_resolve(struct edge_call *c);
 void edge_identity_finish_event(struct edge_call *c, struct edge_event_in *e);

@@ -2,7 +2,11 @@
  *
  * A proposition counts when its token is ours: the activity and experience are read from the token, not from what the
  * client says beside it. A forged or foreign one is counted in a metric and otherwise ignored; the answer is 200 all
- * the same. */
+ * the same.
+ *
+ * A location that is shown or clicked may also be what an activity's primary metric waits for, whether or not we
+ * delivered anything there: a page says {"scope":"orderConfirm"} and nothing else [EDGE 5.8], [TARGET 2.7]. */
+#include "base/log.h"
 #include "base/metric.h"
 #include "edge/edge_int.h"
 
@@ -12,7 +16,10 @@ flag(const struct json *types, struct str name)
     return json_i64(json_get(types, name), 0) > 0 || json_bool(json_get(types, name), false);
 }
 
-static bool
+/* What a proposition of the event turned out to be. */
+enum origin { ORIGIN_OURS, ORIGIN_FORGED, ORIGIN_OTHER };
+
+static enum origin
 read_token(struct edge_call *c, const struct json *proposition, struct decide_token *token)
 {
     const struct json *characteristics = json_path(proposition, S("scopeDetails.characteristics"));
@@ -21,18 +28,43 @@ read_token(struct edge_call *c, const struct json *proposition, struct decide_to
     if (text.n == 0)
         text = json_str(json_path(characteristics, S("eventTokens.display")));
     if (text.n == 0)
-        return false; /* not one of ours: a view without propositions, another provider */
+        return ORIGIN_OTHER; /* a view without propositions, another provider, a location of the page's own */
     if (decide_token_read(text, c->view->token_key, c->arena, token))
-        return true;
+        return ORIGIN_OURS;
     metric_inc(M_EDGE_TOKENS_FORGED);
-    return false;
+    log_warn("token_forged", "datastream=%.*s", STR_ARG(c->ds->id));
+    return ORIGIN_FORGED;
 }
 
 /* The same activity and experience may be displayed in several scopes by one event: one notice each. */
-static void
-add(struct hit *h, enum notice_type type, const struct decide_token *t)
+static bool
+add(struct edge_call *c, struct hit *h, size_t *room, struct hit_notice notice)
 {
-    h->notices[h->notice_count++] = (struct hit_notice){type, t->activity, t->experience, t->scope};
+    if (h->notice_count == *room) {
+        size_t more = *room ? *room * 2 : 8;
+        struct hit_notice *notices = ARENA_ARRAY(c->arena, struct hit_notice, more);
+        if (notices == NULL)
+            return false;
+        if (h->notice_count > 0)
+            memcpy(notices, h->notices, h->notice_count * sizeof *notices);
+        h->notices = notices;
+        *room = more;
+    }
+    h->notices[h->notice_count++] = notice;
+    return true;
+}
+
+static bool
+add_goals(struct edge_call *c, struct hit *h, size_t *room, struct str location, bool clicked)
+{
+    const struct str *activities;
+    size_t n = c->view->decide == NULL ? 0 : decide_goals(c->view->decide, location, clicked, &activities);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!add(c, h, room, (struct hit_notice){NOTICE_CONVERT, activities[i], S_NULL, location}))
+            return false;
+    }
+    return true;
 }
 
 void
@@ -42,8 +74,9 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit
     const struct json *propositions = json_get(decisioning, S("propositions"));
     const struct json *types = json_get(decisioning, S("propositionEventType"));
     struct str event_type = json_str(json_get(e->xdm, S("eventType")));
-    bool display = flag(types, S("display")), interact = flag(types, S("interact"));
+    bool display = flag(types, S("display")), interact = flag(types, S("interact")), ok = true;
     struct json_iter it;
+    size_t room = 0;
 
     if (json_count(propositions) == 0 || c->view == NULL)
         return;
@@ -51,16 +84,19 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit
         display = str_ends(event_type, S("propositionDisplay")) || str_eq(event_type, S("display"));
         interact = str_ends(event_type, S("propositionInteract")) || str_eq(event_type, S("click"));
     }
-    h->notices = ARENA_ARRAY(c->arena, struct hit_notice, 2 * json_count(propositions));
-    if (h->notices == NULL)
-        return;
-    for (it = json_iter(propositions); json_next(&it);) {
-        struct decide_token token;
-        if (!read_token(c, it.value, &token))
+    for (it = json_iter(propositions); ok && json_next(&it);) {
+        struct decide_token token = {.scope = json_str(json_get(it.value, S("scope")))};
+        enum origin from = read_token(c, it.value, &token);
+        if (from == ORIGIN_FORGED)
             continue;
+        if (display && from == ORIGIN_OURS)
+            ok = add(c, h, &room, (struct hit_notice){NOTICE_DISPLAY, token.activity, token.experience, token.scope});
+        if (interact && from == ORIGIN_OURS)
+            ok = ok &&
+                 add(c, h, &room, (struct hit_notice){NOTICE_INTERACT, token.activity, token.experience, token.scope});
         if (display)
-            add(h, NOTICE_DISPLAY, &token);
+            ok = ok && add_goals(c, h, &room, token.scope, false);
         if (interact)
-            add(h, NOTICE_INTERACT, &token);
+            ok = ok && add_goals(c, h, &room, token.scope, true);
     }
 }

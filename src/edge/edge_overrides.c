@@ -96,6 +96,18 @@ apply(struct edge_call *c, struct str service, const struct json *v)
     }
 }
 
+/* An event may name its dataset: the same permission as for the request's [EDGE 8.3]. */
+bool
+edge_overrides_dataset(struct edge_call *c, const struct json *dataset_id)
+{
+    struct str service = S("com_adobe_experience_platform");
+    const struct json *allowed = json_path(json_get(c->ds->overrides, service), S("datasets.event.datasetId"));
+
+    if (str_eq(json_str(dataset_id), c->ds->event_dataset) || (allowed != NULL && lists(allowed, dataset_id)))
+        return true;
+    return refuse(c, service, "the datastream does not list the event's dataset as an allowed override");
+}
+
 bool
 edge_overrides_apply(struct edge_call *c)
 {

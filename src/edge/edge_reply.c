@@ -39,7 +39,8 @@ edge_reply_headers(struct edge_call *c)
 
 /* The report's errors are an array of texts, which strict clients insist on [EDGE 4.9]. */
 static void
-write_problem(struct edge_call *c, struct jw *w, const char *code, const char *title, struct str detail)
+write_problem(struct edge_call *c, struct jw *w, const char *code, const char *title, struct str detail,
+              int event_index)
 {
     int64_t status = 0;
 
@@ -55,6 +56,8 @@ write_problem(struct edge_call *c, struct jw *w, const char *code, const char *t
     jw_kstr(w, S("requestId"), c->request_id);
     if (c->ds != NULL)
         jw_kstr(w, S("orgId"), c->ds->org);
+    if (event_index >= 0)
+        jw_ki64(w, S("eventIndex"), event_index);
     if (str_eq(str_of(code), S("0104-422")) || str_eq(str_of(code), S("0113-400"))) {
         jw_key(w, S("errors"));
         jw_array(w);
@@ -79,7 +82,7 @@ edge_problem(struct edge_call *c, const char *code, const char *title, const cha
     (void)str_to_i64(str_of(code + 5), &status);
     buf_clear(c->rs->body);
     w = jw_to(c->rs->body);
-    write_problem(c, &w, code, title, str_of(detail));
+    write_problem(c, &w, code, title, str_of(detail), -1);
     c->rs->status = (int)status;
     c->rs->content_type = "application/problem+json";
     if (status == 429 || status == 503)
@@ -87,11 +90,23 @@ edge_problem(struct edge_call *c, const char *code, const char *title, const cha
     return false;
 }
 
+static void
+note(struct edge_notes *notes, struct edge_note one)
+{
+    if (notes->n < EDGE_NOTES_MAX)
+        notes->items[notes->n++] = one;
+}
+
 void
 edge_warn(struct edge_call *c, const char *code, const char *title, const char *detail)
 {
-    if (c->warning_count < sizeof c->warnings / sizeof c->warnings[0])
-        c->warnings[c->warning_count++] = (struct edge_warning){code, title, detail};
+    note(&c->warnings, (struct edge_note){code, title, detail, -1});
+}
+
+void
+edge_fail(struct edge_call *c, const char *code, const char *title, const char *detail, size_t event_index)
+{
+    note(&c->errors, (struct edge_note){code, title, detail, (int)event_index});
 }
 
 static void
@@ -257,14 +272,20 @@ write_states(struct edge_call *c, struct buf *out)
 }
 
 static void
-write_warnings(struct edge_call *c, struct buf *out)
+write_notes(struct edge_call *c, struct buf *out, struct str key, const struct edge_notes *notes)
 {
     struct jw w = jw_to(out);
 
-    buf_put(out, S(",\"warnings\":"));
+    if (notes->n == 0)
+        return;
+    buf_putc(out, ',');
+    json_quote(out, key);
+    buf_putc(out, ':');
     jw_array(&w);
-    for (size_t i = 0; i < c->warning_count; i++)
-        write_problem(c, &w, c->warnings[i].code, c->warnings[i].title, str_of(c->warnings[i].detail));
+    for (size_t i = 0; i < notes->n; i++) {
+        const struct edge_note *x = &notes->items[i];
+        write_problem(c, &w, x->code, x->title, str_of(x->detail), x->event_index);
+    }
     jw_end(&w);
 }
 
@@ -277,10 +298,10 @@ edge_reply(struct edge_call *c)
     write_location_hint(c, out);
     write_states(c, out);
     buf_putc(out, ']');
-    if (c->warning_count > 0)
-        write_warnings(c, out);
+    write_notes(c, out, S("errors"), &c->errors);
+    write_notes(c, out, S("warnings"), &c->warnings);
     buf_putc(out, '}');
-    c->rs->status = 200;
+    c->rs->status = c->errors.n > 0 ? 207 : 200; /* warnings alone leave it a 200 [EDGE 4.9] */
     c->rs->content_type = "application/json;charset=utf-8";
 }
 

@@ -189,6 +189,7 @@ static void
 refuse(void *ctx, struct http_req *rq, int status, const char *why, struct http_res *rs)
 {
     struct edge_call c;
+    char code[16];
 
     begin(&c, ctx, rq, rs);
     switch (status) {
@@ -201,9 +202,12 @@ refuse(void *ctx, struct http_req *rq, int status, const char *why, struct http_
     case 503:
         (void)edge_problem(&c, "0000-503", "Service unavailable", "%s", why);
         break;
-    default:
-        (void)edge_problem(&c, "0101-400", "Invalid request", "%s", why);
-        rs->status = status;
+    case 500:
+        (void)edge_problem(&c, "0001-500", "Unexpected error", "%s", why);
+        break;
+    default:                                                  /* 400, 414, 431 */
+        (void)snprintf(code, sizeof code, "0105-%d", status); /* fits: three digits */
+        (void)edge_problem(&c, code, "Invalid request", "%s", why);
     }
     edge_reply_headers(&c);
 }

@@ -171,24 +171,46 @@ pause_us(struct hub *h, uint64_t us)
 }
 
 static enum err
+look(struct hub_partition *p, uint64_t wait_us, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    if (!p->has_head && (!p->dry || wait_us > 0)) {
+        rc = consumer_poll(p->consumer, wait_us, &p->head, &p->has_head, d);
+        p->dry = rc == ERR_OK && !p->has_head;
+    }
+    return rc;
+}
+
+/* The oldest of what the partitions have next. The hub's time never goes back, so a partition that is ahead of the
+ * others, after a stop or when everything is folded anew, would make their records late: windows would end before the
+ * events that are in them. */
+static enum err
 next_record(struct hub *h, uint64_t wait_us, size_t *partition, struct record *r, bool *got, struct diag *d)
 {
     size_t n = h->o.collect_count;
+    struct hub_partition *oldest = NULL;
     enum err rc = ERR_OK;
 
     CHECK(n > 0);
-    *got = false;
-    for (size_t i = 0; i < n && rc == ERR_OK && !*got && (n > 1 || wait_us == 0); i++) {
-        *partition = (h->turn + i) % n;
-        rc = consumer_poll(h->partitions[*partition].consumer, 0, r, got, d);
+    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+        struct hub_partition *p = &h->partitions[i];
+        rc = look(p, n == 1 ? wait_us : 0, d);
+        if (p->has_head && (oldest == NULL || p->head.time_ms < oldest->head.time_ms))
+            oldest = p;
     }
-    if (rc == ERR_OK && !*got && wait_us > 0) {
-        *partition = h->turn % n;
-        if (n > 1 && wait_us > HUB_WAIT_SHARED_US)
-            wait_us = HUB_WAIT_SHARED_US;
-        rc = consumer_poll(h->partitions[*partition].consumer, wait_us, r, got, d);
+    if (rc == ERR_OK && oldest == NULL && n > 1 && wait_us > 0) {
+        struct hub_partition *p = &h->partitions[h->turn];
+        h->turn = (h->turn + 1) % n;
+        rc = look(p, wait_us < HUB_WAIT_SHARED_US ? wait_us : HUB_WAIT_SHARED_US, d);
+        oldest = p->has_head ? p : NULL;
     }
-    h->turn = (*partition + 1) % n;
+    *got = rc == ERR_OK && oldest != NULL;
+    if (*got) {
+        *partition = (size_t)(oldest - h->partitions);
+        *r = oldest->head;
+        oldest->has_head = false;
+    }
     return rc;
 }
 
@@ -222,6 +244,8 @@ fold_batch(struct hub *h, uint64_t wait_us, size_t *count, struct diag *d)
     bool got = true;
     enum err rc = ERR_OK;
 
+    for (size_t i = 0; i < h->o.collect_count; i++)
+        h->partitions[i].dry = false; /* asked once a round: what comes meanwhile is of this moment */
     for (*count = 0; *count < HUB_BATCH_RECORDS; ++*count) {
         rc = next_record(h, *count == 0 ? wait_us : 0, &partition, &r, &got, d);
         if (rc != ERR_OK || !got)

@@ -38,7 +38,10 @@ struct hub_partition {
     struct topic *topic;
     struct consumer *consumer; /* owned; the thread's */
     char name[LIMIT_POSITION_NAME_BYTES];
-    uint64_t next; /* offset of the next record to fold */
+    uint64_t next;      /* offset of the next record to fold */
+    struct record head; /* the consumer's, when has_head: it waits for older ones of other partitions */
+    bool has_head;
+    bool dry; /* had nothing more when this round asked */
 };
 
 /* Records for one topic that wait for the commit. */
@@ -101,7 +104,7 @@ struct hub {
     struct profile_names names;       /* of audiences; the state's */
     struct hub_partition *partitions; /* owned array */
     size_t own;                       /* index of own_collect */
-    size_t turn;                      /* partition that is polled next */
+    size_t turn;                      /* partition that is waited on next */
     struct hub_out *outs;             /* owned array: membership, then the regions */
     size_t out_count;
     struct os_mutex turn_lock;   /* comes before the state */

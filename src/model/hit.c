@@ -4,6 +4,7 @@
 
 static const char *const kind_names[] = {"event", "record", "consent", "tick"};
 static const char *const source_names[] = {"edge", "stream", "batch"};
+static const char *const notice_names[] = {"display", "interact", "convert"};
 
 static void
 put_text(struct jw *w, struct str key, struct str s)
@@ -38,9 +39,9 @@ write_notices(struct jw *w, const struct hit *h)
     for (size_t i = 0; i < h->notice_count; i++) {
         const struct hit_notice *x = &h->notices[i];
         jw_object(w);
-        jw_kstr(w, S("type"), x->type == NOTICE_DISPLAY ? S("display") : S("interact"));
+        jw_kstr(w, S("type"), str_of(notice_names[x->type]));
         jw_kstr(w, S("activity"), x->activity);
-        jw_kstr(w, S("experience"), x->experience);
+        put_text(w, S("experience"), x->experience);
         jw_kstr(w, S("scope"), x->scope);
         jw_end(w);
     }
@@ -147,9 +148,11 @@ read_notices(const struct json *list, struct arena *a, struct hit *h, struct dia
     if (h->notices == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a hit's notices");
     while (json_next(&it)) {
-        bool display = str_eq(json_str(json_get(it.value, S("type"))), S("display"));
+        int type = name_index(json_str(json_get(it.value, S("type"))), notice_names, 3);
+        if (type < 0)
+            continue; /* of a later version: it means nothing here */
         h->notices[h->notice_count++] = (struct hit_notice){
-            .type = display ? NOTICE_DISPLAY : NOTICE_INTERACT,
+            .type = (enum notice_type)type,
             .activity = json_str(json_get(it.value, S("activity"))),
             .experience = json_str(json_get(it.value, S("experience"))),
             .scope = json_str(json_get(it.value, S("scope"))),

@@ -29,9 +29,10 @@ struct hit_decision {
     bool sticky;           /* the assignment is kept in the visitor's profile */
 };
 
-enum notice_type { NOTICE_DISPLAY, NOTICE_INTERACT };
+/* NOTICE_CONVERT: the activity's primary metric names the location that was shown or clicked; without an experience. */
+enum notice_type { NOTICE_DISPLAY, NOTICE_INTERACT, NOTICE_CONVERT };
 
-/* A verified display or click notification in this event. */
+/* A verified display or click notification in this event, or what a display or click of a location means. */
 struct hit_notice {
     enum notice_type type;
     struct str activity;

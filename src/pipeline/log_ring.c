@@ -37,6 +37,20 @@ fill_with_zeros(struct topic *t, struct os_file *f, uint64_t bytes, struct diag 
     return rc == ERR_OK ? os_sync(t->os, f, d) : rc;
 }
 
+bool
+log_ring_exists(struct topic *t)
+{
+    char path[LOG_PATH_BYTES + 8];
+    struct os_file *f = NULL;
+    enum err rc;
+
+    (void)snprintf(path, sizeof path, "%s/ring", t->dir); /* fits: the folder's length was checked */
+    rc = os_open(t->os, path, OS_READ, &f, NULL);
+    if (rc == ERR_OK)
+        os_close(t->os, f);
+    return rc != ERR_NOT_FOUND;
+}
+
 /* The size that a file has stays: frames stand in it by that size. */
 enum err
 log_ring_open(struct topic *t, uint64_t bytes, struct diag *d)
@@ -51,6 +65,10 @@ log_ring_open(struct topic *t, uint64_t bytes, struct diag *d)
     rc = os_open(t->os, path, OS_WRITE, &f, d);
     if (rc == ERR_OK)
         rc = os_size(t->os, f, &cap, d);
+    if (rc == ERR_OK && bytes == 0 && (cap == 0 || cap % LOG_RING_ALIGN != 0 || cap > LIMIT_RING_BYTES)) {
+        os_close(t->os, f); /* half made, so nothing landed in it */
+        return ERR_OK;
+    }
     if (rc == ERR_OK &&
         (cap == 0 || cap % LOG_RING_ALIGN != 0 || cap > LIMIT_RING_BYTES)) { /* none yet, or half made */
         cap = bytes;

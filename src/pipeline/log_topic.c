@@ -425,7 +425,9 @@ open_writable(struct topic *t, uint32_t ring_bytes, struct diag *d)
     rc = os_open(t->os, path, OS_WRITE | OS_LOCK, &t->lock, d);
     if (rc == ERR_OK)
         rc = os_list(t->os, t->dir, remove_leftover, t, d);
-    if (rc == ERR_OK && ring_bytes > 0)
+    /* What landed in a ring follows the segment, for a writer too that wants none: else its first append, or the mark
+     * at its end, would take the place of acknowledged frames. */
+    if (rc == ERR_OK && (ring_bytes > 0 || log_ring_exists(t)))
         rc = log_ring_open(t, ring_bytes, d);
     if (rc == ERR_OK)
         rc = log_list_bases(t, &bases, &count, d);

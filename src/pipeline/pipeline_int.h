@@ -212,6 +212,7 @@ enum err log_roll(struct topic *t, struct diag *d);
 
 /* Maps the ring's file, creating it. Before log_ring_recover; without a mapping the topic does without a ring. */
 enum err log_ring_open(struct topic *t, uint64_t bytes, struct diag *d);
+bool log_ring_exists(struct topic *t);
 void log_ring_close(struct topic *t);
 /* Appends to the last segment what a killed process left in the ring. *at is where the segment's valid frames end. */
 enum err log_ring_recover(struct topic *t, struct log_segment *last, uint64_t *at, struct diag *d);

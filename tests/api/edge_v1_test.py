@@ -4,6 +4,7 @@
 Items of later protocol parts (v2, mobile streaming, in-app messages, offers of a decisioning service) are listed with the
 reason in docs/conformance.md."""
 import gzip
+import hashlib
 import json
 import re
 import sys
@@ -23,8 +24,9 @@ profile_schema = world.schema(s, "crm", "profile", {"_northpeak": {"type": "obje
 crm = world.dataset(s, "crm", profile_schema)
 two_views = world.audience(s, "two views", 'xEvent[eventType = "view" and timestamp occurs <= 24 hours before now].count() >= 2')
 vip = world.audience(s, "vip", '_northpeak.favourite = "tents"')
+PROPERTY = s.rest("POST", "/northpeak/target/properties", {"name": "site", "channel": "web"}, expect=2).json
 DS = world.datastream(s, "web", events, allowedOverrides={
-    "com_adobe_target": {"propertyToken": ["pt-allowed"]},
+    "com_adobe_target": {"propertyToken": [PROPERTY["token"]]},
     "com_adobe_experience_platform": {"datasets": {"event": {"datasetId": [other_events]}}},
     "com_adobe_identity": {"idSyncContainerId": [12, 30793]}})
 DISABLED = world.datastream(s, "off", events, enabled=False)
@@ -46,8 +48,14 @@ json_test = world.activity(s, "xt", "json", "json", [("All", data, {})])
 greeting = world.activity(s, "xt", "greeting", "greeting", [("All", hello, {})])
 red = s.rest("POST", "/northpeak/target/audiences", {"name": "red", "targetRule": {"profile": "color", "equals": ["red"]}},
              expect=2).json["id"]
+everyone = s.rest("POST", "/northpeak/target/audiences", {"name": "everyone", "targetRule": {
+    "not": {"profile": "color", "equals": ["none"]}}}, expect=2).json["id"]
 colour = world.activity(s, "xt", "colour", "colour", [("Red", html_a, {"audienceIds": [red]})])
-prop = s.rest("POST", "/northpeak/target/properties", {"name": "site", "channel": "web"}, expect=2).json
+site_only = world.activity(s, "xt", "site only", "site", [("All", html_a, {})], propertyIds=[PROPERTY["id"]])
+on_surface = world.activity(s, "xt", "surface", "web://www.shop.test/", [("All", html_a, {})])
+goals = world.activity(s, "xt", "goals", "offer", [("All", html_a, {})], metrics=[
+    {"metricLocalId": 32767, "name": "Goal", "conversion": True, "action": {"type": "count_once"}, "mboxes": [
+        {"name": "orderConfirm", "successEvent": "mbox_shown"}, {"name": "call-us", "successEvent": "mbox_clicked"}]}])
 E = Edge(s, DS)
 FIRST = Edge(s, DS, host="edge.shop.test")
 
@@ -58,14 +66,23 @@ def problem(r, status, code):
     assert r.json["type"] == "https://ns.adobe.com/aep/errors/EXEG-" + code, r.json
     assert r.json["status"] == status and r.json["title"] and r.json["report"]["requestId"], r.json
     assert r.header("access-control-allow-origin"), "CORS on errors"
+    assert "no-store" in r.header("cache-control")
     return r.json
 
 
 def ok(r):
     assert r.status == 200, (r.status, r.body)
+    return shape(r)
+
+
+def shape(r):
+    """Items 32, 110, 111 and 166, which hold for every answer with handles."""
+    assert r.header("content-type").startswith("application/json") and "no-store" in r.header("cache-control")
     assert isinstance(r.json["handle"], list)
     for h in r.json["handle"]:
         assert isinstance(h["payload"], list) and None not in h["payload"], h
+        if h["type"] == "state:store":
+            assert all(i["key"] and isinstance(i["value"], str) and i["maxAge"] > 0 for i in h["payload"]), h
         if h["type"] in ("identity:result", "state:store", "locationHint:result"):
             assert "eventIndex" not in h, h
         else:
@@ -86,6 +103,18 @@ def identity_entry(ecid, age_ms=0):
 
 def with_map(identity_map, **more):
     return minimal(events=[{"xdm": {"eventType": "t", "identityMap": identity_map}}], query=FETCH, **more)
+
+
+def counts(activity):
+    """The report of an activity, counted up to now."""
+    s.drain()
+    return s.rest("GET", "/edgewise/reports/%d" % activity, expect=200).json["totals"]
+
+
+def ecid_of_fpid(fpid):
+    """The construction that docs/sources.md names, in its own words."""
+    digest = hashlib.sha256(b"edge-ecid-v1\0" + s.org.encode() + b"\0" + fpid.encode()).digest()
+    return "".join("%019d" % (int.from_bytes(half, "big") & (1 << 63) - 1) for half in (digest[:8], digest[8:16]))
 
 
 def stored(request_id):
@@ -128,12 +157,18 @@ def test_009_no_datastream():
     assert "configId" in p["detail"]
 
 
+def cors(r):
+    assert r.header("access-control-allow-origin") == "https://www.shop.test"
+    assert r.header("access-control-allow-credentials") == "true"
+    exposed = r.header("access-control-expose-headers")
+    assert "Retry-After" in exposed and "X-Adobe-Edge" in exposed and "Origin" in r.header("vary")
+
+
 def test_010_023_unknown_datastream():
     r = E.interact(minimal(), ds="nope")
     p = problem(r, 400, "0003-400")
     assert "nope" in p["detail"] and r.header("set-cookie") is None and "handle" not in p
-    assert r.header("access-control-allow-origin") == "https://www.shop.test"
-    assert r.header("access-control-allow-credentials") == "true"
+    cors(r)
 
 
 def test_011_disabled_datastream():
@@ -171,11 +206,7 @@ def test_021_method():
 
 
 def test_022_cors():
-    r = ok(E.interact(minimal()))
-    assert r.header("access-control-allow-origin") == "https://www.shop.test"
-    assert r.header("access-control-allow-credentials") == "true"
-    exposed = r.header("access-control-expose-headers")
-    assert "Retry-After" in exposed and "X-Adobe-Edge" in exposed and "Origin" in r.header("vary")
+    cors(ok(E.interact(minimal())))
 
 
 def test_024_no_origin_no_cors():
@@ -220,8 +251,9 @@ def test_030_031_gzip():
 
 
 def test_032_033_headers():
-    r = ok(E.interact(minimal()))
-    assert "no-store" in r.header("cache-control") and re.fullmatch(r"[A-Z0-9]+;[0-9]+", r.header("x-adobe-edge"))
+    for r in (ok(E.interact(minimal())), E.collect(minimal()), E.interact("x"), E.interact(minimal(), path="/ee/v1/nothing")):
+        assert "no-store" in r.header("cache-control"), (r.status, r.headers)
+        assert re.fullmatch(r"[A-Z0-9]+;[0-9]+", r.header("x-adobe-edge"))
 
 
 def test_036_unknown_members():
@@ -301,18 +333,16 @@ def test_055_bad_ecid():
 
 def test_056_057_058_fpid():
     f = "b7f3a1d2-5c64-4e0f-9a1b-2d3c4e5f6071"
-    a = ok(E.interact(with_map({"FPID": [{"id": f}]}))).ecid
-    assert a == ok(E.interact(with_map({"FPID": [{"id": f}]}))).ecid
-    assert a != ok(E.interact(with_map({"FPID": [{"id": f + "1"}]}))).ecid
+    assert ok(E.interact(with_map({"FPID": [{"id": f}]}))).ecid == ecid_of_fpid(f)
+    assert ok(E.interact(with_map({"FPID": [{"id": f + "1"}]}))).ecid == ecid_of_fpid(f + "1") != ecid_of_fpid(f)
     body = with_map({"FPID": [{"id": f}]})
     body["meta"]["state"]["entries"] = [identity_entry(ECID)]
     assert ok(E.interact(body)).ecid == ECID
 
 
 def test_059_060_fpid_cookie():
-    a = ok(FIRST.interact(minimal(query=FETCH), headers={"Cookie": "FPID=abc"})).ecid
-    assert a == ok(FIRST.interact(minimal(query=FETCH), headers={"Cookie": "FPID=abc"})).ecid
-    assert a != ok(E.interact(minimal(query=FETCH), headers={"Cookie": "FPID=abc"})).ecid
+    assert ok(FIRST.interact(minimal(query=FETCH), headers={"Cookie": "FPID=abc"})).ecid == ecid_of_fpid("abc")
+    assert ok(E.interact(minimal(query=FETCH), headers={"Cookie": "FPID=abc"})).ecid != ecid_of_fpid("abc")
 
 
 def test_061_fpid_primary_moves():
@@ -362,7 +392,7 @@ def test_072_073_state_domain():
     body = minimal()
     body["meta"]["state"]["domain"] = ""
     r = ok(Edge(s, DS, host="localhost", origin="http://localhost:8080").interact(body))
-    assert "attrs" not in r.state("_identity")
+    assert r.state("_identity") and not any("attrs" in item for item in r.payload("state:store"))
     del body["meta"]["state"]["domain"]
     problem(E.interact(body), 400, "0110-400")
 
@@ -412,6 +442,9 @@ def test_085_086_adobe2():
     assert ok(E.consent(consent({"collect": {"val": "n"}}, version="2.0"))).state("_consent")["value"] == "general=out"
     r = ok(E.consent(consent({"marketing": {"email": {"val": "n"}}}, version="2.0")))
     assert r.state("_consent") is None
+    kept, = [x["value"] for x in s.topic("collect") if x["value"]["kind"] == "consent" and
+             x["value"]["identityMap"]["ECID"][0]["id"] == r.ecid]
+    assert kept["consent"] == {"marketing": {"email": {"val": "n"}}}, kept
 
 
 def tc(purposes=0xffffff, vendor=565):
@@ -499,6 +532,16 @@ def test_102_first_visitor_consent():
     assert r.state("_identity") and r.state("_consent")
 
 
+def test_169_consent_without_state():
+    """A client without cookies says its ECID in the body: what it consents to is kept under that."""
+    device = {"ECID": [{"id": ECID[::-1]}]}
+    ok(E.consent({"consent": [{"standard": "Adobe", "version": "2.0", "value": {"collect": {"val": "n"}}}],
+                  "query": {"consent": {"operation": "update"}}, "identityMap": device}))
+    r = ok(E.interact({"events": [{"xdm": {"eventType": "t"}}], "xdm": {"identityMap": device}},
+                      query={"configId": DS, "requestId": "out169"}))
+    opted_out(r, "out169")
+
+
 def test_105_reason_limit():
     ok(E.consent(consent({"marketing": {"email": {"val": "n", "reason": "x" * 16}}}, version="2.0")))
     assert E.consent(consent({"marketing": {"email": {"val": "n", "reason": "x" * 17}}}, version="2.0")).status == 422
@@ -507,9 +550,35 @@ def test_105_reason_limit():
 
 
 def test_106_109_problem_shape():
-    for r in (E.interact("x"), E.interact(minimal(), ds="no"), E.interact(minimal(events=[]))):
+    for r in (E.interact("x"), E.interact(minimal(), ds="no"), E.interact(minimal(events=[])), E.interact(""),
+              E.interact(minimal(), path="/ee/v1/nothing"), E.interact(minimal(), headers={"Content-Type": "image/png"}),
+              E.consent({}), E.interact("x" * 70000)):
         j = r.json
-        assert j["status"] == r.status and all(isinstance(x, str) for x in j["report"].get("errors", []))
+        assert 400 <= j["status"] == r.status and j["type"].startswith("https://ns.adobe.com/aep/errors/EXEG-") and j["title"]
+        assert j["report"]["requestId"] == r.header("x-request-id")
+        assert all(isinstance(x, str) for x in j["report"].get("errors", []))
+
+
+def test_107_a_part_fails():
+    """The decisions of this event would exceed every limit of an answer: the rest of it is served, and it says so."""
+    huge = world.offer(s, "huge", content="${mbox.x}" * 2000)
+    world.activity(s, "xt", "huge", "huge", [("All", huge, {})])
+    e = [{"xdm": {}, "data": {"__adobe": {"target": {"x": "x" * 50000}}},
+          "query": {"personalization": {"decisionScopes": ["huge"], "schemas": SCHEMAS}}}]
+    r = E.interact(minimal(events=e, query=FETCH), query={"configId": DS, "requestId": "f107"})
+    assert r.status == 207, (r.status, r.body[:300])
+    shape(r)
+    error, = r.json["errors"]
+    assert re.search(r"EXEG-020\d-50\d$", error["type"]) and error["type"].endswith("-%d" % error["status"]), error
+    assert error["title"] and error["report"]["eventIndex"] == 0 and "warnings" not in r.json
+    assert r.ecid and r.handles("activation:pull") and r.state("_identity")
+    assert r.payload("personalization:decisions") == [] and len(stored("f107")) == 1
+
+
+def test_108_warnings_only():
+    r = ok(E.interact(minimal(query={"identity": {"fetch": ["ECID", "Email"]}})))
+    warning, = r.json["warnings"]
+    assert warning["status"] == 200 and warning["title"] and "errors" not in r.json
 
 
 def test_112_event_index():
@@ -519,8 +588,10 @@ def test_112_event_index():
 
 
 def test_113_117_collect():
-    r = E.collect(with_state([identity_entry(ECID)], events=[{"xdm": {}}] * 3), query={"configId": DS, "requestId": "c113"})
-    assert r.status == 204 and r.body == b"" and r.header("access-control-allow-origin") == "https://www.shop.test"
+    r = E.collect(with_state([identity_entry(ECID)], events=[{"xdm": {}}] * 3), query={"configId": DS, "requestId": "c113"},
+                  headers={"Sec-Fetch-Mode": "no-cors"})
+    assert r.status == 204 and r.body == b"" and "no-store" in r.header("cache-control")
+    cors(r)
     assert len(stored("c113")) == 3
 
 
@@ -579,6 +650,23 @@ def test_126_schema_filter():
                    decide(["__view__"], schemas=SCHEMAS[:-1]).payload("personalization:decisions") for i in p["items"])
 
 
+def test_132_surfaces():
+    """However a page writes its surface, it is the same; the answer has the form that the SDK compares with."""
+    def ask(*surfaces):
+        e = [{"xdm": {}, "query": {"personalization": {"surfaces": surfaces, "schemas": SCHEMAS}}}]
+        return ok(E.interact(minimal(events=e))).payload("personalization:decisions")
+    p, = ask("web://www.shop.test/")
+    assert p["scope"] == "web://www.shop.test/" and p["scopeDetails"]["activity"]["id"] == str(on_surface)
+    for other in (["web://www.shop.test"], ["web://WWW.shop.test//"], ["web://www.shop.test/", "web://www.shop.test"]):
+        assert ask(*other) == [p], other
+    assert ask("web://www.shop.test/tents") == [] and ask("web://www.shop.test/#hero") == []
+
+
+def test_136_a_scope_that_looks_encoded():
+    for name in ("bm90IGpzb24=", "eyJhIjox", "====", "eyJ4ZG06YWN0aXZpdHlJZCI6IngifQ=="):
+        assert decide([name, "json"]).payload("personalization:decisions")[0]["scope"] == "json"
+
+
 def test_127_scope_limit():
     decide(["s%d" % i for i in range(30)])
     e = [{"xdm": {}, "query": {"personalization": {"decisionScopes": ["s%d" % i for i in range(31)]}}}]
@@ -608,7 +696,7 @@ def test_131_sticky():
 def test_142_143_tokens():
     v = Visitor(E)
     p = v.send(scopes=["a"]).payload("personalization:decisions")[0]
-    before = s.metric("edge_tokens_forged_total")
+    before, counted = s.metric("edge_tokens_forged_total"), counts(ab)
     forged = json.loads(json.dumps(p))
     token = forged["scopeDetails"]["characteristics"]["eventToken"]
     forged["scopeDetails"]["characteristics"]["eventToken"] = token[:-1] + ("A" if token[-1] != "A" else "B")
@@ -617,14 +705,48 @@ def test_142_143_tokens():
         ok(v.send({"eventType": "decisioning.propositionDisplay", "_experience": {"decisioning": {
             "propositions": props, "propositionEventType": {"display": 1}}}}))
     assert s.metric("edge_tokens_forged_total") == before + 1
+    assert "token_forged" in s.log_text() and counts(ab) == counted
+
+
+def notify(v, propositions, kind="display", **xdm):
+    return ok(v.send(dict({"_experience": {"decisioning": {"propositions": propositions, "propositionEventType": {kind: 1}}}},
+                          **xdm)))
 
 
 def test_144_notice_without_type():
     v = Visitor(E)
     p = v.send(scopes=["a"]).payload("personalization:decisions")
-    v.send({"eventType": "decisioning.propositionInteract", "_experience": {"decisioning": {"propositions": p}}})
+    before = counts(ab)
+    for kind in ("Display", "Interact"):
+        v.send({"eventType": "decisioning.proposition" + kind, "_experience": {"decisioning": {"propositions": p}}})
     notices = [n for e in s.events() for n in e.get("notices", []) if e["identityMap"]["ECID"][0]["id"] == v.ecid]
-    assert [n["type"] for n in notices] == ["interact"] and notices[0]["activity"] == str(ab)
+    assert [(n["type"], n["activity"]) for n in notices] == [("display", str(ab)), ("interact", str(ab))]
+    after = counts(ab)
+    assert [after[k] - before[k] for k in ("visitors", "impressions", "clicks")] == [1, 1, 1]
+
+
+def test_145_conversion_of_a_location():
+    """A goal names locations: showing or clicking one is the conversion, of visitors who saw the activity, once each."""
+    def seen(v):
+        notify(v, v.send(scopes=["offer"]).payload("personalization:decisions"))
+    order = {"purchases": {"value": 1}, "order": {"purchaseID": "o-145", "priceTotal": 20, "currencyCode": "EUR"}}
+    buyer, reader, caller, stranger = Visitor(E), Visitor(E), Visitor(E), Visitor(E)
+    for v in (buyer, reader, caller):
+        seen(v)
+    before = counts(goals)
+    assert before["visitors"] == 3 and before["conversions"] == 0
+    for _ in range(2):
+        notify(buyer, [{"scope": "orderConfirm"}], commerce=order)
+        notify(reader, [{"scope": "orderConfirm"}])
+        notify(caller, [{"scope": "call-us"}], "interact")
+        notify(stranger, [{"scope": "orderConfirm"}])
+    after = counts(goals)
+    assert (after["conversions"], after["orders"], after["revenue"]) == (3, 1, 20), after
+    late = Visitor(E)
+    seen(late)
+    for scope, kind in (("orderConfirm", "interact"), ("call-us", "display"), ("offer", "display")):
+        notify(late, [{"scope": scope}], kind)
+    assert counts(goals)["conversions"] == 3
 
 
 def test_146_147_profile_parameters():
@@ -651,6 +773,28 @@ def test_148_161_same_page_and_known_customer():
     assert two_views in [x["id"] for x in r.payload("activation:pull")[0]["segments"]]
 
 
+def test_151_analytics_token():
+    """No analytics service takes hits from here, so whoever reports through one gets what the page has to hand over."""
+    p, = decide(["json"]).payload("personalization:decisions")
+    assert "analyticsToken" not in p["scopeDetails"]["characteristics"]
+    for name, more, kind in (("a4t", {}, 0), ("a4t targeted", {"audienceIds": [everyone]}, 1)):
+        made = world.activity(s, "xt", name, name, [("All", html_a, more)], reportingSource="analytics")
+        p, = decide([name]).payload("personalization:decisions")
+        assert p["scopeDetails"]["characteristics"]["analyticsToken"] == "%d:0:%d|2" % (made, kind)
+
+
+def test_153_top_and_bottom_of_page():
+    """The request for decisions is no page view: the pair is one view of the page and one impression."""
+    v = Visitor(E)
+    before = counts(json_test)
+    p = v.send({"eventType": "decisioning.propositionFetch"}, scopes=["json"]).payload("personalization:decisions")
+    notify(v, p, eventType="web.webpagedetails.pageViews")
+    after = counts(json_test)
+    assert [after[k] - before[k] for k in ("visitors", "impressions")] == [1, 1]
+    kinds = [e["xdm"]["eventType"] for e in s.events() if e["identityMap"]["ECID"][0]["id"] == v.ecid]
+    assert kinds == ["decisioning.propositionFetch", "web.webpagedetails.pageViews"]
+
+
 def test_150_response_tokens():
     p, = decide(["json"]).payload("personalization:decisions")
     assert p["items"][0]["meta"]["activity.name"] == "json" and p["items"][0]["meta"]["activity.id"] == str(json_test)
@@ -663,6 +807,10 @@ def test_154_155_156_158_activation_pull():
     item, = r.payload("activation:pull")
     assert item["type"] == "profileLookup" and item["alias"] == "web-personalization" and item["segments"] == []
     assert "attributes" not in item
+    world.records(s, crm, [{"_northpeak": {"crmId": "k-154", "favourite": "tents"}}])
+    known = with_map({"CRMID": [{"id": "k-154", "authenticatedState": "authenticated", "primary": True}]})
+    item, = ok(E.interact(known)).payload("activation:pull")
+    assert item["segments"] == [{"id": vip, "namespace": "ups"}] and "attributes" not in item, item
     assert not ok(E.interact(minimal(), ds=PLAIN)).handles("activation:pull")
     assert not E.collect(minimal()).body
 
@@ -672,7 +820,11 @@ def test_149_182_183_184_overrides():
         body = minimal(events=asking())
         body["meta"]["configOverrides"] = o
         return E.interact(body, **kw)
-    ok(over({"com_adobe_target": {"propertyToken": "pt-allowed"}}))
+    def site(overrides):
+        body = minimal(events=[{"xdm": {}, "query": {"personalization": {"decisionScopes": ["site", "json"], "schemas": SCHEMAS}}}])
+        body["meta"]["configOverrides"] = overrides
+        return [p["scope"] for p in ok(E.interact(body)).payload("personalization:decisions")]
+    assert site({}) == ["json"] and site({"com_adobe_target": {"propertyToken": PROPERTY["token"]}}) == ["site", "json"]
     p = problem(over({"com_adobe_target": {"propertyToken": "pt-other"}}), 400, "0113-400")
     assert p["report"]["errors"] and isinstance(p["report"]["errors"][0], str)
     problem(over({"com_adobe_unknown": {}}), 400, "0113-400")
@@ -689,6 +841,34 @@ def test_149_182_183_184_overrides():
     r = ok(over({"com_adobe_target": {"enabled": True}}))
     assert over({"com_adobe_identity": {"idSyncContainerId": "12"}}).status in (200, 400)
     ok(over({"com_adobe_identity": {"idSyncContainerId": 30793}}))
+
+
+def test_170_dataset_of_an_event():
+    def post(rid, dataset, at_request=False):
+        body = minimal()
+        (body if at_request else body["events"][0]).setdefault("meta", {})["collect"] = {"datasetId": dataset}
+        return E.interact(body, query={"configId": DS, "requestId": rid})
+    for rid, dataset, at_request in (("d170", other_events, False), ("d170b", other_events, True), ("d170c", events, False)):
+        ok(post(rid, dataset, at_request))
+        assert stored(rid)[0]["dataset"] == dataset
+    for bad in ("zzz", crm):
+        p = problem(post("d170x", bad), 400, "0113-400")
+        assert p["report"]["errors"] and not stored("d170x")
+    problem(post("d170y", 5), 400, "0102-400")
+
+
+def test_171_another_datastream():
+    """A page may send its event to another datastream; the one in its configuration is named beside it."""
+    body = minimal()
+    body["meta"]["sdkConfig"] = {"datastream": {"original": DS}}
+    ok(E.interact(body, query={"configId": PLAIN, "requestId": "o171"}))
+    assert stored("o171")[0]["datastream"] == PLAIN
+
+
+def test_178_authenticated_datastream():
+    closed = world.datastream(s, "closed", events, accessType="authenticated")
+    problem(E.interact(minimal(), ds=closed), 401, "0500-401")
+    problem(E.collect(minimal(), ds=closed), 401, "0500-401")
 
 # ---- media ----
 

@@ -7,8 +7,9 @@ REGISTRY = "/data/foundation/schemaregistry/tenant"
 ACCEPT = {"Accept": "application/vnd.adobe.xed+json; version=1"}
 
 
-def schema(s, title, klass="profile", properties=None, identities=()):
-    body = {"title": title, "type": "object", "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/" + klass}]}
+def schema(s, title, klass="profile", properties=None, identities=(), groups=()):
+    body = {"title": title, "type": "object",
+            "allOf": [{"$ref": "https://ns.adobe.com/xdm/context/" + name} for name in (klass, *groups)]}
     if properties:
         body["properties"] = properties
     made = s.rest("POST", REGISTRY + "/schemas", body, ACCEPT, expect=2).json
@@ -105,5 +106,6 @@ def records(s, dataset_id, rows):
         if batch["status"] in ("success", "failed"):
             break
         time.sleep(0.02)
+    assert batch["status"] == "success", batch
     s.drain()
     return batch

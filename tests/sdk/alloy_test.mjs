@@ -103,12 +103,17 @@ test("041 503 and 429 are retried with the same request id", async () => {
   await d.close();
 });
 
-test("119 a 207 is a success, its errors are on the console", async () => {
+test("107 119 a 207 is a success, its errors are on the console", async () => {
+  await activity("huge", await offer("huge", "content", { content: "${mbox.x}".repeat(2000) }), {}, { name: "huge" });
   const d = await open(PAGE, { debugEnabled: true });
-  await script(d, { status: 207, body: { requestId: "r", handle: [], errors: [{ type: "https://ns.adobe.com/aep/errors/EXEG-0201-503", status: 503,
-    title: "The service is temporarily unavailable", report: { eventIndex: 0 } }] } });
-  await alloy(d, "sendEvent", event());
+  const { propositions } = await alloy(d, "sendEvent", event({}, { personalization: { decisionScopes: ["huge"], defaultPersonalizationEnabled: false },
+    data: { __adobe: { target: { x: "x".repeat(50000) } } } }));
+  assert.deepEqual(propositions, []);
+  const answer = await d.last.answer;
+  assert.equal(answer.status, 207);
+  assert.deepEqual(answer.body.errors.map((e) => [e.status, e.report.eventIndex]), [[502, 0]]);
   assert.ok(d.console.some((l) => /non-fatal error/i.test(l)), d.console.join("\n"));
+  assert.match((await alloy(d, "getIdentity")).identity.ECID, /^[0-9]{38}$/);
   await d.close();
 });
 
@@ -272,9 +277,12 @@ test("141 a redirect: the browser goes there, nothing else is rendered", async (
   await alloy(d, "sendEvent", { xdm: { eventType: "t" }, data: { __adobe: { target: { "profile.moving": "yes" } } } });
   await land(d, PAGE + "old-home");
   const gone = d.page.waitForURL(PAGE + "new-home");
+  await d.page.evaluate(() => addEventListener("pagehide", () => sessionStorage.setItem("left",
+    getComputedStyle(document.body).visibility + " " + document.querySelector("#hero").textContent)));
   await d.page.evaluate(() => void window.alloy("sendEvent", { renderDecisions: true, xdm: { eventType: "t" } }).catch(() => {}));
   await gone;
   const [beacon] = d.named("collect"); // its answer comes after the page is gone: the log tells
+  assert.equal(await d.page.evaluate(() => sessionStorage.getItem("left")), "hidden default");
   assert.equal(await d.text("#hero"), "default");
   await until("the display of the redirect in the log", async () => (await server.hits()).some((h) => h.requestId.startsWith(beacon.id) &&
     h.notices.some((n) => n.type === "display")));
@@ -302,6 +310,66 @@ test("154 the audiences of the visitor are in the answer", async () => {
   assert.equal(item.alias, "web-personalization");
   assert.deepEqual(item.segments, [{ id: seen, namespace: "ups" }]);
   assert.ok(!("destinations" in result), "this release of the SDK does not hand them to the page");
+  await d.close();
+});
+
+/* ---- media ---- */
+
+test("193 a player's session: pings come at the configured interval, by themselves", async () => {
+  const d = await open(PAGE, { streamingMedia: { channel: "films", playerName: "player", mainPingInterval: 15 } }, (x) => x.page.clock.install());
+  await alloy(d, "sendEvent", event());
+  const { sessionId } = await d.page.evaluate(() => window.alloy("createMediaSession", { playerId: "p1",
+    getPlayerDetails: () => ({ playhead: window.playhead = (window.playhead ?? 0) + 7, qoeDataDetails: { bitrate: 1 } }),
+    xdm: { eventType: "media.sessionStart", mediaCollection: { sessionDetails: { name: "film", contentType: "vod", length: 60 } } } }));
+  assert.match(sessionId, /^[0-9a-f]{64}$/);
+  assert.equal(payload(await d.last.answer, "media-analytics:new-session")[0].sessionId, sessionId);
+  for (let n = 1; n <= 3; n++) {
+    await d.page.clock.runFor(14000);
+    assert.equal(d.named("ping").length, n - 1, "the interval is not over");
+    await d.page.clock.runFor(1500);
+    await until("ping " + n, () => d.named("ping").length === n);
+    assert.equal((await d.last.answer).status, 204);
+    assert.equal(d.last.path, "/ee/or2/va/v1/ping");
+    const { eventType, mediaCollection } = d.last.body.events[0].xdm;
+    assert.deepEqual([eventType, mediaCollection.sessionID], ["media.ping", sessionId]);
+    assert.equal(typeof mediaCollection.playhead, "number");
+  }
+  await d.close();
+});
+
+/* ---- hybrid pages: the site's server asks, the page applies ---- */
+
+// What a site's server does for a page: the browser's cookies as entries, the answer with its headers to the page.
+async function onBehalfOf(d) {
+  const cookies = (await d.context.cookies(PAGE)).filter((c) => c.name.startsWith("kndctr_"));
+  const r = await server.call("POST", `/ee/v1/interact?configId=${ds}`, {
+    events: [{ xdm: { eventType: "t", web: { webPageDetails: { URL: PAGE } } }, query: { personalization: { decisionScopes: ["__view__"] } } }],
+    query: { identity: { fetch: ["ECID"] } },
+    meta: { state: { domain: "northpeak.test", cookiesEnabled: true, entries: cookies.map((c) => ({ key: c.name, value: decodeURIComponent(c.value) })) } },
+  }, { "Content-Type": "application/json", Referer: PAGE });
+  assert.equal(r.status, 200);
+  return { responseBody: r.json, responseHeaders: { "x-adobe-edge": r.headers["x-adobe-edge"] }, renderDecisions: true };
+}
+
+test("194 195 the page applies what its own server was answered", async () => {
+  const d = await open();
+  const first = await onBehalfOf(d);
+  const [{ id }] = first.responseBody.handle.find((h) => h.type === "identity:result").payload;
+  await alloy(d, "applyResponse", first);
+  await d.page.waitForSelector("#hero b");
+  assert.ok((await d.context.cookies(PAGE)).some((c) => c.name.endsWith("_identity")));
+  await until("the display event", () => displays(d).length > 0);
+  const shown = displays(d)[0];
+  assert.equal(payload(await shown.answer, "identity:result")[0].id, id);
+  assert.ok(entries(shown).some((e) => e.key.endsWith("_identity")));
+  assert.deepEqual(decisioning(shown).propositions.map((p) => p.scopeDetails.activity.id), [hero]);
+  const { identity, edge } = await alloy(d, "getIdentity");
+  assert.equal(identity.ECID, id);
+  assert.equal(edge.regionId, 9);
+  assert.deepEqual(d.requests.map((r) => r.action), ["interact"], "the page asked for nothing itself");
+  await land(d, PAGE); // the next page: its server has the cookies
+  const second = await onBehalfOf(d);
+  assert.equal(second.responseBody.handle.find((h) => h.type === "identity:result").payload[0].id, id);
   await d.close();
 });
 

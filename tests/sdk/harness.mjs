@@ -82,6 +82,7 @@ export class Server {
 
   // Hits of the collect topic, oldest first, without those that came by files.
   async hits() {
+    if (this.child.exitCode === null) await this.drain(); // what was accepted is in the files then
     const lines = (await this.command("log", "dump", "collect")).trim().split("\n");
     return lines.map((l) => JSON.parse(l).value).filter((h) => h.source === "edge");
   }
@@ -90,7 +91,7 @@ export class Server {
     const r = await fetch(`http://127.0.0.1:${this.port}${target}`, {
       method, headers, body: body === undefined || typeof body === "string" ? body : JSON.stringify(body) });
     const text = await r.text();
-    return { status: r.status, text, json: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : null };
+    return { status: r.status, headers: Object.fromEntries(r.headers), text, json: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : null };
   }
 
   async rest(method, target, body, headers = {}) {

@@ -25,6 +25,23 @@ TEST(buf_is_full_past_its_maximum_only)
     buf_deinit(&b);
 }
 
+TEST(buf_cut_makes_room_again)
+{
+    struct buf b;
+
+    buf_init(&b, 10);
+    buf_put(&b, S("0123456"));
+    buf_put(&b, S("too much"));
+    CHECK_TRUE(!buf_ok(&b));
+    buf_cut(&b, 4);
+    CHECK_TRUE(buf_ok(&b));
+    buf_put(&b, S("abcdef"));
+    CHECK_STR(buf_str(&b), S("0123abcdef"));
+    buf_cut(&b, 11); /* nothing is behind it */
+    CHECK_EQ(b.n, 10);
+    buf_deinit(&b);
+}
+
 TEST(buf_printf_at_and_past_the_maximum)
 {
     struct buf b;

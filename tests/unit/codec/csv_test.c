@@ -17,7 +17,7 @@ read_all(struct t *t, struct str text, struct csv_format format, size_t step)
     buf_init(&out, 1 << 20);
     for (;;) {
         struct diag d = DIAG_INIT;
-        enum csv_result r = csv_next(&c, (struct str){text.p + at, end - at}, end == text.n, &used, &d);
+        enum csv_result r = csv_next(&c, str_slice(text, at, end), end == text.n, &used, &d);
         CHECK_TRUE(at + used <= end);
         if (r == CSV_END)
             break;

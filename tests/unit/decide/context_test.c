@@ -95,6 +95,31 @@ TEST(context_first_of_a_repeated_query_parameter)
     CHECK_TRUE(!query_value(S(""), S("x"), &v));
 }
 
+TEST(context_surfaces_have_one_form) /* [EDGE 5.1] */
+{
+    static const char *const same[][2] = {
+        {"web://www.shop.test/", "web://www.shop.test/"},
+        {"web://www.shop.test", "web://www.shop.test/"},
+        {"web://WWW.Shop.test//", "web://www.shop.test/"},
+        {"web://www.shop.test/Tents/", "web://www.shop.test/Tents"},
+        {"web://www.shop.test/tents?a=/b/", "web://www.shop.test/tents"},
+        {"web://www.shop.test#Hero/", "web://www.shop.test/#Hero/"},
+        {"web://www.shop.test?x#a?b", "web://www.shop.test/#a?b"},
+        {"webapp://APP/x/#y", "webapp://app/x#y"},
+        {"web://", "web:///"},
+        {"WEB://A", "WEB://A"},
+        {"mobileapp://A/", "mobileapp://A/"},
+        {"home-hero/", "home-hero/"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        struct str once = surface_canonical(str_of(same[i][0]), t->arena);
+        CHECK_STR(once, str_of(same[i][1]));
+        CHECK_STR(surface_canonical(once, t->arena), once);
+    }
+}
+
 TEST(context_any_bytes_have_an_answer)
 {
     for (int round = 0; round < 3000; round++) {

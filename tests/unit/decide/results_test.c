@@ -31,7 +31,7 @@ ledger_close(struct ledger *l)
     arena_deinit(&l->batch);
 }
 
-/* One event of visitor `who`: notices as "d:1001:0@hero c:1001:0@hero", xdm as JSON or NULL. */
+/* One event of visitor `who`: notices as "d:1001:0@hero c:1001:0@hero g:1001:@thanks", xdm as JSON or NULL. */
 static void
 hit(struct t *t, struct ledger *l, const char *who, const char *notices, const char *xdm)
 {
@@ -45,8 +45,10 @@ hit(struct t *t, struct ledger *l, const char *who, const char *notices, const c
         (void)str_split(&word, ':', &type);
         (void)str_split(&word, ':', &activity);
         (void)str_split(&word, '@', &experience);
-        list[h.notice_count++] =
-            (struct hit_notice){str_eq(type, S("d")) ? NOTICE_DISPLAY : NOTICE_INTERACT, activity, experience, word};
+        list[h.notice_count++] = (struct hit_notice){str_eq(type, S("d"))   ? NOTICE_DISPLAY
+                                                     : str_eq(type, S("c")) ? NOTICE_INTERACT
+                                                                            : NOTICE_CONVERT,
+                                                     activity, experience, word};
     }
     h.xdm = xdm ? fixture_json(t, xdm) : NULL;
     arena_reset(&l->batch); /* what the fold kept must not live in the batch's memory */
@@ -150,6 +152,24 @@ TEST(results_an_order_counts_for_every_activity_entered)
     hit(t, &l, "v1", "", ORDER("o1", "7"));
     CHECK_STR(report(t, &l, A), S("0:1/1/0/0/1/1/7/49"));
     CHECK_STR(report(t, &l, S("1002")), S("3:1/1/0/0/1/1/7/49"));
+    ledger_close(&l);
+}
+
+TEST(results_goals_convert_whoever_entered_once) /* [TARGET 2.7] */
+{
+    struct ledger l = ledger_open(t);
+
+    hit(t, &l, "v1", "g:1001:@thanks", NULL);
+    CHECK_STR(report(t, &l, A), S(""));
+    hit(t, &l, "v1", "d:1001:0@hero", NULL);
+    hit(t, &l, "v1", "g:1001:@thanks", NULL);
+    hit(t, &l, "v1", "g:1001:@thanks g:1001:@call", NULL);
+    CHECK_STR(report(t, &l, A), S("0:1/1/0/0/1/0/0/0"));
+    hit(t, &l, "v1", "", ORDER("o1", "20")); /* the order is not a second conversion */
+    CHECK_STR(report(t, &l, A), S("0:1/1/0/0/1/1/20/400"));
+    hit(t, &l, "v2", "d:1001:1@hero g:1001:@thanks", ORDER("o2", "5")); /* all in one event */
+    CHECK_STR(report(t, &l, A), S("0:1/1/0/0/1/1/20/400 1:1/1/0/0/1/1/5/25"));
+    CHECK_STR(report(t, &l, S("1002")), S(""));
     ledger_close(&l);
 }
 

@@ -605,6 +605,36 @@ TEST(hub_folds_several_partitions)
     world_close(&w);
 }
 
+/* However far apart the partitions are, each hit is folded at its own time: the hub was away, or begins anew. */
+TEST(hub_folds_partitions_in_the_order_of_time)
+{
+    struct world w;
+    struct records m;
+
+    world_open(t, &w, "w");
+    world_close(&w);
+    w.partitions = 2;
+    world_reopen_logs(t, &w);
+    put_world(t, &w);
+    world_open_hub(t, &w);
+    for (int i = 0; i < 20; i++) {
+        struct say s = {.kind = HIT_EVENT,
+                        .source = SOURCE_EDGE,
+                        .region = "va6",
+                        .partition = i == 0 || i == 10 || i == 19,
+                        .ids = arena_printf(t->arena, "*ECID:%038d", i).p,
+                        .id = arena_printf(t->arena, "e%d", i).p,
+                        .json = "{'eventType':'buy','timestamp':'2026-01-01T00:00:00Z'}"};
+        say(t, &w, NOW + i * DAY, s);
+    }
+    fold(t, &w);
+    m = read_topic(t, &w, "membership");
+    CHECK_EQ(m.n, 20);
+    for (int i = 0; i < 20; i++)
+        CHECK_EQ(m.items[i].time_ms, NOW + i * DAY);
+    world_close(&w);
+}
+
 /* ---- threads ---- */
 
 struct reader {

@@ -2,6 +2,7 @@
 #include "identity/ecid.h"
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "codec/base64.h"
 #include "t.h"
 
@@ -145,6 +146,23 @@ TEST(ecid_from_fpid_vector) /* [EDGE D.2] */
 
     ecid_from_fpid(S("AAAABBBBCCCCDDDDEEEEFFFF@AdobeOrg"), S("b7f3a1d2-5c64-4e0f-9a1b-2d3c4e5f6071"), out);
     CHECK_STR(((struct str){out, ECID_BYTES}), S("51273919047828071580776826040460606373"));
+}
+
+TEST(ecid_minted_ones_are_distinct) /* [EDGE B] 82 */
+{
+    char out[ECID_BYTES];
+    struct map seen;
+
+    map_init(&seen);
+    for (int i = 0; i < 10000; i++) {
+        struct str s;
+        ecid_mint(&t->rng, out);
+        s = arena_str(t->arena, (struct str){out, ECID_BYTES});
+        CHECK_TRUE(ecid_valid(s));
+        CHECK_TRUE(map_get(&seen, s) == NULL);
+        CHECK_TRUE(map_put(&seen, s, &seen, NULL));
+    }
+    map_deinit(&seen);
 }
 
 TEST(ecid_mint_is_valid)

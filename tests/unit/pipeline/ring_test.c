@@ -286,6 +286,23 @@ TEST(ring_of_another_size)
     world_close(&w);
 }
 
+/* Another process makes sure that the partition is there, while its writer is dead: it wants no ring. */
+TEST(ring_is_emptied_by_a_writer_without_one)
+{
+    struct world w = world_open(t, 0);
+
+    for (uint64_t i = 0; i < 10; i++)
+        CHECK_EQ(append_value(t, &w, i, ACK_WRITTEN), ERR_OK);
+    w.f.ring_bytes = 0;
+    kill_and_open(t, &w);
+    CHECK_EQ(topic_end(w.f.topic), 10);
+    CHECK_EQ(append_value(t, &w, 10, ACK_WRITTEN), ERR_OK);
+    w.f.ring_bytes = RING;
+    kill_and_open(t, &w);
+    CHECK_EQ(check_values(t, w.f.topic), 11);
+    world_close(&w);
+}
+
 TEST(ring_without_a_mapping)
 {
     struct world w = {.sim = os_sim_new(os_posix())};
