@@ -46,7 +46,7 @@ open_table(void)
 
 /* As large as the numbers that a short input can spell. */
 static struct profile_names *
-names_of(struct kv *k)
+names_of(void)
 {
     static struct profile_names names;
     struct diag d = DIAG_INIT;
@@ -67,7 +67,7 @@ put_good_document(struct arena *a)
     struct diag d = DIAG_INIT;
     struct profile p;
 
-    CHECK(profile_load(k, names_of(k), SCOPE, 7, a, &p, &d) == ERR_OK);
+    CHECK(profile_load(k, names_of(), SCOPE, 7, a, &p, &d) == ERR_OK);
     for (int i = 0; i < 33; i++) {
         struct profile_event e = {.id = arena_printf(a, "e%d", i), .ms = i, .json = S("{}")};
         bool duplicate;
@@ -86,7 +86,7 @@ use_profile(struct arena *a)
     bool duplicate;
     size_t count;
 
-    if (profile_load(k, names_of(k), SCOPE, 7, a, &p, &d) != ERR_OK)
+    if (profile_load(k, names_of(), SCOPE, 7, a, &p, &d) != ERR_OK)
         return;
     (void)profile_membership(&p, S("x"));
     (void)profile_merge(&p, a, &merged, &d);
