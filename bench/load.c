@@ -4,8 +4,8 @@
  *
  * With a rate, requests are due at fixed instants whatever the server does, and latency counts from the instant a request was
  * due: a slow server cannot hide behind a slow client. With rate 0 every connection sends its next request at once (closed
- * loop). In the body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the visitor's
- * number, every run of 12 '%' the request's number: the same visitor for all of one request. Numbers count on from the clock's
+ * loop). In the body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the customer's
+ * number (the visitor's by --devices, 1 when not given), every run of 12 '%' the request's number: the same visitor for all of one request. Numbers count on from the clock's
  * microseconds and visitors are drawn from another sequence in every run: an event id that is sent again would be a repeat,
  * which costs a server next to nothing.  --sequential takes visitors in order, once each: to fill a server.
  *
@@ -43,9 +43,9 @@ static struct options {
     int port, connections;
     double rate, seconds;
     const char *path, *host;
-    uint64_t ids, first_id, requests;
+    uint64_t ids, first_id, devices, requests;
     bool sequential;
-} o = {.connections = 32, .seconds = 5, .path = "/", .host = "edge.example.test", .ids = 1};
+} o = {.connections = 32, .seconds = 5, .path = "/", .host = "edge.example.test", .ids = 1, .devices = 1};
 
 static char *body;
 static size_t body_n;
@@ -141,7 +141,7 @@ build(struct connection *c)
         memcpy(c->out + head, body, body_n);
         snprintf(digits, sizeof digits, "4611686018427387904%019llu", (unsigned long long)id);
         fill(c->out + head, body_n, '#', 38, digits);
-        snprintf(digits, sizeof digits, "%010llu", (unsigned long long)id);
+        snprintf(digits, sizeof digits, "%010llu", (unsigned long long)(id / o.devices));
         fill(c->out + head, body_n, '@', 10, digits);
         snprintf(digits, sizeof digits, "%012llu", (unsigned long long)((first_number + sent) % 1000000000000u));
         fill(c->out + head, body_n, '%', 12, digits);
@@ -324,6 +324,8 @@ main(int argc, char **argv)
             o.connections = (int)strtol(v, NULL, 10), i++;
         else if (strcmp(argv[i], "--ids") == 0)
             o.ids = strtoull(v, NULL, 10), i++;
+        else if (strcmp(argv[i], "--devices") == 0)
+            o.devices = strtoull(v, NULL, 10), i++;
         else if (strcmp(argv[i], "--requests") == 0)
             o.requests = strtoull(v, NULL, 10), i++;
         else {

@@ -4,7 +4,7 @@
  *                    \--> [results]
  *
  * One thread folds in offset order. What it emits is appended at once, at most 5 ms or 256 records after the fold;
- * state and position commit together, every 10 ms or as soon as somebody waits, so that a crash replays nothing twice.
+ * state and position commit together, every 25 ms or as soon as somebody waits, so that a crash replays nothing twice.
  * Emitted records carry the offset that caused them (record.cause); after a crash those that are on the log already are
  * not emitted again.
  *

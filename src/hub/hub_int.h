@@ -25,7 +25,7 @@
 
 #define HUB_BATCH_RECORDS 256 /* folded at most before what they emitted is appended, */
 #define HUB_BATCH_US 5000     /* or this long */
-#define HUB_COMMIT_US 10000   /* between two commits, unless somebody waits for one */
+#define HUB_COMMIT_US 25000   /* between two commits, unless somebody waits for one */
 #define HUB_STAGED_BYTES                                                                                               \
     (16u * 1024 * 1024)         /* a tick may fire any number of timers: past this a commit comes between */
 #define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
