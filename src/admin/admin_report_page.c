@@ -87,7 +87,18 @@ put_percent(struct buf *b, double v)
 {
     if (v < 0)
         buf_put(b, S("\xE2\x88\x92")); /* a true minus sign is as wide as a plus */
-    buf_printf(b, "%.*f%%", fabs(v) < 0.1 ? 2 : 1, fabs(v) * 100);
+    buf_printf(b, "%.*f%%", v == 0 ? 0 : fabs(v) < 0.1 ? 2 : 1, fabs(v) * 100);
+}
+
+/* Nothing when all visitors did the same: the data cannot say how wide it would be. */
+static void
+put_range(struct buf *b, void (*put)(struct buf *b, double v), double half_width)
+{
+    if (!(half_width > 0))
+        return;
+    buf_put(b, S("<small>\xC2\xB1 "));
+    put(b, half_width);
+    buf_put(b, S("</small>"));
 }
 
 static void
@@ -258,6 +269,11 @@ put_verdict(struct buf *b, const struct report *r)
     }
     if (best == NULL)
         return;
+    if (best->counts.visitors < UNITS_MIN || r->rows[0].counts.visitors < UNITS_MIN) { /* a number would be believed */
+        buf_printf(b, "<p class=\"verdict\">Too few visitors to compare yet: from %d of each experience on.</p>",
+                   UNITS_MIN);
+        return;
+    }
     buf_put(b, S("<p class=\"verdict\"><b>"));
     html_text(b, best->name);
     buf_put(b, S("</b> converts <b>"));
@@ -265,11 +281,8 @@ put_verdict(struct buf *b, const struct report *r)
     buf_put(b, best->conversion_lift.lift >= 0 ? S(" better</b> than ") : S(" worse</b> than "));
     html_text(b, r->rows[0].name);
     buf_printf(b, ": confidence %.1f%%", best->conversion_lift.confidence * 100);
-    if (best->counts.visitors < UNITS_MIN || r->rows[0].counts.visitors < UNITS_MIN)
-        buf_put(b, S(", but there are too few visitors yet to rely on it."));
-    else
-        buf_put(b, best->conversion_lift.confidence >= SIGNIFICANT ? S(". The difference is significant.")
-                                                                   : S(". That is not significant yet."));
+    buf_put(b, best->conversion_lift.confidence >= SIGNIFICANT ? S(". The difference is significant.")
+                                                               : S(". That is not significant yet."));
     buf_put(b, S("</p>"));
 }
 
@@ -410,17 +423,15 @@ put_row(struct buf *b, const struct report *r, size_t i)
     put_number(b, "Conversions", row->counts.conversions);
     buf_put(b, S("<td data-l=\"Conversion rate\"><div>"));
     put_percent(b, row->conversion_rate);
-    buf_put(b, S("<small>\xC2\xB1 "));
-    put_percent(b, row->conversion_half_width);
-    buf_put(b, S("</small></div></td>"));
+    put_range(b, put_percent, row->conversion_half_width);
+    buf_put(b, S("</div></td>"));
     put_lift(b, "Lift", &row->conversion_lift, enough);
     buf_put(b, S("<td data-l=\"Revenue\">"));
     put_money(b, row->counts.revenue);
     buf_put(b, S("</td><td data-l=\"Revenue per visitor\"><div>"));
     put_money(b, row->revenue_per_visitor);
-    buf_put(b, S("<small>\xC2\xB1 "));
-    put_money(b, row->revenue_half_width);
-    buf_put(b, S("</small></div></td>"));
+    put_range(b, put_money, row->revenue_half_width);
+    buf_put(b, S("</div></td>"));
     put_lift(b, "Lift", &row->revenue_lift, enough);
     buf_put(b, S("</tr>"));
 }

@@ -1,8 +1,8 @@
 /* admin_segment_doc.c - the audience document: defaults, and the evaluation method that its expression qualifies for.
  *
- * evaluationInfo is reported as documented [SEGMENTATION 14], one flag true: the method asked for, when the expression
- * qualifies for it, else the best one it does (edge, streaming, batch). It decides nothing here: every audience is kept
- * true in real time, and edges evaluate whatever looks back a day or less. */
+ * evaluationInfo is reported as documented [SEGMENTATION 14.1], one flag true: the method asked for, while the
+ * expression qualifies for it, else batch. It decides nothing here: every audience is kept true in real time, and edges
+ * evaluate whatever looks back a day or less. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
@@ -84,7 +84,7 @@ asked_method(const struct json *info)
     return 0;
 }
 
-/* evaluationInfo for an expression. strict: refuse a method it does not qualify for, instead of taking the best. */
+/* evaluationInfo for an expression. strict: refuse a method it does not qualify for, instead of taking batch. */
 static enum err
 put_method(struct call *call, struct edit *e, const struct json *doc, bool strict, struct diag *d)
 {
@@ -106,7 +106,7 @@ put_method(struct call *call, struct edit *e, const struct json *doc, bool stric
                              possible & PQL_STREAMING ? "streaming" : "batch");
     taken = asked & possible;
     if (taken == 0)
-        taken = possible & PQL_EDGE ? PQL_EDGE : possible & PQL_STREAMING ? PQL_STREAMING : PQL_BATCH;
+        taken = PQL_BATCH;
     edit_remove(e->root, S("evaluationInfo"));
     info = edit_object(e, e->root, S("evaluationInfo"));
     for (size_t i = sizeof methods / sizeof *methods; i-- > 0;) {

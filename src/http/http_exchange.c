@@ -86,7 +86,8 @@ exchange_put(struct exchange *x)
     x->service = NULL;
     x->header_bytes = 0;
     x->origin = x->host = x->accept_encoding = x->content_encoding = x->forwarded_for = x->forwarded_proto = S_NULL;
-    x->begun = x->chunked = x->expects_continue = x->ambiguous = false;
+    x->begun = x->chunked = x->expects_continue = x->ambiguous = x->cut_target = false;
+    x->target = NULL;
     x->host_count = x->length_count = 0;
     x->content_bytes = x->body_bytes = 0;
     x->refused = 0;
@@ -278,6 +279,10 @@ check_framing(struct exchange *x, struct str version)
         x->ambiguous = true;
     if (x->ambiguous)
         refuse_with(x, 400, "the length of the request is ambiguous");
+    if (x->cut_target) {
+        x->ambiguous = true;
+        refuse_with(x, 400, "the target of the request has a NUL");
+    }
     if (x->host_count > 1 || (x->host_count == 0 && str_eq(version, S("HTTP/1.1")))) {
         x->ambiguous = true;
         refuse_with(x, 400, "a request needs exactly one Host header");

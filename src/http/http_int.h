@@ -65,6 +65,8 @@ struct exchange {
     struct http_res rs;
     const struct http_service *service; /* NULL: nobody's path */
 
+    const char *target;          /* the library's, while its headers are read */
+    bool cut_target;             /* it had a NUL */
     struct buf uri;              /* the request line's target */
     struct http_header *headers; /* owned array of header_cap */
     size_t header_cap;

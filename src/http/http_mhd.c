@@ -68,9 +68,22 @@ static void *
 on_target(void *cls, const char *target, struct MHD_Connection *c)
 {
     struct listener *l = cls;
+    struct exchange *x = exchange_take(worker_of(l), &l->server->core, str_of(target));
 
     (void)c;
-    return exchange_take(worker_of(l), &l->server->core, str_of(target));
+    if (x != NULL)
+        x->target = target;
+    return x;
+}
+
+/* The library gives the target as a C string. The version stands behind it in the same buffer, one blank apart, unless
+ * a NUL was in between: then a proxy in front has read another target than we have. */
+static bool
+is_whole_target(const struct exchange *x, const char *version)
+{
+    uintptr_t begin = (uintptr_t)x->target, end = (uintptr_t)version;
+
+    return !buf_ok(&x->uri) || end < begin || end - begin > CONNECTION_BYTES || end - begin == x->uri.n + 1;
 }
 
 /* Percent signs are the handlers' business. */
@@ -133,6 +146,7 @@ on_request(void *cls, struct MHD_Connection *c, const char *url, const char *met
     if (!x->begun) {
         if (MHD_get_connection_values_n(c, MHD_HEADER_KIND, on_header, x) < 0)
             return MHD_NO;
+        x->cut_target = !is_whole_target(x, version);
         return exchange_begin(x, str_of(method), str_of(version), client_address(c)) ? answer(x, c) : MHD_YES;
     }
     if (*body_n != 0) {

@@ -30,6 +30,9 @@ method_of(struct control *c, const struct reply *r)
     return found;
 }
 
+#define EDGE ",'evaluationInfo':{'synchronous':{'enabled':true}}"
+#define STREAMING ",'evaluationInfo':{'continuous':{'enabled':true}}"
+
 /* Quotes inside a PQL text are written as \" in JSON. */
 static const char *
 pql(struct t *t, const char *text)
@@ -56,7 +59,7 @@ TEST(admin_audience_life)
     const char *id;
 
     control_open(t, &c, false);
-    r = post(&c, AUD, "Gold", pql(t, "loyalty.tier = `gold`"), ",'description':'best'");
+    r = post(&c, AUD, "Gold", pql(t, "loyalty.tier = `gold`"), ",'description':'best'" EDGE);
     CHECK_REPLY(r, 200);
     id = arena_cstr(t->arena, control_get(&c, &r, "id"));
     CHECK_STR(control_get(&c, &r, "lifecycleState"), S("published"));
@@ -120,13 +123,20 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
     control_open(t, &c, false);
     r = post(&c, AUD, "profile", "loyalty.points > 1", "");
     profile_only = arena_cstr(t->arena, control_get(&c, &r, "id"));
-    r = post(&c, AUD, "event", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today)])"), "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch")); /* nobody asked for another */
+    r = post(&c, AUD, "event", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today)])"), EDGE);
     CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
     event_based = arena_cstr(t->arena, control_get(&c, &r, "id"));
     r = post(&c, AUD, "week",
-             pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(<= 7 days before now)])"), "");
-    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
-    r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"), "");
+             pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(<= 7 days before now)])"), STREAMING);
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "qualifies for batch");
+    r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"),
+             EDGE);
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "qualifies for streaming");
+    r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"),
+             STREAMING);
     CHECK_STR(str_of(method_of(&c, &r)), S("continuous"));
     r = post(&c, AUD, "ref1",
              pql(t, arena_printf(t->arena,
@@ -134,7 +144,7 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
                                  "WHEN(today)])",
                                  profile_only)
                         .p),
-             "");
+             EDGE);
     CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
     CHECK_STR(control_get(&c, &r, "dependencies.0"), str_of(profile_only));
     r = control_ask(&c, arena_printf(t->arena, "GET " AUD "/%s", profile_only).p, NULL);
@@ -145,8 +155,9 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
                                  "WHEN(today)])",
                                  event_based)
                         .p),
-             "");
-    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+             STREAMING);
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "qualifies for batch");
     r = post(&c, AUD, "asked", "loyalty.points > 2", ",'evaluationInfo':{'batch':{'enabled':true}}");
     CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
     r = post(&c, AUD, "refused", pql(t, "xEvent[eventType = `p`].count() > 2"),

@@ -269,6 +269,30 @@ TEST(http_malformed_requests_get_400)
     fixture_close(&f);
 }
 
+/* A NUL ends the target for a reader of C strings only. [RFC 9112 3.2] */
+TEST(http_nul_in_the_target_is_400)
+{
+    static const char bad[] = "GET /info\0/../secret HTTP/1.1\r\nHost: x\r\nOrigin: https://a\r\n\r\n";
+    static const char *const good[] = {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                                       "GET /info?a=%00&b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"};
+    struct fixture f = fixture_open(t, NULL);
+    int sock = raw_open(t, &f);
+    struct str got;
+
+    CHECK_OK(net_send(sock, (struct str){bad, sizeof bad - 1}, WAIT_MS, d));
+    net_finish(sock);
+    got = raw_read(t, sock, NULL);
+    CHECK_TRUE(got.n == 0 || str_starts(got, S("HTTP/1.1 400 ")));
+    net_close(sock);
+    for (size_t i = 0; i < 2; i++) {
+        sock = raw_open(t, &f);
+        raw_send(t, sock, good[i]);
+        CHECK_TRUE(str_starts(raw_read(t, sock, NULL), S("HTTP/1.1 200 ")));
+        net_close(sock);
+    }
+    fixture_close(&f);
+}
+
 TEST(http_pipelined_requests_are_answered_in_order)
 {
     struct fixture f = fixture_open(t, NULL);
