@@ -98,6 +98,16 @@ pql_fn_find(struct str name)
     return NULL;
 }
 
+const struct pql_fn *
+pql_fn_of(enum rule_fn fn)
+{
+    for (size_t i = 0; i < FN_COUNT_ALL; i++) {
+        if (fns[i].fn == fn && fn != FN_NONE)
+            return &fns[i];
+    }
+    return NULL;
+}
+
 enum { NAME_BYTES_MAX = 32 }; /* longer than every function's name by more than the distance that counts as near */
 
 /* Edits from a to b, both shorter than NAME_BYTES_MAX: one row of the usual table at a time. */

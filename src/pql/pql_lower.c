@@ -167,6 +167,17 @@ lower_name(struct pql_lowerer *l, const struct pql_ast *ast)
 }
 
 static const struct rule_node *
+lower_var(struct pql_lowerer *l, const struct pql_ast *ast)
+{
+    for (size_t i = l->var_count; i-- > 0;) {
+        if (str_eq(l->vars[i].name, ast->name))
+            return variable_node(l, &l->vars[i], ast->pos);
+    }
+    (void)pql_fail_variable(l->c, ast);
+    return NULL;
+}
+
+static const struct rule_node *
 lower_climb(struct pql_lowerer *l, const struct pql_ast *ast)
 {
     if (ast->number < l->element_count) {
@@ -176,8 +187,7 @@ lower_climb(struct pql_lowerer *l, const struct pql_ast *ast)
             n->slot = to->slot;
         return n;
     }
-    (void)pql_fail(l->c, PQL_REFERENCE, ast->pos, "'^' climbs above the profile: %zu level%s enclose%s this place",
-                   l->element_count - 1, l->element_count == 2 ? "" : "s", l->element_count == 2 ? "s" : "");
+    (void)pql_fail_climb(l->c, ast, l->element_count);
     return NULL;
 }
 
@@ -280,6 +290,28 @@ lower_object(struct pql_lowerer *l, const struct pql_ast *ast)
     return n;
 }
 
+/* A text where only a time can stand is read once, here: "2025-03-01" and date(2025, 3, 1) are one tree. One that
+ * cannot be read stays, and makes its occurs false. */
+static bool
+fold_time(struct pql_lowerer *l, struct rule_node *n, size_t i)
+{
+    const struct rule_node *arg = n->args[i];
+    struct rule_node *time;
+    struct value v;
+
+    if (arg->op != RULE_LITERAL || arg->value.kind != VALUE_STRING)
+        return true;
+    v = value_as_time(arg->value);
+    if (v.kind != VALUE_TIME)
+        return true;
+    time = pql_lower_new(l, RULE_LITERAL, TYPE_TIME, arg->pos, 0);
+    if (time == NULL)
+        return false;
+    time->value = v;
+    pql_lower_set(n, i, time);
+    return true;
+}
+
 /* ---- operators ---- */
 
 static const struct rule_node *
@@ -325,7 +357,7 @@ lower_operator(struct pql_lowerer *l, const struct pql_ast *ast, enum rule_op op
         else if (op == RULE_IN && i == 1)
             ok = pql_check_in(l->c, n->args[i]);
         else if (op == RULE_OCCURS)
-            ok = pql_check_time(l->c, n->args[i]);
+            ok = pql_check_time(l->c, n->args[i]) && fold_time(l, n, i);
     }
     if (!ok)
         return NULL;
@@ -453,7 +485,7 @@ lower_element(struct pql_lowerer *l, const struct pql_ast *chain, size_t k)
 
     l->element_count = elements;
     for (size_t i = 1; ok && i < ast->kid_count; i++)
-        ok = pql_check_time(l->c, n->args[i]);
+        ok = pql_check_time(l->c, n->args[i]) && fold_time(l, n, i);
     if (!ok || !pql_check_bounds(l->c, chain, k))
         return NULL;
     if (ast->negated)
@@ -461,6 +493,11 @@ lower_element(struct pql_lowerer *l, const struct pql_ast *chain, size_t k)
     n->slot = (uint16_t)slot;
     n->negated = ast->negated;
     n->element = ast->element;
+    if (!ast->negated && ast->element->count_count == 1 && ast->element->counts[0].cmp == CMP_GE &&
+        ast->element->counts[0].amount == 1) { /* COUNT(1) is no COUNT */
+        ast->element->count_count = 0;
+        ast->element->counts = NULL;
+    }
     return n;
 }
 
@@ -512,6 +549,8 @@ lower_chain(struct pql_lowerer *l, const struct pql_ast *ast)
 const struct rule_node *
 pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
 {
+    if (!pql_check_operands(l->c, ast))
+        return NULL;
     switch (ast->kind) {
     case AST_LITERAL:
         return lower_literal(l, ast);
@@ -523,6 +562,8 @@ pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
         return lower_object(l, ast);
     case AST_NAME:
         return lower_name(l, ast);
+    case AST_VAR:
+        return lower_var(l, ast);
     case AST_PARAM:
         return lower_param(l, ast);
     case AST_CLIMB:
