@@ -73,7 +73,8 @@ check_fixed_point(struct str source, enum pql_format format, const struct rule *
     if (convert(source, format, other, &there)) {
         struct rule *rule = NULL;
         enum pql_error other_class = PQL_OK;
-        if (pql_compile_as(buf_str(&there), &(struct pql_options){.format = other}, &rule, &other_class, NULL) == ERR_OK)
+        if (pql_compile_as(buf_str(&there), &(struct pql_options){.format = other}, &rule, &other_class, NULL) ==
+            ERR_OK)
             CHECK(r != NULL && rule_equal(rule_root(r), rule_root(rule)));
         CHECK(other_class == class);
         rule_free(rule);
