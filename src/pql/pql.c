@@ -175,7 +175,7 @@ compile(struct str source, const struct pql_options *o, size_t bytes_max, struct
     if (!begin(&s, source, bytes_max, d))
         return diag_set(d, ERR_NOMEM, "no memory for a rule");
     ast = read_source(&s.c, o->format);
-    root = ast != NULL ? pql_lower(&s.c, ast, &slot_count) : NULL;
+    root = ast != NULL ? pql_lower(&s.c, ast, o->schema, &slot_count) : NULL;
     if (root != NULL && (!o->definition || pql_check_truth(&s.c, root))) {
         r = rule_new(s.keep, root, slot_count);
         if (r == NULL)

@@ -25,14 +25,31 @@ enum err pql_compile(struct str text, bool definition, struct rule **out, enum p
 enum pql_format { PQL_TEXT, PQL_JSON };
 bool pql_format_of(struct str name, enum pql_format *out); /* "pql/text" (or nothing), "pql/json" */
 
+/* What is known of the data: fields and their types, as the caller's schemas have them [SEGMENTATION 3, C 42]. A field
+ * is a pointer that only the caller looks into. NULL stands for "nothing is known, anything goes". */
+struct pql_schema {
+    const void *profile;                       /* the profile, an object */
+    const void *event;                         /* an element of xEvent, an object */
+    enum rule_type (*type)(const void *field); /* TYPE_ANY: anything goes */
+    /* Of an object (never of NULL). NULL: there is no such field, which makes the expression invalid. */
+    const void *(*member)(const void *object, struct str name);
+    /* Of a list or map. */
+    const void *(*element)(const void *field);
+    /* The member whose name is nearest, empty when none is near. */
+    struct str (*near)(const void *object, struct str name);
+};
+
 struct pql_options {
     enum pql_format format;
     bool definition;
+    const struct pql_schema *schema; /* NULL: every path is of any type. Borrowed for the call */
 };
 
 /* As above, for either form. Equal expressions give equal rules, whatever their form. For JSON, d->pos is the byte
  * offset of the node in the document and d->path its path ("params[0].object"). Limits: LIMIT_PQL_TEXT_BYTES and
  * LIMIT_PQL_DEPTH, LIMIT_PQL_JSON_BYTES and as many nodes below the root. */
+/* With a schema, paths have its types, so that [SEGMENTATION 11] refuses more, and unknown fields are PQL_REFERENCE.
+ * The rule is the same. */
 enum err pql_compile_as(struct str source, const struct pql_options *o, struct rule **out, enum pql_error *class,
                         struct diag *d);
 

@@ -249,6 +249,7 @@ bool pql_check_names(struct pql_ctx *c, const struct str *names, size_t n, size_
 /* ---- lowering ---- */
 
 /* The tree in c->keep, checked; NULL after an error. */
-const struct rule_node *pql_lower(struct pql_ctx *c, const struct pql_ast *root, unsigned *slot_count);
+const struct rule_node *pql_lower(struct pql_ctx *c, const struct pql_ast *root, const struct pql_schema *schema,
+                                  unsigned *slot_count);
 
 #endif

@@ -139,19 +139,19 @@ TEST(pql_json_is_written_as_the_catalogue_says)
          "{\"nodeType\":\"occurs\",\"timestamp\":" FIELD(
              "t",
              PROFILE) ",\"when\":{\"nodeType\":\"timeQualification\","
-                      "\"comparison\":" LITERAL("Comparison", "\"<=\"") ",\"duration\":{\"nodeType\":\"duration\","
-                                                                        "\"count\":" LITERAL(
-                                                                            "Integer",
-                                                                            "7") ",\"unit\":" LITERAL("TimeUnit",
-                                                                                                      "\"days\"") "},"
-                                                                                                                  "\"di"
-                                                                                                                  "r"
-                                                                                                                  "ecti"
-                                                                                                                  "o"
-                                                                                                                  "n\""
-                                                                                                                  ":" LITERAL("TimeDirection", "\"before\"") ",\"time\":" LITERAL(
-                                                                                                                      "RelativeTime",
-                                                                                                                      "\"now\"") "}}"},
+                      "\"comparison\":" LITERAL(
+                          "Comparison",
+                          "\"<=\"") ",\"duration\":{\"nodeType\":\"duration\","
+                                    "\"count\":" LITERAL("Integer", "7") ",\"unit\":" LITERAL(
+                                        "TimeUnit",
+                                        "\"days\"") "},"
+                                                    "\"di"
+                                                    "r"
+                                                    "ecti"
+                                                    "o"
+                                                    "n\""
+                                                    ":" LITERAL("TimeDirection", "\"before\"") ",\"time\":" LITERAL(
+                                                        "RelativeTime", "\"now\"") "}}"},
         {"chain(xEvent, timestamp, [C0: WHAT(e = \"v\") COUNT(2)])",
          "{\"nodeType\":\"chain\",\"elements\":[{\"nodeType\":\"element\",\"varName\":\"C0\",\"what\":" FN(
              "=", FIELD("e", VAR("C0")) "," LITERAL("String", "\"v\"")) ",\"count\":2,\"negated\":false}]}"},
