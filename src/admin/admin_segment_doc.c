@@ -90,12 +90,14 @@ put_method(struct call *call, struct edit *e, const struct json *doc, bool stric
 {
     struct str text = json_str(json_path(doc, S("expression.value")));
     unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), possible, taken;
+    struct pql_options o = {.definition = true};
     struct rule *rule = NULL;
     struct diag inner = DIAG_INIT;
     struct edit_node *info;
     bool events = false;
 
-    if (pql_compile(text, true, &rule, NULL, &inner) != ERR_OK)
+    if (!pql_format_of(json_str(json_path(doc, S("expression.format"))), &o.format) ||
+        pql_compile_as(text, &o, &rule, NULL, &inner) != ERR_OK)
         return ERR_OK; /* saving says what is wrong, with its place */
     possible = methods_of(call, rule, 0, &events);
     rule_free(rule);

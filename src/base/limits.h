@@ -74,7 +74,12 @@
 /* Rules */
 #define LIMIT_PQL_TEXT_BYTES 262144 /* [SEGMENTATION 2.1] */
 #define LIMIT_PQL_DEPTH 100         /* [SEGMENTATION 11] */
-#define LIMIT_RULE_STEPS 10000000   /* [SEGMENTATION 12] per profile and definition */
+#define LIMIT_PQL_JSON_BYTES                                                                                           \
+    (32 * 1024 * 1024) /* OURS: the tree of the longest text: 40 times its bytes, 110 at most where it has only names  \
+                        */
+#define LIMIT_PQL_JSON_DEPTH                                                                                           \
+    256 /* OURS: JSON levels of LIMIT_PQL_DEPTH nodes, which nest two each, and of the literal in the last */
+#define LIMIT_RULE_STEPS 10000000 /* [SEGMENTATION 12] per profile and definition */
 #define LIMIT_RULE_HEIGHT                                                                                              \
     1000 /* OURS: nodes on one way down a tree, as in a.b.c or 1 + 1 + 1: bounds stacks (1.2 KB each) */
 #define LIMIT_RULE_BYTES                                                                                               \

@@ -1,6 +1,8 @@
 /* str.c - see str.h. Nothing here allocates. */
 #include "base/str.h"
 
+#include <limits.h>
+
 #include <math.h>
 #include <strings.h>
 
@@ -212,4 +214,39 @@ str_is_utf8(struct str s)
         n -= step;
     }
     return true;
+}
+
+static unsigned char
+lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* One row of the usual table at a time. */
+unsigned
+str_edits(struct str a, struct str b)
+{
+    unsigned row[STR_EDITS_BYTES + 1];
+
+    if (a.n > STR_EDITS_BYTES || b.n > STR_EDITS_BYTES)
+        return UINT_MAX;
+    for (unsigned j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (unsigned i = 1; i <= a.n; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.n; j++) {
+            unsigned change = diagonal + (lower(a.p[i - 1]) != lower(b.p[j - 1]));
+            diagonal = row[j];
+            row[j] = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = change < row[j] ? change : row[j];
+        }
+    }
+    return row[b.n];
+}
+
+unsigned
+str_edits_near(size_t n)
+{
+    return n <= 4 ? 1 : 2;
 }

@@ -62,6 +62,13 @@ bool str_to_u64(struct str s, uint64_t *out);
 /* JSON number syntax, whole text. */
 bool str_to_f64(struct str s, double *out);
 
+/* How many bytes to insert, drop or change to make one text of the other, for near misses; UINT_MAX when one of them
+ * has more than STR_EDITS_BYTES. Upper and lower case are one. */
+#define STR_EDITS_BYTES 64
+unsigned str_edits(struct str a, struct str b);
+/* How many make a name of n bytes another: one in a short name, two in a longer one. */
+unsigned str_edits_near(size_t n);
+
 /* Strict: no overlong forms, surrogates or code points past U+10FFFF. */
 bool str_is_utf8(struct str s);
 

@@ -50,7 +50,7 @@ alc_free(void *ctx, void *p)
 
 /* Where a well-formed text first goes past the limit: for the message only. */
 static uint32_t
-deep_position(struct str text)
+deep_position(struct str text, int depth_max)
 {
     int depth = 0;
 
@@ -62,7 +62,7 @@ deep_position(struct str text)
                     i++;
             }
         } else if (c == '{' || c == '[') {
-            if (++depth > LIMIT_JSON_DEPTH)
+            if (++depth > depth_max)
                 return (uint32_t)i;
         } else if (c == '}' || c == ']') {
             depth--;
@@ -74,10 +74,10 @@ deep_position(struct str text)
 /* The parser itself needs no stack, so depth is checked on its values, which are far fewer than the text's bytes:
  * containers that are open at a value are a stack of their ends. */
 static enum err
-check_depth(yyjson_doc *doc, struct str text, struct diag *d)
+check_depth(yyjson_doc *doc, struct str text, int depth_max, struct diag *d)
 {
     const yyjson_val *at = yyjson_doc_get_root(doc), *end = at + yyjson_doc_get_val_count(doc);
-    const yyjson_val *open[LIMIT_JSON_DEPTH];
+    const yyjson_val *open[JSON_DEPTH_MAX];
     int depth = 0;
 
     for (; at < end; at++) {
@@ -85,8 +85,9 @@ check_depth(yyjson_doc *doc, struct str text, struct diag *d)
             depth--;
         if (!yyjson_is_ctn((yyjson_val *)(uintptr_t)at))
             continue;
-        if (depth == LIMIT_JSON_DEPTH)
-            return diag_set_at(d, ERR_LIMIT, deep_position(text), "JSON nests deeper than %d levels", LIMIT_JSON_DEPTH);
+        if (depth == depth_max)
+            return diag_set_at(d, ERR_LIMIT, deep_position(text, depth_max), "JSON nests deeper than %d levels",
+                               depth_max);
         open[depth++] = (const yyjson_val *)((const char *)at + at->uni.ofs);
     }
     return ERR_OK;
@@ -94,6 +95,12 @@ check_depth(yyjson_doc *doc, struct str text, struct diag *d)
 
 enum err
 json_parse(struct str text, struct arena *a, const struct json **root, struct diag *d)
+{
+    return json_parse_deep(text, LIMIT_JSON_DEPTH, a, root, d);
+}
+
+enum err
+json_parse_deep(struct str text, int depth_max, struct arena *a, const struct json **root, struct diag *d)
 {
     yyjson_alc alc = {alc_malloc, alc_realloc, alc_free, a};
     yyjson_read_err bad;
@@ -106,10 +113,23 @@ json_parse(struct str text, struct arena *a, const struct json **root, struct di
             return diag_set(d, ERR_NOMEM, "no memory for %zu bytes of JSON", text.n);
         return diag_set_at(d, ERR_INVALID, (uint32_t)bad.pos, "%s at byte %zu", bad.msg, bad.pos);
     }
-    rc = check_depth(doc, text, d);
+    CHECK(depth_max <= JSON_DEPTH_MAX);
+    rc = check_depth(doc, text, depth_max, d);
     if (rc == ERR_OK)
         *root = node(yyjson_doc_get_root(doc));
     return rc;
+}
+
+size_t
+json_index(const struct json *root, const struct json *v)
+{
+    return (size_t)(val(v) - val(root));
+}
+
+size_t
+json_index_end(const struct json *root)
+{
+    return yyjson_is_ctn(val(root)) ? val(root)->uni.ofs / sizeof(yyjson_val) : 1;
 }
 
 enum json_type

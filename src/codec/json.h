@@ -24,6 +24,10 @@ enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_
  * ERR_NOMEM: the arena is exhausted. The document lives as long as the arena's contents; `text` may go. */
 enum err json_parse(struct str text, struct arena *a, const struct json **root, struct diag *d);
 
+/* As above for documents whose format nests by itself, such as pql/json: depth_max at most JSON_DEPTH_MAX. */
+#define JSON_DEPTH_MAX 256
+enum err json_parse_deep(struct str text, int depth_max, struct arena *a, const struct json **root, struct diag *d);
+
 enum json_type json_type(const struct json *v);
 static inline bool
 json_is(const struct json *v, enum json_type t)
@@ -59,6 +63,11 @@ bool json_bool(const struct json *v, bool otherwise);
 int64_t json_i64(const struct json *v, int64_t otherwise); /* ints, and doubles with an exact integer value */
 double json_f64(const struct json *v, double otherwise);   /* ints and doubles */
 struct str json_str(const struct json *v);                 /* borrowed, NUL-terminated behind its end */
+
+/* Which value of its document v is, in the order of the text, keys counted; the root is 0. json_place.h makes places of
+ * it. */
+size_t json_index(const struct json *root, const struct json *v);
+size_t json_index_end(const struct json *root); /* how many there are */
 
 /* Deep equality; numbers by value, objects regardless of order. */
 bool json_equal(const struct json *a, const struct json *b);

@@ -389,6 +389,23 @@ check_staged(const struct config_objects *before, const struct config_objects *n
     return rc;
 }
 
+/* Fields of the expressions of new and changed audiences, by the schemas as they are after all changes. Audiences that
+ * are on the log already are left alone: their fields may have come before their schema. */
+static enum err
+check_fields(const struct config_objects *before, const struct snapshot_box *next, struct config_object *const *fresh,
+             size_t n, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < n; i++) {
+        const struct config_object *o = fresh[i];
+        if (o != NULL && str_eq(o->kind, S("audience")))
+            rc = audience_check_fields(o, objects_get(before, o->kind, o->scope, o->id),
+                                       snapshot_schemas(&next->view, o->scope), d);
+    }
+    return rc;
+}
+
 static enum err
 append(struct config *c, const struct config_change *changes, size_t n, struct config_object *const *fresh, uint64_t at,
        int64_t now_ms, struct diag *d)
@@ -442,7 +459,9 @@ apply_locked(struct config *c, const struct config_change *changes, size_t n, in
         objects_free(next);
         return rc;
     }
-    rc = append(c, changes, n, fresh, at, now_ms, d);
+    rc = check_fields(c->current->objects, box, fresh, n, d);
+    if (rc == ERR_OK)
+        rc = append(c, changes, n, fresh, at, now_ms, d);
     if (rc != ERR_OK) {
         snapshot_unref(box); /* and next with it */
         return rc;

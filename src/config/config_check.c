@@ -233,26 +233,12 @@ collect_refs(const struct rule_node *n, bool inside, struct str *out)
 }
 
 static enum err
-compile_audience(struct config_object *o, struct str text, struct diag *d)
+compile_audience(struct config_object *o, struct diag *d)
 {
-    enum pql_error class = PQL_OK;
-    unsigned line, column;
-    enum err rc = pql_compile(text, true, &o->rule, &class, d);
+    enum err rc = audience_compile(o, NULL, &o->rule, d);
 
-    if (rc != ERR_OK) {
-        struct diag inner = *d;
-        char code[16];
-        size_t i = 0;
-        for (const char *p = pql_error_name(class); *p != '\0' && i + 1 < sizeof code; p++)
-            code[i++] = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-        code[i] = '\0';
-        pql_position(text, inner.pos == DIAG_NO_POS ? 0 : inner.pos, &line, &column);
-        (void)diag_set_path(d, rc, "expression.value", "PQL-%s: line %u column %u: %s", code, line, column, inner.what);
-        d->pos = inner.pos;
-        if (inner.hint[0] != '\0')
-            diag_hint(d, "%s", inner.hint);
+    if (rc != ERR_OK)
         return rc;
-    }
     o->segment_ref_count = collect_refs(rule_root(o->rule), false, NULL);
     o->segment_refs = ARENA_ARRAY(&o->arena, struct str, o->segment_ref_count);
     if (o->segment_refs == NULL)
@@ -306,6 +292,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
 {
     struct str name = S_NULL, type = S_NULL, format = S_NULL, text = S_NULL;
     enum err rc = want_str(o->json, "name", true, LIMIT_OBJECT_NAME_BYTES, &name, d);
+    enum pql_format form = PQL_TEXT;
     bool external;
 
     if (rc == ERR_OK)
@@ -320,13 +307,14 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
     if (external && json_get(o->json, S("expression")) == NULL) /* membership comes with the data */
         return check_lifecycle(all, o, d);
     rc = want_str(o->json, "expression.format", false, 32, &format, d);
-    if (rc == ERR_OK && format.n > 0 && !str_eq(format, S("pql/text")))
-        rc = diag_set_path(d, ERR_INVALID, "expression.format", "expression format must be pql/text, found '%.*s'",
-                           STR_ARG(format));
+    if (rc == ERR_OK && !pql_format_of(format, &form))
+        rc = diag_set_path(d, ERR_INVALID, "expression.format",
+                           "expression format must be pql/text or pql/json, found '%.*s'", STR_ARG(format));
     if (rc == ERR_OK)
-        rc = want_str(o->json, "expression.value", true, LIMIT_PQL_TEXT_BYTES, &text, d);
+        rc = want_str(o->json, "expression.value", true, form == PQL_JSON ? LIMIT_PQL_JSON_BYTES : LIMIT_PQL_TEXT_BYTES,
+                      &text, d);
     if (rc == ERR_OK && o->rule == NULL)
-        rc = compile_audience(o, text, d);
+        rc = compile_audience(o, d);
     return rc == ERR_OK ? check_lifecycle(all, o, d) : rc;
 }
 

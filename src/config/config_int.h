@@ -129,6 +129,19 @@ enum err check_datastream(const struct config_objects *all, struct config_object
 enum err check_destination(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_audience(const struct config_objects *all, struct config_object *o, struct diag *d);
 
+/* ---- config_audience.c ---- */
+
+struct schema_part;
+
+/* The audience's expression; schemas (may be NULL) say which fields there are. ERR_INVALID, ERR_LIMIT: d->path is
+ * expression.value, d->pos the place in it. *out is owned. */
+enum err audience_compile(const struct config_object *o, const struct schema_part *schemas, struct rule **out,
+                          struct diag *d);
+/* Does the audience's expression suit the fields of its sandbox? Only asked when it is new or changed: `before` is the
+ * object that it replaces, or NULL. */
+enum err audience_check_fields(const struct config_object *o, const struct config_object *before,
+                               const struct schema_part *schemas, struct diag *d);
+
 /* ---- config_compile.c ---- */
 
 /* Some audiences of a scope as a rule graph: all published ones, or those that edges evaluate. */
@@ -148,8 +161,6 @@ struct decide_part {
     struct refcount refs;
     struct decide_set *set;
 };
-
-struct schema_part;
 
 /* A scope's compiled view with what it is made of. Immutable, counted: shared while nothing in the scope changes. */
 struct scope_compiled {

@@ -55,6 +55,8 @@ struct schema_part {
     struct arena arena;
     struct schema_pattern *patterns;
     struct map views; /* $id and meta:altId -> struct schema_view */
+    /* What expressions may read: all that the profile-enabled schemas of the class say. NULL: none is enabled. */
+    const struct schema_field *profile_union, *event_union;
 };
 
 /* ---- schema_standard.c: the standard fields and who brings them ---- */

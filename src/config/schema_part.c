@@ -193,6 +193,57 @@ build_all(struct schema_builder *b, const struct config_objects *objects, struct
     return ERR_OK;
 }
 
+/* Adds a schema's root to a union. Where two schemas disagree about a type, the union says nothing about the field. */
+static enum err
+union_add(struct schema_builder *b, struct schema_field *root, const struct schema_field *view_root)
+{
+    for (size_t i = 0; i < view_root->member_count; i++) {
+        const struct schema_field *member = view_root->members[i];
+        struct diag ignored = DIAG_INIT;
+        enum err rc = schema_add(b, root, member, "", &ignored);
+        if (rc == ERR_INVALID) {
+            struct schema_field *any = ARENA_NEW(b->arena, struct schema_field);
+            size_t at = 0;
+            if (any == NULL)
+                return ERR_NOMEM;
+            *any = (struct schema_field){.name = member->name, .type = XDM_ANY, .length_min = -1, .length_max = -1};
+            while (!str_eq(root->members[at]->name, member->name))
+                at++;
+            root->members[at] = any;
+        } else if (rc != ERR_OK) {
+            return rc;
+        }
+    }
+    return ERR_OK;
+}
+
+/* In the order of the schemas, so that a union is the same in every process. */
+static enum err
+build_union(struct schema_builder *b, const struct config_objects *objects, struct str scope,
+            const struct schema_part *p, struct str class_id, const struct schema_field **out, struct diag *d)
+{
+    const struct config_bucket *schemas = objects_bucket(objects, S("schema"), scope);
+    const struct schema_field *membership = schema_standard_root(b, S("segmentMembership"));
+    struct schema_field *root = ARENA_NEW(b->arena, struct schema_field);
+    enum err rc = root != NULL && membership != NULL ? ERR_OK : ERR_NOMEM;
+    bool any = false;
+
+    for (size_t i = 0; rc == ERR_OK && schemas != NULL && i < schemas->n; i++) {
+        const struct schema_view *v = schema_part_view(p, schemas->in_order[i]->id);
+        if (v == NULL || !v->in_union || !str_eq(v->class_id, class_id))
+            continue;
+        any = true;
+        rc = union_add(b, root, v->root);
+    }
+    if (rc == ERR_OK && any && str_eq(class_id, S(SCHEMA_CLASS_PROFILE)))
+        rc = schema_add(b, root, membership, "", d);
+    if (rc != ERR_OK)
+        return rc == ERR_NOMEM ? nomem(d) : rc;
+    root->type = XDM_OBJECT;
+    *out = any ? root : NULL;
+    return ERR_OK;
+}
+
 enum err
 schema_part_new(const struct config_objects *objects, struct str scope, struct schema_part **out, struct diag *d)
 {
@@ -208,6 +259,10 @@ schema_part_new(const struct config_objects *objects, struct str scope, struct s
     map_init(&b.standard);
     b.arena = &p->arena;
     rc = build_all(&b, objects, scope, p, d);
+    if (rc == ERR_OK)
+        rc = build_union(&b, objects, scope, p, S(SCHEMA_CLASS_PROFILE), &p->profile_union, d);
+    if (rc == ERR_OK)
+        rc = build_union(&b, objects, scope, p, S(SCHEMA_CLASS_EVENT), &p->event_union, d);
     p->patterns = b.patterns;
     map_deinit(&b.standard);
     if (rc == ERR_OK)

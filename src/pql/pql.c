@@ -2,6 +2,7 @@
 #include <stdarg.h>
 
 #include "base/limits.h"
+#include "codec/json_place.h"
 #include "pql/pql_int.h"
 
 /* Tokens and the syntax tree of the longest text fit four times. */
@@ -10,7 +11,7 @@
 const char *
 pql_error_name(enum pql_error e)
 {
-    static const char *const names[] = {"ok", "parse", "limit", "reference", "arity", "type", "value"};
+    static const char *const names[] = {"ok", "parse", "limit", "reference", "arity", "type", "value", "unsupported"};
 
     return names[e];
 }
@@ -27,7 +28,11 @@ pql_fail(struct pql_ctx *c, enum pql_error class, uint32_t pos, const char *fmt,
     (void)vsnprintf(what, sizeof what, fmt, ap); /* cut messages stay readable */
     va_end(ap);
     c->class = class;
-    c->rc = diag_set_at(c->d, class == PQL_LIMIT ? ERR_LIMIT : ERR_INVALID, pos, "%s", what);
+    c->rc = diag_set_at(c->d,
+                        class == PQL_LIMIT         ? ERR_LIMIT
+                        : class == PQL_UNSUPPORTED ? ERR_UNSUPPORTED
+                                                   : ERR_INVALID,
+                        pos, "%s", what);
     return false;
 }
 
@@ -73,55 +78,202 @@ first_malformed(struct str text)
     return at;
 }
 
-static bool
-compile(struct pql_ctx *c, bool definition, const struct rule_node **root, unsigned *slot_count)
+bool
+pql_format_of(struct str name, enum pql_format *out)
 {
-    struct pql_ast *ast;
+    *out = str_eq(name, S("pql/json")) ? PQL_JSON : PQL_TEXT;
+    return name.n == 0 || *out == PQL_JSON || str_eq(name, S("pql/text"));
+}
 
-    if (c->text.n > LIMIT_PQL_TEXT_BYTES)
-        return pql_fail(c, PQL_LIMIT, LIMIT_PQL_TEXT_BYTES, "the text has %zu bytes, the most is %d", c->text.n,
-                        LIMIT_PQL_TEXT_BYTES);
-    if (!str_is_utf8(c->text))
-        return pql_fail(c, PQL_PARSE, (uint32_t)first_malformed(c->text), "the text is not well-formed UTF-8");
-    ast = pql_parse(c);
-    *root = ast != NULL ? pql_lower(c, ast, slot_count) : NULL;
-    return *root != NULL && (!definition || pql_check_truth(c, *root));
+static struct pql_ast *
+read_source(struct pql_ctx *c, enum pql_format format)
+{
+    size_t bytes_max = format == PQL_JSON ? LIMIT_PQL_JSON_BYTES : LIMIT_PQL_TEXT_BYTES;
+
+    c->syntax = true;
+    if (c->text.n > bytes_max) {
+        (void)pql_fail(c, PQL_LIMIT, (uint32_t)bytes_max, "the %s has %zu bytes, the most is %zu",
+                       format == PQL_JSON ? "JSON form" : "text", c->text.n, bytes_max);
+        return NULL;
+    }
+    if (!str_is_utf8(c->text)) {
+        (void)pql_fail(c, PQL_PARSE, (uint32_t)first_malformed(c->text), "the text is not well-formed UTF-8");
+        return NULL;
+    }
+    c->syntax = false;
+    return format == PQL_JSON ? pql_json_read(c) : pql_parse(c);
+}
+
+/* ---- a call's memory ---- */
+
+struct session {
+    struct pql_ctx c;
+    struct arena scratch;
+    struct arena *keep; /* on the heap, for a rule may take it over */
+    struct diag unread;
+};
+
+static bool
+begin(struct session *s, struct str source, size_t rule_bytes_max, struct diag *d)
+{
+    *s = (struct session){.unread = DIAG_INIT, .keep = malloc(sizeof *s->keep)};
+    if (s->keep == NULL)
+        return false;
+    arena_init(&s->scratch, SCRATCH_BYTES);
+    arena_init(s->keep, rule_bytes_max);
+    s->c = (struct pql_ctx){.text = source.p != NULL ? source : S(""),
+                            .scratch = &s->scratch,
+                            .keep = s->keep,
+                            .d = d != NULL ? d : &s->unread};
+    return true;
+}
+
+/* A fault in JSON also has a path, unless the document is no JSON at all. */
+static void
+add_path(struct session *s)
+{
+    struct diag *d = s->c.d;
+    struct buf path;
+    size_t room = sizeof d->path - 1, cut;
+
+    if (s->c.class == PQL_OK || d->pos == DIAG_NO_POS || s->c.syntax)
+        return;
+    buf_init_in(&path, &s->scratch, LIMIT_PQL_JSON_BYTES);
+    json_place_path(s->c.text, d->pos, &path);
+    cut = path.n > room ? path.n - (room - 3) : 0; /* the end says more than the beginning */
+    (void)snprintf(d->path, sizeof d->path, "%s%.*s", cut > 0 ? "..." : "", (int)(path.n - cut),
+                   path.n > 0 ? path.p + cut : "");
+}
+
+static enum err
+end(struct session *s, enum pql_format format, struct rule *r, enum pql_error *class)
+{
+    if (format == PQL_JSON)
+        add_path(s);
+    arena_deinit(&s->scratch);
+    if (r == NULL) {
+        arena_deinit(s->keep);
+        free(s->keep);
+    }
+    if (class != NULL)
+        *class = s->c.class;
+    return s->c.rc;
+}
+
+/* ---- compiling ---- */
+
+static enum err
+compile(struct str source, const struct pql_options *o, size_t bytes_max, struct rule **out, enum pql_error *class,
+        struct diag *d)
+{
+    struct session s;
+    const struct rule_node *root;
+    struct pql_ast *ast;
+    unsigned slot_count = 0;
+    struct rule *r = NULL;
+
+    if (!begin(&s, source, bytes_max, d))
+        return diag_set(d, ERR_NOMEM, "no memory for a rule");
+    ast = read_source(&s.c, o->format);
+    root = ast != NULL ? pql_lower(&s.c, ast, o->schema, &slot_count) : NULL;
+    if (root != NULL && (!o->definition || pql_check_truth(&s.c, root))) {
+        r = rule_new(s.keep, root, slot_count);
+        if (r == NULL)
+            (void)pql_fail(&s.c, PQL_LIMIT, 0, "the rule needs more than %zu bytes", bytes_max);
+        else
+            *out = r;
+    }
+    return end(&s, o->format, r, class);
+}
+
+enum err
+pql_compile_as(struct str source, const struct pql_options *o, struct rule **out, enum pql_error *class, struct diag *d)
+{
+    return compile(source, o, LIMIT_RULE_BYTES, out, class, d);
 }
 
 enum err
 pql_compile_within(struct str text, bool definition, size_t bytes_max, struct rule **out, enum pql_error *class,
                    struct diag *d)
 {
-    struct diag unread = DIAG_INIT;
-    struct arena scratch, *keep = malloc(sizeof *keep);
-    struct pql_ctx c = {.text = text.p != NULL ? text : S(""), .scratch = &scratch, .keep = keep, .d = d ? d : &unread};
-    const struct rule_node *root = NULL;
-    unsigned slot_count = 0;
-    struct rule *r = NULL;
-
-    if (keep == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for a rule");
-    arena_init(&scratch, SCRATCH_BYTES);
-    arena_init(keep, bytes_max);
-    if (compile(&c, definition, &root, &slot_count)) {
-        r = rule_new(keep, root, slot_count);
-        if (r == NULL)
-            (void)pql_fail(&c, PQL_LIMIT, 0, "the rule needs more than %zu bytes", bytes_max);
-    }
-    arena_deinit(&scratch);
-    if (r == NULL) {
-        arena_deinit(keep);
-        free(keep);
-    } else {
-        *out = r;
-    }
-    if (class != NULL)
-        *class = c.class;
-    return c.rc;
+    return compile(text, &(struct pql_options){.definition = definition}, bytes_max, out, class, d);
 }
 
 enum err
 pql_compile(struct str text, bool definition, struct rule **out, enum pql_error *class, struct diag *d)
 {
     return pql_compile_within(text, definition, LIMIT_RULE_BYTES, out, class, d);
+}
+
+/* ---- writing ---- */
+
+/* Appends a resolved tree. Text is read once more: brackets that it needs and the tree does not may nest too deep. */
+static bool
+write_tree(struct pql_ctx *c, struct pql_ast *ast, enum pql_format to, struct buf *out)
+{
+    struct pql_ctx again;
+    struct diag d = DIAG_INIT;
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, to == PQL_JSON ? LIMIT_PQL_JSON_BYTES : LIMIT_PQL_TEXT_BYTES);
+    ok = to == PQL_JSON ? pql_json_write(c, ast, &b) : pql_print_text(c, ast, &b);
+    if (ok && to == PQL_TEXT) {
+        again = (struct pql_ctx){.text = buf_str(&b), .scratch = c->scratch, .keep = c->keep, .d = &d};
+        ok = pql_parse(&again) != NULL ||
+             pql_fail(c, again.class == PQL_LIMIT ? PQL_LIMIT : PQL_UNSUPPORTED, 0, "as text: %s", d.what);
+    }
+    if (ok) {
+        buf_put(out, buf_str(&b));
+        ok = buf_ok(out) || pql_fail(c, PQL_LIMIT, 0, "the result has %zu bytes: no room for it", b.n);
+    }
+    buf_deinit(&b);
+    return ok;
+}
+
+enum err
+pql_convert(struct str source, enum pql_format from, enum pql_format to, struct buf *out, enum pql_error *class,
+            struct diag *d)
+{
+    struct session s;
+    struct pql_ast *ast;
+
+    if (!begin(&s, source, LIMIT_RULE_BYTES, d))
+        return diag_set(d, ERR_NOMEM, "no memory to convert an expression");
+    ast = read_source(&s.c, from);
+    if (ast != NULL)
+        ast = pql_resolve(&s.c, ast);
+    if (ast != NULL)
+        (void)write_tree(&s.c, ast, to, out);
+    return end(&s, from, NULL, class);
+}
+
+enum err
+pql_print(const struct rule *r, enum pql_format to, struct buf *out, struct diag *d)
+{
+    struct session s;
+    struct rule *again = NULL;
+    struct pql_ast *ast;
+    struct buf b;
+
+    if (!begin(&s, S(""), LIMIT_RULE_BYTES, d))
+        return diag_set(d, ERR_NOMEM, "no memory to print a rule");
+    buf_init(&b, LIMIT_PQL_JSON_BYTES);
+    ast = pql_raise(&s.c, r);
+    if (ast != NULL && write_tree(&s.c, ast, to, &b)) {
+        struct diag fault = DIAG_INIT;
+        if (pql_compile_as(buf_str(&b), &(struct pql_options){.format = to}, &again, NULL, &fault) != ERR_OK)
+            (void)pql_fail(&s.c, PQL_UNSUPPORTED, 0, "the rule has no form in PQL: %s", fault.what);
+        else if (!rule_equal(rule_root(r), rule_root(again)))
+            (void)pql_fail(&s.c, PQL_UNSUPPORTED, 0, "the rule has no form in PQL that means just the same");
+        else
+            buf_put(out, buf_str(&b));
+        rule_free(again);
+    }
+    if (s.c.class == PQL_OK && !buf_ok(out))
+        (void)pql_fail(&s.c, PQL_LIMIT, 0, "the result has %zu bytes: no room for it", b.n);
+    if (s.c.class != PQL_OK)
+        s.c.d->pos = DIAG_NO_POS;
+    buf_deinit(&b);
+    return end(&s, PQL_TEXT, NULL, NULL);
 }

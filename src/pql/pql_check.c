@@ -92,6 +92,49 @@ pql_check_arity(struct pql_ctx *c, const struct pql_fn *f, size_t count, uint32_
                     f->args_max, count);
 }
 
+bool
+pql_check_operands(struct pql_ctx *c, const struct pql_ast *ast)
+{
+    const char *name = pql_operator_text(ast);
+    size_t n = ast->kid_count;
+
+    if (ast->kind == AST_CALL && ast->number == 1) { /* pql_json_read.c knows no predicate of that name */
+        if (n < 3)
+            return pql_fail(c, PQL_ARITY, ast->pos, "stringCompare takes an operator, a field and a value, got %zu", n);
+        return pql_fail(c, PQL_VALUE, ast->kids[0]->pos,
+                        "stringCompare names its operator in a String literal such as \"startsWith\"");
+    }
+    switch (ast->kind) {
+    case AST_AND:
+    case AST_OR:
+        return n > 0 || pql_fail(c, PQL_ARITY, ast->pos, "'%s' takes at least 1 operand, got none", name);
+    case AST_NOT:
+        return n == 1 || pql_fail(c, PQL_ARITY, ast->pos, "'not' takes 1 operand, got %zu", n);
+    case AST_COMPARE:
+    case AST_IN:
+    case AST_ARITH:
+        if (n == 2 || (n == 1 && ast->arith == '-'))
+            return true;
+        return pql_fail(c, PQL_ARITY, ast->pos, "'%s' takes 2 operands, got %zu", name, n);
+    default:
+        return true;
+    }
+}
+
+bool
+pql_fail_climb(struct pql_ctx *c, const struct pql_ast *ast, size_t elements)
+{
+    return pql_fail(c, PQL_REFERENCE, ast->pos, "'^' climbs above the profile: %zu level%s enclose%s this place",
+                    elements - 1, elements == 2 ? "" : "s", elements == 2 ? "s" : "");
+}
+
+bool
+pql_fail_variable(struct pql_ctx *c, const struct pql_ast *ast)
+{
+    return pql_fail(c, PQL_REFERENCE, ast->pos, "no variable '%.*s' is in scope here",
+                    (int)(ast->name.n > 60 ? 60 : ast->name.n), ast->name.p);
+}
+
 static bool
 check_arg(struct pql_ctx *c, const struct pql_fn *f, const struct rule_node *arg, unsigned only, const char *which)
 {

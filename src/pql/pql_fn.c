@@ -98,27 +98,14 @@ pql_fn_find(struct str name)
     return NULL;
 }
 
-enum { NAME_BYTES_MAX = 32 }; /* longer than every function's name by more than the distance that counts as near */
-
-/* Edits from a to b, both shorter than NAME_BYTES_MAX: one row of the usual table at a time. */
-static unsigned
-distance(struct str a, struct str b)
+const struct pql_fn *
+pql_fn_of(enum rule_fn fn)
 {
-    unsigned row[NAME_BYTES_MAX + 1];
-
-    for (unsigned j = 0; j <= b.n; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= a.n; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.n; j++) {
-            unsigned change = diagonal + (a.p[i - 1] != b.p[j - 1]);
-            diagonal = row[j];
-            row[j] = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-            row[j] = change < row[j] ? change : row[j];
-        }
+    for (size_t i = 0; i < FN_COUNT_ALL; i++) {
+        if (fns[i].fn == fn && fn != FN_NONE)
+            return &fns[i];
     }
-    return row[b.n];
+    return NULL;
 }
 
 struct str
@@ -135,17 +122,15 @@ pql_fn_near(struct str name)
         {"unique", "distinct"},
     };
     struct str best = S_NULL;
-    unsigned least = name.n <= 4 ? 2 : 3; /* one edit in a short name, two in a longer one */
+    unsigned least = str_edits_near(name.n) + 1;
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (str_eq_nocase(name, str_of(others[i].word)))
             return str_of(others[i].instead);
     }
-    if (name.n >= NAME_BYTES_MAX)
-        return best;
     for (size_t i = 0; i < FN_COUNT_ALL; i++) {
         struct str fn = str_of(fns[i].name);
-        unsigned edits = str_eq_nocase(name, fn) ? 0 : distance(name, fn);
+        unsigned edits = str_edits(name, fn);
         if (edits < least) {
             least = edits;
             best = fn;

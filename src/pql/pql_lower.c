@@ -97,13 +97,13 @@ pql_lower_slot(struct pql_lowerer *l, unsigned slot, enum rule_type type, uint32
 }
 
 bool
-pql_lower_push_element(struct pql_lowerer *l, const struct rule_node *n)
+pql_lower_push_element(struct pql_lowerer *l, const struct rule_node *n, struct pql_shape shape)
 {
     if (n == NULL)
         return false;
     if (l->element_count == l->element_cap) {
         size_t cap = l->element_cap ? l->element_cap * 2 : 16;
-        const struct rule_node **more = pql_alloc(l->c, l->c->scratch, cap, sizeof *more);
+        struct pql_element *more = pql_alloc(l->c, l->c->scratch, cap, sizeof *more);
         if (more == NULL)
             return false;
         if (l->element_count > 0)
@@ -111,26 +111,43 @@ pql_lower_push_element(struct pql_lowerer *l, const struct rule_node *n)
         l->elements = more;
         l->element_cap = cap;
     }
-    l->elements[l->element_count++] = n;
+    l->elements[l->element_count++] = (struct pql_element){n, shape};
     return true;
 }
 
 /* ---- paths ---- */
 
 static const struct rule_node *
-field_of(struct pql_lowerer *l, const struct rule_node *object, struct str name, uint32_t pos)
+events_node(struct pql_lowerer *l, uint32_t pos)
 {
+    l->shape = pql_shape_events(l);
+    return pql_lower_new(l, RULE_EVENTS, TYPE_LIST, pos, 0);
+}
+
+/* of: the object's shape. */
+static const struct rule_node *
+field_of(struct pql_lowerer *l, const struct rule_node *object, struct pql_shape of, struct str name, uint32_t pos)
+{
+    struct pql_shape shape = {0};
     struct rule_node *n;
 
     if (object->op == RULE_PROFILE && str_eq(name, S("xEvent"))) /* the events live apart from the record */
-        return pql_lower_new(l, RULE_EVENTS, TYPE_LIST, pos, 0);
-    if (!pql_check_field(l->c, object, name))
+        return events_node(l, pos);
+    if (!pql_check_field(l->c, object, name) || !pql_shape_field(l, of, name, pos, &shape))
         return NULL;
-    n = pql_lower_new(l, RULE_FIELD, object->type == TYPE_LIST ? TYPE_LIST : TYPE_ANY, pos, 1);
+    n = pql_lower_new(l, RULE_FIELD, object->type == TYPE_LIST ? TYPE_LIST : pql_shape_type(l, shape), pos, 1);
     if (n == NULL || !keep_name(l, name, &n->name))
         return NULL;
     pql_lower_set(n, 0, object);
+    l->shape = shape;
     return n;
+}
+
+static const struct rule_node *
+profile_node(struct pql_lowerer *l, uint32_t pos)
+{
+    l->shape = pql_shape_profile(l);
+    return pql_lower_new(l, RULE_PROFILE, pql_shape_type(l, l->shape), pos, 0);
 }
 
 static const struct rule_node *
@@ -140,9 +157,10 @@ variable_node(struct pql_lowerer *l, const struct pql_variable *v, uint32_t pos)
 
     switch (v->target) {
     case TARGET_SLOT:
+        l->shape = v->shape;
         return pql_lower_slot(l, v->slot, v->type, pos);
     case TARGET_PROFILE:
-        return pql_lower_new(l, RULE_PROFILE, TYPE_ANY, pos, 0);
+        return profile_node(l, pos);
     case TARGET_NULL:
         return pql_lower_new(l, RULE_LITERAL, TYPE_ANY, pos, 0);
     default:
@@ -153,32 +171,58 @@ variable_node(struct pql_lowerer *l, const struct pql_variable *v, uint32_t pos)
     }
 }
 
+static const struct pql_variable *
+find_variable(const struct pql_lowerer *l, struct str name)
+{
+    for (size_t i = l->var_count; i-- > 0;) {
+        if (str_eq(l->vars[i].name, name))
+            return &l->vars[i];
+    }
+    return NULL;
+}
+
 /* [SEGMENTATION 4.2] a variable, the events, or a field of the innermost element. */
 static const struct rule_node *
 lower_name(struct pql_lowerer *l, const struct pql_ast *ast)
 {
-    for (size_t i = l->var_count; i-- > 0;) {
-        if (str_eq(l->vars[i].name, ast->name))
-            return variable_node(l, &l->vars[i], ast->pos);
-    }
+    const struct pql_variable *v = find_variable(l, ast->name);
+    const struct pql_element *innermost = &l->elements[l->element_count - 1];
+
+    if (v != NULL)
+        return variable_node(l, v, ast->pos);
     if (str_eq(ast->name, S("xEvent")))
-        return pql_lower_new(l, RULE_EVENTS, TYPE_LIST, ast->pos, 0);
-    return field_of(l, l->elements[l->element_count - 1], ast->name, ast->pos);
+        return events_node(l, ast->pos);
+    return field_of(l, innermost->node, innermost->shape, ast->name, ast->pos);
+}
+
+static const struct rule_node *
+lower_var(struct pql_lowerer *l, const struct pql_ast *ast)
+{
+    const struct pql_variable *v = find_variable(l, ast->name);
+
+    if (v != NULL)
+        return variable_node(l, v, ast->pos);
+    (void)pql_fail_variable(l->c, ast);
+    return NULL;
 }
 
 static const struct rule_node *
 lower_climb(struct pql_lowerer *l, const struct pql_ast *ast)
 {
-    if (ast->number < l->element_count) {
-        const struct rule_node *to = l->elements[l->element_count - 1 - ast->number];
-        struct rule_node *n = pql_lower_new(l, to->op, to->type, ast->pos, 0);
-        if (n != NULL)
-            n->slot = to->slot;
-        return n;
+    const struct pql_element *to;
+    struct rule_node *n;
+
+    if (ast->number >= l->element_count) {
+        (void)pql_fail_climb(l->c, ast, l->element_count);
+        return NULL;
     }
-    (void)pql_fail(l->c, PQL_REFERENCE, ast->pos, "'^' climbs above the profile: %zu level%s enclose%s this place",
-                   l->element_count - 1, l->element_count == 2 ? "" : "s", l->element_count == 2 ? "s" : "");
-    return NULL;
+    to = &l->elements[l->element_count - 1 - ast->number];
+    n = pql_lower_new(l, to->node->op, to->node->type, ast->pos, 0);
+    if (n == NULL)
+        return NULL;
+    n->slot = to->node->slot;
+    l->shape = to->shape;
+    return n;
 }
 
 static const struct rule_node *
@@ -196,9 +240,15 @@ lower_param(struct pql_lowerer *l, const struct pql_ast *ast)
 static const struct rule_node *
 lower_field(struct pql_lowerer *l, const struct pql_ast *ast)
 {
-    const struct rule_node *object = pql_lower_node(l, ast->kids[0]);
+    const struct pql_ast *outer = l->path;
+    const struct rule_node *object, *n;
 
-    return object != NULL ? field_of(l, object, ast->name, ast->pos) : NULL;
+    if (outer == NULL)
+        l->path = ast;
+    object = pql_lower_node(l, ast->kids[0]);
+    n = object != NULL ? field_of(l, object, l->shape, ast->name, ast->pos) : NULL;
+    l->path = outer;
+    return n;
 }
 
 /* ---- literals ---- */
@@ -280,6 +330,28 @@ lower_object(struct pql_lowerer *l, const struct pql_ast *ast)
     return n;
 }
 
+/* A text where only a time can stand is read once, here: "2025-03-01" and date(2025, 3, 1) are one tree. One that
+ * cannot be read stays, and makes its occurs false. */
+static bool
+fold_time(struct pql_lowerer *l, struct rule_node *n, size_t i)
+{
+    const struct rule_node *arg = n->args[i];
+    struct rule_node *time;
+    struct value v;
+
+    if (arg->op != RULE_LITERAL || arg->value.kind != VALUE_STRING)
+        return true;
+    v = value_as_time(arg->value);
+    if (v.kind != VALUE_TIME)
+        return true;
+    time = pql_lower_new(l, RULE_LITERAL, TYPE_TIME, arg->pos, 0);
+    if (time == NULL)
+        return false;
+    time->value = v;
+    pql_lower_set(n, i, time);
+    return true;
+}
+
 /* ---- operators ---- */
 
 static const struct rule_node *
@@ -325,7 +397,7 @@ lower_operator(struct pql_lowerer *l, const struct pql_ast *ast, enum rule_op op
         else if (op == RULE_IN && i == 1)
             ok = pql_check_in(l->c, n->args[i]);
         else if (op == RULE_OCCURS)
-            ok = pql_check_time(l->c, n->args[i]);
+            ok = pql_check_time(l->c, n->args[i]) && fold_time(l, n, i);
     }
     if (!ok)
         return NULL;
@@ -349,6 +421,7 @@ lower_let(struct pql_lowerer *l, const struct pql_ast *ast)
         return NULL;
     v.slot = pql_lower_slots(l, 1);
     v.type = value->type;
+    v.shape = l->shape;
     if (value->op == RULE_PROFILE) /* another name for the profile: its xEvent is the events */
         v.target = TARGET_PROFILE;
     if (pql_lower_push_var(l, v)) {
@@ -370,12 +443,14 @@ lower_gen(struct pql_lowerer *l, const struct pql_ast *ast)
 {
     struct rule_node *n = pql_lower_new(l, RULE_GEN, TYPE_ANY, ast->pos, ast->kid_count);
     const struct rule_node *source = n != NULL ? pql_lower_node(l, ast->kids[0]) : NULL, *where = NULL;
+    struct pql_shape shape = pql_shape_element(l, l->shape);
     unsigned slot;
 
     if (source == NULL || !pql_check_source(l->c, source))
         return NULL;
     slot = pql_lower_slots(l, 1);
-    if (!pql_lower_push_var(l, (struct pql_variable){ast->names[0], TARGET_SLOT, slot, TYPE_ANY}))
+    if (!pql_lower_push_var(l,
+                            (struct pql_variable){ast->names[0], TARGET_SLOT, slot, pql_shape_type(l, shape), shape}))
         return NULL;
     n->slot = (uint16_t)slot;
     pql_lower_set(n, 0, source);
@@ -411,6 +486,9 @@ lower_quantifier(struct pql_lowerer *l, const struct pql_ast *ast)
     unsigned slot = l->slot_next;
     bool ok = lower_gens(l, ast, n, 0);
 
+    l->shape = (struct pql_shape){0};
+    if (ok && select) /* elements of the first generator */
+        l->shape = (struct pql_shape){l->vars[vars].shape.field, true};
     l->var_count = vars;
     l->slot_next = slot;
     if (!ok)
@@ -440,20 +518,21 @@ lower_aggregate(struct pql_lowerer *l, const struct pql_ast *ast)
 /* ---- chain ---- */
 
 static const struct rule_node *
-lower_element(struct pql_lowerer *l, const struct pql_ast *chain, size_t k)
+lower_element(struct pql_lowerer *l, const struct pql_ast *chain, size_t k, struct pql_shape shape)
 {
     const struct pql_ast *ast = chain->kids[k];
     struct rule_node *n = pql_lower_new(l, RULE_ELEMENT, TYPE_ANY, ast->pos, ast->kid_count);
+    enum rule_type type = pql_shape_type(l, shape);
     size_t elements = l->element_count;
     unsigned slot = pql_lower_slots(l, 1);
     bool ok = pql_check_label(l->c, chain, k) && n != NULL &&
-              pql_lower_push_var(l, (struct pql_variable){ast->names[0], TARGET_SLOT, slot, TYPE_ANY}) &&
-              pql_lower_push_element(l, pql_lower_slot(l, slot, TYPE_ANY, ast->pos)) && pql_lower_kids(l, ast, n) &&
+              pql_lower_push_var(l, (struct pql_variable){ast->names[0], TARGET_SLOT, slot, type, shape}) &&
+              pql_lower_push_element(l, pql_lower_slot(l, slot, type, ast->pos), shape) && pql_lower_kids(l, ast, n) &&
               pql_check_truth(l->c, n->args[0]);
 
     l->element_count = elements;
     for (size_t i = 1; ok && i < ast->kid_count; i++)
-        ok = pql_check_time(l->c, n->args[i]);
+        ok = pql_check_time(l->c, n->args[i]) && fold_time(l, n, i);
     if (!ok || !pql_check_bounds(l->c, chain, k))
         return NULL;
     if (ast->negated)
@@ -461,6 +540,11 @@ lower_element(struct pql_lowerer *l, const struct pql_ast *chain, size_t k)
     n->slot = (uint16_t)slot;
     n->negated = ast->negated;
     n->element = ast->element;
+    if (!ast->negated && ast->element->count_count == 1 && ast->element->counts[0].cmp == CMP_GE &&
+        ast->element->counts[0].amount == 1) { /* COUNT(1) is no COUNT */
+        ast->element->count_count = 0;
+        ast->element->counts = NULL;
+    }
     return n;
 }
 
@@ -490,12 +574,13 @@ lower_chain(struct pql_lowerer *l, const struct pql_ast *ast)
 {
     struct rule_node *n = pql_lower_new(l, RULE_CHAIN, TYPE_BOOL, ast->pos, ast->kid_count);
     const struct rule_node *list = n != NULL ? pql_lower_node(l, ast->kids[0]) : NULL;
+    struct pql_shape shape = pql_shape_element(l, l->shape);
     size_t vars = l->var_count;
     unsigned slot = l->slot_next;
     bool ok = list != NULL && pql_check_source(l->c, list) && timestamp_path(l, ast, &n->name);
 
     for (size_t k = 1; ok && k < ast->kid_count; k++) {
-        const struct rule_node *element = lower_element(l, ast, k);
+        const struct rule_node *element = lower_element(l, ast, k, shape);
         ok = element != NULL;
         pql_lower_set(n, k, element);
     }
@@ -509,8 +594,8 @@ lower_chain(struct pql_lowerer *l, const struct pql_ast *ast)
 
 /* ---- */
 
-const struct rule_node *
-pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
+static const struct rule_node *
+lower(struct pql_lowerer *l, const struct pql_ast *ast)
 {
     switch (ast->kind) {
     case AST_LITERAL:
@@ -523,6 +608,8 @@ pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
         return lower_object(l, ast);
     case AST_NAME:
         return lower_name(l, ast);
+    case AST_VAR:
+        return lower_var(l, ast);
     case AST_PARAM:
         return lower_param(l, ast);
     case AST_CLIMB:
@@ -565,6 +652,42 @@ pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
     return NULL;
 }
 
+/* Which nodes leave the shape of their value behind them. A let has its body's, and a call says so itself. */
+static bool
+has_shape(const struct pql_ast *ast)
+{
+    switch (ast->kind) {
+    case AST_NAME:
+    case AST_VAR:
+    case AST_PARAM:
+    case AST_CLIMB:
+    case AST_FIELD:
+    case AST_CALL:
+    case AST_LET:
+    case AST_SELECT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const struct rule_node *
+pql_lower_node(struct pql_lowerer *l, const struct pql_ast *ast)
+{
+    const struct pql_ast *path = l->path;
+    const struct rule_node *n = NULL;
+
+    l->shape = (struct pql_shape){0};
+    if (ast->kind != AST_FIELD && ast->kind != AST_NAME) /* a path of its own begins below */
+        l->path = NULL;
+    if (pql_check_operands(l->c, ast))
+        n = lower(l, ast);
+    l->path = path;
+    if (n == NULL || !has_shape(ast))
+        l->shape = (struct pql_shape){0};
+    return n;
+}
+
 /* (P, Q) => ...: the first is the profile, the others are parameters. */
 static bool
 open_params(struct pql_lowerer *l, const struct pql_ast *root)
@@ -580,19 +703,19 @@ open_params(struct pql_lowerer *l, const struct pql_ast *root)
     l->params = (unsigned)root->name_count;
     for (unsigned i = 0; i < l->params; i++) {
         if (!pql_lower_push_var(
-                l, (struct pql_variable){root->names[i], i == 0 ? TARGET_PROFILE : TARGET_PARAM, i + 1, TYPE_ANY}))
+                l, (struct pql_variable){root->names[i], i == 0 ? TARGET_PROFILE : TARGET_PARAM, i + 1, TYPE_ANY, {0}}))
             return false;
     }
     return true;
 }
 
 const struct rule_node *
-pql_lower(struct pql_ctx *c, const struct pql_ast *root, unsigned *slot_count)
+pql_lower(struct pql_ctx *c, const struct pql_ast *root, const struct pql_schema *schema, unsigned *slot_count)
 {
-    struct pql_lowerer l = {.c = c, .params = 1};
+    struct pql_lowerer l = {.c = c, .params = 1, .schema = schema};
     const struct rule_node *n;
 
-    if (!pql_lower_push_element(&l, pql_lower_new(&l, RULE_PROFILE, TYPE_ANY, 0, 0)))
+    if (!pql_lower_push_element(&l, profile_node(&l, 0), pql_shape_profile(&l)))
         return NULL;
     if (root->kind == AST_LAMBDA) {
         if (!open_params(&l, root))

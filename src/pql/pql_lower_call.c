@@ -35,15 +35,19 @@ lower_date(struct pql_lowerer *l, const struct pql_ast *ast)
 }
 
 static const struct rule_node *
-lower_elem(struct pql_lowerer *l, const struct pql_fn *f, const struct pql_ast *ast)
+lower_elem(struct pql_lowerer *l, const struct pql_fn *f, const struct pql_ast *ast, struct pql_shape shape)
 {
     size_t params = ast->kind == AST_LAMBDA ? ast->name_count : 1, vars = l->var_count, elements = l->element_count,
            repeated;
     unsigned slot;
     struct rule_node *n = pql_lower_new(l, RULE_LAMBDA, TYPE_ANY, ast->pos, 1);
     const struct rule_node *body = NULL;
+    enum rule_type type;
     bool ok = n != NULL;
 
+    if (params > 1)
+        shape = (struct pql_shape){0}; /* a key and a value, of which nothing is known */
+    type = pql_shape_type(l, shape);
     if (params > (f->fn == FN_TO_MAP ? 2u : 1u)) {
         (void)pql_fail(l->c, PQL_ARITY, ast->pos, "the expression of %s takes %s, got %zu parameters", f->name,
                        f->fn == FN_TO_MAP ? "one or two parameters" : "one parameter", params);
@@ -51,13 +55,14 @@ lower_elem(struct pql_lowerer *l, const struct pql_fn *f, const struct pql_ast *
     }
     slot = pql_lower_slots(l, (unsigned)params);
     if (ast->kind != AST_LAMBDA) {
-        ok = ok && pql_lower_push_element(l, pql_lower_slot(l, slot, TYPE_ANY, ast->pos));
+        ok = ok && pql_lower_push_element(l, pql_lower_slot(l, slot, type, ast->pos), shape);
         body = ok ? pql_lower_node(l, ast) : NULL;
     } else {
         if (pql_check_names(l->c, ast->names, params, &repeated) && repeated < params)
             (void)pql_fail(l->c, PQL_REFERENCE, ast->pos, "two parameters of one name");
         for (size_t i = 0; ok && i < params; i++)
-            ok = pql_lower_push_var(l, (struct pql_variable){ast->names[i], TARGET_SLOT, slot + (unsigned)i, TYPE_ANY});
+            ok = pql_lower_push_var(l,
+                                    (struct pql_variable){ast->names[i], TARGET_SLOT, slot + (unsigned)i, type, shape});
         body = ok && l->c->class == PQL_OK ? pql_lower_node(l, ast->kids[0]) : NULL;
     }
     l->var_count = vars;
@@ -169,22 +174,49 @@ find_fn(struct pql_lowerer *l, const struct pql_ast *ast)
     return NULL;
 }
 
+/* What the schema says of a call's value, from what it says of the receiver. */
+static struct pql_shape
+shape_of_call(struct pql_lowerer *l, enum rule_fn fn, struct pql_shape receiver)
+{
+    switch (fn) {
+    case FN_FILTER:
+    case FN_DISTINCT:
+    case FN_INTERSECTION:
+    case FN_TOP_N:
+    case FN_BOTTOM_N:
+        return receiver;
+    case FN_HEAD:
+        return pql_shape_element(l, receiver);
+    case FN_GET:
+        return pql_shape_entry(l, receiver);
+    default:
+        return (struct pql_shape){0};
+    }
+}
+
 const struct rule_node *
 pql_lower_call(struct pql_lowerer *l, const struct pql_ast *ast)
 {
     const struct pql_fn *f = find_fn(l, ast);
+    struct pql_shape receiver = {0};
     struct rule_node *n;
 
     if (f == NULL)
         return NULL;
-    if (f->fn == FN_NONE)
-        return str_eq(ast->name, S("if")) ? lower_if(l, ast) : lower_date(l, ast);
+    if (f->fn == FN_NONE) {
+        const struct rule_node *special = str_eq(ast->name, S("if")) ? lower_if(l, ast) : lower_date(l, ast);
+        l->shape = receiver; /* nothing: the branches of an if may differ */
+        return special;
+    }
     n = pql_lower_new(l, RULE_CALL, f->result, ast->pos, ast->kid_count);
     for (size_t i = 0; n != NULL && i < ast->kid_count; i++) {
         bool elem = i == 1 && f->elem;
-        const struct rule_node *arg = elem ? lower_elem(l, f, ast->kids[i]) : pql_lower_node(l, ast->kids[i]);
+        const struct rule_node *arg =
+            elem ? lower_elem(l, f, ast->kids[i], pql_shape_element(l, receiver)) : pql_lower_node(l, ast->kids[i]);
         if (arg == NULL)
             return NULL;
+        if (i == 0)
+            receiver = l->shape;
         pql_lower_set(n, i, arg);
     }
     if (n == NULL || !pql_check_call(l->c, f, n))
@@ -196,5 +228,6 @@ pql_lower_call(struct pql_lowerer *l, const struct pql_ast *ast)
         return NULL;
     if ((f->fn == FN_MATCHES || f->fn == FN_REGEX_GROUP) && !lower_regex(l, n))
         return NULL;
+    l->shape = shape_of_call(l, f->fn, receiver);
     return n;
 }

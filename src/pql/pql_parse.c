@@ -9,76 +9,6 @@
 
 /* ---- tools ---- */
 
-bool
-pql_kids_add(struct pql_parser *p, struct pql_kids *k, struct pql_ast *kid)
-{
-    if (kid == NULL)
-        return false;
-    if (k->n == k->cap) {
-        size_t cap = k->cap ? k->cap * 2 : 4;
-        struct pql_ast **more = pql_alloc(p->c, p->c->scratch, cap, sizeof *more);
-        if (more == NULL)
-            return false;
-        if (k->n > 0)
-            memcpy(more, k->p, k->n * sizeof *more);
-        k->p = more;
-        k->cap = cap;
-    }
-    k->p[k->n++] = kid;
-    return true;
-}
-
-struct pql_ast *
-pql_node_new(struct pql_parser *p, enum pql_kind kind, uint32_t pos)
-{
-    struct pql_ast *n = pql_alloc(p->c, p->c->scratch, 1, sizeof *n);
-
-    if (n == NULL)
-        return NULL;
-    n->kind = kind;
-    n->pos = pos;
-    n->height = 1;
-    return n;
-}
-
-struct pql_ast *
-pql_node_done(struct pql_parser *p, struct pql_ast *n, const struct pql_kids *k, size_t extra)
-{
-    unsigned height = 0;
-
-    if (n == NULL)
-        return NULL;
-    n->kids = k->p;
-    n->kid_count = k->n;
-    for (size_t i = 0; i < k->n; i++)
-        height = k->p[i]->height > height ? k->p[i]->height : height;
-    if (height + extra >= LIMIT_RULE_HEIGHT) {
-        (void)pql_fail(p->c, PQL_LIMIT, n->pos, "a chain of more than %d operators, fields or calls",
-                       LIMIT_RULE_HEIGHT);
-        return NULL;
-    }
-    n->height = height + (unsigned)extra + 1;
-    return n;
-}
-
-struct pql_ast *
-pql_node_unary(struct pql_parser *p, enum pql_kind kind, uint32_t pos, struct pql_ast *kid)
-{
-    struct pql_ast *n = kid != NULL ? pql_node_new(p, kind, pos) : NULL;
-    struct pql_kids k = {0};
-
-    return n != NULL && pql_kids_add(p, &k, kid) ? pql_node_done(p, n, &k, 0) : NULL;
-}
-
-struct pql_ast *
-pql_node_binary(struct pql_parser *p, enum pql_kind kind, uint32_t pos, struct pql_ast *a, struct pql_ast *b)
-{
-    struct pql_ast *n = a != NULL && b != NULL ? pql_node_new(p, kind, pos) : NULL;
-    struct pql_kids k = {0};
-
-    return n != NULL && pql_kids_add(p, &k, a) && pql_kids_add(p, &k, b) ? pql_node_done(p, n, &k, 0) : NULL;
-}
-
 const struct pql_token *
 pql_tok(const struct pql_parser *p, size_t ahead)
 {
@@ -178,8 +108,8 @@ parse_dot(struct pql_parser *p, struct pql_ast *receiver)
     }
     p->at++;
     if (pql_tok_punct(p, 0, '('))
-        return pql_kids_add(p, &k, receiver) ? pql_parse_call(p, pql_name_of(p->c, t), t->pos, &k) : NULL;
-    n = pql_node_unary(p, AST_FIELD, t->pos, receiver);
+        return pql_kids_add(p->c, &k, receiver) ? pql_parse_call(p, pql_name_of(p->c, t), t->pos, &k) : NULL;
+    n = pql_node_unary(p->c, AST_FIELD, t->pos, receiver);
     if (n != NULL)
         n->name = pql_name_of(p->c, t);
     return n;
@@ -202,7 +132,7 @@ parse_postfix(struct pql_parser *p, struct pql_ast *n)
             if (predicate != NULL && !pql_expect_punct(p, ']', "']' after the predicate"))
                 predicate = NULL;
             pql_leave(p, saved);
-            n = pql_node_binary(p, AST_CALL, pos, n, predicate); /* x[p] is filter(x, p) */
+            n = pql_node_binary(p->c, AST_CALL, pos, n, predicate); /* x[p] is filter(x, p) */
             if (n != NULL)
                 n->name = S("filter");
         } else {
@@ -225,7 +155,7 @@ parse_unary(struct pql_parser *p)
         return parse_postfix(p, pql_parse_number(p, true));
     if (!pql_enter(p, false, &saved))
         return NULL;
-    n = pql_node_unary(p, AST_ARITH, pos, parse_unary(p));
+    n = pql_node_unary(p->c, AST_ARITH, pos, parse_unary(p));
     if (n != NULL)
         n->arith = '-';
     pql_leave(p, saved);
@@ -241,7 +171,7 @@ parse_mul(struct pql_parser *p)
         char op = (char)pql_tok(p, 0)->op;
         uint32_t pos = pql_tok(p, 0)->pos;
         p->at++;
-        n = pql_node_binary(p, AST_ARITH, pos, n, parse_unary(p));
+        n = pql_node_binary(p->c, AST_ARITH, pos, n, parse_unary(p));
         if (n != NULL)
             n->arith = op;
     }
@@ -257,7 +187,7 @@ pql_parse_add(struct pql_parser *p)
         char op = (char)pql_tok(p, 0)->op;
         uint32_t pos = pql_tok(p, 0)->pos;
         p->at++;
-        n = pql_node_binary(p, AST_ARITH, pos, n, parse_mul(p));
+        n = pql_node_binary(p->c, AST_ARITH, pos, n, parse_mul(p));
         if (n != NULL)
             n->arith = op;
     }
@@ -267,14 +197,14 @@ pql_parse_add(struct pql_parser *p)
 static struct pql_ast *
 parse_occurs(struct pql_parser *p, struct pql_ast *receiver, uint32_t pos)
 {
-    struct pql_ast *n = pql_node_new(p, AST_OCCURS, pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_OCCURS, pos);
     struct rule_when *w = pql_alloc(p->c, p->c->keep, 1, sizeof *w);
     struct pql_kids k = {0};
 
-    if (n == NULL || w == NULL || !pql_kids_add(p, &k, receiver) || !pql_parse_when(p, w, &k))
+    if (n == NULL || w == NULL || !pql_kids_add(p->c, &k, receiver) || !pql_parse_when(p, w, &k))
         return NULL;
     n->when = w;
-    return pql_node_done(p, n, &k, 0);
+    return pql_node_done(p->c, n, &k, 0);
 }
 
 /* At most one: comparisons do not chain [C 10]. */
@@ -286,7 +216,7 @@ parse_tail(struct pql_parser *p, struct pql_ast *left)
     struct pql_ast *n;
 
     if (pql_parse_comparison(p, &cmp)) {
-        n = pql_node_binary(p, AST_COMPARE, pos, left, pql_parse_add(p));
+        n = pql_node_binary(p->c, AST_COMPARE, pos, left, pql_parse_add(p));
         if (n != NULL)
             n->cmp = cmp;
         return n;
@@ -294,13 +224,13 @@ parse_tail(struct pql_parser *p, struct pql_ast *left)
     if ((!p->no_in && pql_tok_word(p, 0, "in")) || pql_tok_word(p, 0, "notIn")) {
         bool negated = pql_tok_word(p, 0, "notIn");
         p->at++;
-        n = pql_node_binary(p, AST_IN, pos, left, pql_parse_add(p));
+        n = pql_node_binary(p->c, AST_IN, pos, left, pql_parse_add(p));
         if (n != NULL)
             n->negated = negated;
         return n;
     }
     if (pql_accept_word(p, "like")) {
-        n = pql_node_binary(p, AST_CALL, pos, left, pql_parse_add(p));
+        n = pql_node_binary(p->c, AST_CALL, pos, left, pql_parse_add(p));
         if (n != NULL)
             n->name = S("like");
         return n;
@@ -333,7 +263,7 @@ parse_not(struct pql_parser *p)
         return parse_compare(p);
     if (!pql_enter(p, false, &saved))
         return NULL;
-    n = pql_node_unary(p, AST_NOT, pos, parse_not(p));
+    n = pql_node_unary(p->c, AST_NOT, pos, parse_not(p));
     pql_leave(p, saved);
     return n;
 }
@@ -349,13 +279,13 @@ parse_junction(struct pql_parser *p, enum pql_kind kind, const char *word,
 
     if (n == NULL || !pql_tok_word(p, 0, word))
         return n;
-    if (!pql_kids_add(p, &k, n))
+    if (!pql_kids_add(p->c, &k, n))
         return NULL;
     while (pql_accept_word(p, word)) {
-        if (!pql_kids_add(p, &k, operand(p)))
+        if (!pql_kids_add(p->c, &k, operand(p)))
             return NULL;
     }
-    return pql_node_done(p, pql_node_new(p, kind, pos), &k, 0);
+    return pql_node_done(p->c, pql_node_new(p->c, kind, pos), &k, 0);
 }
 
 static struct pql_ast *

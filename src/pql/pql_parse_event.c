@@ -21,28 +21,10 @@ pql_parse_comparison(struct pql_parser *p, enum value_cmp *cmp)
 static bool
 parse_unit(struct pql_parser *p, enum rule_unit *unit)
 {
-    static const struct {
-        const char *one, *many;
-        enum rule_unit unit;
-    } units[] = {{"millisecond", "milliseconds", UNIT_MS},
-                 {"second", "seconds", UNIT_SECOND},
-                 {"minute", "minutes", UNIT_MINUTE},
-                 {"hour", "hours", UNIT_HOUR},
-                 {"day", "days", UNIT_DAY},
-                 {"week", "weeks", UNIT_WEEK},
-                 {"month", "months", UNIT_MONTH},
-                 {"year", "years", UNIT_YEAR},
-                 {"decade", "decades", UNIT_DECADE},
-                 {"century", "centuries", UNIT_CENTURY},
-                 {"millennium", "millennia", UNIT_MILLENNIUM}};
-
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (pql_accept_word(p, units[i].one) || pql_accept_word(p, units[i].many)) {
-            *unit = units[i].unit;
-            return true;
-        }
-    }
-    return pql_fail_expected(p, "a unit of time such as 'days'");
+    if (pql_tok(p, 0)->kind != TOK_WORD || !pql_unit_of(pql_token_text(p->c, pql_tok(p, 0)), unit))
+        return pql_fail_expected(p, "a unit of time such as 'days'");
+    p->at++;
+    return true;
 }
 
 static bool
@@ -61,34 +43,22 @@ parse_count(struct pql_parser *p, int64_t *n)
 static bool
 parse_time(struct pql_parser *p, struct rule_time_ref *ref, struct pql_kids *k)
 {
-    static const struct {
-        const char *word;
-        enum rule_period period;
-    } periods[] = {{"this", PERIOD_THIS}, {"last", PERIOD_LAST}, {"next", PERIOD_NEXT}};
-
-    for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
-        if (pql_tok_word(p, 0, periods[i].word) && pql_tok(p, 1)->kind == TOK_WORD) {
-            ref->period = periods[i].period;
-            p->at++;
-            return parse_unit(p, &ref->unit);
-        }
+    if (pql_tok(p, 0)->kind == TOK_WORD && pql_tok(p, 1)->kind == TOK_WORD &&
+        pql_period_of(pql_token_text(p->c, pql_tok(p, 0)), &ref->period)) {
+        p->at++;
+        return parse_unit(p, &ref->unit);
     }
     ref->period = PERIOD_NONE;
     ref->arg = (unsigned)k->n;
-    return pql_kids_add(p, k, pql_parse_add(p));
+    return pql_kids_add(p->c, k, pql_parse_add(p));
 }
 
 static bool
 parse_side(struct pql_parser *p, enum rule_side *side)
 {
-    if (pql_accept_word(p, "before"))
-        *side = SIDE_BEFORE;
-    else if (pql_accept_word(p, "after"))
-        *side = SIDE_AFTER;
-    else if (pql_accept_word(p, "from"))
-        *side = SIDE_FROM;
-    else
+    if (pql_tok(p, 0)->kind != TOK_WORD || !pql_side_of(pql_token_text(p->c, pql_tok(p, 0)), side))
         return false;
+    p->at++;
     return true;
 }
 
@@ -170,12 +140,12 @@ parse_when_clause(struct pql_parser *p, struct rule_element *e, struct pql_kids 
 static bool
 add_where(struct pql_parser *p, struct pql_kids *k)
 {
-    struct pql_ast *n = pql_node_new(p, AST_AND, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_AND, pql_tok(p, 0)->pos);
     struct pql_kids both = {0};
 
-    if (n == NULL || !pql_kids_add(p, &both, k->p[0]) || !pql_kids_add(p, &both, pql_parse_in_parens(p)))
+    if (n == NULL || !pql_kids_add(p->c, &both, k->p[0]) || !pql_kids_add(p->c, &both, pql_parse_in_parens(p)))
         return false;
-    k->p[0] = pql_node_done(p, n, &both, 0);
+    k->p[0] = pql_node_done(p->c, n, &both, 0);
     return k->p[0] != NULL;
 }
 
@@ -214,7 +184,7 @@ parse_clauses(struct pql_parser *p, struct rule_element *e, struct pql_kids *k)
 static struct pql_ast *
 parse_element(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_ELEMENT, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_ELEMENT, pql_tok(p, 0)->pos);
     struct rule_element *e = pql_alloc(p->c, p->c->keep, 1, sizeof *e);
     struct str *name = pql_alloc(p->c, p->c->scratch, 1, sizeof *name);
     struct pql_kids k = {0};
@@ -238,10 +208,10 @@ parse_element(struct pql_parser *p)
         (void)pql_fail_expected(p, "WHAT(...)");
         return NULL;
     }
-    if (!pql_kids_add(p, &k, pql_parse_in_parens(p)) || !parse_clauses(p, e, &k))
+    if (!pql_kids_add(p->c, &k, pql_parse_in_parens(p)) || !parse_clauses(p, e, &k))
         return NULL;
     n->element = e;
-    return pql_node_done(p, n, &k, 0);
+    return pql_node_done(p->c, n, &k, 0);
 }
 
 /* The names of the timestamp path. The rule keeps it dotted, so a quoted name with a dot of its own has no place in it.
@@ -272,12 +242,12 @@ parse_timestamp_path(struct pql_parser *p, struct pql_ast *n)
 static bool
 parse_chain_body(struct pql_parser *p, struct pql_ast *n, struct pql_kids *k)
 {
-    if (!pql_kids_add(p, k, pql_parse_expr(p)) || !pql_expect_punct(p, ',', "',' after the list of events") ||
+    if (!pql_kids_add(p->c, k, pql_parse_expr(p)) || !pql_expect_punct(p, ',', "',' after the list of events") ||
         !parse_timestamp_path(p, n) || !pql_expect_punct(p, ',', "',' after the timestamp") ||
         !pql_expect_punct(p, '[', "'[' before the elements"))
         return false;
     do {
-        if (!pql_kids_add(p, k, parse_element(p)))
+        if (!pql_kids_add(p->c, k, parse_element(p)))
             return false;
     } while (pql_accept_punct(p, ','));
     return pql_expect_punct(p, ']', "',' or ']' after an element") &&
@@ -287,7 +257,7 @@ parse_chain_body(struct pql_parser *p, struct pql_ast *n, struct pql_kids *k)
 struct pql_ast *
 pql_parse_chain(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_CHAIN, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_CHAIN, pql_tok(p, 0)->pos);
     struct pql_kids k = {0};
     bool saved, ok;
 
@@ -296,5 +266,5 @@ pql_parse_chain(struct pql_parser *p)
     p->at += 2;
     ok = parse_chain_body(p, n, &k);
     pql_leave(p, saved);
-    return ok ? pql_node_done(p, n, &k, k.n) : NULL;
+    return ok ? pql_node_done(p->c, n, &k, pql_node_extra(n->kind, k.n)) : NULL;
 }

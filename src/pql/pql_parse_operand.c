@@ -38,7 +38,7 @@ lambda_head(const struct pql_parser *p)
 static struct pql_ast *
 parse_lambda(struct pql_parser *p, size_t head)
 {
-    struct pql_ast *n = pql_node_new(p, AST_LAMBDA, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_LAMBDA, pql_tok(p, 0)->pos);
     struct str *names = pql_alloc(p->c, p->c->scratch, head, sizeof *names);
     struct pql_kids k = {0};
 
@@ -50,7 +50,7 @@ parse_lambda(struct pql_parser *p, size_t head)
     }
     n->names = names;
     p->at += head;
-    return pql_kids_add(p, &k, pql_parse_expr(p)) ? pql_node_done(p, n, &k, 0) : NULL;
+    return pql_kids_add(p->c, &k, pql_parse_expr(p)) ? pql_node_done(p->c, n, &k, 0) : NULL;
 }
 
 struct pql_ast *
@@ -72,7 +72,7 @@ parse_items(struct pql_parser *p, struct pql_kids *k, unsigned close, const char
         return false;
     if (!pql_accept_punct(p, close)) {
         do
-            ok = pql_kids_add(p, k, item(p));
+            ok = pql_kids_add(p->c, k, item(p));
         while (ok && pql_accept_punct(p, ','));
         ok = ok && pql_expect_punct(p, close, expected);
     }
@@ -83,25 +83,25 @@ parse_items(struct pql_parser *p, struct pql_kids *k, unsigned close, const char
 struct pql_ast *
 pql_parse_call(struct pql_parser *p, struct str name, uint32_t pos, struct pql_kids *k)
 {
-    struct pql_ast *n = pql_node_new(p, AST_CALL, pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_CALL, pos);
 
     p->at++;
     if (n == NULL || !parse_items(p, k, ')', "',' or ')' after an argument", pql_parse_arg))
         return NULL;
     n->name = name;
-    return pql_node_done(p, n, k, 0);
+    return pql_node_done(p->c, n, k, 0);
 }
 
 static struct pql_ast *
 parse_list(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_LIST, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_LIST, pql_tok(p, 0)->pos);
     struct pql_kids k = {0};
 
     p->at++;
     if (n == NULL || !parse_items(p, &k, ']', "',' or ']' in a list", pql_parse_expr))
         return NULL;
-    return pql_node_done(p, n, &k, 0);
+    return pql_node_done(p->c, n, &k, 0);
 }
 
 /* Keys under construction; they stay parallel to the object's children. */
@@ -139,13 +139,13 @@ parse_entry(struct pql_parser *p, struct pql_ast *n, struct keys *keys, struct p
     key = t->kind == TOK_STRING ? pql_string_of(p->c, t, p->c->scratch) : pql_name_of(p->c, t);
     p->at++;
     return key.p != NULL && add_key(p, n, keys, key) && pql_expect_punct(p, ':', "':' after a key") &&
-           pql_kids_add(p, k, pql_parse_expr(p));
+           pql_kids_add(p->c, k, pql_parse_expr(p));
 }
 
 static struct pql_ast *
 parse_object(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_OBJECT, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_OBJECT, pql_tok(p, 0)->pos);
     struct keys keys = {0};
     struct pql_kids k = {0};
     bool saved, ok = true;
@@ -160,7 +160,7 @@ parse_object(struct pql_parser *p)
         ok = ok && pql_expect_punct(p, '}', "',' or '}' in an object");
     }
     pql_leave(p, saved);
-    return ok ? pql_node_done(p, n, &k, 0) : NULL;
+    return ok ? pql_node_done(p->c, n, &k, 0) : NULL;
 }
 
 struct pql_ast *
@@ -182,7 +182,7 @@ static struct pql_ast *
 parse_string(struct pql_parser *p)
 {
     const struct pql_token *t = pql_tok(p, 0);
-    struct pql_ast *n = pql_node_new(p, AST_LITERAL, t->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_LITERAL, t->pos);
     struct str text = n != NULL ? pql_string_of(p->c, t, p->c->keep) : S_NULL;
 
     if (text.p == NULL)
@@ -196,7 +196,7 @@ struct pql_ast *
 pql_parse_number(struct pql_parser *p, bool negative)
 {
     const struct pql_token *t = pql_tok(p, 0);
-    struct pql_ast *n = pql_node_new(p, AST_LITERAL, t->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_LITERAL, t->pos);
     struct str text = pql_token_text(p->c, t);
     int64_t i = 0;
     double f = 0;
@@ -222,38 +222,37 @@ parse_special(struct pql_parser *p)
 {
     static const struct {
         const char *word;
-        enum rule_op op;
         struct value value;
-    } words[] = {
-        {"true", RULE_LITERAL, {.kind = VALUE_BOOL, .b = true}},
-        {"false", RULE_LITERAL, {.kind = VALUE_BOOL, .b = false}},
-        {"null", RULE_LITERAL, {.kind = VALUE_NULL}},
-        {"now", RULE_NOW, {.kind = VALUE_NULL}},
-        {"today", RULE_TODAY, {.kind = VALUE_NULL}},
-        {"yesterday", RULE_YESTERDAY, {.kind = VALUE_NULL}},
-        {"tomorrow", RULE_TOMORROW, {.kind = VALUE_NULL}},
+    } literals[] = {
+        {"true", {.kind = VALUE_BOOL, .b = true}},
+        {"false", {.kind = VALUE_BOOL, .b = false}},
+        {"null", {.kind = VALUE_NULL}},
     };
+    const struct pql_token *t = pql_tok(p, 0);
+    struct str word = pql_token_text(p->c, t);
+    size_t i = 0, count = sizeof literals / sizeof literals[0];
+    enum rule_op op = RULE_LITERAL;
+    struct pql_ast *n;
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        struct pql_ast *n;
-        if (!pql_tok_word(p, 0, words[i].word))
-            continue;
-        n = pql_node_new(p, words[i].op == RULE_LITERAL ? AST_LITERAL : AST_WORD, pql_tok(p, 0)->pos);
-        if (n == NULL)
-            return NULL;
-        n->op = words[i].op;
-        n->value = words[i].value;
-        p->at++;
-        return n;
-    }
-    return NULL;
+    while (i < count && !str_eq_nocase(word, str_of(literals[i].word)))
+        i++;
+    if (i == count && !pql_time_word_of(word, &op))
+        return NULL;
+    n = pql_node_new(p->c, i < count ? AST_LITERAL : AST_WORD, t->pos);
+    if (n == NULL)
+        return NULL;
+    n->op = op;
+    if (i < count)
+        n->value = literals[i].value;
+    p->at++;
+    return n;
 }
 
 /* "^^name": levels to climb, then an optional field. */
 static struct pql_ast *
 parse_climb(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_CLIMB, pql_tok(p, 0)->pos), *field;
+    struct pql_ast *n = pql_node_new(p->c, AST_CLIMB, pql_tok(p, 0)->pos), *field;
 
     if (n == NULL)
         return NULL;
@@ -261,7 +260,7 @@ parse_climb(struct pql_parser *p)
         n->number++;
     if (!pql_tok_name(p, 0))
         return n;
-    field = pql_node_unary(p, AST_FIELD, pql_tok(p, 0)->pos, n);
+    field = pql_node_unary(p->c, AST_FIELD, pql_tok(p, 0)->pos, n);
     if (field != NULL)
         field->name = pql_name_of(p->c, pql_tok(p, 0));
     p->at++;
@@ -272,7 +271,7 @@ static struct pql_ast *
 parse_param(struct pql_parser *p)
 {
     const struct pql_token *t = pql_tok(p, 0);
-    struct pql_ast *n = pql_node_new(p, AST_PARAM, t->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_PARAM, t->pos);
     uint64_t number = 0;
 
     if (n == NULL)
@@ -288,7 +287,7 @@ parse_param(struct pql_parser *p)
 static struct pql_ast *
 parse_let(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_LET, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_LET, pql_tok(p, 0)->pos);
     struct str *name = pql_alloc(p->c, p->c->scratch, 1, sizeof *name);
     struct pql_kids k = {0};
     bool saved, ok;
@@ -300,18 +299,18 @@ parse_let(struct pql_parser *p)
     n->name_count = 1;
     p->at += 3;
     p->no_in = true; /* the next `in` outside brackets ends the value */
-    ok = pql_kids_add(p, &k, pql_parse_expr(p));
+    ok = pql_kids_add(p->c, &k, pql_parse_expr(p));
     p->no_in = saved;
     ok = ok && (pql_accept_word(p, "in") || pql_fail_expected(p, "'in' after the value of let")) &&
-         pql_kids_add(p, &k, pql_parse_expr(p));
+         pql_kids_add(p->c, &k, pql_parse_expr(p));
     pql_leave(p, saved);
-    return ok ? pql_node_done(p, n, &k, 0) : NULL;
+    return ok ? pql_node_done(p->c, n, &k, 0) : NULL;
 }
 
 static struct pql_ast *
 parse_gen(struct pql_parser *p)
 {
-    struct pql_ast *n = pql_node_new(p, AST_GEN, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_GEN, pql_tok(p, 0)->pos);
     struct str *name = pql_alloc(p->c, p->c->scratch, 1, sizeof *name);
     struct pql_kids k = {0};
 
@@ -329,11 +328,11 @@ parse_gen(struct pql_parser *p)
         (void)pql_fail_expected(p, "'from' after the variable");
         return NULL;
     }
-    if (!pql_kids_add(p, &k, pql_parse_add(p)))
+    if (!pql_kids_add(p->c, &k, pql_parse_add(p)))
         return NULL;
-    if ((pql_accept_word(p, "where") || pql_accept_punct(p, ':')) && !pql_kids_add(p, &k, pql_parse_expr(p)))
+    if ((pql_accept_word(p, "where") || pql_accept_punct(p, ':')) && !pql_kids_add(p->c, &k, pql_parse_expr(p)))
         return NULL;
-    return pql_node_done(p, n, &k, 0);
+    return pql_node_done(p->c, n, &k, 0);
 }
 
 /* gen {"," gen}: a comma belongs to the list only when NAME from follows it. */
@@ -341,7 +340,7 @@ static bool
 parse_gens(struct pql_parser *p, struct pql_kids *k)
 {
     do {
-        if (!pql_kids_add(p, k, parse_gen(p)))
+        if (!pql_kids_add(p->c, k, parse_gen(p)))
             return false;
         if (!(pql_tok_punct(p, 0, ',') && pql_tok_name(p, 1) && pql_tok_word(p, 2, "from")))
             return true;
@@ -352,7 +351,7 @@ parse_gens(struct pql_parser *p, struct pql_kids *k)
 static struct pql_ast *
 parse_quantifier(struct pql_parser *p, enum pql_kind kind, enum rule_quant quant)
 {
-    struct pql_ast *n = pql_node_new(p, kind, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, kind, pql_tok(p, 0)->pos);
     struct pql_kids k = {0};
     bool saved, ok;
 
@@ -362,13 +361,13 @@ parse_quantifier(struct pql_parser *p, enum pql_kind kind, enum rule_quant quant
     p->at++;
     ok = parse_gens(p, &k);
     pql_leave(p, saved);
-    return ok ? pql_node_done(p, n, &k, k.n) : NULL;
+    return ok ? pql_node_done(p->c, n, &k, pql_node_extra(n->kind, k.n)) : NULL;
 }
 
 static struct pql_ast *
 parse_comprehension(struct pql_parser *p, const char *fn)
 {
-    struct pql_ast *n = pql_node_new(p, AST_AGG, pql_tok(p, 0)->pos);
+    struct pql_ast *n = pql_node_new(p->c, AST_AGG, pql_tok(p, 0)->pos);
     struct pql_kids k = {0};
     bool saved, ok;
 
@@ -376,10 +375,10 @@ parse_comprehension(struct pql_parser *p, const char *fn)
         return NULL;
     n->name = str_of(fn);
     p->at++;
-    ok = pql_kids_add(p, &k, pql_parse_expr(p)) &&
+    ok = pql_kids_add(p->c, &k, pql_parse_expr(p)) &&
          (pql_accept_word(p, "over") || pql_fail_expected(p, "'over' after the expression")) && parse_gens(p, &k);
     pql_leave(p, saved);
-    return ok ? pql_node_done(p, n, &k, k.n) : NULL;
+    return ok ? pql_node_done(p->c, n, &k, pql_node_extra(n->kind, k.n)) : NULL;
 }
 
 /* let, quantifiers, select, comprehensions, chain, if: NULL without an error when the word is an ordinary name here. */
@@ -428,7 +427,7 @@ parse_name(struct pql_parser *p)
     p->at++;
     if (pql_tok_punct(p, 0, '('))
         return pql_parse_call(p, name, t->pos, &none);
-    n = pql_node_new(p, AST_NAME, t->pos);
+    n = pql_node_new(p->c, AST_NAME, t->pos);
     if (n != NULL)
         n->name = name;
     return n;

@@ -13,23 +13,6 @@ struct pql_parser {
     bool no_in;     /* between `let X =` and its `in`, outside brackets */
 };
 
-/* Children under construction, in the scratch arena. */
-struct pql_kids {
-    struct pql_ast **p;
-    size_t n;
-    size_t cap;
-};
-
-/* false when kid is NULL or memory is out. */
-bool pql_kids_add(struct pql_parser *p, struct pql_kids *k, struct pql_ast *kid);
-struct pql_ast *pql_node_new(struct pql_parser *p, enum pql_kind kind, uint32_t pos);
-/* Takes the children; `extra` levels of height for binders that nest without a node of their own. NULL: too high. */
-struct pql_ast *pql_node_done(struct pql_parser *p, struct pql_ast *n, const struct pql_kids *k, size_t extra);
-
-struct pql_ast *pql_node_unary(struct pql_parser *p, enum pql_kind kind, uint32_t pos, struct pql_ast *kid);
-struct pql_ast *pql_node_binary(struct pql_parser *p, enum pql_kind kind, uint32_t pos, struct pql_ast *a,
-                                struct pql_ast *b);
-
 const struct pql_token *pql_tok(const struct pql_parser *p, size_t ahead); /* past the end: the last token */
 bool pql_tok_punct(const struct pql_parser *p, size_t ahead, unsigned op);
 bool pql_tok_word(const struct pql_parser *p, size_t ahead, const char *keyword); /* any case */

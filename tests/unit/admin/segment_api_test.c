@@ -110,7 +110,35 @@ TEST(admin_audience_errors)
     CHECK_REPLY(post(&c, DEF, "One", "a = 2", ""), 422);
     r = control_ask(&c, "POST " AUD, "{'name':'J','expression':{'type':'PQL','format':'pql/json','value':'{}'}}");
     CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "PQL-PARSE");
     CHECK_REPLY(control_ask(&c, "PATCH " AUD "/none", "[]"), 404);
+    control_close(&c);
+}
+
+TEST(admin_audience_in_json) /* [SEGMENTATION 13] */
+{
+    static const char *const node =
+        "{`nodeType`:`fnApply`,`fnName`:`=`,`params`:[{`nodeType`:`fieldLookup`,`fieldName`:"
+        "`tier`,`object`:{`nodeType`:`parameterReference`,`position`:1}},{`nodeType`:"
+        "`literal`,`literalType`:`%s`,`value`:`gold`}]}";
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    r = control_ask(&c, "POST " AUD,
+                    arena_printf(t->arena, "{'name':'J','expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
+                                 pql(t, arena_printf(t->arena, node, "String").p))
+                        .p);
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "expression.format"), S("pql/json"));
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    r = control_ask(&c, "POST " AUD,
+                    arena_printf(t->arena, "{'name':'K','expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
+                                 pql(t, arena_printf(t->arena, node, "Integer").p))
+                        .p);
+    CHECK_REPLY(r, 400);
+    CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("PQL-VALUE"));
+    CHECK_BODY(r, "at params[1].value");
     control_close(&c);
 }
 

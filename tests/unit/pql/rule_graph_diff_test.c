@@ -9,12 +9,12 @@
  *
  * EDGEWISE_DIFF_SECONDS sets the length (5 by default), EDGEWISE_DIFF_ROUND repeats the one round that failed. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <time.h>
 
 #include "base/civil.h"
 #include "base/limits.h"
 #include "pql/pql.h"
+#include "random_pql.h"
 #include "rule/rule_graph.h"
 #include "t.h"
 
@@ -24,7 +24,7 @@
 
 struct diff {
     struct t *t;
-    struct rng rng;
+    struct random_pql random;
     uint64_t seed;
     struct arena a; /* of the round */
     struct arena scratch;
@@ -42,303 +42,16 @@ struct diff {
     uint64_t flips;
 };
 
-/* ---- random text ---- */
+#define PICK(...) RANDOM_PICK(&f->random, __VA_ARGS__)
 
 static uint64_t
 below(struct diff *f, uint64_t n)
 {
-    return rng_below(&f->rng, n);
+    return random_below(&f->random, n);
 }
 
-#define PICK(...)                                                                                                      \
-    (((const char *const[]){__VA_ARGS__})[below(f, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))])
-
-static const char *fmt(struct diff *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static const char *
-fmt(struct diff *f, const char *format, ...)
-{
-    char room[4096];
-    va_list ap;
-    int n;
-
-    va_start(ap, format);
-    n = vsnprintf(room, sizeof room, format, ap);
-    va_end(ap);
-    return arena_cstr(&f->a, (struct str){room, n < (int)sizeof room ? (size_t)n : sizeof room - 1});
-}
-
-static int
-number(struct diff *f, int n)
-{
-    return (int)below(f, (uint64_t)n);
-}
-
-static const char *
-type(struct diff *f)
-{
-    return PICK("buy", "view", "cart", "true", "7");
-}
-
-static const char *
-sku(struct diff *f)
-{
-    return PICK("A", "B", "C", "Ab");
-}
-
-/* A window, as the tail of occurs. */
-static const char *
-tail(struct diff *f)
-{
-    switch (number(f, 14)) {
-    case 0:
-    case 1:
-    case 2:
-        return fmt(f, "<= %d %s before now", number(f, 4) + 1, PICK("hours", "days", "days", "weeks"));
-    case 3:
-        return fmt(f, "<= %d %s before %s", number(f, 3) + 1, PICK("months", "months", "years"),
-                   PICK("now", "now", "today", "last hour", "this minute"));
-    case 4:
-        return fmt(f, "< %d %s before %s", number(f, 90) + 1, PICK("minutes", "hours"),
-                   PICK("now", "now", "today", "tomorrow", "this week", "last hour"));
-    case 5:
-        return PICK("today", "yesterday", "on today", "tomorrow");
-    case 6:
-        return fmt(f, "%s %s", PICK("this", "last", "next"), PICK("day", "week", "month", "year", "decade"));
-    case 7:
-        return fmt(f, "%s %d %s %s now", PICK(">", ">="), number(f, 9), PICK("days", "months", "hours"),
-                   PICK("before", "after"));
-    case 8:
-        return fmt(f, "%s %s", PICK("before", "after", "from"), PICK("now", "today", "yesterday", "last month"));
-    case 9:
-        return fmt(f, "%s date(2024, %d, %d)", PICK("before", "after", "from", "on"), number(f, 4) + 1,
-                   number(f, 28) + 1);
-    case 10:
-        return fmt(f, "between %s and %s", PICK("date(2024, 2, 10)", "last week", "yesterday", "last month"),
-                   PICK("now", "today", "date(2024, 3, 20)"));
-    case 11:
-        return fmt(f, "= %d %s before %s", number(f, 4), PICK("hours", "days", "months", "weeks"),
-                   PICK("now", "today"));
-    default:
-        return fmt(f, "<= %d %s after now", number(f, 4) + 1, PICK("hours", "days"));
-    }
-}
-
-/* A predicate of one event; prefix is "" or "E.". */
-static const char *
-event_predicate(struct diff *f, const char *prefix)
-{
-    switch (number(f, 12)) {
-    case 0:
-    case 1:
-    case 2:
-        return fmt(f, "%seventType = \"%s\"", prefix, type(f));
-    case 3:
-        return fmt(f, "%seventType in [\"%s\", \"%s\"]", prefix, type(f), type(f));
-    case 4:
-        return fmt(f, "(%seventType = \"%s\" or %ssku = \"%s\")", prefix, type(f), prefix, sku(f));
-    case 5:
-        return fmt(f, "%samount %s %d", prefix, PICK(">", "<", "=", "!="), number(f, 30));
-    case 6:
-        return fmt(f, "%sitems.sku %s \"%s\"", prefix, PICK("=", "="), sku(f));
-    case 7:
-        return fmt(f, "%ssku.%s(\"%s\")", prefix, PICK("contains", "equals", "startsWith", "notEqualTo"), sku(f));
-    case 8:
-        return fmt(f, "not (%ssku = \"%s\")", prefix, sku(f));
-    case 9:
-        return fmt(f, "%seventType.equals(\"%s\", \"%s\", %s)", prefix, type(f), type(f), PICK("true", "false"));
-    case 10:
-        return fmt(f, "\"%s\" = %seventType and %samount.isNotNull()", type(f), prefix, prefix);
-    default:
-        return fmt(f, "%seventType = \"%s\" and %ssku = \"%s\"", prefix, type(f), prefix, sku(f));
-    }
-}
-
-static const char *
-maybe_window(struct diff *f, const char *prefix)
-{
-    if (below(f, 4) == 0)
-        return "";
-    if (below(f, 12) == 0)
-        return fmt(f, " and %stimestamp occurs %s and %stimestamp occurs %s", prefix, tail(f), prefix, tail(f));
-    return fmt(f, " and %s%s occurs %s", prefix, below(f, 12) == 0 ? "shipped" : "timestamp", tail(f));
-}
-
-static const char *
-bound(struct diff *f)
-{
-    return fmt(f, "%s %d", PICK(">=", ">=", ">", "=", "<", "<=", "!="), number(f, 4));
-}
-
-static const char *
-element(struct diff *f, const char *label, const char *count)
-{
-    return fmt(f, "%s: WHAT(%s)%s%s", label, event_predicate(f, ""),
-               below(f, 3) == 0 ? "" : fmt(f, " WHEN(%s)", tail(f)), count);
-}
-
-static const char *
-chain(struct diff *f)
-{
-    const char *list =
-        below(f, 4) == 0 ? fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, "")) : "xEvent";
-
-    switch (number(f, 6)) {
-    case 0:
-        return fmt(f, "chain(%s, timestamp, [%s, %s])", list, element(f, "A", ""),
-                   element(f, "B", below(f, 2) ? "" : fmt(f, " GAP(<= %d hours)", number(f, 100))));
-    case 1:
-        return fmt(f, "chain(%s, timestamp, [%s, not %s])", list, element(f, "A", ""), element(f, "B", ""));
-    case 2:
-        return fmt(f, "chain(%s, timestamp, [A: WHAT(%s), B: WHAT(sku = A.sku) WHEN(%s)])", list,
-                   event_predicate(f, ""), tail(f));
-    case 3:
-        return fmt(f, "chain(%s, timestamp, [%s])", list,
-                   element(f, "A", fmt(f, " COUNT(%s %d)", PICK("=", "<", "<="), number(f, 3) + 1)));
-    default:
-        return fmt(f, "chain(%s, %s, [%s])", list, below(f, 8) == 0 ? "shipped" : "timestamp",
-                   element(f, "A", below(f, 2) ? "" : fmt(f, " COUNT(%d)", number(f, 3) + 1)));
-    }
-}
-
-static const char *
-sum(struct diff *f)
-{
-    const char *limit = fmt(f, "%s %d%s", PICK(">", ">=", "<", "="), number(f, 60), PICK("", ".5", ".25"));
-
-    switch (number(f, 6)) {
-    case 0:
-        return fmt(f, "(sum E.amount over E from xEvent where %s%s) %s", event_predicate(f, "E."),
-                   maybe_window(f, "E."), limit);
-    case 1:
-        return fmt(f, "xEvent[%s%s].items.price.sum() %s", event_predicate(f, ""), maybe_window(f, ""), limit);
-    case 2:
-        return fmt(f, "let S = (sum E.amount over E from xEvent where %s) in S %s", event_predicate(f, "E."), limit);
-    case 3:
-        return fmt(f, "%d < (count E.items.sku over E from xEvent where %s%s)", number(f, 5), event_predicate(f, "E."),
-                   maybe_window(f, "E."));
-    case 4:
-        return fmt(f, "xEvent.sum(amount) %s", limit);
-    default:
-        return fmt(f, "xEvent[%s%s].sum(amount) %s", event_predicate(f, ""), maybe_window(f, ""), limit);
-    }
-}
-
-/* What becomes scan leaves. */
-static const char *
-scan(struct diff *f)
-{
-    switch (number(f, 8)) {
-    case 0:
-        return fmt(f, "xEvent.topN(timestamp, 1).head().timestamp occurs %s", tail(f));
-    case 1:
-        return fmt(f, "forall E from xEvent[%s]: %s", event_predicate(f, ""), event_predicate(f, "E."));
-    case 2:
-        return fmt(f, "xEvent[sku = $1.favourite%s].count() %s", maybe_window(f, ""), bound(f));
-    case 3:
-        return fmt(f, "exists E from xEvent, F from E.items where F.sku = \"%s\"%s", sku(f), maybe_window(f, "E."));
-    case 4:
-        return fmt(f, "xEvent[%s].timestamp.max() occurs %s", event_predicate(f, ""), tail(f));
-    case 5:
-        return fmt(f, "xEvent[%s or timestamp occurs %s].count() %s", event_predicate(f, ""), tail(f), bound(f));
-    case 6:
-        return fmt(f, "xEvent[%s and timestamp occurs != %d days before now].count() %s", event_predicate(f, ""),
-                   number(f, 5), bound(f));
-    default:
-        return fmt(f, "if(tier = \"gold\", xEvent[%s], xEvent[%s%s]).count() > 1", event_predicate(f, ""),
-                   event_predicate(f, ""), maybe_window(f, ""));
-    }
-}
-
-static const char *
-event_atom(struct diff *f)
-{
-    switch (number(f, 12)) {
-    case 0:
-        return fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, ""));
-    case 1:
-    case 2:
-        return fmt(f, "xEvent[%s%s].count() %s", event_predicate(f, ""), maybe_window(f, ""), bound(f));
-    case 3:
-        return fmt(f, "(%s E from xEvent where %s%s)", PICK("exists", "exists", "none", "one"),
-                   event_predicate(f, "E."), maybe_window(f, "E."));
-    case 4:
-        return fmt(f, "xEvent.exists(%s%s)", event_predicate(f, ""), maybe_window(f, ""));
-    case 5:
-        return fmt(f, "(select E from xEvent where %s%s)", event_predicate(f, "E."), maybe_window(f, "E."));
-    case 6:
-        return fmt(f, "xEvent[%s][timestamp occurs %s].count() %s", event_predicate(f, ""), tail(f), bound(f));
-    case 7:
-    case 8:
-        return fmt(f, "(%s)", sum(f));
-    case 9:
-        return fmt(f, "(%s)", scan(f));
-    default:
-        return chain(f);
-    }
-}
-
-static const char *
-attribute_atom(struct diff *f)
-{
-    switch (number(f, 12)) {
-    case 0:
-        return fmt(f, "tier %s \"%s\"", PICK("=", "!="), PICK("gold", "silver"));
-    case 1:
-        return fmt(f, "points %s %d", PICK(">", "<", ">=", "="), number(f, 10));
-    case 2:
-        return fmt(f, "person.name.%s(\"%s\"%s)", PICK("contains", "startsWith", "doesNotEndWith", "matches"),
-                   PICK("a", "Jo"), "");
-    case 3:
-        return fmt(f, "colours.includes(\"%s\")", PICK("red", "blue"));
-    case 4:
-        return fmt(f, "tier in [\"gold\", \"%s\"]", PICK("silver", "iron"));
-    case 5:
-        return fmt(f, "%s.isNull()", PICK("tier", "until", "person.name"));
-    case 6:
-    case 7:
-        return fmt(f, "until occurs %s", tail(f));
-    case 8:
-        return fmt(f, "until %s %s", PICK("<", ">=", "="), PICK("today", "now", "tomorrow"));
-    case 9:
-        return fmt(f, "currentMonth() = %d", number(f, 4) + 1);
-    case 10:
-        return fmt(f, "dates[at occurs %s].count() %s", tail(f), bound(f));
-    default:
-        return fmt(f, "currentDayOfMonth() > points");
-    }
-}
-
-static const char *
-expression(struct diff *f, size_t index, int depth)
-{
-    switch (number(f, depth > 3 ? 5 : 12)) {
-    case 0:
-    case 1:
-        return attribute_atom(f);
-    case 2:
-        if (index > 0)
-            return fmt(f, "inSegment(\"a%d\")", number(f, (int)index));
-        return "inSegment(\"ext\")";
-    case 3:
-    case 4:
-    case 5:
-        return event_atom(f);
-    case 6:
-        return fmt(f, "not (%s)", expression(f, index, depth + 1));
-    case 7:
-        return fmt(f, "not (%s)", event_atom(f));
-    case 8:
-        return fmt(f, "%s",
-                   index > 0 && below(f, 3) == 0
-                       ? fmt(f, "if(inSegment(\"a%d\"), points > 3, inSegment(\"ext\"))", number(f, (int)index))
-                       : event_atom(f));
-    case 9:
-        return fmt(f, "(%s or %s)", expression(f, index, depth + 1), expression(f, index, depth + 1));
-    default:
-        return fmt(f, "(%s and %s)", expression(f, index, depth + 1), expression(f, index, depth + 1));
-    }
-}
+#define number(f, n) random_number(&(f)->random, n)
+#define fmt(f, ...) random_fmt(&(f)->random, __VA_ARGS__)
 
 /* ---- random data ---- */
 
@@ -377,7 +90,7 @@ new_profile(struct diff *f)
                      "{\"tier\":%s,\"points\":%d,\"person\":{\"name\":%s},\"colours\":[\"%s\"],\"until\":\"%s\","
                      "\"favourite\":\"%s\",\"dates\":[{\"at\":\"%s\"},{\"at\":\"%s\"},{\"at\":%" PRId64 "}]}",
                      PICK("\"gold\"", "\"silver\"", "null"), number(f, 10), PICK("\"Joanna\"", "\"Bo\"", "5"),
-                     PICK("red", "blue"), instant(f, around(f, 20)), sku(f), instant(f, around(f, 5)),
+                     PICK("red", "blue"), instant(f, around(f, 20)), random_sku(&f->random), instant(f, around(f, 5)),
                      instant(f, around(f, 40)), around(f, 3)));
     f->external = below(f, 2);
 }
@@ -421,8 +134,10 @@ new_event(struct diff *f, int64_t *time)
     return parse(f, fmt(f,
                         "{\"eventType\":%s,\"timestamp\":%s,\"shipped\":\"%s\",\"sku\":\"%s\",\"amount\":%s,"
                         "\"items\":[{\"sku\":\"%s\",\"price\":%s},{\"sku\":\"%s\",\"price\":%s}]}",
-                        below(f, 8) == 0 ? PICK("true", "7", "[\"buy\",\"view\"]", "null") : fmt(f, "\"%s\"", type(f)),
-                        stamp, instant(f, around(f, 4)), sku(f), amount(f), sku(f), amount(f), sku(f), amount(f)));
+                        below(f, 8) == 0 ? PICK("true", "7", "[\"buy\",\"view\"]", "null")
+                                         : fmt(f, "\"%s\"", random_event_type(&f->random)),
+                        stamp, instant(f, around(f, 4)), random_sku(&f->random), amount(f), random_sku(&f->random),
+                        amount(f), random_sku(&f->random), amount(f)));
 }
 
 /* Into the place that the order of time gives it, behind its equals. */
@@ -702,7 +417,7 @@ compile(struct diff *f)
     for (size_t i = 0; i < AUDIENCES; i++) {
         enum pql_error class = PQL_OK;
         struct diag d = DIAG_INIT;
-        f->texts[i] = str_of(expression(f, i, 0));
+        f->texts[i] = str_of(random_pql_expression(&f->random, i));
         if (pql_compile(f->texts[i], true, &f->rules[i], &class, &d) != ERR_OK)
             t_fail(t, __FILE__, __LINE__, "%.*s: %s", STR_ARG(f->texts[i]), d.what);
         audiences[i] = (struct rule_audience){str_of(fmt(f, "a%zu", i)), f->rules[i]};
@@ -722,7 +437,8 @@ run_round(struct t *t, uint64_t seed, uint64_t *flips)
 
     f->t = t;
     f->seed = seed;
-    rng_seed(&f->rng, seed);
+    rng_seed(&f->random.rng, seed);
+    f->random.a = &f->a;
     arena_init(&f->a, (size_t)1 << 30);
     arena_init(&f->scratch, (size_t)1 << 28);
     f->env.now_ms = 1706745600000 + (int64_t)below(f, 60 * MS_PER_DAY); /* February and March of a leap year */
