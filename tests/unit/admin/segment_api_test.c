@@ -131,7 +131,7 @@ TEST(admin_audience_in_json) /* [SEGMENTATION 13] */
                         .p);
     CHECK_REPLY(r, 200);
     CHECK_STR(control_get(&c, &r, "expression.format"), S("pql/json"));
-    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
     r = control_ask(&c, "POST " AUD,
                     arena_printf(t->arena, "{'name':'K','expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
                                  pql(t, arena_printf(t->arena, node, "Integer").p))
