@@ -29,10 +29,10 @@ usage(FILE *out)
     fprintf(out, "\nedgewise COMMAND --help says more.\n");
 }
 
-/* Memory goes back to the kernel late and comes from it in large pieces: profiles come and go in the table all the time,
- * and a page that returns costs a fault. One heap for all threads: further heaps of glibc grow by one page at a time, with
- * a system call that waits for every page fault of the process (2 to 3 ms, measured); what a request allocates is small
- * and comes from its thread's own cache. */
+/* Memory goes back to the kernel late and comes from it in large pieces: profiles come and go in the table all the
+ * time, and a page that returns costs a fault. One heap for all threads: further heaps of glibc grow by one page at a
+ * time, with a system call that waits for every page fault of the process (2 to 3 ms, measured); what a request
+ * allocates is small and comes from its thread's own cache. */
 static void
 tune_heap(void)
 {
