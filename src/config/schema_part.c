@@ -201,7 +201,7 @@ union_add(struct schema_builder *b, struct schema_field *root, const struct sche
         const struct schema_field *member = view_root->members[i];
         struct diag ignored = DIAG_INIT;
         enum err rc = schema_add(b, root, member, "", &ignored);
-        if (rc == ERR_INVALID) {
+        if (rc != ERR_OK && rc != ERR_NOMEM) {
             struct schema_field *any = ARENA_NEW(b->arena, struct schema_field);
             size_t at = 0;
             if (any == NULL)
@@ -236,9 +236,9 @@ build_union(struct schema_builder *b, const struct config_objects *objects, stru
         rc = union_add(b, root, v->root);
     }
     if (rc == ERR_OK && any && str_eq(class_id, S(SCHEMA_CLASS_PROFILE)))
-        rc = schema_add(b, root, membership, "", d);
+        rc = union_add(b, root, &(struct schema_field){.members = &membership, .member_count = 1});
     if (rc != ERR_OK)
-        return rc == ERR_NOMEM ? nomem(d) : rc;
+        return nomem(d); /* nothing else fails: an open configuration must stay one that opens */
     root->type = XDM_OBJECT;
     *out = any ? root : NULL;
     return ERR_OK;

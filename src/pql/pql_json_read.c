@@ -15,6 +15,9 @@
 #include "base/limits.h"
 #include "pql/pql_json_reader.h"
 
+_Static_assert(LIMIT_PQL_JSON_DEPTH <= JSON_DEPTH_MAX, "the parser counts no further");
+_Static_assert(LIMIT_PQL_JSON_DEPTH >= 2 * (LIMIT_PQL_DEPTH + 1) + 1, "a node nests an object and a list of its kids");
+
 uint32_t
 pql_place(const struct pql_reader *r, const struct json *v)
 {

@@ -382,13 +382,29 @@ resolve_gens(struct resolver *r, const struct pql_ast *ast)
     return ok ? done(r, n, &k) : NULL;
 }
 
+/* COUNT(1) says what an element says without it, unless it is excluded: then it is an error that must stay one. */
+static bool
+drop_count(struct resolver *r, struct pql_ast *n)
+{
+    const struct rule_element *e = n->element;
+
+    if (n->negated || e->count_count != 1 || e->counts[0].cmp != CMP_GE || e->counts[0].amount != 1)
+        return true;
+    n->element = pql_alloc(r->c, r->c->scratch, 1, sizeof *e);
+    if (n->element == NULL)
+        return false;
+    *n->element = *e;
+    n->element->count_count = 0;
+    return true;
+}
+
 /* Its label is a variable from here to the end of the chain, and the implicit element inside. */
 static struct pql_ast *
 resolve_element(struct resolver *r, const struct pql_ast *ast)
 {
     struct pql_ast *n = copy(r, ast);
     struct pql_kids k = {0};
-    bool ok = n != NULL && open_binder(r, ast->names[0], &names_of(n)[0]);
+    bool ok = n != NULL && open_binder(r, ast->names[0], &names_of(n)[0]) && drop_count(r, n);
 
     if (!ok || !push_element(r, n->names[0]))
         return NULL;

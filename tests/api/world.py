@@ -90,7 +90,7 @@ def activity(s, kind, name, location, experiences, **more):
 
 
 def web_dataset(s, name="web events"):
-    return dataset(s, name, schema(s, name, "experienceevent"))
+    return dataset(s, name, schema(s, name, "experienceevent", groups=["experienceevent-commerce", "experienceevent-web"]))
 
 
 def records(s, dataset_id, rows):

@@ -112,3 +112,19 @@ TEST(str_utf8_is_strict)
         CHECK_TRUE(!str_is_utf8(str_of(bad[i])));
     CHECK_TRUE(str_is_utf8((struct str){"a\0b", 3}));
 }
+
+TEST(str_edits_between_names)
+{
+    char longest[STR_EDITS_BYTES + 1];
+
+    CHECK_EQ(str_edits(S(""), S("")), 0);
+    CHECK_EQ(str_edits(S("abc"), S("")), 3);
+    CHECK_EQ(str_edits(S("homeAdress"), S("homeAddress")), 1);
+    CHECK_EQ(str_edits(S("kitten"), S("sitting")), 3);
+    CHECK_EQ(str_edits(S("COUNT"), S("count")), 0);
+    memset(longest, 'x', sizeof longest);
+    CHECK_EQ(str_edits((struct str){longest, STR_EDITS_BYTES}, (struct str){longest, STR_EDITS_BYTES}), 0);
+    CHECK_TRUE(str_edits((struct str){longest, STR_EDITS_BYTES + 1}, S("x")) > 1000);
+    CHECK_EQ(str_edits_near(4), 1);
+    CHECK_EQ(str_edits_near(5), 2);
+}

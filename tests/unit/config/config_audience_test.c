@@ -117,6 +117,22 @@ TEST(config_audience_fields_of_two_schemas)
     fixture_close(&f);
 }
 
+/* A tenant may call a field of its own what the union adds: the sandbox must still open. */
+TEST(config_audience_fields_named_like_standard_ones)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put(t, &f, "schema", PERSON,
+        "{'$id':'" PERSON "','title':'Odd','type':'object','meta:immutableTags':['union'],"
+        "'properties':{'segmentMembership':{'type':'string'}},'allOf':[{'$ref':'https://ns.adobe.com/xdm/context/"
+        "profile'},{'$ref':'https://ns.adobe.com/xdm/context/identitymap'}]}");
+    accepted(t, &f, "a", "segmentMembership.ups.x.status = 1 or segmentMembership.contains(personID)");
+    fixture_reopen(t, &f);
+    fixture_close(&f);
+}
+
 /* A schema and an audience that needs it may be saved in one step. */
 TEST(config_audience_fields_after_all_changes)
 {

@@ -90,6 +90,10 @@ TEST(pql_text_has_one_layout)
         {"chain(xEvent, timestamp, [A: WHAT(e = 1) where(f) COUNT(2) WHEN(today), not B: WHAT(g = A.h) GAP(< 2 "
          "hours)])",
          "CHAIN(xEvent, timestamp, [A: WHAT(e = 1 and f) WHEN(today) COUNT(2), not B: WHAT(g = A.h) GAP(< 2 hours)])"},
+        {"chain(xEvent, timestamp, [A: WHAT(e) COUNT(1), B: WHAT(f) COUNT(>= 1)])",
+         "CHAIN(xEvent, timestamp, [A: WHAT(e), B: WHAT(f)])"},
+        {"chain(xEvent, timestamp, [A: WHAT(e), not B: WHAT(f) COUNT(1)])",
+         "CHAIN(xEvent, timestamp, [A: WHAT(e), not B: WHAT(f) COUNT(1)])"},
         {"chain(xs, a.b, [A: WHAT(A.e and ^h) COUNT(>= 1, <= 3)])",
          "CHAIN(xs, a.b, [A: WHAT(e and $1.h) COUNT(1, <= 3)])"},
         {"chain(xEvent, timestamp, [A: WHAT(xs.exists((A) => b))])",
