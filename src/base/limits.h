@@ -91,7 +91,14 @@
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
 #define LIMIT_WINDOW_PAIRS                                                                                             \
     20000 /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
-#define LIMIT_AUDIENCES_HARD 100000 /* OURS: per sandbox; [SEGMENTATION 18.1] advises 4000 at most */
+#define LIMIT_AUDIENCES_HARD 100000                   /* OURS: per sandbox; [SEGMENTATION 18.1] advises 4000 at most */
+#define LIMIT_RULE_BLOCK_BYTES (1024LL * 1024 * 1024) /* OURS: 4096 profiles under 100,000 audiences take a fifth */
+#define LIMIT_BLOCK_ROWS 16384                        /* OURS: profiles; more gain nothing and leave the cache */
+#define LIMIT_BLOCK_EVENTS (1 << 20)                  /* OURS: of all profiles; LIMIT_PROFILE_EVENTS fit 200 times */
+#define LIMIT_BLOCK_VALUES (1 << 20)                  /* OURS: elements of lists in one column */
+#define LIMIT_BLOCK_CONSTANTS 8192                    /* OURS: numbers that share one coding of a column */
+#define LIMIT_BLOCK_TEXTS 32768 /* OURS: different texts in one column; with the constants they fit 16 bits */
+#define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
 
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000

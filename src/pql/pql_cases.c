@@ -3,13 +3,16 @@
  *   reference    compiles and walks the rule's tree: the meaning, errors of the compiler included
  *   forms        the same after the expression went to its other form and back (text to JSON to text)
  *   incremental  the audience in a rule graph, brought to its answer event by event, and built at once: both must
- * agree. It answers conditions only, of one audience. */
+ * agree. It answers conditions only, of one audience.
+ *   vectorised   the audience in a block of one profile. A value that is no boolean is compared there with what the
+ * reference makes of it. Answers that needed the reference are checked, but count as unsupported. */
 #include "pql/pql_cases.h"
 
 #include <math.h>
 
 #include "base/civil.h"
 #include "base/limits.h"
+#include "rule/rule_block.h"
 #include "rule/rule_graph.h"
 
 /* ---- cases ---- */
@@ -266,9 +269,109 @@ run_incremental(const struct pql_case *c, struct arena *a)
     return out;
 }
 
+/* ---- vectorised ---- */
+
+/* The member bit of one rule in a block of the case's profile. */
+static enum err
+member_in_block(const struct pql_case *c, const struct rule *r, bool *out, size_t *fallbacks, struct diag *d)
+{
+    struct rule_audience audience = {S("case"), r};
+    struct rule_block_profile profile = {c->profile, c->env.events, c->env.event_count};
+    struct rule_block_program *p = NULL;
+    struct rule_block *b = NULL;
+    enum err rc = rule_block_compile(&audience, 1, &p, d);
+
+    if (rc == ERR_OK)
+        rc = rule_block_new(p, 64, &b, d);
+    if (rc == ERR_OK)
+        rc = rule_block_add(b, &profile, d);
+    if (rc == ERR_OK)
+        rc = rule_block_run(b, &(struct rule_block_now){.now_ms = c->env.now_ms}, d);
+    if (rc == ERR_OK) {
+        *out = rule_block_members(b, 0)[0] != 0;
+        *fallbacks = rule_block_shape(p).fallbacks;
+    }
+    rule_block_free(b);
+    rule_block_program_free(p);
+    return rc;
+}
+
+/* expression = value, or isNull(expression); NULL: no memory. */
+static struct rule *
+equals_value(const struct rule *r, struct value v)
+{
+    struct arena *own = malloc(sizeof *own);
+    struct rule_node *n, *literal, **args;
+    struct rule *out;
+
+    if (own == NULL)
+        return NULL;
+    arena_init(own, LIMIT_RULE_BYTES);
+    n = ARENA_NEW(own, struct rule_node);
+    literal = ARENA_NEW(own, struct rule_node);
+    args = ARENA_ARRAY(own, struct rule_node *, 2);
+    if (n != NULL && literal != NULL && args != NULL) {
+        *literal = (struct rule_node){.op = RULE_LITERAL, .value = v};
+        args[0] = (struct rule_node *)(uintptr_t)rule_root(r);
+        args[1] = literal;
+        *n = (struct rule_node){.op = RULE_COMPARE, .cmp = CMP_EQ, .args = args, .arg_count = 2};
+        if (v.kind == VALUE_NULL)
+            *n = (struct rule_node){.op = RULE_CALL, .fn = FN_IS_NULL, .args = args, .arg_count = 1};
+    }
+    out = literal == NULL || args == NULL ? NULL : rule_new(own, n, rule_slot_count(r));
+    if (out == NULL) {
+        arena_deinit(own);
+        free(own);
+    }
+    return out;
+}
+
+static struct pql_outcome
+run_block(const struct pql_case *c, const struct rule *r, struct value v, struct arena *a)
+{
+    bool condition = json_is(c->expect, JSON_BOOL), got = false, want = true;
+    struct rule *compared = condition ? NULL : equals_value(r, v);
+    struct diag d = DIAG_INIT;
+    struct value truth = value_bool(json_bool(c->expect, false));
+    size_t fallbacks = 0;
+    enum err rc = ERR_OK;
+
+    if (compared != NULL)
+        rc = rule_eval(compared, &c->env, a, &truth, &d);
+    want = value_truth(truth);
+    if (rc == ERR_OK)
+        rc = member_in_block(c, compared != NULL ? compared : r, &got, &fallbacks, &d);
+    rule_free(compared);
+    if (rc != ERR_OK)
+        return failed(arena_str(a, str_of(d.what)));
+    if (got != want)
+        return failed(condition ? S("another answer in a block") : S("another value in a block"));
+    return fallbacks > 0 ? unsupported("a part is left to the reference, with the right answer") : passed();
+}
+
+static struct pql_outcome
+run_vectorised(const struct pql_case *c, struct arena *a)
+{
+    struct pql_options o = {.format = c->format};
+    struct diag d = DIAG_INIT;
+    struct rule *r = NULL;
+    struct pql_outcome out;
+    struct value v;
+
+    if (pql_compile_as(c->source, &o, &r, NULL, NULL) != ERR_OK)
+        return unsupported("the expression does not compile");
+    if (rule_eval(r, &c->env, a, &v, &d) != ERR_OK)
+        out = failed(arena_str(a, str_of(d.what)));
+    else
+        out = run_block(c, r, v, a);
+    rule_free(r);
+    return out;
+}
+
 const struct pql_evaluator pql_evaluators[] = {
     {"reference", "walks the rule's tree", run_reference},
     {"forms", "the reference, after the expression went to its other form and back", run_forms},
     {"incremental", "the rule graph, event by event and built at once", run_incremental},
+    {"vectorised", "a block of one profile", run_vectorised},
 };
 const size_t pql_evaluator_count = sizeof pql_evaluators / sizeof pql_evaluators[0];

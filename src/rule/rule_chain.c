@@ -1,25 +1,19 @@
 /* rule_chain.c - sequences of events [SEGMENTATION 9].
  *
  * Events are sorted by time once. An element that refers to no earlier label is satisfied by an event or not, whatever
- * the other elements matched, so its events are found in one pass. When no element refers to a label, the positions
- * that each element can end on follow from those of the element before it, by intervals of time: a GAP bounds the first
- * event of the next group from both sides, and the first event that a negated element forbids bounds it from above.
- * That is exact and costs O(elements * events * log events); nothing is tried twice.
- *
- *     ends(k-1):  x     x  x            each x allows an interval of starts for element k
- *     starts(k):    |-----|
- *                         |---|         union of intervals, kept as +1/-1 at its borders
+ * the other elements matched, so its events are found in one pass; when no element refers to a label, the exact pass of
+ * rule_chain_pass.c decides.
  *
  * With labels the choice of an event changes what satisfies later elements. Then the search of the specification runs,
  * with the conditions that need no label evaluated beforehand; the step limit bounds it. */
-#include "rule/rule_int.h"
+#include "rule/rule_chain_pass.h"
 
 enum { NONE = -1 };
 
 struct chain_element {
     const struct rule_node *node;
     const struct rule_element *spec;
-    size_t need;                          /* events in its group */
+    struct chain_step *step;
     unsigned char *sat;                   /* per event: the label-free conditions hold */
     const struct rule_node *const *later; /* conditions that refer to earlier labels */
     size_t later_count;
@@ -30,6 +24,7 @@ struct chain {
     struct eval *ev;
     struct eval_timeline events;
     struct chain_element *elements;
+    struct chain_step *steps; /* of the elements */
     size_t count;
 };
 
@@ -60,10 +55,11 @@ timeline_of(struct eval *ev, struct value list, struct str path)
 {
     struct value_iter it = value_iter(list);
     size_t room = value_count(list), index = 0;
-    struct eval_timeline line = {.items = ARENA_ARRAY(ev->a, struct eval_moment, room)};
+    struct eval_timeline line = {.items = ARENA_ARRAY(ev->a, struct eval_moment, room),
+                                 .times = ARENA_ARRAY(ev->a, int64_t, room)};
     bool sorted = true;
 
-    if (line.items == NULL) {
+    if (line.items == NULL || line.times == NULL) {
         ev->stop = true;
         return line;
     }
@@ -77,6 +73,8 @@ timeline_of(struct eval *ev, struct value list, struct str path)
     }
     if (!sorted && !ev->stop)
         qsort(line.items, line.n, sizeof *line.items, by_time);
+    for (size_t i = 0; i < line.n; i++)
+        line.times[i] = line.items[i].ms;
     return line;
 }
 
@@ -88,7 +86,7 @@ eval_timeline_of(struct eval *ev, const struct rule_node *source, struct str pat
     if (source->op != RULE_EVENTS) {
         list = eval_value(ev, source);
         if (list.kind != VALUE_LIST)
-            return (struct eval_timeline){NULL, 0};
+            return (struct eval_timeline){0};
         return timeline_of(ev, list, path);
     }
     if (ev->timeline_path.p == NULL || !str_eq(ev->timeline_path, path)) {
@@ -146,21 +144,6 @@ when_holds(struct chain *c, const struct chain_element *el, const struct eval_mo
            eval_when(c->ev, &el->spec->when, (const struct rule_node *const *)el->node->args, e->ms);
 }
 
-static size_t
-group_size(const struct rule_element *spec)
-{
-    size_t need = 1;
-
-    for (size_t i = 0; i < spec->count_count; i++) {
-        int64_t n = spec->counts[i].amount;
-        if (spec->counts[i].cmp == CMP_GT && n < INT64_MAX)
-            n++;
-        if (n > 0 && (uint64_t)n > need)
-            need = (size_t)n;
-    }
-    return need;
-}
-
 static void
 prepare(struct chain *c, struct chain_element *el, const struct rule_node *node, unsigned first_slot)
 {
@@ -170,8 +153,8 @@ prepare(struct chain *c, struct chain_element *el, const struct rule_node *node,
 
     el->node = node;
     el->spec = node->element;
-    el->need = group_size(node->element);
     el->sat = arena_calloc(ev->a, c->events.n, 1);
+    *el->step = (struct chain_step){node->element, node->negated, chain_group_size(node->element), el->sat};
     split(c, el, first_slot, &now, &now_count);
     if (el->sat == NULL)
         ev->stop = true;
@@ -182,168 +165,6 @@ prepare(struct chain *c, struct chain_element *el, const struct rule_node *node,
             holds = eval_truth(ev, now[i]);
         el->sat[e] = holds && (el->when_later || when_holds(c, el, &c->events.items[e]));
     }
-}
-
-/* ---- gaps ---- */
-
-/* The times t that satisfy every gap of `el` after an event at `prev`: lo <= t <= hi. */
-static void
-gap_range(const struct rule_element *el, int64_t prev, int64_t *lo, int64_t *hi)
-{
-    *lo = INT64_MIN;
-    *hi = INT64_MAX;
-    for (size_t i = 0; i < el->gap_count; i++) {
-        int64_t at = rule_time_shift(prev, el->gaps[i].amount, el->gaps[i].unit);
-        enum value_cmp cmp = el->gaps[i].cmp;
-        if (cmp == CMP_GT && at < INT64_MAX)
-            at++;
-        if (cmp == CMP_LT && at > INT64_MIN)
-            at--;
-        if (cmp == CMP_GT || cmp == CMP_GE)
-            *lo = at > *lo ? at : *lo;
-        else
-            *hi = at < *hi ? at : *hi;
-    }
-}
-
-/* The first event at or after ms. */
-static size_t
-lower_bound(const struct eval_timeline *line, int64_t ms)
-{
-    size_t lo = 0, hi = line->n;
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (line->items[mid].ms < ms)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* ---- the exact pass, for elements that need no labels ---- */
-
-struct pass {
-    struct chain *c;
-    unsigned char *ends; /* per event: the group of the last positive element can end here */
-    bool started;        /* there is a positive element before */
-    int64_t *border;     /* n + 1 differences */
-    size_t *next;        /* per event and pending negation: the next event that satisfies it; n + 1 entries each */
-};
-
-static void
-fill_next(const struct chain *c, const struct chain_element *el, size_t *next)
-{
-    next[c->events.n] = c->events.n;
-    for (size_t e = c->events.n; e-- > 0;)
-        next[e] = el->sat[e] ? e : next[e + 1];
-}
-
-/* The time of the first event after `prev` (any event when !started) that one of the negations forbids. */
-static int64_t
-first_forbidden(const struct pass *p, size_t neg_from, size_t neg_to, int64_t prev)
-{
-    const struct eval_timeline *line = &p->c->events;
-    int64_t first = INT64_MAX, lo = INT64_MIN, hi = INT64_MAX;
-
-    for (size_t k = neg_from; k < neg_to; k++) {
-        const size_t *next = p->next + (k - neg_from) * (line->n + 1);
-        size_t e;
-        if (p->started) {
-            gap_range(p->c->elements[k].spec, prev, &lo, &hi);
-            if (lo <= prev)
-                lo = prev + 1;
-        }
-        e = next[lower_bound(line, lo)];
-        if (e < line->n && line->items[e].ms <= hi && line->items[e].ms < first)
-            first = line->items[e].ms;
-    }
-    return first;
-}
-
-static void
-allow(struct pass *p, int64_t lo, int64_t hi)
-{
-    const struct eval_timeline *line = &p->c->events;
-    size_t from, to;
-
-    if (lo > hi)
-        return;
-    from = lower_bound(line, lo);
-    to = hi == INT64_MAX ? line->n : lower_bound(line, hi + 1);
-    if (from < to) {
-        p->border[from]++;
-        p->border[to]--;
-    }
-}
-
-/* From the possible ends of the element before to those of element k; elements neg_from..k-1 are negated. */
-static void
-advance(struct pass *p, size_t neg_from, size_t k)
-{
-    const struct chain_element *el = &p->c->elements[k];
-    const struct eval_timeline *line = &p->c->events;
-    int64_t lo, hi, first, open = 0;
-    size_t run = 0; /* satisfying events since a possible start, that one included */
-
-    memset(p->border, 0, (line->n + 1) * sizeof *p->border);
-    if (!p->started)
-        allow(p, INT64_MIN, first_forbidden(p, neg_from, k, 0));
-    for (size_t e = 0; p->started && e < line->n && eval_tick(p->c->ev, 1); e++) {
-        int64_t prev = line->items[e].ms;
-        if (!p->ends[e])
-            continue;
-        gap_range(el->spec, prev, &lo, &hi);
-        first = first_forbidden(p, neg_from, k, prev);
-        allow(p, lo > prev ? lo : prev + 1, hi < first ? hi : first);
-    }
-    for (size_t e = 0; e < line->n; e++) {
-        open += p->border[e];
-        p->ends[e] = 0;
-        if (!el->sat[e])
-            continue;
-        if (run > 0)
-            run++;
-        else if (open > 0)
-            run = 1;
-        p->ends[e] = el->need == 1 ? open > 0 : run >= el->need;
-    }
-    p->started = true;
-}
-
-static bool
-pass_run(struct chain *c)
-{
-    struct pass p = {.c = c};
-    size_t n = c->events.n, neg_from = 0;
-
-    p.ends = arena_calloc(c->ev->a, n, 1);
-    p.border = ARENA_ARRAY(c->ev->a, int64_t, n + 1);
-    if (p.ends == NULL || p.border == NULL) {
-        c->ev->stop = true;
-        return false;
-    }
-    for (size_t k = 0; k <= c->count; k++) {
-        if (k < c->count && c->elements[k].node->negated)
-            continue;
-        p.next = k > neg_from ? ARENA_ARRAY(c->ev->a, size_t, (k - neg_from) * (n + 1)) : NULL;
-        if ((k > neg_from && p.next == NULL) || !eval_tick(c->ev, (k - neg_from + 1) * n)) {
-            c->ev->stop = true;
-            return false;
-        }
-        for (size_t i = neg_from; i < k; i++)
-            fill_next(c, &c->elements[i], p.next + (i - neg_from) * (n + 1));
-        if (k == c->count)
-            break;
-        advance(&p, neg_from, k);
-        neg_from = k + 1;
-    }
-    for (size_t e = 0; e < n && eval_tick(c->ev, 1); e++) {
-        if (p.ends[e] && first_forbidden(&p, neg_from, c->count, c->events.items[e].ms) == INT64_MAX)
-            return true;
-    }
-    return false;
 }
 
 /* ---- the search, when labels are referred to ---- */
@@ -370,7 +191,7 @@ gap_holds(const struct chain_element *el, const struct chain *c, ptrdiff_t prev,
 
     if (prev == NONE)
         return true;
-    gap_range(el->spec, c->events.items[prev].ms, &lo, &hi);
+    chain_gap_range(el->spec, c->events.items[prev].ms, &lo, &hi);
     return lo <= ms && ms <= hi;
 }
 
@@ -379,7 +200,7 @@ static bool
 clear_until(struct chain *c, size_t neg_from, size_t neg_to, ptrdiff_t prev, int64_t until, bool bounded)
 {
     const struct eval_timeline *line = &c->events;
-    size_t from = prev == NONE ? 0 : lower_bound(line, line->items[prev].ms + 1);
+    size_t from = prev == NONE ? 0 : chain_lower_bound(line->times, line->n, line->items[prev].ms + 1);
 
     for (size_t k = neg_from; k < neg_to; k++) {
         for (size_t e = from; e < line->n && (!bounded || line->items[e].ms < until); e++) {
@@ -404,12 +225,12 @@ search_group(struct chain *c, size_t k, size_t a)
     for (size_t b = a; b < c->events.n && !c->ev->stop; b++) {
         if (b > a && !satisfies(c, el, b))
             continue;
-        if (++count < el->need)
+        if (++count < el->step->need)
             continue;
         eval_bind(c->ev, el->node->slot, c->events.items[b].event);
         if (search(c, k + 1, (ptrdiff_t)b))
             return true;
-        if (el->need == 1)
+        if (el->step->need == 1)
             break; /* a group of one ends where it starts */
     }
     return false;
@@ -427,7 +248,7 @@ search(struct chain *c, size_t k, ptrdiff_t prev)
         k++;
     if (k == c->count)
         return clear_until(c, neg_from, k, prev, 0, false);
-    first = prev == NONE ? 0 : lower_bound(line, line->items[prev].ms + 1);
+    first = prev == NONE ? 0 : chain_lower_bound(line->times, line->n, line->items[prev].ms + 1);
     for (size_t a = first; a < line->n && !c->ev->stop; a++) {
         if (gap_holds(&c->elements[k], c, prev, a) && satisfies(c, &c->elements[k], a) &&
             clear_until(c, neg_from, k, prev, line->items[a].ms, true) && search_group(c, k, a))
@@ -437,22 +258,6 @@ search(struct chain *c, size_t k, ptrdiff_t prev)
 }
 
 /* ---- */
-
-/* One positive element alone: its bounds hold for the number of satisfying events. */
-static bool
-count_holds(const struct chain *c)
-{
-    const struct rule_element *spec = c->elements[0].spec;
-    int64_t n = 0;
-
-    for (size_t e = 0; e < c->events.n; e++)
-        n += c->elements[0].sat[e];
-    for (size_t i = 0; i < spec->count_count; i++) {
-        if (!value_compare(spec->counts[i].cmp, value_int(n), value_int(spec->counts[i].amount)))
-            return false;
-    }
-    return spec->count_count > 0 || n > 0;
-}
 
 bool
 eval_chain(struct eval *ev, const struct rule_node *n)
@@ -464,17 +269,19 @@ eval_chain(struct eval *ev, const struct rule_node *n)
     if (c.events.n == 0 || ev->stop)
         return false;
     c.elements = ARENA_ARRAY(ev->a, struct chain_element, c.count);
-    if (c.elements == NULL) {
+    c.steps = ARENA_ARRAY(ev->a, struct chain_step, c.count);
+    if (c.elements == NULL || c.steps == NULL) {
         ev->stop = true;
         return false;
     }
     for (size_t k = 0; k < c.count && !ev->stop; k++) {
+        c.elements[k].step = &c.steps[k];
         prepare(&c, &c.elements[k], n->args[k + 1], n->args[1]->slot);
         labels = labels || c.elements[k].later_count > 0 || c.elements[k].when_later;
     }
     if (ev->stop)
         return false;
     if (c.count == 1)
-        return count_holds(&c);
-    return labels ? search(&c, 0, NONE) : pass_run(&c);
+        return chain_count_holds(c.elements[0].spec, chain_satisfied(c.elements[0].sat, c.events.n));
+    return labels ? search(&c, 0, NONE) : chain_pass(ev, c.events.times, c.events.n, c.steps, c.count);
 }

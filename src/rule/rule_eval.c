@@ -302,24 +302,26 @@ int_arith(char op, int64_t a, int64_t b)
     }
 }
 
-static struct value
-eval_arith(struct eval *ev, const struct rule_node *n)
+struct value
+eval_negated(struct value a)
 {
-    struct value a = eval_value(ev, n->args[0]), b;
-    double x, y;
-
     if (!value_is_number(a))
         return VALUE_OF_NULL;
-    if (n->arg_count == 1)
-        return a.kind == VALUE_INT ? int_arith('-', 0, a.i) : value_double(-a.f);
-    b = eval_value(ev, n->args[1]);
-    if (!value_is_number(b))
+    return a.kind == VALUE_INT ? int_arith('-', 0, a.i) : value_double(-a.f);
+}
+
+struct value
+eval_arith_of(char op, struct value a, struct value b)
+{
+    double x, y;
+
+    if (!value_is_number(a) || !value_is_number(b))
         return VALUE_OF_NULL;
     if (a.kind == VALUE_INT && b.kind == VALUE_INT)
-        return int_arith(n->arith, a.i, b.i);
+        return int_arith(op, a.i, b.i);
     x = as_double(a);
     y = as_double(b);
-    switch (n->arith) {
+    switch (op) {
     case '+':
         return value_double(x + y);
     case '-':
@@ -331,6 +333,16 @@ eval_arith(struct eval *ev, const struct rule_node *n)
     default:
         return y == 0 ? VALUE_OF_NULL : value_double(fmod(x, y));
     }
+}
+
+static struct value
+eval_arith(struct eval *ev, const struct rule_node *n)
+{
+    struct value a = eval_value(ev, n->args[0]);
+
+    if (!value_is_number(a))
+        return VALUE_OF_NULL;
+    return n->arg_count == 1 ? eval_negated(a) : eval_arith_of(n->arith, a, eval_value(ev, n->args[1]));
 }
 
 /* Generators are nested loops. Each combination that satisfies all conditions is handed to `found`, which returns true

@@ -331,10 +331,8 @@ group_by(struct eval *ev, const struct rule_node *n, struct value x)
 
 /* ---- order: numbers, then times (and strings that read as times), then other strings ---- */
 
-enum rank { RANK_NONE, RANK_NUMBER, RANK_TIME, RANK_STRING };
-
-static enum rank
-rank_of(struct value *v)
+enum eval_rank
+eval_rank_of(struct value *v)
 {
     struct value time;
 
@@ -350,7 +348,7 @@ rank_of(struct value *v)
 }
 
 struct sort_item {
-    enum rank rank;
+    enum eval_rank rank;
     struct value key;
     struct value element;
     size_t index; /* keeps the order of equals */
@@ -391,7 +389,7 @@ top(struct eval *ev, const struct rule_node *n, struct value x)
         struct sort_item *item = &items[count];
         item->element = value_keep(&it, ev->a, &ev->stop);
         item->key = eval_elem(ev, n->args[1], item->element);
-        item->rank = rank_of(&item->key);
+        item->rank = eval_rank_of(&item->key);
         item->descending = n->fn == FN_TOP_N;
         item->index = count++;
     }
@@ -406,19 +404,9 @@ top(struct eval *ev, const struct rule_node *n, struct value x)
 
 /* ---- aggregations ---- */
 
-struct aggregate {
-    enum rule_fn fn;
-    size_t n; /* values taken in */
-    bool is_double;
-    int64_t int_sum;
-    double sum;
-    enum rank rank; /* of the first value decides what min and max look at */
-    struct value best;
-};
-
 /* Integers add up exactly; the first double, or a sum past 64 bits, goes on in binary64, left to right. */
 static void
-take_number(struct aggregate *g, struct value v)
+take_number(struct eval_fold *g, struct value v)
 {
     int64_t sum;
 
@@ -436,10 +424,10 @@ take_number(struct aggregate *g, struct value v)
     g->sum += v.kind == VALUE_INT ? (double)v.i : v.f;
 }
 
-static void
-take(struct aggregate *g, struct value v)
+void
+eval_fold_take(struct eval_fold *g, struct value v)
 {
-    enum rank rank;
+    enum eval_rank rank;
 
     if (g->fn == FN_COUNT) {
         g->n += v.kind != VALUE_NULL;
@@ -449,7 +437,7 @@ take(struct aggregate *g, struct value v)
         take_number(g, v);
         return;
     }
-    rank = rank_of(&v);
+    rank = eval_rank_of(&v);
     if (rank == RANK_NONE || (g->n > 0 && rank != g->rank))
         return;
     if (g->n == 0 || value_compare(g->fn == FN_MIN ? CMP_LT : CMP_GT, v, g->best))
@@ -459,21 +447,21 @@ take(struct aggregate *g, struct value v)
 }
 
 static void
-take_flat(struct eval *ev, struct aggregate *g, struct value v)
+take_flat(struct eval *ev, struct eval_fold *g, struct value v)
 {
     struct value_iter it;
 
     if (v.kind != VALUE_LIST) {
-        take(g, v);
+        eval_fold_take(g, v);
         return;
     }
     it = value_iter(v);
     while (value_next(&it) && eval_tick(ev, 1))
-        take(g, it.value);
+        eval_fold_take(g, it.value);
 }
 
-static struct value
-result(const struct aggregate *g)
+struct value
+eval_fold_result(const struct eval_fold *g)
 {
     double sum = g->is_double ? g->sum : (double)g->int_sum;
 
@@ -493,32 +481,32 @@ struct value
 eval_aggregate(struct eval *ev, enum rule_fn fn, struct value items, bool flatten)
 {
     struct value_iter it = value_iter(items);
-    struct aggregate g = {.fn = fn};
+    struct eval_fold g = {.fn = fn};
 
     if (fn == FN_COUNT && items.kind == VALUE_MAP)
         return value_int((int64_t)value_count(items));
     if (items.kind != VALUE_LIST)
-        return result(&g);
+        return eval_fold_result(&g);
     while (value_next(&it) && eval_tick(ev, 1)) {
         if (flatten)
             take_flat(ev, &g, it.value);
         else
-            take(&g, it.value);
+            eval_fold_take(&g, it.value);
     }
-    return result(&g);
+    return eval_fold_result(&g);
 }
 
 static struct value
 aggregate_elem(struct eval *ev, const struct rule_node *n, struct value x)
 {
     struct value_iter it = value_iter(x);
-    struct aggregate g = {.fn = n->fn};
+    struct eval_fold g = {.fn = n->fn};
 
     if (x.kind != VALUE_LIST)
-        return result(&g);
+        return eval_fold_result(&g);
     while (value_next(&it) && eval_tick(ev, 1))
         take_flat(ev, &g, eval_elem(ev, n->args[1], value_keep(&it, ev->a, &ev->stop)));
-    return result(&g);
+    return eval_fold_result(&g);
 }
 
 static struct value

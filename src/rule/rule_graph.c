@@ -1,15 +1,15 @@
 /* rule_graph.c - from audiences to one shared graph.
  *
- * Audiences are put in an order in which each comes after those it refers to by inSegment; what is left over lies on a
- * cycle. Then every tree is walked down through and, or, not and inSegment; below are leaves. Equal parts of different
- * audiences are one node (rule_graph_cons.c), and and/or children are flattened, sorted and without repetition: "a and
- * b" is "b and a".
+ * Audiences come in an order in which each follows those it refers to by inSegment (rule_order.c). Every tree is walked
+ * down through and, or, not and inSegment; below are leaves. Equal parts of different audiences are one node
+ * (rule_graph_cons.c), and and/or children are flattened, sorted and without repetition: "a and b" is "b and a".
  *
  * A node's number is greater than its children's. So one pass in ascending order over the changed nodes evaluates each
  * of them once, after everything it depends on. */
 #include "rule/rule_graph_int.h"
 
 #include "base/limits.h"
+#include "rule/rule_order.h"
 
 #define BOOLEAN_DEPTH_MAX 256 /* deeper and-or-not trees are evaluated as one leaf */
 
@@ -67,94 +67,6 @@ build_boolean(struct build *b, const struct rule_node *n, unsigned depth)
         return b->nomem ? NO_ID : id;
     }
     return b->nomem ? NO_ID : build_leaf(b, n);
-}
-
-/* ---- order of audiences ---- */
-
-struct order {
-    struct build *b;
-    id_list *refs;     /* per audience: those that refer to it */
-    uint32_t *waiting; /* per audience: how many it still waits for */
-    uint32_t *ready;   /* queue */
-    size_t ready_count;
-};
-
-/* Every literal inSegment of the tree that names an audience of the graph. */
-static bool
-collect_refs(struct order *o, uint32_t audience, const struct rule_node *n)
-{
-    const struct graph_audience *other = NULL;
-
-    if (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT && n->arg_count > 0 && n->args[0]->op == RULE_LITERAL &&
-        n->args[0]->value.kind == VALUE_STRING)
-        other = build_audience(o->b, n->args[0]->value.s);
-    if (other != NULL) {
-        id_list *refs = &o->refs[other - o->b->g->audiences];
-        if (!VEC_PUSH(o->b->a, refs, audience))
-            return false;
-        o->waiting[audience]++;
-    }
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (!collect_refs(o, audience, n->args[i]))
-            return false;
-    }
-    return true;
-}
-
-#define CYCLE_STEPS 64
-
-/* Every audience still waiting waits for another of them: following those leads round the cycle. */
-static enum err
-cycle_error(const struct order *o, size_t n, struct diag *d)
-{
-    const struct graph_audience *audiences = o->b->g->audiences;
-    uint32_t at = 0, from = NO_ID;
-
-    while (o->waiting[at] == 0)
-        at++;
-    for (size_t step = 0; step < CYCLE_STEPS; step++) { /* more than any lead-in a person would write */
-        for (uint32_t i = 0; i < n; i++) {
-            const id_list *refs = &o->refs[i];
-            bool refers = false;
-            for (size_t k = 0; k < refs->n && o->waiting[i] != 0; k++)
-                refers = refers || refs->p[k] == at;
-            if (refers) {
-                from = at;
-                at = i;
-                break;
-            }
-        }
-    }
-    return diag_set(d, ERR_INVALID, "audience '%.*s' refers to itself through inSegment, by way of '%.*s'",
-                    STR_ARG(audiences[at].id), STR_ARG(audiences[from == NO_ID ? at : from].id));
-}
-
-static enum err
-order_audiences(struct order *o, size_t n, struct diag *d)
-{
-    struct build *b = o->b;
-
-    o->refs = ARENA_ARRAY(b->a, id_list, n);
-    o->waiting = ARENA_ARRAY(b->a, uint32_t, n);
-    o->ready = ARENA_ARRAY(b->a, uint32_t, n);
-    if (o->refs == NULL || o->waiting == NULL || o->ready == NULL)
-        return diag_set(d, ERR_LIMIT, "no memory for %zu audiences", n);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!collect_refs(o, i, rule_root(b->audiences[i].rule)))
-            return diag_set(d, ERR_LIMIT, "no memory for the references of %zu audiences", n);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (o->waiting[i] == 0)
-            o->ready[o->ready_count++] = i;
-    }
-    for (size_t at = 0; at < o->ready_count; at++) {
-        const id_list *refs = &o->refs[o->ready[at]];
-        for (size_t k = 0; k < refs->n; k++) {
-            if (--o->waiting[refs->p[k]] == 0)
-                o->ready[o->ready_count++] = refs->p[k];
-        }
-    }
-    return o->ready_count == n ? ERR_OK : cycle_error(o, n, d);
 }
 
 /* ---- the whole ---- */
@@ -231,23 +143,32 @@ list_paths(struct build *b)
         qsort(g->event_paths.p, g->event_paths.n, sizeof *g->event_paths.p, by_text);
 }
 
+static uint32_t
+audience_index(const void *ctx, struct str id)
+{
+    const struct rule_graph *g = ctx;
+    const struct graph_audience *one = map_get(&g->by_id, id);
+
+    return one == NULL ? NO_ID : (uint32_t)(one - g->audiences);
+}
+
 static enum err
 build_all(struct build *b, size_t n, struct diag *d)
 {
     struct rule_graph *g = b->g;
-    struct order o = {.b = b};
+    uint32_t *order = NULL;
     enum err rc = add_audiences(b, n, d);
 
     if (rc == ERR_OK)
-        rc = order_audiences(&o, n, d);
+        rc = rule_order(b->audiences, n, audience_index, g, b->a, &order, d);
     if (rc != ERR_OK)
         return rc;
     b->slot_count = g->slot_count + 2;
     b->slots = ARENA_ARRAY(b->a, struct origin, b->slot_count);
     b->nomem = b->slots == NULL;
     for (size_t i = 0; i < n && !b->nomem; i++) {
-        struct graph_audience *one = &g->audiences[o.ready[i]];
-        one->root = build_boolean(b, rule_root(b->audiences[o.ready[i]].rule), 0);
+        struct graph_audience *one = &g->audiences[order[i]];
+        one->root = build_boolean(b, rule_root(b->audiences[order[i]].rule), 0);
         b->nomem = b->nomem || one->root == NO_ID;
     }
     if (!b->nomem)

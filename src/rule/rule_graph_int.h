@@ -16,26 +16,13 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "rule/rule_cons.h"
 #include "rule/rule_graph.h"
 
-#define NO_ID UINT32_MAX
 #define TIME_FIRST_MS (-62135596800000LL) /* 0001-01-01T00:00:00Z [SEGMENTATION 8.1] */
 #define TIME_LAST_MS 253402300799999LL    /* 9999-12-31T23:59:59.999Z */
 #define TIME_NONE INT64_MIN               /* an event without a readable time; also "infinitely early" */
 #define TIME_NEVER INT64_MAX
-
-/* An array that grows in an arena; what it outgrows stays there, at most as much again. */
-#define VEC(type)                                                                                                      \
-    struct {                                                                                                           \
-        type *p;                                                                                                       \
-        size_t n, cap;                                                                                                 \
-    }
-/* p_field: the address of the vector's p. false: the arena is exhausted, and the vector is as before. */
-bool rule_vec_grow(struct arena *a, void *p_field, size_t n, size_t *cap, size_t item_bytes);
-#define VEC_PUSH(a, v, item)                                                                                           \
-    (((v)->n < (v)->cap || rule_vec_grow((a), &(v)->p, (v)->n, &(v)->cap, sizeof *(v)->p))                             \
-         ? ((v)->p[(v)->n++] = (item), true)                                                                           \
-         : false)
 
 /* ---- instants that move with the clock (rule_graph_time.c) ---- */
 
@@ -283,15 +270,6 @@ enum err rule_graph_new_within(const struct rule_audience *audiences, size_t n, 
 
 /* ---- building ---- */
 
-struct cons_slot {
-    uint64_t hash;
-    uint32_t id;
-};
-struct cons { /* from content to number */
-    struct cons_slot *slots;
-    size_t slot_count, n;
-};
-
 struct build {
     struct rule_graph *g;
     struct arena *a; /* the graph's */
@@ -305,10 +283,8 @@ struct build {
     bool nomem;
 };
 
-/* Number of the item with this hash for which same() holds, or NO_ID. */
-uint32_t cons_find(const struct cons *c, uint64_t hash, bool (*same)(const void *ctx, uint32_t id), const void *ctx);
+/* rule_cons_add, with b->nomem for its failure. */
 void cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id);
-uint64_t hash_u64(uint64_t h, uint64_t v);
 
 uint32_t build_path(struct build *b, const struct str *parts, size_t n);
 void build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n);
@@ -411,26 +387,6 @@ struct rule_state {
     uint64_t *dirty, *dirty_sum;
     uint64_t *woken;
 };
-
-static inline bool
-bit_get(const uint64_t *bits, size_t i)
-{
-    return bits[i / 64] >> (i % 64) & 1;
-}
-
-static inline void
-bit_set(uint64_t *bits, size_t i, bool v)
-{
-    uint64_t mask = (uint64_t)1 << (i % 64);
-
-    bits[i / 64] = v ? bits[i / 64] | mask : bits[i / 64] & ~mask;
-}
-
-static inline size_t
-words_for(size_t bits)
-{
-    return (bits + 63) / 64;
-}
 
 struct rule_state *state_new(const struct rule_graph *g, struct arena *a);
 struct series_state *state_series(struct rule_state *s, uint32_t id); /* NULL: empty */

@@ -15,6 +15,7 @@ struct eval_moment {
 };
 struct eval_timeline {
     struct eval_moment *items;
+    int64_t *times; /* of the items */
     size_t n;
 };
 
@@ -68,6 +69,27 @@ bool eval_when(struct eval *ev, const struct rule_when *w, const struct rule_nod
 struct value eval_occurs(struct eval *ev, const struct rule_node *n);
 /* rule_chain.c */
 bool eval_chain(struct eval *ev, const struct rule_node *n);
+
+/* sum, average, min, max, count of values taken in one by one; .fn is set by the caller, the rest zero.
+ * rule_eval_list.c
+ */
+enum eval_rank { RANK_NONE, RANK_NUMBER, RANK_TIME, RANK_STRING }; /* the order of values of different kinds */
+struct eval_fold {
+    enum rule_fn fn;
+    size_t n; /* values taken in */
+    bool is_double;
+    int64_t int_sum;
+    double sum;
+    enum eval_rank rank; /* of the first value decides what min and max look at */
+    struct value best;
+};
+void eval_fold_take(struct eval_fold *f, struct value v);
+struct value eval_fold_result(const struct eval_fold *f);
+/* The rank of a value; a string that reads as a time becomes one. */
+enum eval_rank eval_rank_of(struct value *v);
+/* a + b and the other operators of two values. */
+struct value eval_arith_of(char op, struct value a, struct value b);
+struct value eval_negated(struct value a);
 
 /* A list under construction in the arena. */
 struct eval_list {

@@ -194,7 +194,38 @@ sum(struct random_pql *f)
 static const char *
 scan(struct random_pql *f)
 {
-    switch (random_number(f, 8)) {
+    switch (random_number(f, 18)) {
+    case 8:
+        return random_fmt(f, "xEvent[%s].count() %s xEvent[%s%s].count()", event_predicate(f, ""), PICK(">", "=", "<="),
+                          event_predicate(f, ""), maybe_window(f, ""));
+    case 9:
+        return random_fmt(f, "xEvent[%s%s].amount.%s() %s %d", event_predicate(f, ""), maybe_window(f, ""),
+                          PICK("min", "max", "average", "sum", "count"), PICK(">", "<=", "="), random_number(f, 20));
+    case 10:
+        return random_fmt(f, "xEvent.%s(amount) %s points", PICK("max", "min", "sum"), PICK(">", "<"));
+    case 11:
+        return random_fmt(f, "xEvent[%s].%s(timestamp, %d).head().%s %s", event_predicate(f, ""),
+                          PICK("topN", "bottomN"), random_number(f, 2) + 1, PICK("sku", "eventType"),
+                          PICK("= \"A\"", "= \"buy\"", "!= \"B\""));
+    case 12:
+        return random_fmt(
+            f, "xEvent[%s].head().%s", event_predicate(f, ""),
+            PICK("sku = \"B\"", "amount > 5", "amount.isNull()", "timestamp occurs <= 9 days before now"));
+    case 13:
+        return random_fmt(f, "(forall E from xEvent where %s)", event_predicate(f, "E."));
+    case 14:
+        return random_fmt(f, "xEvent.forall(%s)", event_predicate(f, ""));
+    case 15:
+        return random_fmt(f, "xEvent[amount %s %s].count() %s", PICK(">", "=", "<="),
+                          PICK("price", "$1.points", "price + 1"), bound(f));
+    case 16:
+        return random_fmt(f, "xEvent[%s and %s].count() %s", event_predicate(f, ""),
+                          PICK("items[price > 3].count() > 1", "items.exists(sku = \"A\")", "inSegment(\"ext\")",
+                               "$1.tier = \"gold\"", "items.price > 4", "amount + price > 9"),
+                          bound(f));
+    case 17:
+        return random_fmt(f, "let C = xEvent[%s].count() in (C > 1 and C < %d)", event_predicate(f, ""),
+                          random_number(f, 6));
     case 0:
         return random_fmt(f, "xEvent.topN(timestamp, 1).head().timestamp occurs %s", tail(f));
     case 1:
@@ -248,7 +279,38 @@ event_atom(struct random_pql *f)
 static const char *
 attribute_atom(struct random_pql *f)
 {
-    switch (random_number(f, 12)) {
+    switch (random_number(f, 22)) {
+    case 12:
+        return random_fmt(f, "mixed %s %s", PICK("=", "!=", "<", ">=", "like"), PICK("\"5\"", "\"a\"", "\"1.5\""));
+    case 13:
+        return random_below(f, 8) == 0
+                   ? random_fmt(f, "mixed %s true", PICK("=", "!="))
+                   : random_fmt(f, "mixed %s %s", PICK("=", "!=", "<", ">=", ">"), PICK("5", "1.5", "-1", "2"));
+    case 14:
+        return random_fmt(f, "%s %s mixed", PICK("5", "\"5\"", "1.5", "\"1.0\"", "points", "tier"),
+                          PICK("=", "!=", "<", ">="));
+    case 15:
+        return random_fmt(f, "mixed %s", PICK("in [1, 5, \"a\"]", "notIn [1.5, \"true\"]", "occurs today", "< now"));
+    case 16:
+        return random_fmt(f, "mixed.%s",
+                          PICK("isNull()", "isNotNull()", "equals(5, \"a\")", "notEqualTo(\"5\", 1.5)",
+                               "contains(\"a\")", "doesNotContain(\"1\")", "equals(\"A\", false)"));
+    case 17:
+        return random_fmt(f, "%s %s %s", PICK("points", "points + 1", "-points", "points * mixed"),
+                          PICK("=", "<", ">="), PICK("mixed", "7 - points", "3.5", "points % 3"));
+    case 18:
+        return random_fmt(f, "%s", PICK("mixed", "person.name", "orders.sku", "colours"));
+    case 19:
+        return random_fmt(
+            f, "orders.sku %s",
+            PICK("= \"A\"", "!= \"B\"", "in [\"A\", 5]", "notIn [\"A\"]", "like \"A%\"", "> 3", "= [\"A\"]"));
+    case 20:
+        return random_fmt(f, "orders.%s",
+                          PICK("sku.includes(5)", "sku.includes(\"A\")", "count() > 1", "sku.isNull()", "sku.exists()",
+                               "exists(sku = \"A\")", "n.sum() > 4"));
+    case 21:
+        return random_fmt(f, "\"%s\" %s %s", PICK("red", "A", "5"), PICK("in", "notIn"),
+                          PICK("colours", "orders.sku", "mixed"));
     case 0:
         return random_fmt(f, "tier %s \"%s\"", PICK("=", "!="), PICK("gold", "silver"));
     case 1:

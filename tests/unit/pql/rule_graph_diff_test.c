@@ -1,11 +1,15 @@
-/* rule_graph_diff_test.c - the incremental evaluator against the reference evaluator, on random audiences, profiles,
- * events in any order and clocks.
+/* rule_graph_diff_test.c - the incremental and the vectorised evaluator against the reference evaluator, on random
+ * audiences, profiles, events in any order and clocks.
  *
  * A round compiles a dozen random expressions into one graph and takes one profile through some sixty steps: an event
  * (late, early, twice, without a time), changed attributes or memberships, time passing, a save and load, a state built
  * anew. After each step every audience's bit equals rule_eval at that instant, the reported changes are exactly the
  * differences, and nothing changes by itself before the next flip: the reference at one millisecond before it still
  * agrees.
+ *
+ * From time to time the profile of the step, and others made of what the round has seen so far, are put into a block
+ * with their events shuffled; every member bit equals rule_eval for that profile, with and without AVX2. A difference
+ * is made smaller, by leaving out profiles and events, before it is printed.
  *
  * EDGEWISE_DIFF_SECONDS sets the length (5 by default), EDGEWISE_DIFF_ROUND repeats the one round that failed. */
 #include <inttypes.h>
@@ -15,12 +19,15 @@
 #include "base/limits.h"
 #include "pql/pql.h"
 #include "random_pql.h"
+#include "rule/rule_block.h"
 #include "rule/rule_graph.h"
 #include "t.h"
 
 #define AUDIENCES 12
 #define EVENTS_MAX 48
 #define STEPS 60
+#define BLOCK_ROWS 64
+#define SEEN_MAX 16
 
 struct diff {
     struct t *t;
@@ -40,6 +47,11 @@ struct diff {
     bool expected[AUDIENCES];
     bool before[AUDIENCES];
     uint64_t flips;
+    struct rule_block_program *program;
+    struct rule_block *block;
+    const struct json *seen[SEEN_MAX]; /* profiles of earlier steps */
+    size_t seen_count;
+    uint64_t block_rows, block_fallbacks;
 };
 
 #define PICK(...) RANDOM_PICK(&f->random, __VA_ARGS__)
@@ -82,17 +94,29 @@ around(struct diff *f, int64_t days)
     return f->env.now_ms + (int64_t)below(f, 2 * (uint64_t)(days * MS_PER_DAY)) - days * MS_PER_DAY;
 }
 
+/* A value of any kind. */
+static const char *
+any(struct diff *f)
+{
+    return PICK("5", "1", "-1", "2", "1.5", "1.0", "5.0", "\"5\"", "\"a\"", "\"A\"", "\"1.5\"", "\"\"", "true", "false",
+                "null", "[]", "[null]", "[5, \"a\"]", "[[5], 1]", "{}", "{\"a\":1}", "[{\"a\":5}]", "\"true\"",
+                "9007199254740993", "1e300", "\"2024-02-20\"", "1708000000000");
+}
+
 static void
 new_profile(struct diff *f)
 {
     f->env.profile =
         parse(f, fmt(f,
                      "{\"tier\":%s,\"points\":%d,\"person\":{\"name\":%s},\"colours\":[\"%s\"],\"until\":\"%s\","
-                     "\"favourite\":\"%s\",\"dates\":[{\"at\":\"%s\"},{\"at\":\"%s\"},{\"at\":%" PRId64 "}]}",
+                     "\"favourite\":\"%s\",\"mixed\":%s,\"orders\":[{\"sku\":%s,\"n\":%s},{\"sku\":%s}],\"dates\":[{"
+                     "\"at\":\"%s\"},"
+                     "{\"at\":\"%s\"},{\"at\":%" PRId64 "}]}",
                      PICK("\"gold\"", "\"silver\"", "null"), number(f, 10), PICK("\"Joanna\"", "\"Bo\"", "5"),
-                     PICK("red", "blue"), instant(f, around(f, 20)), random_sku(&f->random), instant(f, around(f, 5)),
-                     instant(f, around(f, 40)), around(f, 3)));
+                     PICK("red", "blue"), instant(f, around(f, 20)), random_sku(&f->random), any(f), any(f), any(f),
+                     any(f), instant(f, around(f, 5)), instant(f, around(f, 40)), around(f, 3)));
     f->external = below(f, 2);
+    f->seen[f->seen_count++ % SEEN_MAX] = f->env.profile;
 }
 
 static const char *
@@ -131,13 +155,14 @@ new_event(struct diff *f, int64_t *time)
     if (ms != INT64_MIN && stamp[0] == '"')
         (void)iso8601_parse((struct str){stamp + 1, ISO8601_BYTES}, &ms, NULL); /* a midnight may have replaced it */
     *time = ms;
-    return parse(f, fmt(f,
-                        "{\"eventType\":%s,\"timestamp\":%s,\"shipped\":\"%s\",\"sku\":\"%s\",\"amount\":%s,"
-                        "\"items\":[{\"sku\":\"%s\",\"price\":%s},{\"sku\":\"%s\",\"price\":%s}]}",
-                        below(f, 8) == 0 ? PICK("true", "7", "[\"buy\",\"view\"]", "null")
-                                         : fmt(f, "\"%s\"", random_event_type(&f->random)),
-                        stamp, instant(f, around(f, 4)), random_sku(&f->random), amount(f), random_sku(&f->random),
-                        amount(f), random_sku(&f->random), amount(f)));
+    return parse(f,
+                 fmt(f,
+                     "{\"eventType\":%s,\"timestamp\":%s,\"shipped\":\"%s\",\"sku\":\"%s\",\"amount\":%s,\"price\":%s,"
+                     "\"items\":[{\"sku\":\"%s\",\"price\":%s},{\"sku\":\"%s\",\"price\":%s}]}",
+                     below(f, 8) == 0 ? PICK("true", "7", "[\"buy\",\"view\"]", "null")
+                                      : fmt(f, "\"%s\"", random_event_type(&f->random)),
+                     stamp, instant(f, around(f, 4)), random_sku(&f->random), amount(f), amount(f),
+                     random_sku(&f->random), amount(f), random_sku(&f->random), amount(f)));
 }
 
 /* Into the place that the order of time gives it, behind its equals. */
@@ -295,6 +320,138 @@ compare_lookback(struct diff *f)
     }
 }
 
+/* ---- the vectorised evaluator ---- */
+
+struct block_row {
+    const struct json *profile;
+    const struct json *events[EVENTS_MAX];
+    size_t event_count;
+    bool external;
+};
+
+static bool
+row_is_member(void *ctx, size_t row, struct str id)
+{
+    const struct block_row *rows = ctx;
+
+    (void)id;
+    return rows[row].external;
+}
+
+/* What the reference says of a row; audiences in order, as is_member() expects them. */
+static void
+row_reference(struct diff *f, const struct block_row *row, bool out[AUDIENCES])
+{
+    bool external = f->external;
+    struct rule_env env = f->env;
+
+    f->external = row->external;
+    env.profile = row->profile;
+    env.events = row->events;
+    env.event_count = row->event_count;
+    for (size_t i = 0; i < AUDIENCES; i++) {
+        struct t *t = f->t;
+        struct value v = VALUE_OF_NULL;
+        CHECK_OK(rule_eval(f->rules[i], &env, &f->scratch, &v, d));
+        out[i] = f->expected[i] = value_truth(v);
+        arena_reset(&f->scratch);
+    }
+    f->external = external;
+}
+
+/* The first audience and row for which they differ; false: none. */
+static bool
+block_differs(struct diff *f, struct rule_block *b, struct block_row *rows, size_t n, size_t *at, size_t *audience)
+{
+    struct rule_block_now now = {f->env.now_ms, row_is_member, rows};
+    struct t *t = f->t;
+    bool truth[AUDIENCES];
+
+    rule_block_clear(b);
+    for (size_t r = 0; r < n; r++)
+        CHECK_OK(
+            rule_block_add(b, &(struct rule_block_profile){rows[r].profile, rows[r].events, rows[r].event_count}, d));
+    CHECK_OK(rule_block_run(b, &now, d));
+    rule_block_check(b);
+    for (*at = 0; *at < n; ++*at) {
+        row_reference(f, &rows[*at], truth);
+        for (*audience = 0; *audience < AUDIENCES; ++*audience) {
+            const uint64_t *members = rule_block_members(b, *audience);
+            CHECK_TRUE(rule_block_undecided(b, *audience) == NULL);
+            if ((members[*at / 64] >> (*at % 64) & 1) != truth[*audience])
+                return true;
+        }
+    }
+    return false;
+}
+
+/* One profile is enough, and as few events as still show the difference. */
+_Noreturn static void
+block_fail(struct diff *f, struct rule_block *b, struct block_row *rows, size_t n, size_t at, size_t audience)
+{
+    struct block_row one = rows[at];
+    bool alone = block_differs(f, b, &one, 1, &at, &audience);
+
+    for (size_t i = one.event_count; alone && i-- > 0;) {
+        struct block_row less = one;
+        memmove((void *)(less.events + i), less.events + i + 1, (less.event_count - i - 1) * sizeof *less.events);
+        less.event_count--;
+        if (block_differs(f, b, &less, 1, &at, &audience))
+            one = less;
+    }
+    if (!alone)
+        (void)block_differs(f, b, rows, n, &at, &audience);
+    else
+        (void)block_differs(f, b, &one, 1, &at, &audience);
+    f->env.profile = one.profile;
+    f->env.event_count = one.event_count;
+    memcpy((void *)f->events, one.events, sizeof one.events);
+    fail(f, audience, alone ? "the block says otherwise" : "the block says otherwise, but not for this profile alone");
+}
+
+static void
+compare_block(struct diff *f)
+{
+    struct block_row *rows = ARENA_ARRAY(&f->a, struct block_row, BLOCK_ROWS);
+    struct rule_block *b = f->block;
+    size_t n = 1 + (below(f, 6) == 0 ? below(f, BLOCK_ROWS) : below(f, 4)), at, audience;
+    bool expected[AUDIENCES];
+
+    memcpy(expected, f->expected, sizeof expected);
+    for (size_t r = 0; r < n; r++) {
+        struct block_row *row = &rows[r];
+        size_t known = f->seen_count < SEEN_MAX ? f->seen_count : SEEN_MAX;
+        row->profile = r == 0 ? f->env.profile : f->seen[below(f, known)];
+        row->external = r == 0 ? f->external : below(f, 2);
+        for (size_t i = 0; i < f->env.event_count; i++) {
+            if (r == 0 || below(f, 3) != 0)
+                row->events[row->event_count++] = f->events[i];
+        }
+        for (size_t i = row->event_count; r > 0 && i > 1 && below(f, 4) == 0; i--) { /* not in order */
+            size_t other = below(f, i);
+            const struct json *e = row->events[i - 1];
+            row->events[i - 1] = row->events[other];
+            row->events[other] = e;
+        }
+    }
+    if (block_differs(f, b, rows, n, &at, &audience))
+        block_fail(f, b, rows, n, at, audience);
+    f->block_rows += n;
+    memcpy(f->expected, expected, sizeof expected);
+}
+
+static void
+block_begin(struct diff *f, const struct rule_audience *audiences)
+{
+    struct t *t = f->t;
+
+    CHECK_OK(rule_block_compile(audiences, AUDIENCES, &f->program, d));
+    CHECK_OK(rule_block_new(f->program, BLOCK_ROWS, &f->block, d));
+    if (below(f, 2) == 0)
+        rule_block_portable(f->block);
+    f->block_fallbacks += rule_block_shape(f->program).audiences_with_fallback;
+}
+
 /* ---- steps ---- */
 
 /* Without scan leaves the state needs no stored events. */
@@ -423,13 +580,18 @@ compile(struct diff *f)
         audiences[i] = (struct rule_audience){str_of(fmt(f, "a%zu", i)), f->rules[i]};
     }
     CHECK_OK(rule_graph_new(audiences, AUDIENCES, f->seed, &f->g, d));
+    block_begin(f, audiences);
     for (size_t i = 0; i < AUDIENCES; i++)
         same += rule_graph_scans(f->g, i);
     f->scans = same > 0;
 }
 
+struct sums {
+    uint64_t rounds, flips, block_rows, fallbacks;
+};
+
 static void
-run_round(struct t *t, uint64_t seed, uint64_t *flips)
+run_round(struct t *t, uint64_t seed, struct sums *sums)
 {
     struct diff *f = ARENA_NEW(t->arena, struct diff);
     struct rule_env env;
@@ -473,9 +635,16 @@ run_round(struct t *t, uint64_t seed, uint64_t *flips)
             step_event(f);
         }
         compare_quiet(f);
+        if (below(f, 4) == 0)
+            compare_block(f);
     }
     compare_lookback(f);
-    *flips += f->flips;
+    sums->flips += f->flips;
+    sums->block_rows += f->block_rows;
+    sums->fallbacks += f->block_fallbacks;
+    sums->rounds++;
+    rule_block_free(f->block);
+    rule_block_program_free(f->program);
     rule_graph_free(f->g);
     for (size_t i = 0; i < AUDIENCES; i++)
         rule_free(f->rules[i]);
@@ -492,25 +661,27 @@ seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-TEST(rule_graph_agrees_with_the_reference)
+TEST(rule_evaluators_agree)
 {
     const char *limit = getenv("EDGEWISE_DIFF_SECONDS"), *one = getenv("EDGEWISE_DIFF_ROUND");
     int64_t wanted = 5;
-    uint64_t seed, flips = 0, rounds = 0;
+    struct sums sums = {0};
+    uint64_t seed;
     double start = seconds();
 
     if (one != NULL && str_to_u64(str_of(one), &seed)) {
-        run_round(t, seed, &flips);
+        run_round(t, seed, &sums);
         return;
     }
     if (limit != NULL)
         CHECK_TRUE(str_to_i64(str_of(limit), &wanted));
     while (seconds() - start < (double)wanted) {
-        run_round(t, rng_u64(&t->rng), &flips);
+        run_round(t, rng_u64(&t->rng), &sums);
         arena_reset(t->arena);
-        rounds++;
     }
-    CHECK_TRUE(flips > rounds); /* the random audiences do change their minds */
+    CHECK_TRUE(sums.flips > sums.rounds); /* the random audiences do change their minds */
     if (limit != NULL)
-        (void)printf("  %" PRIu64 " rounds, %" PRIu64 " flips, seed %" PRIu64 "\n", rounds, flips, t->seed);
+        (void)printf("  %" PRIu64 " rounds, %" PRIu64 " flips, %" PRIu64 " profiles in blocks, %" PRIu64 " of %" PRIu64
+                     " audiences with fallbacks, seed %" PRIu64 "\n",
+                     sums.rounds, sums.flips, sums.block_rows, sums.fallbacks, sums.rounds * AUDIENCES, t->seed);
 }
