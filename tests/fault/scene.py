@@ -246,6 +246,7 @@ class Scene:
         html_b = world.offer(s, "b", content="B")
         self.activity = world.activity(s, "ab", "split", "a", [("A", html_a, {"visitorPercentage": 50}),
                                                                ("B", html_b, {"visitorPercentage": 50})])
+        s.drain()  # the hub knows the audiences: else a sweep finds the members, and a fold from scratch has no such moment
         world.records(s, self.crm, [{"_northpeak": {"crmId": "c-%d-%d" % (i, k)}, "person": {"name": {"firstName": "Kim"}}}
                                     for i in range(CLIENTS) for k in range(VISITORS)])
         self.load = Load(self)
