@@ -58,6 +58,37 @@ arena_reset(struct arena *a)
     a->refused = false;
 }
 
+struct arena_mark
+arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->current, a->current != NULL ? a->current->used : 0, a->bytes_used};
+}
+
+/* In tests and fuzzing what is used after its release shows. */
+static void
+give_back(struct arena_block *b, size_t used)
+{
+#ifndef NDEBUG
+    memset(b->data + used, 0xdd, b->used - used);
+#endif
+    b->used = used;
+}
+
+void
+arena_release(struct arena *a, struct arena_mark mark)
+{
+    struct arena_block *b = mark.block != NULL ? mark.block->next : a->first;
+
+    CHECK(mark.bytes_used <= a->bytes_used);
+    for (; b != NULL; b = b->next)
+        give_back(b, 0);
+    if (mark.block != NULL)
+        give_back(mark.block, mark.block_used);
+    a->current = mark.block != NULL ? mark.block : a->first;
+    a->bytes_used = mark.bytes_used;
+    a->refused = false;
+}
+
 static struct arena_block *
 block_for(struct arena *a, size_t bytes)
 {

@@ -22,13 +22,21 @@ struct arena {
     size_t bytes_used;
     size_t bytes_max;
     size_t block_min; /* bytes of the first block; 0: 16 KB. Smaller for arenas that are kept by the thousand */
-    bool refused;     /* something was answered with NULL since the last reset */
+    bool refused;     /* something was answered with NULL since the last reset or release */
 };
 
 void arena_init(struct arena *a, size_t bytes_max);
 void arena_deinit(struct arena *a);
 /* Everything allocated so far is gone; blocks up to a few hundred KB stay for reuse. */
 void arena_reset(struct arena *a);
+
+/* What was allocated since the mark is gone, and its room is there again: for parts of a request that end before it. */
+struct arena_mark {
+    struct arena_block *block;
+    size_t block_used, bytes_used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_release(struct arena *a, struct arena_mark mark);
 
 /* Not zeroed. NULL when the limit or memory is exhausted. */
 void *arena_alloc(struct arena *a, size_t bytes);

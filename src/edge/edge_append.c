@@ -32,6 +32,8 @@ fold_into(const struct fold *f, const struct identity *id, unsigned roles, struc
 
     buf_init_in(&key, f->arena, LIMIT_RECORD_KEY_BYTES);
     identity_key(&key, f->hit->scope, id->ns, id->id);
+    if (!buf_ok(&key))
+        return diag_set(d, ERR_NOMEM, "no memory for the profile's key");
     do {
         rc = edge_table_load(f->table, buf_str(&key), f->now_ms, f->arena, &doc, &version, d);
         if (rc == ERR_OK && (roles & ROLE_OWNER))
@@ -72,7 +74,7 @@ edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owne
 {
     struct fold f = {c->edge->table, h, c->view != NULL ? c->view->event_cut : NULL, c->now_ms, c->arena};
     const struct identity *owner = hit_owner(h);
-    struct buf text, key;
+    struct buf text, key, large, large_key;
     struct record r = {.time_ms = c->now_ms};
     unsigned ticket;
     enum err rc;
@@ -80,11 +82,21 @@ edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owne
     buf_init_in(&text, c->arena, LIMIT_RECORD_VALUE_BYTES);
     (void)buf_grow(&text, c->rq->body.n + HIT_FRAME_BYTES);
     hit_write(&text, h);
+    buf_init(&large, LIMIT_RECORD_VALUE_BYTES);
+    buf_init(&large_key, LIMIT_RECORD_KEY_BYTES);
+    if (!buf_ok(&text)) { /* the request's memory is used up; nothing that was accepted is lost for that */
+        hit_write(&large, h);
+        text = large;
+    }
     if (owner_doc != NULL) {
         r.key = owner_doc->key;
     } else if (owner != NULL) {
         buf_init_in(&key, c->arena, LIMIT_RECORD_KEY_BYTES);
         identity_key(&key, h->scope, owner->ns, owner->id);
+        if (!buf_ok(&key)) {
+            identity_key(&large_key, h->scope, owner->ns, owner->id);
+            key = large_key;
+        }
         r.key = buf_str(&key);
     }
     r.value = buf_str(&text);
@@ -94,6 +106,8 @@ edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owne
     if (rc == ERR_OK && fold_hit(&f, owner_doc, device_doc, NULL) != ERR_OK)
         metric_inc(M_EDGE_DEGRADED); /* the log has it: the document catches up at the next restart or projection */
     edge_table_leave(c->edge->table, ticket);
+    buf_deinit(&large);
+    buf_deinit(&large_key);
     return rc;
 }
 

@@ -107,7 +107,7 @@ lay(struct edge_call *c, const struct json *over, const struct json *under, cons
     enum err rc;
 
     buf_init_in(&text, c->arena, 2 * LIMIT_EDGE_BODY_BYTES + 64);
-    (void)buf_grow(&text, c->rq->body.n + 64);
+    (void)buf_grow(&text, c->rq->body.n / (c->event_count + 1) + 256); /* for each of a hundred events */
     w = jw_to(&text);
     json_merge_write(&w, over, under, false);
     rc = buf_ok(&text) ? json_parse(buf_str(&text), c->arena, out, NULL) : ERR_LIMIT;

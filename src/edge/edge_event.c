@@ -361,3 +361,18 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         return edge_problem(c, "0112-413", "Invalid request", "%s", d.what);
     return edge_problem(c, "0000-503", "Service unavailable", "the event cannot be kept now: %s", d.what);
 }
+
+/* An event's documents and rules take a few hundred KB for a visitor with much behind them, and a request may have a
+ * hundred events. What it leaves is in the reply's buffer, on the log and in the table. */
+bool
+edge_events_handle(struct edge_call *c)
+{
+    struct arena_mark mark = arena_mark(c->arena);
+
+    for (size_t i = 0; i < c->event_count; i++) {
+        if (!edge_event_handle(c, &c->events[i], i))
+            return false;
+        arena_release(c->arena, mark);
+    }
+    return true;
+}

@@ -147,6 +147,8 @@ bool edge_consent_effective(struct edge_call *c);
 enum err edge_tcf_collect(struct str tc_string, unsigned vendor, bool *allowed);
 /* edge_event.c: false when the log refused the hit (answered). */
 bool edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index);
+/* All events of the request, each with the memory that the one before has left. false: answered with a problem. */
+bool edge_events_handle(struct edge_call *c);
 /* edge_rules.c: is the document's person in the audience, as far as the hub said? */
 bool edge_rules_projected(const struct edge_doc *doc, struct str audience);
 /* Steps the document's state by an event that it has already (NULL: by time alone), or builds it from the document;

@@ -132,10 +132,8 @@ handle_events(struct edge_call *c)
         edge_media(c);
         return;
     }
-    for (size_t i = 0; i < c->event_count; i++) {
-        if (!edge_event_handle(c, &c->events[i], i))
-            return;
-    }
+    if (!edge_events_handle(c))
+        return;
     if (c->path.action == ACTION_COLLECT)
         edge_reply_empty(c, 204);
     else

@@ -220,6 +220,15 @@ graph_delete(struct kv *k, uint64_t profile, struct diag *d)
     return kv_delete(k, graph_row(&key, profile), d);
 }
 
+/* The first time, and the last as what came after it. */
+static void
+read_times(struct unpack *u, int64_t *first_ms, int64_t *last_ms)
+{
+    *first_ms = unpack_i64(u);
+    if (__builtin_add_overflow(*first_ms, unpack_i64(u), last_ms))
+        u->bad = true;
+}
+
 static void
 read_members(struct unpack *u, struct graph_view *v, size_t n)
 {
@@ -227,8 +236,7 @@ read_members(struct unpack *u, struct graph_view *v, size_t n)
         struct graph_member *m = &v->members[v->member_count];
         m->ns = unpack_str(u);
         m->id = unpack_str(u);
-        m->first_ms = unpack_i64(u);
-        m->last_ms = m->first_ms + unpack_i64(u);
+        read_times(u, &m->first_ms, &m->last_ms);
     }
 }
 
@@ -239,8 +247,7 @@ read_edges(struct unpack *u, struct graph_view *v, size_t n)
         struct graph_edge *e = &v->edges[v->edge_count];
         e->a = unpack_u64(u);
         e->b = unpack_u64(u);
-        e->first_ms = unpack_i64(u);
-        e->last_ms = e->first_ms + unpack_i64(u);
+        read_times(u, &e->first_ms, &e->last_ms);
         e->dataset = unpack_str(u);
         u->bad |= e->a >= v->member_count || e->b >= v->member_count;
     }

@@ -271,6 +271,7 @@ edge_table_load(struct edge_table *t, struct str key, int64_t now_ms, struct are
     struct stripe *s = stripe_of(t, hash);
     struct edge_blob *b;
     struct str copy = S_NULL;
+    bool refused = false;
     enum err rc;
 
     *version = 0;
@@ -279,11 +280,15 @@ edge_table_load(struct edge_table *t, struct str key, int64_t now_ms, struct are
     if (b != NULL) {
         *version = b->version;
         b->used = true;
-        if (!b->removed)
+        if (!b->removed) {
             copy = arena_str(a, blob_doc(b));
+            refused = copy.p == NULL;
+        }
     }
     os_unlock(&s->lock);
     *out = (struct edge_doc){0};
+    if (refused) /* never an empty document: it would be stored over this one, consent and all */
+        return diag_set(d, ERR_NOMEM, "no memory for a profile");
     if (copy.p == NULL)
         return ERR_OK;
     rc = edge_doc_read(copy, a, out, d);

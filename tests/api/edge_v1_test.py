@@ -409,6 +409,15 @@ def test_limit_identities_per_event():
     assert r.status == 422, r.body
 
 
+def test_a_hundred_events_of_a_busy_visitor():
+    """The longest request, for a visitor whose document is full: each event is kept, and in the answer."""
+    for round in range(4):
+        batch = [{"xdm": {"eventType": "%02d-%02d" % (round, i) + "x" * 500, "identityMap": {"ECID": [{"id": ECID2}]}}}
+                 for i in range(100)]
+        r = ok(E.interact(minimal(events=batch), query={"configId": DS, "requestId": "busy%d" % round}))
+        assert {h["eventIndex"] for h in r.json["handle"] if "eventIndex" in h} == set(range(100))
+
+
 def test_limits_of_texts_and_state():
     r = ok(E.interact(minimal(), query={"configId": DS, "requestId": "x" * 128}))
     assert r.json["requestId"].startswith("x" * 128 + "-")  # 129: test_026

@@ -31,6 +31,35 @@ TEST(arena_remembers_a_refusal)
     CHECK_TRUE(!a.refused);
 }
 
+TEST(arena_release_gives_the_room_back)
+{
+    struct arena a;
+    struct arena_mark empty, full;
+    char *kept, *p;
+
+    arena_init(&a, 1 << 20);
+    empty = arena_mark(&a);
+    kept = arena_alloc(&a, 1000);
+    memset(kept, 'k', 1000);
+    full = arena_mark(&a);
+    for (int round = 0; round < 50; round++) { /* more than the limit, all rounds together */
+        for (int i = 0; i < 10; i++) {
+            p = arena_alloc(&a, 1 + rng_below(&t->rng, 90000));
+            CHECK_TRUE(p != NULL);
+            *p = 'x';
+        }
+        if (round % 10 == 0)
+            CHECK_TRUE(arena_alloc(&a, 1 << 20) == NULL && a.refused);
+        arena_release(&a, full);
+        CHECK_TRUE(a.bytes_used == 1008 && !a.refused);
+    }
+    for (int i = 0; i < 1000; i++)
+        CHECK_EQ(kept[i], 'k');
+    arena_release(&a, empty);
+    CHECK_TRUE(arena_alloc(&a, 1 << 20) != NULL); /* all of it */
+    arena_deinit(&a);
+}
+
 TEST(arena_sizes_that_overflow_fail)
 {
     struct arena a;

@@ -405,6 +405,24 @@ TEST(graph_row_golden)
     kv_close(k);
 }
 
+/* Times that add up past 64 bits: of a member, and of an edge. */
+TEST(graph_times_past_their_range_are_damage)
+{
+#define LEAST "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" /* INT64_MIN, and -1 behind it */
+    static const struct str rows[] = {
+        {"\1\1\1a\1b" LEAST "\1\0", 18},
+        {"\1\2\1a\1b\0\0\1a\1c\0\0\1\0\1" LEAST "\1\0", 29},
+    };
+    struct kv *k = table(t);
+    struct graph_view v;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CHECK_OK(kv_put(k, S("G\1\0\0\0\0\0\0\0"), rows[i], 0, d));
+        CHECK_ERR(graph_read(k, 1, t->arena, &v, d), ERR_CORRUPT);
+    }
+    kv_close(k);
+}
+
 TEST(graph_damaged_rows_are_refused)
 {
     struct kv *k = table(t);

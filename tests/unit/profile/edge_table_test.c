@@ -158,6 +158,9 @@ TEST(edge_table_stores_when_the_request_has_no_memory_left)
     arena_init(&small, 0);
     CHECK_TRUE(edge_table_store(table, KEY, &doc, version, &small));
     arena_deinit(&small);
+    arena_init(&small, 5000);
+    CHECK_ERR(edge_table_load(table, KEY, NOW, &small, &doc, &version, d), ERR_NOMEM); /* not "absent" */
+    arena_deinit(&small);
     doc = load(t, table, &version);
     CHECK_TRUE(doc.event_count == 1 && doc.events[0].json.n == 5000);
     edge_table_close(table);
