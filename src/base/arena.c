@@ -183,6 +183,26 @@ arena_str(struct arena *a, struct str s)
 }
 
 struct str
+arena_join(struct arena *a, const struct str *parts, size_t n)
+{
+    size_t bytes = 0, at = 0;
+    char *p;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += parts[i].n;
+    p = arena_alloc(a, bytes + 1);
+    if (p == NULL)
+        return S_NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n > 0)
+            memcpy(p + at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    p[bytes] = '\0';
+    return (struct str){p, bytes};
+}
+
+struct str
 arena_printf(struct arena *a, const char *fmt, ...)
 {
     char text[TYPICAL_TEXT_BYTES]; /* formatting is what costs: once, for nearly every text */

@@ -76,17 +76,24 @@ buf_grow_more(struct buf *b, size_t extra)
     return b->p + b->n;
 }
 
+struct str
+u64_text(uint64_t v, char room[U64_TEXT_BYTES])
+{
+    size_t i = U64_TEXT_BYTES;
+
+    do {
+        room[--i] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    return (struct str){room + i, U64_TEXT_BYTES - i};
+}
+
 void
 buf_put_u64(struct buf *b, uint64_t v)
 {
-    char text[20];
-    size_t i = sizeof text;
+    char room[U64_TEXT_BYTES];
 
-    do {
-        text[--i] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
-    buf_put(b, (struct str){text + i, sizeof text - i});
+    buf_put(b, u64_text(v, room));
 }
 
 void

@@ -72,6 +72,9 @@ buf_putc(struct buf *b, char c)
     }
 }
 
+/* The digits of v, at the end of `room`. */
+#define U64_TEXT_BYTES 20
+struct str u64_text(uint64_t v, char room[U64_TEXT_BYTES]);
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_put_i64(struct buf *b, int64_t v);
 /* Shortest decimal that reads back as the same double, in JSON syntax; not finite: "null". */

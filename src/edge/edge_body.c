@@ -189,9 +189,8 @@ read_event(struct edge_call *c, const struct json *v, size_t i)
     struct diag d = DIAG_INIT;
     enum err rc;
 
-    (void)snprintf(path, sizeof path, "events[%zu]", i);
     if (!json_is(v, JSON_OBJECT))
-        return edge_problem(c, "0102-400", INVALID_FIELD, "'%s' must be an object, got %s", path,
+        return edge_problem(c, "0102-400", INVALID_FIELD, "'events[%zu]' must be an object, got %s", i,
                             json_type_name(json_type(v)));
     if (!typed(c, xdm, JSON_OBJECT, "events[].xdm") ||
         !typed(c, json_get(v, S("data")), JSON_OBJECT, "events[].data") ||

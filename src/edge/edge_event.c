@@ -295,6 +295,7 @@ static struct hit
 hit_of(const struct visit *v, size_t index)
 {
     struct edge_call *c = v->call;
+    char room[U64_TEXT_BYTES];
 
     return (struct hit){
         .kind = HIT_EVENT,
@@ -304,7 +305,7 @@ hit_of(const struct visit *v, size_t index)
                    : v->event->dataset.n > 0 ? v->event->dataset
                                              : c->event_dataset,
         .datastream = c->ds->id,
-        .request_id = arena_printf(c->arena, "%.*s/%zu", STR_ARG(c->caller_id), index),
+        .request_id = ARENA_JOIN(c->arena, c->caller_id, S("/"), u64_text(index, room)),
         .region = str_of(c->edge->o.hint),
         .accepted_us = c->now_ms * 1000,
         .identities = v->event->ids,

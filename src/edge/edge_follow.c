@@ -170,6 +170,15 @@ edge_recover(struct edge *e, struct diag *d)
     return rc;
 }
 
+static void
+name_region(struct edge *e)
+{
+    (void)snprintf(e->region, sizeof e->region, "%s;%u", e->o.hint,
+                   e->o.region_id); /* a hint is short: edge_open's caller */
+    for (char *p = e->region; *p != '\0'; p++)
+        *p = (char)(*p >= 'a' && *p <= 'z' ? *p - 32 : *p);
+}
+
 enum err
 edge_open(const struct edge_options *o, struct edge **out, struct diag *d)
 {
@@ -180,6 +189,7 @@ edge_open(const struct edge_options *o, struct edge **out, struct diag *d)
     if (e == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the edge");
     e->o = *o;
+    name_region(e);
     os_mutex_init(&e->lock);
     os_cond_init(&e->turned);
     os_entropy(o->os, &e->media_key, sizeof e->media_key);

@@ -15,6 +15,7 @@ struct edge {
     struct edge_table *table;
     struct edge_dedupe *dedupe;
     struct hash_key media_key;
+    char region[48]; /* what x-adobe-edge says */
     struct consumer *projections;
     struct os_thread thread;
     struct os_mutex lock; /* guards the members below */

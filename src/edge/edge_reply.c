@@ -16,23 +16,18 @@ edge_reply_headers(struct edge_call *c)
 {
     struct http_req *rq = c->rq;
     struct http_res *rs = c->rs;
-    char hint[16];
-    size_t n = strlen(c->edge->o.hint);
     uint64_t us = os_mono_us(c->edge->o.os) - rq->start_us;
+    char room[U64_TEXT_BYTES],
+        fraction[] = {'.', (char)('0' + us / 100 % 10), (char)('0' + us / 10 % 10), (char)('0' + us % 10)};
 
-    for (size_t i = 0; i < n && i < sizeof hint; i++)
-        hint[i] = (char)(c->edge->o.hint[i] >= 'a' && c->edge->o.hint[i] <= 'z' ? c->edge->o.hint[i] - 32
-                                                                                : c->edge->o.hint[i]);
     http_set_header(rq, rs, S("x-request-id"), c->request_id);
-    http_set_header(
-        rq, rs, S("x-adobe-edge"),
-        arena_printf(c->arena, "%.*s;%u", (int)(n < sizeof hint ? n : sizeof hint), hint, c->edge->o.region_id));
+    http_set_header(rq, rs, S("x-adobe-edge"), str_of(c->edge->region));
     http_set_header(rq, rs, S("Cache-Control"), S("no-cache, no-store, max-age=0, no-transform, private"));
     http_set_header(rq, rs, S("X-Content-Type-Options"), S("nosniff"));
     if (rq->start_us > 0) /* OURS: a page may read how long we took, apart from the way to us */
-        http_set_header(rq, rs, S("Server-Timing"),
-                        arena_printf(c->arena, "edge;dur=%llu.%03llu", (unsigned long long)(us / 1000),
-                                     (unsigned long long)(us % 1000)));
+        http_set_header(
+            rq, rs, S("Server-Timing"),
+            ARENA_JOIN(c->arena, S("edge;dur="), u64_text(us / 1000, room), (struct str){fraction, sizeof fraction}));
     if (rq->tls)
         http_set_header(rq, rs, S("Strict-Transport-Security"), S("max-age=31536000; includeSubDomains"));
 }
@@ -175,11 +170,13 @@ edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int event_i
 static void
 write_location_hint(struct edge_call *c, struct buf *out)
 {
-    buf_printf(out,
-               "{\"payload\":[{\"scope\":\"Target\",\"hint\":\"35\",\"ttlSeconds\":1800},"
-               "{\"scope\":\"AAM\",\"hint\":\"%u\",\"ttlSeconds\":1800},"
-               "{\"scope\":\"EdgeNetwork\",\"hint\":\"%s\",\"ttlSeconds\":1800}],\"type\":\"locationHint:result\"}",
-               c->edge->o.region_id, c->edge->o.hint);
+    buf_put(
+        out,
+        S("{\"payload\":[{\"scope\":\"Target\",\"hint\":\"35\",\"ttlSeconds\":1800},{\"scope\":\"AAM\",\"hint\":\""));
+    buf_put_u64(out, c->edge->o.region_id);
+    buf_put(out, S("\",\"ttlSeconds\":1800},{\"scope\":\"EdgeNetwork\",\"hint\":\""));
+    buf_put(out, str_of(c->edge->o.hint));
+    buf_put(out, S("\",\"ttlSeconds\":1800}],\"type\":\"locationHint:result\"}"));
 }
 
 struct str
@@ -189,9 +186,9 @@ edge_cookie_name(struct edge_call *c, const char *suffix)
     ptrdiff_t at = str_find_char(org, '@');
 
     if (at < 0)
-        return arena_printf(c->arena, "kndctr_%.*s_%s", STR_ARG(org), suffix);
-    return arena_printf(c->arena, "kndctr_%.*s_%.*s_%s", (int)at, org.p, (int)(org.n - (size_t)at - 1), org.p + at + 1,
-                        suffix);
+        return ARENA_JOIN(c->arena, S("kndctr_"), org, S("_"), str_of(suffix));
+    return ARENA_JOIN(c->arena, S("kndctr_"), str_slice(org, 0, (size_t)at), S("_"),
+                      str_slice(org, (size_t)at + 1, org.n), S("_"), str_of(suffix));
 }
 
 /* One piece of state, as a Set-Cookie header or as an item of state:store. No HttpOnly: the SDK reads them [EDGE 1.10].

@@ -36,11 +36,21 @@ usable_request_id(struct str s)
     return s.n > 0 && s.n <= LIMIT_REQUEST_ID_BYTES;
 }
 
+#define HEX_TEXT_BYTES 16
+
+static struct str
+hex_text(uint64_t v, char room[HEX_TEXT_BYTES])
+{
+    for (int i = HEX_TEXT_BYTES - 1; i >= 0; i--, v >>= 4)
+        room[i] = "0123456789abcdef"[v & 15];
+    return (struct str){room, HEX_TEXT_BYTES};
+}
+
 static void
 begin(struct edge_call *c, struct edge *e, struct http_req *rq, struct http_res *rs)
 {
     struct str given = http_query(rq, S("requestId"));
-    char uuid[UUID_TEXT_BYTES];
+    char uuid[UUID_TEXT_BYTES], hex[HEX_TEXT_BYTES];
 
     *c = (struct edge_call){.edge = e, .rq = rq, .rs = rs, .arena = rq->arena, .now_ms = rq->now_ms};
     (void)edge_path_read(rq->path, e->o.base_paths, &c->path);
@@ -52,7 +62,7 @@ begin(struct edge_call *c, struct edge *e, struct http_req *rq, struct http_res 
         given = arena_str(rq->arena, (struct str){uuid, sizeof uuid});
     }
     c->caller_id = given;
-    c->request_id = arena_printf(rq->arena, "%.*s-%016llx", STR_ARG(given), (unsigned long long)rng_u64(rq->rng));
+    c->request_id = ARENA_JOIN(rq->arena, given, S("-"), hex_text(rng_u64(rq->rng), hex));
 }
 
 /* A suffix such as :stage names an environment of a datastream [EDGE 1.3]. */

@@ -146,14 +146,9 @@ hub_events_text(const struct hub_content *c, struct arena *a)
 struct str
 hub_profile_name(uint64_t id, struct arena *a)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char room[U64_TEXT_BYTES];
 
-    do {
-        digits[--at] = (char)('0' + id % 10);
-        id /= 10;
-    } while (id != 0);
-    return arena_str(a, (struct str){digits + at, sizeof digits - at});
+    return arena_str(a, u64_text(id, room));
 }
 
 enum err
