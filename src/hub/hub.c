@@ -366,14 +366,26 @@ caught_up(const struct hub *h)
     return !h->uncommitted;
 }
 
+/* A hub that is far behind does not catch up before it stops: the log keeps what is to be folded. */
+static bool
+late(const struct hub *h, uint64_t *stop_us)
+{
+    uint64_t now = os_mono_us(h->o.os);
+
+    if (*stop_us == 0)
+        *stop_us = now;
+    return now - *stop_us > HUB_STOP_US;
+}
+
 static void
 run(void *ctx)
 {
     struct hub *h = ctx;
     bool idle = false, abandoned = false;
+    uint64_t stop_us = 0; /* when it was told to stop */
 
     os_thread_in_background();
-    while (!(stopping(h, &abandoned) && (caught_up(h) || h->busy || abandoned))) {
+    while (!(stopping(h, &abandoned) && (caught_up(h) || h->busy || abandoned || late(h, &stop_us)))) {
         struct diag d = DIAG_INIT;
         uint64_t wait_us = stopping(h, NULL) ? 0 : time_to_wait(h);
         enum err rc = hub_round(h, wait_us, &idle, &d);

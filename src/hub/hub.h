@@ -40,7 +40,7 @@ struct hub_options {
 enum err hub_open(const struct hub_options *o, struct hub **out, struct diag *d);
 /* Starts the thread. */
 enum err hub_run(struct hub *h, struct diag *d);
-/* Folds what is there, commits, stops the thread, closes the table. */
+/* Folds what is there, for two seconds at most when it is far behind, commits, stops the thread, closes the table. */
 void hub_close(struct hub *h);
 
 /* Appends a tick at now_ms and waits until it, and everything before it, is folded and committed: timers up to now_ms

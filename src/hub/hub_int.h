@@ -31,6 +31,7 @@
 #define HUB_WAIT_US 50000       /* idle: a look at clock and configuration this often */
 #define HUB_WAIT_SHARED_US 2000 /* with several partitions: each is waited on in turn */
 #define HUB_RETRY_US 100000     /* after a full disk */
+#define HUB_STOP_US 2000000     /* for which a hub that stops folds what is left */
 #define HUB_TURN_STEPS 16       /* timers or sweep visits before readers get a turn */
 #define HUB_SWEEP_SLICE 64      /* table rows looked at between records */
 

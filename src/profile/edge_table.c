@@ -232,35 +232,34 @@ evict_some(struct edge_table *t, struct stripe *s)
     }
 }
 
-/* The entry of a key, brought in from the durable table when it is there; NULL: absent (or no memory). Stripe lock
- * held. */
-static struct edge_blob *
-bring_in(struct edge_table *t, struct stripe *s, uint64_t hash, struct str key)
+/* The entry of a key, brought in from the durable table when it is there; NULL: absent. Stripe lock held. */
+static enum err
+bring_in(struct edge_table *t, struct stripe *s, uint64_t hash, struct str key, struct edge_blob **out, struct diag *d)
 {
     struct edge_blob *b = NULL;
-    struct entry *e;
     struct buf value;
+    enum err rc;
 
-    if (s->slot_count > 0) {
-        e = find(s, hash, key);
-        if (e->blob != NULL)
-            return e->blob;
-    }
+    *out = s->slot_count > 0 ? find(s, hash, key)->blob : NULL;
+    if (*out != NULL)
+        return ERR_OK;
     buf_init(&value, LIMIT_RECORD_VALUE_BYTES);
-    if (kv_read(t->kv, key, &value, NULL) == ERR_OK)
+    rc = kv_read(t->kv, key, &value, d);
+    if (rc == ERR_OK)
         b = blob_new(key, buf_str(&value));
     buf_deinit(&value);
-    if (b == NULL)
-        return NULL;
-    if ((s->count + 1) * 3 > s->slot_count * 2 && !stripe_grow(s)) {
+    if (rc != ERR_OK)
+        return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+    if (b == NULL || ((s->count + 1) * 3 > s->slot_count * 2 && !stripe_grow(s))) {
         free(b);
-        return NULL;
+        return diag_set(d, ERR_NOMEM, "no memory for a profile");
     }
     *find(s, hash, key) = (struct entry){hash, b};
     s->count++;
     metric_gauge_add(M_EDGE_PROFILES, 1);
     atomic_fetch_add(&t->memory_bytes, blob_memory(b));
-    return b;
+    *out = b;
+    return ERR_OK;
 }
 
 enum err
@@ -276,7 +275,7 @@ edge_table_load(struct edge_table *t, struct str key, int64_t now_ms, struct are
 
     *version = 0;
     os_lock(&s->lock);
-    b = bring_in(t, s, hash, key);
+    rc = bring_in(t, s, hash, key, &b, d);
     if (b != NULL) {
         *version = b->version;
         b->used = true;
@@ -287,6 +286,8 @@ edge_table_load(struct edge_table *t, struct str key, int64_t now_ms, struct are
     }
     os_unlock(&s->lock);
     *out = (struct edge_doc){0};
+    if (rc != ERR_OK) /* not absent: what the disk holds must not be replaced by a new document */
+        return rc;
     if (refused) /* never an empty document: it would be stored over this one, consent and all */
         return diag_set(d, ERR_NOMEM, "no memory for a profile");
     if (copy.p == NULL)
@@ -360,8 +361,8 @@ store(struct edge_table *t, struct str key, const struct change *c)
     bool ok;
 
     os_lock(&s->lock);
-    b = bring_in(t, s, hash, key);
-    ok = c->any_version || (b != NULL ? b->version : 0) == c->version;
+    ok = bring_in(t, s, hash, key, &b, NULL) == ERR_OK && (b != NULL ? b->version : 0) == c->version;
+    ok = ok || c->any_version;
     if (ok) {
         struct entry *e;
         CHECK((s->count + 1) * 3 <= s->slot_count * 2 || stripe_grow(s)); /* out of memory: the log has the hit */

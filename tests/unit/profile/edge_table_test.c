@@ -165,3 +165,35 @@ TEST(edge_table_stores_when_the_request_has_no_memory_left)
     CHECK_TRUE(doc.event_count == 1 && doc.events[0].json.n == 5000);
     edge_table_close(table);
 }
+
+/* A document that cannot be read is not an absent one: nothing is stored over it. */
+TEST(edge_table_damaged_document_is_not_replaced)
+{
+    const char *path = arena_printf(t->arena, "%s/edge/0000000001.seg", t->dir).p;
+    struct edge_table *table = open_table(t);
+    struct kv_position p = {S("collect/0"), 0};
+    struct str bytes = S_NULL;
+    struct edge_doc doc;
+    struct os_file *f;
+    uint32_t version;
+    uint64_t end = 1;
+    ptrdiff_t at;
+
+    doc = load(t, table, &version);
+    add_event(t, &doc, 1, S("{\"damage\":true}"));
+    doc.seen_ms = NOW;
+    CHECK_TRUE(edge_table_store(table, KEY, &doc, version, t->arena));
+    CHECK_OK(edge_table_flush(table, NOW, &p, 1, log_end, &end, d));
+    edge_table_close(table);
+    CHECK_OK(os_read_file(os_posix(), path, 1 << 20, t->arena, &bytes, d));
+    at = str_find(bytes, S("damage"));
+    CHECK_TRUE(at > 0);
+    CHECK_OK(os_open(os_posix(), path, OS_WRITE, &f, d));
+    CHECK_OK(os_pwrite(os_posix(), f, (uint64_t)at, "D", 1, d));
+    os_close(os_posix(), f);
+    table = open_table(t);
+    CHECK_ERR(edge_table_load(table, KEY, NOW, t->arena, &doc, &version, d), ERR_CORRUPT);
+    CHECK_TRUE(!edge_table_store(table, KEY, &doc, 0, t->arena));
+    CHECK_ERR(edge_table_load(table, KEY, NOW, t->arena, &doc, &version, d), ERR_CORRUPT);
+    edge_table_close(table);
+}
