@@ -269,7 +269,7 @@ time_to_commit(struct hub *h)
 {
     bool asked;
 
-    if (!h->thread.running || h->busy || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
+    if (!h->own_thread || h->busy || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
         return true;
     os_lock(&h->progress);
     asked = h->waiters > 0 || h->stop;
@@ -538,6 +538,7 @@ hub_open(const struct hub_options *o, struct hub **out, struct diag *d)
 enum err
 hub_run(struct hub *h, struct diag *d)
 {
+    h->own_thread = true; /* before the thread reads it */
     return os_thread_open(&h->thread, "hub", run, h, d);
 }
 

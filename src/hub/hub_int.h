@@ -134,6 +134,7 @@ struct hub {
     bool abandoned;
     enum err failed;
     char failure[256];
+    bool own_thread; /* it runs in one; set before that begins */
     struct os_thread thread;
 };
 

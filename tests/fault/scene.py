@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
@@ -203,9 +204,13 @@ def entity_query(ns, value):
 def event_ids(server, ns, value):
     out, path = [], ("/data/core/ups/access/entities?schema.name=_xdm.context.experienceevent&relatedSchema.name="
                      "_xdm.context.profile&relatedEntityId=%s&relatedEntityIdNS=%s&limit=1000" % (value, ns))
-    for child in server.rest("GET", path, expect=200).json["children"]:
-        out.append(child.get("entityId") or child["entity"]["_id"])
-    return out
+    start = ""
+    while True:  # an answer has 1,000 at most
+        answer = server.rest("GET", path + start, expect=200).json
+        out += [child.get("entityId") or child["entity"]["_id"] for child in answer["children"]]
+        if not answer["_page"]["next"]:
+            return out
+        start = "&start=" + urllib.parse.quote(answer["_page"]["next"])
 
 
 def milliseconds(text):
