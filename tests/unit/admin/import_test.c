@@ -594,6 +594,7 @@ TEST(import_cleans_up)
     batch = create(&w, "people", "{'format':'json'}", "");
     CHECK_STATUS(upload(&w, batch, "people", "rows", S("bad")), 200);
     orphan = arena_printf(t->arena, "%s/00000000000000000000000000-u-x", w.admin.importer->dir);
+    CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US)); /* the start cleans up as well */
     CHECK_OK(os_write_file(os_posix(), orphan.p, S("x"), d));
     CHECK_STATUS(act(&w, batch, "FAIL"), 200);
     import_clean(w.admin.importer, NOW + 1000 + LIMIT_ROW_ERRORS_MS - 1);
