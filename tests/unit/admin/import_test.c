@@ -294,6 +294,51 @@ TEST(import_row_errors_are_bounded)
     world_close(&w);
 }
 
+/* The _corrupt_record of the only row of a batch. */
+static struct str
+shown(struct world *w, struct str row)
+{
+    struct t *t = w->t;
+    const struct json *line = NULL, *batch = import_one(w, "people", "{'format':'json'}", "",
+                                                        arena_printf(t->arena, "%.*s\n", STR_ARG(row)));
+    struct answer a = world_get(w, &family_export,
+                                arena_printf(t->arena, EXPORT "/%.*s/meta?path=row_errors/parsing_errors_0.json",
+                                             STR_ARG(json_str(json_get(batch, S("id")))))
+                                    .p);
+
+    CHECK_STATUS(a, 200);
+    CHECK_OK(json_parse(str_trim(a.body), t->arena, &line, d));
+    return json_str(json_get(line, S("_corrupt_record")));
+}
+
+/* LIMIT_ROW_ERROR_TEXT_BYTES: past it the text is cut, but through no character. */
+TEST(import_row_error_text_at_and_past_the_limit)
+{
+    struct world w;
+    struct buf b;
+    struct str longest;
+
+    world_open(t, &w);
+    buf_init(&b, 2 * LIMIT_ROW_ERROR_TEXT_BYTES);
+    while (b.n < LIMIT_ROW_ERROR_TEXT_BYTES - 2)
+        buf_putc(&b, 'x');
+    buf_put(&b, S("\xC3\xA9"));
+    longest = arena_str(t->arena, buf_str(&b));
+    CHECK_EQ(longest.n, LIMIT_ROW_ERROR_TEXT_BYTES);
+    CHECK_STR(shown(&w, longest), longest);
+    buf_putc(&b, 'y');
+    CHECK_STR(shown(&w, buf_str(&b)), longest);
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 3] = '\xE2'; /* three bytes, of which the limit takes two */
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 2] = '\x82';
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 1] = '\xAC';
+    CHECK_STR(shown(&w, buf_str(&b)), str_slice(buf_str(&b), 0, LIMIT_ROW_ERROR_TEXT_BYTES));
+    CHECK_STR(shown(&w, arena_printf(t->arena, "z%.*s", STR_ARG(buf_str(&b)))),
+              arena_printf(t->arena, "z%.*s", STR_ARG(str_slice(longest, 0, LIMIT_ROW_ERROR_TEXT_BYTES - 3))));
+    CHECK_STR(shown(&w, S("no row \xC3\xA9")), S("no row \xC3\xA9"));
+    buf_deinit(&b);
+    world_close(&w);
+}
+
 TEST(import_several_files_in_order_of_name)
 {
     struct world w;
