@@ -430,6 +430,31 @@ TEST(import_queue_is_bounded)
     world_close(&w);
 }
 
+TEST(import_files_of_a_batch_at_and_past_the_limit)
+{
+    struct world w;
+    struct import_batch *b;
+    const char *batch;
+    struct answer a;
+
+    world_open(t, &w);
+    batch = create(&w, "people", "{'format':'json'}", "");
+    CHECK_STATUS(upload(&w, batch, "people", "1", S("")), 200);
+    os_lock(&w.admin.importer->lock);
+    b = map_get(&w.admin.importer->open, str_of(batch));
+    CHECK_EQ(b->files, 1);
+    b->files = LIMIT_UPLOAD_FILES - 1;
+    os_unlock(&w.admin.importer->lock);
+    CHECK_STATUS(upload(&w, batch, "people", "2", S("")), 200);
+    a = upload(&w, batch, "people", "3", S(""));
+    CHECK_STATUS(a, 400);
+    CHECK_HAS(a.body, "a batch takes at most 10000 files");
+    CHECK_STATUS(act(&w, batch, "COMPLETE"), 200);
+    CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US));
+    CHECK_EQ(metric(world_object(&w, "batch", batch), "inputFileCount"), 2);
+    world_close(&w);
+}
+
 static struct str
 many_rows(struct t *t, size_t n)
 {
