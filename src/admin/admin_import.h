@@ -48,7 +48,7 @@ struct importer {
     struct map open; /* batch id -> struct import_batch */
     struct import_job *first, *last;
     size_t queued; /* jobs in the list, and places promised to completions that are being saved */
-    bool busy;     /* the thread has a job in hand */
+    bool busy;     /* the thread has a job in hand, or cleans up after the start */
     atomic_bool stopping;
     struct os_thread thread;
 };

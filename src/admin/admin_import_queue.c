@@ -325,6 +325,8 @@ run(void *ctx)
     os_thread_in_background();
     import_clean(im, os_now_ms(im->admin->o.os));
     os_lock(&im->lock);
+    im->busy = false;
+    os_cond_broadcast(&im->wake);
     while (!atomic_load(&im->stopping)) {
         struct import_job *job = take(im);
         if (job == NULL) {
@@ -416,6 +418,7 @@ admin_import_open(struct admin *a, struct diag *d)
     rc = os_mkdir(a->o.os, im->dir, d);
     if (rc == ERR_OK) {
         resume_all(im);
+        im->busy = true; /* with cleaning up, to begin with */
         rc = os_thread_open(&im->thread, "import", run, im, d);
     }
     if (rc != ERR_OK)

@@ -45,22 +45,34 @@ struct import_run {
 
 /* ---- row errors ---- */
 
+/* Without the beginning of a last character whose end is missing. */
+static struct str
+whole_characters(struct str s)
+{
+    size_t tail = 0, wanted; /* bytes behind the first of the last character */
+    unsigned char first;
+
+    while (tail < 3 && tail + 1 < s.n && ((unsigned char)s.p[s.n - 1 - tail] & 0xC0) == 0x80)
+        tail++;
+    if (s.n == 0)
+        return s;
+    first = (unsigned char)s.p[s.n - 1 - tail];
+    wanted = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : first >= 0xC0 ? 1 : 0;
+    return tail < wanted ? str_slice(s, 0, s.n - 1 - tail) : s;
+}
+
 /* Bytes of a client as JSON text: what is not UTF-8 becomes U+FFFD, and the rest past the limit is cut. */
 static void
-put_raw(struct jw *w, struct str raw, struct arena *a)
+put_raw(struct jw *w, struct str raw)
 {
     struct buf clean;
 
-    raw = str_slice(raw, 0, LIMIT_ROW_ERROR_TEXT_BYTES);
-    while (raw.n > 0 && ((unsigned char)raw.p[raw.n - 1] & 0xC0) == 0x80)
-        raw.n--; /* not through a character */
-    if (raw.n > 0 && (unsigned char)raw.p[raw.n - 1] >= 0xC0)
-        raw.n--;
+    if (raw.n >= LIMIT_ROW_ERROR_TEXT_BYTES) /* cut here, or where it was read */
+        raw = whole_characters(str_slice(raw, 0, LIMIT_ROW_ERROR_TEXT_BYTES));
     if (str_is_utf8(raw)) {
         jw_str(w, raw);
         return;
     }
-    (void)a;
     buf_init(&clean, (size_t)LIMIT_ROW_ERROR_TEXT_BYTES * 3);
     for (size_t i = 0, n; i < raw.n; i += n) {
         n = 1;
@@ -97,7 +109,7 @@ keep_error(struct import_run *run, const struct import_file *file, uint64_t row,
             jw_kjson(&w, it.key, it.value);
     } else {
         jw_key(&w, S("_corrupt_record"));
-        put_raw(&w, text->raw, &run->rows);
+        put_raw(&w, text->raw);
     }
     jw_key(&w, S("_errors"));
     jw_array(&w);
@@ -105,7 +117,7 @@ keep_error(struct import_run *run, const struct import_file *file, uint64_t row,
     (void)snprintf(code, sizeof code, "%d", (int)fault->code);
     jw_kstr(&w, S("code"), str_of(code));
     jw_key(&w, S("message"));
-    put_raw(&w, fault->message, &run->rows);
+    put_raw(&w, fault->message);
     jw_end(&w);
     jw_end(&w);
     jw_kstr(&w, S("_filename"), file->name);

@@ -20,6 +20,7 @@
 struct config {
     struct os *os;
     struct topic *topic;
+    size_t objects_max;
     struct os_mutex writer; /* one save, or one follow, at a time; held across the append: saves are serialised */
     struct os_mutex current_lock;
     struct snapshot_box *current; /* guarded by current_lock */
@@ -178,6 +179,7 @@ config_open(const struct config_options *o, struct config **out, struct diag *d)
         return diag_set(d, ERR_NOMEM, "no memory for the configuration");
     c->os = o->os;
     c->topic = o->topic;
+    c->objects_max = o->objects_max ? o->objects_max : LIMIT_OBJECTS;
     os_mutex_init(&c->writer);
     os_mutex_init(&c->current_lock);
     map_init(&newest);
@@ -347,8 +349,6 @@ stage(struct config_objects *next, const struct config_change *changes, size_t n
         if (rc != ERR_OK)
             return rc;
     }
-    if (next->object_count > LIMIT_OBJECTS)
-        return diag_set(d, ERR_LIMIT, "at most %d configuration objects are kept", LIMIT_OBJECTS);
     return ERR_OK;
 }
 
@@ -451,6 +451,8 @@ apply_locked(struct config *c, const struct config_change *changes, size_t n, in
     if (next == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for configuration objects");
     rc = stage(next, changes, n, at, fresh, d);
+    if (rc == ERR_OK && next->object_count > c->objects_max)
+        rc = diag_set(d, ERR_LIMIT, "at most %zu configuration objects are kept", c->objects_max);
     if (rc == ERR_OK)
         rc = check_staged(c->current->objects, next, changes, n, fresh, d);
     if (rc == ERR_OK)

@@ -122,6 +122,7 @@ enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scop
 struct config_options {
     struct os *os;
     struct topic *topic; /* `config`, compacted; writable unless this process follows */
+    size_t objects_max;  /* 0: LIMIT_OBJECTS */
 };
 
 /* Reads the topic to its end and compiles. ERR_CORRUPT: an object on the log does not compile. */

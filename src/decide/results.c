@@ -447,10 +447,13 @@ static enum err
 fold_order(struct fold *f, const struct order *o, struct entry *e)
 {
     struct seen *s = &e->seen[e->last];
-    struct results_row more = {.orders = 1, .revenue = o->total, .conversions = !s->converted};
-    double before = s->revenue;
+    struct results_row more = {.orders = 1, .revenue = o->total};
+    double before;
     enum err rc;
 
+    CHECK(e->last < e->seen_count);
+    more.conversions = !s->converted;
+    before = s->revenue;
     if (o->id.n > 0) {
         struct str key = make_key(f->a, 'O', f->h->scope, e->activity, o->id);
         if (key.p == NULL)

@@ -6,11 +6,11 @@
  * by a restart is recognised by the event's id, which is made from the request id. */
 #include <stdatomic.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "edge/edge_int.h"
 
 #define WAYS 8u
-#define SETS (LIMIT_DEDUPE_REQUESTS / WAYS)
 #define STRIPES 64u
 
 struct seen {
@@ -20,17 +20,20 @@ struct seen {
 
 struct edge_dedupe {
     struct os_mutex lock[STRIPES];
-    struct seen *table; /* SETS sets of WAYS */
+    size_t set_count;
+    struct seen *table; /* set_count sets of WAYS */
 };
 
 struct edge_dedupe *
-edge_dedupe_new(void)
+edge_dedupe_new(size_t requests_max)
 {
     struct edge_dedupe *s = calloc(1, sizeof *s);
 
+    CHECK(requests_max >= WAYS);
     if (s == NULL)
         return NULL;
-    s->table = calloc((size_t)SETS * WAYS, sizeof *s->table); /* pages come with use: an idle server pays nothing */
+    s->set_count = requests_max / WAYS;
+    s->table = calloc(s->set_count * WAYS, sizeof *s->table); /* pages come with use: an idle server pays nothing */
     if (s->table == NULL) {
         free(s);
         return NULL;
@@ -61,8 +64,8 @@ bool
 edge_dedupe_seen(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index, int64_t now_ms)
 {
     uint64_t hash = hash_of(datastream, request_id, index);
-    struct seen *set = &s->table[(hash >> 8) % SETS * WAYS], *oldest = set;
-    struct os_mutex *lock = &s->lock[(hash >> 8) % SETS % STRIPES];
+    struct seen *set = &s->table[(hash >> 8) % s->set_count * WAYS], *oldest = set;
+    struct os_mutex *lock = &s->lock[(hash >> 8) % s->set_count % STRIPES];
     bool found = false;
 
     os_lock(lock);
@@ -82,8 +85,8 @@ void
 edge_dedupe_forget(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index)
 {
     uint64_t hash = hash_of(datastream, request_id, index);
-    struct seen *set = &s->table[(hash >> 8) % SETS * WAYS];
-    struct os_mutex *lock = &s->lock[(hash >> 8) % SETS % STRIPES];
+    struct seen *set = &s->table[(hash >> 8) % s->set_count * WAYS];
+    struct os_mutex *lock = &s->lock[(hash >> 8) % s->set_count % STRIPES];
 
     os_lock(lock);
     for (unsigned i = 0; i < WAYS; i++) {

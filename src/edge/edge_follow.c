@@ -193,7 +193,7 @@ edge_open(const struct edge_options *o, struct edge **out, struct diag *d)
     os_mutex_init(&e->lock);
     os_cond_init(&e->turned);
     os_entropy(o->os, &e->media_key, sizeof e->media_key);
-    e->dedupe = edge_dedupe_new();
+    e->dedupe = edge_dedupe_new(LIMIT_DEDUPE_REQUESTS);
     rc = e->dedupe != NULL ? edge_table_open(&table, &e->table, d) : diag_set(d, ERR_NOMEM, "no memory for the edge");
     if (rc == ERR_OK)
         rc = edge_recover(e, d);

@@ -186,7 +186,7 @@ void edge_handle_end(struct edge_call *c, struct jw *w, const char *type, int ev
 void edge_media(struct edge_call *c);
 void edge_media_session(struct edge_call *c, size_t event_index);
 /* edge_dedupe.c: true when this (datastream, request id, event index) was seen within LIMIT_DEDUPE_MS; remembers it. */
-struct edge_dedupe *edge_dedupe_new(void);
+struct edge_dedupe *edge_dedupe_new(size_t requests_max); /* at least 8 */
 void edge_dedupe_free(struct edge_dedupe *s);
 bool edge_dedupe_seen(struct edge_dedupe *s, struct str datastream, struct str request_id, size_t index,
                       int64_t now_ms);

@@ -99,10 +99,12 @@ struct http_options {
     unsigned worker_count;               /* 0: one per core */
     const struct http_service *services; /* borrowed until http_stop */
     size_t service_count;
-    bool trust_forwarded;   /* client_ip from the last X-Forwarded-For entry, tls from X-Forwarded-Proto */
-    uint64_t seed;          /* for the workers' rng */
-    unsigned idle_s;        /* 0: LIMIT_REQUEST_IDLE_S */
-    unsigned in_flight_max; /* 0: LIMIT_REQUESTS_IN_FLIGHT */
+    bool trust_forwarded;            /* client_ip from the last X-Forwarded-For entry, tls from X-Forwarded-Proto */
+    uint64_t seed;                   /* for the workers' rng */
+    unsigned idle_s;                 /* 0: LIMIT_REQUEST_IDLE_S */
+    unsigned in_flight_max;          /* 0: LIMIT_REQUESTS_IN_FLIGHT */
+    unsigned connections_max;        /* of each listener; 0: LIMIT_CONNECTIONS */
+    unsigned connections_per_ip_max; /* 0: LIMIT_CONNECTIONS_PER_IP */
 };
 
 struct http_server;

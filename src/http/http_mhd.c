@@ -210,8 +210,11 @@ open_workers(struct http_server *s, const struct http_options *o, struct diag *d
 }
 
 static enum err
-start_daemon(struct http_server *s, struct listener *l, const char *cert_pem, const char *key_pem, struct diag *d)
+start_daemon(struct http_server *s, struct listener *l, const struct http_options *o, bool tls, struct diag *d)
 {
+    const char *cert_pem = tls ? o->tls_cert_pem : NULL, *key_pem = o->tls_key_pem;
+    unsigned connections_max = o->connections_max ? o->connections_max : LIMIT_CONNECTIONS;
+    unsigned per_ip_max = o->connections_per_ip_max ? o->connections_per_ip_max : LIMIT_CONNECTIONS_PER_IP;
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
                      (cert_pem != NULL ? MHD_USE_POLL | MHD_USE_TLS : MHD_USE_EPOLL | MHD_USE_TURBO);
     struct MHD_OptionItem options[12];
@@ -219,8 +222,8 @@ start_daemon(struct http_server *s, struct listener *l, const char *cert_pem, co
     sigset_t all, before;
 
 #define OPTION(name, number, pointer) options[n++] = (struct MHD_OptionItem){(name), (number), (pointer)}
-    OPTION(MHD_OPTION_CONNECTION_LIMIT, LIMIT_CONNECTIONS, NULL);
-    OPTION(MHD_OPTION_PER_IP_CONNECTION_LIMIT, LIMIT_CONNECTIONS_PER_IP, NULL);
+    OPTION(MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections_max, NULL);
+    OPTION(MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)per_ip_max, NULL);
     OPTION(MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->core.idle_s, NULL);
     OPTION(MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL);
     if (s->per_listener > 1)
@@ -261,7 +264,7 @@ open_listener(struct http_server *s, unsigned i, const char *address, const stru
     rc = net_listen(address, &s->acceptor.listener[i], &l->port, d);
     if (rc != ERR_OK)
         return rc;
-    return start_daemon(s, l, tls ? o->tls_cert_pem : NULL, o->tls_key_pem, d);
+    return start_daemon(s, l, o, tls, d);
 }
 
 static void

@@ -322,6 +322,7 @@ log_begin_update(struct topic *t, struct diag *d)
             found = rc == ERR_OK && state == FRAME_OK && f.count > 0;
         }
         begin = found ? f.number : s->end;
+        CHECK(s->refs > 1); /* the list's and ours: it stays */
         log_segment_release(t, s);
     }
     if (rc == ERR_OK)

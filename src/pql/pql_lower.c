@@ -487,8 +487,10 @@ lower_quantifier(struct pql_lowerer *l, const struct pql_ast *ast)
     bool ok = lower_gens(l, ast, n, 0);
 
     l->shape = (struct pql_shape){0};
-    if (ok && select) /* elements of the first generator */
+    if (ok && select) { /* elements of the first generator */
+        CHECK(l->var_count > vars);
         l->shape = (struct pql_shape){l->vars[vars].shape.field, true};
+    }
     l->var_count = vars;
     l->slot_next = slot;
     if (!ok)

@@ -3,6 +3,7 @@
  * Names are gone from a rule, so slots get new ones: v0, v1, ... for element expressions (text leaves most of them
  * out), E<slot> for the labels of a chain, x<slot> for generators and lets. A rule made by another language may hold
  * what PQL has no word for; it is refused. */
+#include "base/check.h"
 #include "base/civil.h"
 #include "base/limits.h"
 #include "pql/pql_int.h"
@@ -245,8 +246,10 @@ raise_gens(struct raiser *r, const struct rule_node *n, enum pql_kind kind)
     }
     if (!raise_args(r, n, 0, &k))
         return NULL;
-    if (kind == AST_AGG)
+    if (kind == AST_AGG) {
+        CHECK(k.n > 0); /* the body */
         lead_with_name(r, k.p[0]);
+    }
     return done(r, ast, &k);
 }
 

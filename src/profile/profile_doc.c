@@ -294,7 +294,7 @@ enum err
 profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64_t id, struct arena *a,
              struct profile *out, struct diag *d)
 {
-    struct profile p;
+    struct profile p = {0};
     struct str value = S_NULL, copy;
     struct buf key;
     enum err rc = profile_new(k, names, scope, id, a, &p, d);

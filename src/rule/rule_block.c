@@ -6,20 +6,22 @@
 void *
 block_grow(struct rule_block *b, void *old, size_t old_count, size_t count, size_t item_bytes)
 {
-    size_t more = (count - old_count) * item_bytes;
+    size_t more;
     char *p;
 
-    if (b->bytes + more > b->bytes_max) {
+    CHECK(count >= old_count);
+    if (count - old_count > (b->bytes_max - b->bytes) / item_bytes) {
         b->failed = ERR_LIMIT;
         return NULL;
     }
+    more = (count - old_count) * item_bytes;
     p = realloc(old, count * item_bytes > 0 ? count * item_bytes : 1);
     if (p == NULL) {
         b->failed = ERR_NOMEM;
         return NULL;
     }
     b->bytes += more;
-    if (more > 0)
+    if (count > old_count)
         memset(p + old_count * item_bytes, 0, more);
     return p;
 }

@@ -8,6 +8,8 @@
  * at the end. */
 #include "rule/rule_block_int.h"
 
+#include "base/check.h"
+
 static void demand(struct rule_block *b, uint32_t id, const uint64_t *rows);
 
 /* ---- the reference ---- */
@@ -213,6 +215,7 @@ run_plain(struct rule_block *b, const struct block_op *op, uint64_t *out)
     size_t words = words_of(b, op->domain);
     const uint64_t *so_far = NULL;
 
+    CHECK(out != NULL); /* every live operation was dealt its words */
     for (uint32_t i = 0; i < op->arg_count; i++) {
         const uint64_t *arg = b->bits[op->args[i]];
         if (is_lazy(b, op->args[i]))

@@ -90,7 +90,7 @@ control_open(struct t *t, struct control *c, bool emulator)
     CHECK_OK(pipeline_open(&po, &c->pipeline, d));
     CHECK_OK(pipeline_topic(c->pipeline, &config, &c->topic, d));
     CHECK_OK(pipeline_topic(c->pipeline, &collect, &c->collect, d));
-    CHECK_OK(config_open(&(struct config_options){os_posix(), c->topic}, &c->config, d));
+    CHECK_OK(config_open(&(struct config_options){.os = os_posix(), .topic = c->topic}, &c->config, d));
     put_world(c);
     ao.config = c->config;
     ao.collect = c->collect;

@@ -1,4 +1,5 @@
 /* gateway_test.c - tokens and the gateway's checks [PLATFORM 1.3, 1.4], sandboxes, health, error styles. */
+#include "base/limits.h"
 #include "control_fixture.h"
 
 #define TOKEN "grant_type=client_credentials&client_id=" C_CLIENT "&client_secret="
@@ -228,6 +229,49 @@ TEST(admin_error_styles)
     r = control_ask(&c, "POST /edgewise/datastreams", "[]");
     CHECK_REPLY(r, 400);
     CHECK_BODY(r, "JSON object");
+    control_close(&c);
+}
+
+static size_t
+body_max_of(struct control *c, enum http_method method, const char *path)
+{
+    struct http_req rq = {.method = method, .path = str_of(path), .arena = &c->scratch, .rng = &c->rng};
+
+    return c->service.body_max(c->service.ctx, &rq);
+}
+
+/* What a route takes; the listener refuses one byte more (http_server_test.c). */
+TEST(admin_bodies_at_and_past_their_limits)
+{
+    static const char stream[] = "/edgewise/datastreams";
+    struct control c;
+    struct reply r;
+    char *body;
+
+    control_open(t, &c, false);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, "/ims/token/v3"), LIMIT_EDGE_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, stream), LIMIT_ADMIN_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_GET, stream), 0);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, "/collection/0011"), LIMIT_INLET_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, "/collection/batch/0011"), LIMIT_INLET_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_PUT, "/data/foundation/import/batches/b/datasets/d/files/a/b.json"),
+             LIMIT_UPLOAD_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, "/data/core/ups/segment/definitions"),
+             2 * LIMIT_PQL_TEXT_BYTES + LIMIT_ADMIN_BODY_BYTES);
+    CHECK_EQ(body_max_of(&c, HTTP_POST, "/data/foundation/nothing"), 0);
+
+    body = arena_alloc(t->arena, LIMIT_ADMIN_BODY_BYTES + 2);
+    memset(body, ' ', LIMIT_ADMIN_BODY_BYTES + 2);
+    memcpy(body, "[]", 2);
+    body[LIMIT_ADMIN_BODY_BYTES] = '\0';
+    r = control_ask(&c, "POST /edgewise/datastreams", body);
+    CHECK_REPLY(r, 400); /* read, and no JSON object */
+    CHECK_BODY(r, "JSON object");
+    body[LIMIT_ADMIN_BODY_BYTES] = ' ';
+    body[LIMIT_ADMIN_BODY_BYTES + 1] = '\0';
+    r = control_ask(&c, "POST /edgewise/datastreams", body);
+    CHECK_REPLY(r, 413);
+    CHECK_STR(control_get(&c, &r, "status"), S("413"));
     control_close(&c);
 }
 

@@ -294,6 +294,51 @@ TEST(import_row_errors_are_bounded)
     world_close(&w);
 }
 
+/* The _corrupt_record of the only row of a batch. */
+static struct str
+shown(struct world *w, struct str row)
+{
+    struct t *t = w->t;
+    const struct json *line = NULL, *batch = import_one(w, "people", "{'format':'json'}", "",
+                                                        arena_printf(t->arena, "%.*s\n", STR_ARG(row)));
+    struct answer a = world_get(w, &family_export,
+                                arena_printf(t->arena, EXPORT "/%.*s/meta?path=row_errors/parsing_errors_0.json",
+                                             STR_ARG(json_str(json_get(batch, S("id")))))
+                                    .p);
+
+    CHECK_STATUS(a, 200);
+    CHECK_OK(json_parse(str_trim(a.body), t->arena, &line, d));
+    return json_str(json_get(line, S("_corrupt_record")));
+}
+
+/* LIMIT_ROW_ERROR_TEXT_BYTES: past it the text is cut, but through no character. */
+TEST(import_row_error_text_at_and_past_the_limit)
+{
+    struct world w;
+    struct buf b;
+    struct str longest;
+
+    world_open(t, &w);
+    buf_init(&b, 2 * LIMIT_ROW_ERROR_TEXT_BYTES);
+    while (b.n < LIMIT_ROW_ERROR_TEXT_BYTES - 2)
+        buf_putc(&b, 'x');
+    buf_put(&b, S("\xC3\xA9"));
+    longest = arena_str(t->arena, buf_str(&b));
+    CHECK_EQ(longest.n, LIMIT_ROW_ERROR_TEXT_BYTES);
+    CHECK_STR(shown(&w, longest), longest);
+    buf_putc(&b, 'y');
+    CHECK_STR(shown(&w, buf_str(&b)), longest);
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 3] = '\xE2'; /* three bytes, of which the limit takes two */
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 2] = '\x82';
+    b.p[LIMIT_ROW_ERROR_TEXT_BYTES - 1] = '\xAC';
+    CHECK_STR(shown(&w, buf_str(&b)), str_slice(buf_str(&b), 0, LIMIT_ROW_ERROR_TEXT_BYTES));
+    CHECK_STR(shown(&w, arena_printf(t->arena, "z%.*s", STR_ARG(buf_str(&b)))),
+              arena_printf(t->arena, "z%.*s", STR_ARG(str_slice(longest, 0, LIMIT_ROW_ERROR_TEXT_BYTES - 3))));
+    CHECK_STR(shown(&w, S("no row \xC3\xA9")), S("no row \xC3\xA9"));
+    buf_deinit(&b);
+    world_close(&w);
+}
+
 TEST(import_several_files_in_order_of_name)
 {
     struct world w;
@@ -382,6 +427,31 @@ TEST(import_queue_is_bounded)
     CHECK_STATUS(act(&w, batch, "COMPLETE"), 200);
     CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US));
     CHECK_STR(json_str(json_get(world_object(&w, "batch", batch), S("status"))), S("success"));
+    world_close(&w);
+}
+
+TEST(import_files_of_a_batch_at_and_past_the_limit)
+{
+    struct world w;
+    struct import_batch *b;
+    const char *batch;
+    struct answer a;
+
+    world_open(t, &w);
+    batch = create(&w, "people", "{'format':'json'}", "");
+    CHECK_STATUS(upload(&w, batch, "people", "1", S("")), 200);
+    os_lock(&w.admin.importer->lock);
+    b = map_get(&w.admin.importer->open, str_of(batch));
+    CHECK_EQ(b->files, 1);
+    b->files = LIMIT_UPLOAD_FILES - 1;
+    os_unlock(&w.admin.importer->lock);
+    CHECK_STATUS(upload(&w, batch, "people", "2", S("")), 200);
+    a = upload(&w, batch, "people", "3", S(""));
+    CHECK_STATUS(a, 400);
+    CHECK_HAS(a.body, "a batch takes at most 10000 files");
+    CHECK_STATUS(act(&w, batch, "COMPLETE"), 200);
+    CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US));
+    CHECK_EQ(metric(world_object(&w, "batch", batch), "inputFileCount"), 2);
     world_close(&w);
 }
 
@@ -594,6 +664,7 @@ TEST(import_cleans_up)
     batch = create(&w, "people", "{'format':'json'}", "");
     CHECK_STATUS(upload(&w, batch, "people", "rows", S("bad")), 200);
     orphan = arena_printf(t->arena, "%s/00000000000000000000000000-u-x", w.admin.importer->dir);
+    CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US)); /* the start cleans up as well */
     CHECK_OK(os_write_file(os_posix(), orphan.p, S("x"), d));
     CHECK_STATUS(act(&w, batch, "FAIL"), 200);
     import_clean(w.admin.importer, NOW + 1000 + LIMIT_ROW_ERRORS_MS - 1);

@@ -214,6 +214,53 @@ TEST(profile_event_pages)
     world_close(&w);
 }
 
+/* Events of u-17 straight into the table, up to `total`. */
+static void
+fill_events(struct world *w, size_t total)
+{
+    struct t *t = w->t;
+    struct profile p;
+    uint64_t id = 0;
+    bool duplicate;
+
+    CHECK_OK(graph_profile(w->kv, S(SCOPE), S("CRMID"), S("u-17"), &id, d));
+    CHECK_OK(profile_load(w->kv, &w->names, S(SCOPE), id, t->arena, &p, d));
+    for (size_t i = p.event_count; i < total; i++) {
+        struct profile_event e = {.id = arena_printf(t->arena, "m%zu", i),
+                                  .ms = NOW + (int64_t)i,
+                                  .dataset = S("events"),
+                                  .ns = S("CRMID"),
+                                  .owner = S("u-17")};
+        e.json = arena_printf(t->arena, "{\"_id\":\"m%zu\"}", i);
+        CHECK_OK(profile_add_event(w->kv, &p, &e, &duplicate, d));
+        CHECK_TRUE(!duplicate);
+    }
+    CHECK_OK(profile_save(w->kv, &p, 0, d));
+    CHECK_OK(kv_commit(w->kv, NULL, 0, false, d));
+}
+
+/* LIMIT_ENTITY_EVENTS: more are the next page's, whatever limit a client asks for. */
+TEST(profile_events_at_and_past_the_limit)
+{
+    static const char *const limits[] = {"", "&limit=1000", "&limit=1001"};
+    struct world w;
+
+    world_open(t, &w);
+    put_ada(&w);
+    for (size_t over = 0; over <= 1; over++) {
+        fill_events(&w, LIMIT_ENTITY_EVENTS + over);
+        for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+            struct answer a = world_get(
+                &w, &family_profile,
+                arena_printf(t->arena, ENTITIES "?" EVENT_Q "&entityId=u-17&entityIdNS=CRMID%s", limits[i]).p);
+            CHECK_STATUS(a, 200);
+            CHECK_EQ(json_count(json_get(a.json, S("children"))), LIMIT_ENTITY_EVENTS);
+            CHECK_EQ(json_str(json_path(a.json, S("_links.next.href"))).n > 0, over);
+        }
+    }
+    world_close(&w);
+}
+
 TEST(profile_post_many)
 {
     struct world w;

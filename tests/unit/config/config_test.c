@@ -80,7 +80,7 @@ TEST(config_reopen_and_follow_see_the_same)
     fixture_open(t, &f);
     put_world(t, &f);
     CHECK_OK(pipeline_topic(f.pipeline, &to, &again, d));
-    CHECK_OK(config_open(&(struct config_options){os_posix(), again}, &follower, d));
+    CHECK_OK(config_open(&(struct config_options){.os = os_posix(), .topic = again}, &follower, d));
     for (int i = 0; i < 30; i++) {
         struct str id = arena_printf(t->arena, "a%02d", i % 17);
         put_audience(t, &f, id.p, arena_printf(t->arena, "loyalty.points > %d", i).p);
@@ -114,7 +114,7 @@ TEST(config_follower_skips_nothing_after_a_bad_record)
 
     fixture_open(t, &f);
     put_world(t, &f);
-    CHECK_OK(config_open(&(struct config_options){os_posix(), f.topic}, &follower, d));
+    CHECK_OK(config_open(&(struct config_options){.os = os_posix(), .topic = f.topic}, &follower, d));
     CHECK_OK(topic_append(f.topic, &good, ACK_WRITTEN, NULL, d));
     CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
     CHECK_ERR(config_follow(follower, 0, d), ERR_CORRUPT);
@@ -141,11 +141,11 @@ TEST(config_open_names_the_bad_record)
     fixture_open(t, &f);
     put_world(t, &f);
     CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
-    CHECK_ERR(config_open(&(struct config_options){os_posix(), f.topic}, &again, d), ERR_CORRUPT);
+    CHECK_ERR(config_open(&(struct config_options){.os = os_posix(), .topic = f.topic}, &again, d), ERR_CORRUPT);
     CHECK_SAYS("audience 'x'");
     bad.key = S("no separators");
     CHECK_OK(topic_append(f.topic, &bad, ACK_WRITTEN, NULL, d));
-    CHECK_ERR(config_open(&(struct config_options){os_posix(), f.topic}, &again, d), ERR_CORRUPT);
+    CHECK_ERR(config_open(&(struct config_options){.os = os_posix(), .topic = f.topic}, &again, d), ERR_CORRUPT);
     fixture_close(&f);
 }
 
@@ -329,6 +329,31 @@ TEST(config_changes_past_the_limit)
     }
     CHECK_ERR(config_apply(f.config, changes, LIMIT_CONFIG_CHANGES + 1, NOW, d), ERR_LIMIT);
     CHECK_OK(config_apply(f.config, changes, LIMIT_CONFIG_CHANGES, NOW, d));
+    fixture_close(&f);
+}
+
+/* LIMIT_OBJECTS, lowered to four. */
+TEST(config_objects_at_and_past_the_limit)
+{
+    static const char json[] = "{'code':'%s','name':'n','idType':'COOKIE'}";
+    struct fixture f;
+    struct config_options co = {.os = os_posix(), .objects_max = 4};
+    uint64_t end;
+
+    fixture_open(t, &f);
+    put_world(t, &f); /* two */
+    config_close(f.config);
+    co.topic = f.topic;
+    CHECK_OK(config_open(&co, &f.config, d));
+    put(t, &f, "namespace", "A", arena_printf(t->arena, json, "A").p);
+    put(t, &f, "namespace", "B", arena_printf(t->arena, json, "B").p);
+    end = topic_end(f.topic);
+    put_fails(t, &f, "namespace", "C", arena_printf(t->arena, json, "C").p, ERR_LIMIT);
+    CHECK_STR(str_of(t_diag.what), S("at most 4 configuration objects are kept"));
+    CHECK_EQ(topic_end(f.topic), end);
+    put(t, &f, "namespace", "B", arena_printf(t->arena, json, "B").p); /* another version is not another object */
+    CHECK_OK(config_delete(f.config, S("namespace"), S(SCOPE), S("A"), NOW, d));
+    put(t, &f, "namespace", "C", arena_printf(t->arena, json, "C").p);
     fixture_close(&f);
 }
 

@@ -4,7 +4,7 @@
 
 TEST(dedupe_within_ten_minutes) /* 29 */
 {
-    struct edge_dedupe *s = edge_dedupe_new();
+    struct edge_dedupe *s = edge_dedupe_new(LIMIT_DEDUPE_REQUESTS);
     int64_t now = 1000000000;
 
     CHECK_TRUE(!edge_dedupe_seen(s, S("ds"), S("r1"), 0, now));
@@ -19,7 +19,7 @@ TEST(dedupe_within_ten_minutes) /* 29 */
 
 TEST(dedupe_keeps_the_newest_of_a_full_table)
 {
-    struct edge_dedupe *s = edge_dedupe_new();
+    struct edge_dedupe *s = edge_dedupe_new(LIMIT_DEDUPE_REQUESTS);
     char id[32];
     unsigned remembered = 0;
 
@@ -32,5 +32,22 @@ TEST(dedupe_keeps_the_newest_of_a_full_table)
         remembered += edge_dedupe_seen(s, S("ds"), str_of(id), 0, 201000 + i);
     }
     CHECK_TRUE(remembered >= 199900); /* a fifth of the table's room: sets of eight overflow very rarely */
+    edge_dedupe_free(s);
+}
+
+/* LIMIT_DEDUPE_REQUESTS, lowered to one set: at it all are remembered, past it the oldest makes room. */
+TEST(dedupe_at_and_past_its_room)
+{
+    struct edge_dedupe *s = edge_dedupe_new(8);
+    int64_t now = 1000000000;
+
+    for (size_t i = 0; i < 8; i++)
+        CHECK_TRUE(!edge_dedupe_seen(s, S("ds"), S("r"), i, now + (int64_t)i));
+    for (size_t i = 0; i < 8; i++)
+        CHECK_TRUE(edge_dedupe_seen(s, S("ds"), S("r"), i, now + 8));
+    CHECK_TRUE(!edge_dedupe_seen(s, S("ds"), S("r"), 8, now + 8));
+    for (size_t i = 1; i < 9; i++)
+        CHECK_TRUE(edge_dedupe_seen(s, S("ds"), S("r"), i, now + 9));
+    CHECK_TRUE(!edge_dedupe_seen(s, S("ds"), S("r"), 0, now + 9)); /* forgotten */
     edge_dedupe_free(s);
 }

@@ -4,6 +4,9 @@
 #include "http_fixture.h"
 #include "os/thread.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 struct caller {
     struct os_thread thread;
     unsigned port;
@@ -157,6 +160,82 @@ TEST(http_sheds_past_the_limit_in_flight)
     net_close(waiting[0]);
     (void)raw_read(t, waiting[1], "");
     net_close(waiting[1]);
+    fixture_close(&f);
+}
+
+/* A connection that has been answered and stays; NET_NONE: it was closed without an answer. `from` is 127.0.0.x. */
+static int
+connected(struct t *t, struct fixture *f, const char *from)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET},
+                       server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
+    int sock = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char first[16];
+    size_t got = 0;
+    struct diag d = DIAG_INIT;
+
+    CHECK_TRUE(sock >= 0);
+    CHECK_EQ(inet_pton(AF_INET, from, &own.sin_addr), 1);
+    CHECK_EQ(inet_pton(AF_INET, "127.0.0.1", &server.sin_addr), 1);
+    CHECK_EQ(bind(sock, (const struct sockaddr *)&own, sizeof own), 0);
+    CHECK_EQ(connect(sock, (const struct sockaddr *)&server, sizeof server), 0);
+    (void)net_send(sock, S("GET /health HTTP/1.1\r\nHost: x\r\n\r\n"), WAIT_MS, &d); /* it may be closed already */
+    CHECK_TRUE(net_receive(sock, first, sizeof first, WAIT_MS, &got, &d) != ERR_TIMEOUT);
+    if (got > 0)
+        return sock;
+    net_close(sock);
+    return NET_NONE;
+}
+
+/* The server learns of a closed connection a moment later. */
+static int
+connected_at_last(struct t *t, struct fixture *f, const char *from)
+{
+    uint64_t until = os_mono_us(os_posix()) + WAIT_MS * 1000ull;
+    int sock;
+
+    while ((sock = connected(t, f, from)) == NET_NONE)
+        CHECK_TRUE(os_mono_us(os_posix()) < until);
+    return sock;
+}
+
+/* LIMIT_CONNECTIONS, lowered to four. */
+TEST(http_connections_at_and_past_the_limit)
+{
+    struct http_options o = {.worker_count = 2, .connections_max = 4};
+    struct fixture f = fixture_open(t, &o);
+    int sock[4];
+
+    for (int i = 0; i < 4; i++) {
+        sock[i] = connected(t, &f, "127.0.0.1");
+        CHECK_TRUE(sock[i] != NET_NONE);
+    }
+    CHECK_TRUE(connected(t, &f, "127.0.0.1") == NET_NONE);
+    net_close(sock[0]);
+    sock[0] = connected_at_last(t, &f, "127.0.0.1");
+    for (int i = 0; i < 4; i++)
+        net_close(sock[i]);
+    fixture_close(&f);
+}
+
+/* LIMIT_CONNECTIONS_PER_IP, lowered to two: other addresses are not touched. */
+TEST(http_connections_of_one_address_at_and_past_the_limit)
+{
+    struct http_options o = {.worker_count = 2, .connections_per_ip_max = 2};
+    struct fixture f = fixture_open(t, &o);
+    int sock[3];
+
+    for (int i = 0; i < 2; i++) {
+        sock[i] = connected(t, &f, "127.0.0.1");
+        CHECK_TRUE(sock[i] != NET_NONE);
+    }
+    CHECK_TRUE(connected(t, &f, "127.0.0.1") == NET_NONE);
+    sock[2] = connected(t, &f, "127.0.0.2");
+    CHECK_TRUE(sock[2] != NET_NONE);
+    net_close(sock[1]);
+    sock[1] = connected_at_last(t, &f, "127.0.0.1");
+    for (int i = 0; i < 3; i++)
+        net_close(sock[i]);
     fixture_close(&f);
 }
 

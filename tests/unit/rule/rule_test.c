@@ -257,3 +257,49 @@ TEST(regex_refuses_and_bounds)
     CHECK_TRUE(exhausted);
     CHECK_TRUE(!regex_search(r, S("b"), 0, NULL, &exhausted) && !exhausted);
 }
+
+static struct str
+many_a(struct t *t, size_t n)
+{
+    char *p = arena_alloc(t->arena, n);
+
+    memset(p, 'a', n);
+    return (struct str){p, n};
+}
+
+/* LIMIT_REGEX_STEPS: one step per character, and a few to begin with. */
+TEST(regex_steps_at_and_past_the_limit)
+{
+    const struct regex *r = NULL;
+    struct str subject = many_a(t, LIMIT_REGEX_STEPS);
+    bool exhausted = true;
+
+    CHECK_OK(regex_new(S("^[ac]*?[cd]"), t->arena, &r, d));
+    CHECK_TRUE(!regex_search(r, str_slice(subject, 0, LIMIT_REGEX_STEPS - 8), 0, NULL, &exhausted));
+    CHECK_TRUE(!exhausted);
+    CHECK_TRUE(!regex_search(r, subject, 0, NULL, &exhausted));
+    CHECK_TRUE(exhausted);
+}
+
+/* LIMIT_REGEX_BYTES: every round of the group is kept to come back to. It takes two steps, so these end later. */
+TEST(regex_bytes_at_and_past_the_limit)
+{
+    const struct regex *r = NULL;
+    size_t fits = 1, exceeds = LIMIT_REGEX_STEPS / 4;
+    struct str subject = many_a(t, exceeds);
+    bool exhausted = true;
+
+    CHECK_OK(regex_new(S("^(?:a|b)*$"), t->arena, &r, d));
+    while (exceeds - fits > 1) {
+        size_t middle = fits + (exceeds - fits) / 2;
+        bool found = regex_search(r, str_slice(subject, 0, middle), 0, NULL, &exhausted);
+        CHECK_EQ(found, !exhausted);
+        if (found)
+            fits = middle;
+        else
+            exceeds = middle;
+    }
+    /* Two frames a round, about 128 bytes each. */
+    CHECK_TRUE(fits > LIMIT_REGEX_BYTES / 512);
+    CHECK_TRUE(fits < LIMIT_REGEX_BYTES / 128);
+}
