@@ -16,6 +16,7 @@
  *   admin_identity.c  /data/core/identity/...                    graphs                       [PLATFORM 4]
  *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
+ *   admin_explain.c   /data/core/ups/audiences/{id}/explain      why a person is a member, or not  OURS
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]

@@ -155,27 +155,18 @@ read_policy(const struct call *call, struct http_req *rq, struct http_res *rs, s
     return false;
 }
 
-/* A namespace as code or as number, and an id; or an XID alone. False: neither. */
 static bool
 read_identity(const struct call *call, struct http_req *rq, struct str ns, int64_t nsid, struct str id,
               struct question *q)
 {
-    struct xid_namespace known = {0};
+    struct xid_identity identity = {0};
 
-    if (id.n == 0 || id.n > LIMIT_IDENTITY_VALUE_BYTES * 2)
+    if (!xid_identity_of(call, ns, nsid, id, rq->arena, &identity))
         return false;
-    if (ns.n == 0 && nsid < 0) {
-        q->xid = id;
-        return xid_read(call, id, rq->arena, &q->ns, &q->id);
-    }
-    if (ns.n > 0 && !str_to_i64(ns, &nsid))
-        known = xid_namespace_of(call, ns);
-    else if (!xid_namespace_by_id(call, nsid, &known))
-        return false;
-    q->ns = known.code;
-    q->id = id;
-    q->xid = xid_write(call, rq->arena, q->ns, q->id);
-    return q->xid.p != NULL;
+    q->ns = identity.ns;
+    q->id = identity.id;
+    q->xid = identity.xid;
+    return true;
 }
 
 static bool

@@ -116,3 +116,23 @@ xid_read(const struct call *call, struct str xid, struct arena *a, struct str *n
     *id = (struct str){(const char *)u.p, unpack_left(&u)};
     return str_is_utf8(*id) && str_is_utf8(*ns);
 }
+
+bool
+xid_identity_of(const struct call *call, struct str ns, int64_t nsid, struct str id, struct arena *a,
+                struct xid_identity *out)
+{
+    struct xid_namespace known = {0};
+
+    if (id.n == 0 || id.n > LIMIT_IDENTITY_VALUE_BYTES * 2)
+        return false;
+    if (ns.n == 0 && nsid < 0) {
+        out->xid = id;
+        return xid_read(call, id, a, &out->ns, &out->id);
+    }
+    if (ns.n > 0 && !str_to_i64(ns, &nsid))
+        known = xid_namespace_of(call, ns);
+    else if (!xid_namespace_by_id(call, nsid, &known))
+        return false;
+    *out = (struct xid_identity){known.code, id, xid_write(call, a, known.code, id)};
+    return out->xid.p != NULL;
+}

@@ -26,6 +26,16 @@ bool xid_namespace_by_id(const struct call *call, int64_t id, struct xid_namespa
 
 /* Arena text; p NULL: no memory. */
 struct str xid_write(const struct call *call, struct arena *a, struct str ns, struct str id);
+struct xid_identity {
+    struct str ns; /* code */
+    struct str id;
+    struct str xid;
+};
+/* What a client asks for: a namespace by code or number in text, or by number (nsid, else -1), and a value; or an XID
+ * alone as the value. False: neither, or too long. */
+bool xid_identity_of(const struct call *call, struct str ns, int64_t nsid, struct str id, struct arena *a,
+                     struct xid_identity *out);
+
 /* False: not an XID of ours. */
 bool xid_read(const struct call *call, struct str xid, struct arena *a, struct str *ns, struct str *id);
 

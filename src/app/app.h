@@ -1,5 +1,5 @@
 /* app.h - what the subcommands share. Each one is a file: cmd_serve.c (server.c builds the object graph), cmd_demo.c,
- * cmd_pql.c, cmd_log.c, cmd_conf.c. */
+ * cmd_audience.c, cmd_pql.c, cmd_log.c, cmd_conf.c. */
 #ifndef APP_APP_H
 #define APP_APP_H
 
@@ -68,6 +68,7 @@ struct http_service demo_site_service(struct demo_site *s);
 /* ---- subcommands: argv[0] is the subcommand; the exit code ---- */
 int cmd_serve(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_audience(int argc, char **argv);
 int cmd_pql(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);

@@ -5,13 +5,11 @@
  * What is there already (by name) is kept, so a second run changes nothing. */
 #include <stdarg.h>
 
-#include "app/app.h"
 #include "app/demo_data.h"
+#include "app/rest_client.h"
 #include "base/civil.h"
 #include "base/limits.h"
 #include "codec/json_writer.h"
-#include "codec/url.h"
-#include "http/http_client.h"
 #include "os/thread.h"
 
 #define BATCH_WAIT_US 120000000
@@ -19,45 +17,21 @@
 #define CUSTOM_SPEC "1f2e3d4c-0000-4a5b-8c6d-7e8f90a1b202"
 
 struct loader {
-    struct arena arena;
-    struct credentials credentials;
-    struct http_client *http;
-    struct str token;
+    struct rest_client rest;
     struct str tenant_path; /* "/northpeak/target" */
-    struct diag diag;
 };
 
 /* ---- calls ---- */
 
-/* One call; expects a 2xx answer. *out (may be NULL) is its JSON. */
+/* Schemas come in one of many forms, which Accept names. */
 static enum err
 call(struct loader *l, const char *method, struct str target, const char *type, struct str body,
      const struct json **out)
 {
-    struct http_header headers[] = {
-        {S("Authorization"), arena_printf(&l->arena, "Bearer %.*s", STR_ARG(l->token))},
-        {S("x-api-key"), l->credentials.client_id},
-        {S("x-gw-ims-org-id"), l->credentials.org},
-        {S("x-sandbox-name"), l->credentials.sandbox},
-        {S("Accept"), S("application/json")},
-        {S("Content-Type"), str_of(type)},
-    };
-    struct http_call c = {.method = method, .target = target, .headers = headers, .header_count = 6, .body = body};
-    struct http_answer answer;
-    enum err rc;
+    const char *accept =
+        str_find(target, S("schemaregistry")) >= 0 ? "application/vnd.adobe.xed+json; version=1" : NULL;
 
-    if (str_find(target, S("schemaregistry")) >= 0)
-        headers[4].value = S("application/vnd.adobe.xed+json; version=1");
-    rc = http_client_call(l->http, &c, &l->arena, &answer, &l->diag);
-    if (rc != ERR_OK)
-        return rc;
-    if (answer.status < 200 || answer.status > 299)
-        return diag_set(&l->diag, ERR_INVALID, "%s %.*s answered %d: %.*s", method, STR_ARG(target), answer.status,
-                        STR_ARG(str_slice(answer.body, 0, 160)));
-    if (out == NULL)
-        return ERR_OK;
-    *out = NULL;
-    return answer.body.n > 0 ? json_parse(answer.body, &l->arena, out, &l->diag) : ERR_OK;
+    return rest_client_call(&l->rest, method, target, type, accept, body, out);
 }
 
 static enum err
@@ -107,7 +81,7 @@ id_text(struct loader *l, const struct json *object)
 {
     const struct json *id = json_get(object, S("id"));
 
-    return json_is(id, JSON_INT) ? arena_printf(&l->arena, "%lld", (long long)json_i64(id, 0)) : json_str(id);
+    return json_is(id, JSON_INT) ? arena_printf(&l->rest.arena, "%lld", (long long)json_i64(id, 0)) : json_str(id);
 }
 
 /* Finds an object by name in a list, or makes it; *id receives its id. */
@@ -127,20 +101,7 @@ ensure(struct loader *l, struct str list, struct str create, struct str name, st
     if (rc == ERR_OK && id != NULL)
         *id = id_text(l, found);
     if (rc == ERR_OK && id != NULL && id->n == 0)
-        rc = diag_set(&l->diag, ERR_INVALID, "no id in the answer for '%.*s'", STR_ARG(name));
-    return rc;
-}
-
-static enum err
-authenticate(struct loader *l)
-{
-    const struct json *answer = NULL;
-    struct str body = arena_printf(&l->arena, "grant_type=client_credentials&client_id=%.*s&client_secret=%.*s",
-                                   STR_ARG(l->credentials.client_id), STR_ARG(l->credentials.client_secret));
-    enum err rc = call(l, "POST", S("/ims/token/v3"), "application/x-www-form-urlencoded", body, &answer);
-
-    if (rc == ERR_OK)
-        l->token = json_str(json_get(answer, S("access_token")));
+        rc = diag_set(&l->rest.diag, ERR_INVALID, "no id in the answer for '%.*s'", STR_ARG(name));
     return rc;
 }
 
@@ -193,7 +154,7 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
 {
     const char *tenant = "/data/foundation/schemaregistry/tenant";
     const struct json *answer = NULL, *found;
-    enum err rc = get(l, arena_printf(&l->arena, "%s/schemas", tenant), &answer);
+    enum err rc = get(l, arena_printf(&l->rest.arena, "%s/schemas", tenant), &answer);
 
     if (rc != ERR_OK)
         return rc;
@@ -202,26 +163,27 @@ ensure_schema(struct loader *l, struct demo_dataset *s)
         s->schema = json_str(json_get(found, S("$id")));
         return ERR_OK;
     }
-    rc = post(l, arena_printf(&l->arena, "%s/schemas", tenant),
-              arena_printf(&l->arena, "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[%s],\"properties\":{%s}}",
+    rc = post(l, arena_printf(&l->rest.arena, "%s/schemas", tenant),
+              arena_printf(&l->rest.arena, "{\"title\":\"%s\",\"type\":\"object\",\"allOf\":[%s],\"properties\":{%s}}",
                            s->name, s->parts, s->properties),
               &answer);
     if (rc != ERR_OK)
         return rc;
     s->schema = json_str(json_get(answer, S("$id")));
     for (int i = 0; rc == ERR_OK && i < 3 && s->identities[i][0] != NULL; i++)
-        rc = post(l, arena_printf(&l->arena, "%s/descriptors", tenant),
-                  arena_printf(&l->arena,
+        rc = post(l, arena_printf(&l->rest.arena, "%s/descriptors", tenant),
+                  arena_printf(&l->rest.arena,
                                "{\"@type\":\"xdm:descriptorIdentity\",\"xdm:sourceSchema\":\"%.*s\","
                                "\"xdm:sourceVersion\":1,\"xdm:sourceProperty\":\"%s\",\"xdm:namespace\":\"%s\","
                                "\"xdm:property\":\"xdm:code\",\"xdm:isPrimary\":%s}",
                                STR_ARG(s->schema), s->identities[i][0], s->identities[i][1], i == 0 ? "true" : "false"),
                   NULL);
     if (rc == ERR_OK)
-        rc = call(
-            l, "PATCH",
-            arena_printf(&l->arena, "%s/schemas/%.*s", tenant, STR_ARG(json_str(json_get(answer, S("meta:altId"))))),
-            "application/json", S("[{\"op\":\"add\",\"path\":\"/meta:immutableTags\",\"value\":[\"union\"]}]"), NULL);
+        rc = call(l, "PATCH",
+                  arena_printf(&l->rest.arena, "%s/schemas/%.*s", tenant,
+                               STR_ARG(json_str(json_get(answer, S("meta:altId"))))),
+                  "application/json", S("[{\"op\":\"add\",\"path\":\"/meta:immutableTags\",\"value\":[\"union\"]}]"),
+                  NULL);
     return rc;
 }
 
@@ -243,7 +205,7 @@ ensure_dataset(struct loader *l, struct demo_dataset *s)
         }
     }
     rc = post(l, S("/data/foundation/catalog/dataSets"),
-              arena_printf(&l->arena,
+              arena_printf(&l->rest.arena,
                            "{\"name\":\"%s\",\"schemaRef\":{\"id\":\"%.*s\","
                            "\"contentType\":\"application/vnd.adobe.xed-full+json;version=1\"},"
                            "\"tags\":{\"unifiedProfile\":[\"enabled:true\"],\"unifiedIdentity\":[\"enabled:true\"]}}",
@@ -337,14 +299,14 @@ static enum err
 ensure_datastream(struct loader *l, struct str *id)
 {
     return ensure(l, S("/edgewise/datastreams"), S("/edgewise/datastreams"), S("Northpeak web"),
-                  arena_printf(&l->arena,
+                  arena_printf(&l->rest.arena,
                                "{\"name\":\"Northpeak web\",\"enabled\":true,\"sandboxName\":\"%.*s\",\"settings\":"
                                "{\"firstPartyIdCookie\":\"FPID\"},\"services\":{\"com_adobe_experience_platform\":{"
                                "\"enabled\":true,\"datasets\":{\"event\":{\"datasetId\":\"%.*s\"},\"profile\":"
                                "{\"datasetId\":\"%.*s\"}},\"com_adobe_edge_segmentation\":{\"enabled\":true},"
                                "\"com_adobe_edge_destinations\":{\"enabled\":true}},\"com_adobe_target\":"
                                "{\"enabled\":true}}}",
-                               STR_ARG(l->credentials.sandbox), STR_ARG(datasets[WEB].dataset),
+                               STR_ARG(l->rest.credentials.sandbox), STR_ARG(datasets[WEB].dataset),
                                STR_ARG(datasets[CRM].dataset)),
                   id);
 }
@@ -365,7 +327,8 @@ write_selectors(struct loader *l, struct jw *w, bool with_attributes)
     jw_key(w, S("selectors"));
     jw_array(w);
     for (int i = 0; i < AUDIENCES; i++)
-        jw_raw(w, arena_printf(&l->arena, "{\"type\":\"PLATFORM_SEGMENT\",\"value\":{\"id\":\"%.*s\",\"name\":\"%s\"}}",
+        jw_raw(w, arena_printf(&l->rest.arena,
+                               "{\"type\":\"PLATFORM_SEGMENT\",\"value\":{\"id\":\"%.*s\",\"name\":\"%s\"}}",
                                STR_ARG(audiences[i].id), audiences[i].name));
     jw_end(w);
     jw_end(w);
@@ -374,9 +337,9 @@ write_selectors(struct loader *l, struct jw *w, bool with_attributes)
     jw_key(w, S("selectors"));
     jw_array(w);
     for (size_t i = 0; with_attributes && i < sizeof attributes / sizeof attributes[0]; i++)
-        jw_raw(w,
-               arena_printf(&l->arena, "{\"type\":\"JSON_PATH\",\"value\":{\"path\":\"%s\",\"operator\":\"EXISTS\"}}",
-                            attributes[i]));
+        jw_raw(w, arena_printf(&l->rest.arena,
+                               "{\"type\":\"JSON_PATH\",\"value\":{\"path\":\"%s\",\"operator\":\"EXISTS\"}}",
+                               attributes[i]));
     jw_end(w);
     jw_end(w);
     jw_end(w);
@@ -389,8 +352,8 @@ static enum err
 ensure_destination(struct loader *l, struct str name, const char *spec, struct str datastream, bool with_attributes)
 {
     const char *base = "/data/foundation/flowservice";
-    struct str connection = S_NULL, source = S_NULL, target = S_NULL, list = arena_printf(&l->arena, "%s/flows", base),
-               body;
+    struct str connection = S_NULL, source = S_NULL, target = S_NULL,
+               list = arena_printf(&l->rest.arena, "%s/flows", base), body;
     const struct json *flows = NULL;
     struct buf text;
     struct jw w;
@@ -398,33 +361,33 @@ ensure_destination(struct loader *l, struct str name, const char *spec, struct s
 
     if (rc != ERR_OK || named(flows, name) != NULL)
         return rc;
-    body = arena_printf(&l->arena, "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":\"1.0\"}}",
+    body = arena_printf(&l->rest.arena, "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":\"1.0\"}}",
                         STR_ARG(name), spec);
-    rc = ensure(l, arena_printf(&l->arena, "%s/connections", base), arena_printf(&l->arena, "%s/connections", base),
-                name, body, &connection);
-    body = arena_printf(&l->arena,
+    rc = ensure(l, arena_printf(&l->rest.arena, "%s/connections", base),
+                arena_printf(&l->rest.arena, "%s/connections", base), name, body, &connection);
+    body = arena_printf(&l->rest.arena,
                         "{\"name\":\"%.*s\",\"connectionSpec\":{\"id\":\"8a9c3494-9708-43d7-ae3f-cda01e5030e1\","
                         "\"version\":\"1.0\"}}",
                         STR_ARG(name));
     if (rc == ERR_OK)
-        rc = ensure(l, arena_printf(&l->arena, "%s/sourceConnections", base),
-                    arena_printf(&l->arena, "%s/sourceConnections", base), name, body, &source);
+        rc = ensure(l, arena_printf(&l->rest.arena, "%s/sourceConnections", base),
+                    arena_printf(&l->rest.arena, "%s/sourceConnections", base), name, body, &source);
     body =
-        arena_printf(&l->arena,
+        arena_printf(&l->rest.arena,
                      "{\"name\":\"%.*s\",\"baseConnectionId\":\"%.*s\",\"connectionSpec\":{\"id\":\"%s\",\"version\":"
                      "\"1.0\"},\"params\":{\"datastreamId\":\"%.*s\",\"integrationAlias\":\"northpeak-web\"}}",
                      STR_ARG(name), STR_ARG(connection), spec, STR_ARG(datastream));
     if (rc == ERR_OK)
-        rc = ensure(l, arena_printf(&l->arena, "%s/targetConnections", base),
-                    arena_printf(&l->arena, "%s/targetConnections", base), name, body, &target);
+        rc = ensure(l, arena_printf(&l->rest.arena, "%s/targetConnections", base),
+                    arena_printf(&l->rest.arena, "%s/targetConnections", base), name, body, &target);
     if (rc != ERR_OK)
         return rc;
     buf_init(&text, 64 * 1024);
     w = jw_to(&text);
     jw_object(&w);
     jw_kstr(&w, S("name"), name);
-    jw_kraw(&w, S("sourceConnectionIds"), arena_printf(&l->arena, "[\"%.*s\"]", STR_ARG(source)));
-    jw_kraw(&w, S("targetConnectionIds"), arena_printf(&l->arena, "[\"%.*s\"]", STR_ARG(target)));
+    jw_kraw(&w, S("sourceConnectionIds"), arena_printf(&l->rest.arena, "[\"%.*s\"]", STR_ARG(source)));
+    jw_kraw(&w, S("targetConnectionIds"), arena_printf(&l->rest.arena, "[\"%.*s\"]", STR_ARG(target)));
     write_selectors(l, &w, with_attributes);
     jw_end(&w);
     rc = post(l, list, buf_str(&text), NULL);
@@ -499,8 +462,8 @@ ensure_offer(struct loader *l, struct demo_offer *o)
         jw_kstr(&w, S("content"), str_of(o->content));
     }
     jw_end(&w);
-    rc = ensure(l, arena_printf(&l->arena, "%.*s/offers", STR_ARG(l->tenant_path)),
-                arena_printf(&l->arena, "%.*s/offers/%s", STR_ARG(l->tenant_path), o->type), str_of(o->name),
+    rc = ensure(l, arena_printf(&l->rest.arena, "%.*s/offers", STR_ARG(l->tenant_path)),
+                arena_printf(&l->rest.arena, "%.*s/offers/%s", STR_ARG(l->tenant_path), o->type), str_of(o->name),
                 buf_str(&body), &o->id);
     buf_deinit(&body);
     return rc;
@@ -519,15 +482,16 @@ ensure_activity(struct loader *l, const char *type, const char *name, const char
 {
     char body[8192];
     va_list ap;
-    struct str list = arena_printf(&l->arena, "%.*s/activities", STR_ARG(l->tenant_path));
+    struct str list = arena_printf(&l->rest.arena, "%.*s/activities", STR_ARG(l->tenant_path));
     int n;
 
     va_start(ap, fmt);
     n = vsnprintf(body, sizeof body, fmt, ap);
     va_end(ap);
     if (n < 0 || (size_t)n >= sizeof body)
-        return diag_set(&l->diag, ERR_LIMIT, "activity '%s' is too long", name);
-    return ensure(l, list, arena_printf(&l->arena, "%.*s/%s", STR_ARG(list), type), str_of(name), str_of(body), NULL);
+        return diag_set(&l->rest.diag, ERR_LIMIT, "activity '%s' is too long", name);
+    return ensure(l, list, arena_printf(&l->rest.arena, "%.*s/%s", STR_ARG(list), type), str_of(name), str_of(body),
+                  NULL);
 }
 
 static enum err
@@ -596,12 +560,12 @@ wait_for_batch(struct loader *l, struct str batch)
         const struct json *answer = NULL;
         struct str status;
         (void)os_cond_wait_us(&never, &lock, 50000);
-        rc = get(l, arena_printf(&l->arena, "/data/foundation/catalog/batches/%.*s", STR_ARG(batch)), &answer);
+        rc = get(l, arena_printf(&l->rest.arena, "/data/foundation/catalog/batches/%.*s", STR_ARG(batch)), &answer);
         status = json_str(json_get(json_get(answer, batch), S("status")));
         if (rc == ERR_OK && str_eq(status, S("failed")))
-            rc = diag_set(&l->diag, ERR_INVALID, "batch %.*s failed", STR_ARG(batch));
+            rc = diag_set(&l->rest.diag, ERR_INVALID, "batch %.*s failed", STR_ARG(batch));
         else if (rc == ERR_OK && !str_eq(status, S("success")))
-            rc = diag_set(&l->diag, ERR_TIMEOUT, "batch %.*s is still '%.*s'", STR_ARG(batch), STR_ARG(status));
+            rc = diag_set(&l->rest.diag, ERR_TIMEOUT, "batch %.*s is still '%.*s'", STR_ARG(batch), STR_ARG(status));
     }
     os_unlock(&lock);
     os_cond_deinit(&never);
@@ -615,7 +579,7 @@ has_batch(struct loader *l, struct str dataset)
     const struct json *answer = NULL;
     struct json_iter it;
     struct str path =
-        arena_printf(&l->arena, "/data/foundation/catalog/batches?dataSet=%.*s&limit=10", STR_ARG(dataset));
+        arena_printf(&l->rest.arena, "/data/foundation/catalog/batches?dataSet=%.*s&limit=10", STR_ARG(dataset));
 
     if (get(l, path, &answer) != ERR_OK)
         return false;
@@ -637,18 +601,18 @@ load_file(struct loader *l, const struct demo_dataset *s, const char *format, co
     if (has_batch(l, s->dataset))
         return ERR_OK;
     rc = post(l, str_of(base),
-              arena_printf(&l->arena, "{\"datasetId\":\"%.*s\",\"inputFormat\":{\"format\":\"%s\"}}",
+              arena_printf(&l->rest.arena, "{\"datasetId\":\"%.*s\",\"inputFormat\":{\"format\":\"%s\"}}",
                            STR_ARG(s->dataset), format),
               &answer);
     if (rc != ERR_OK)
         return rc;
     batch = json_str(json_get(answer, S("id")));
     rc = call(l, "PUT",
-              arena_printf(&l->arena, "%s/%.*s/datasets/%.*s/files/part-1.%s", base, STR_ARG(batch),
+              arena_printf(&l->rest.arena, "%s/%.*s/datasets/%.*s/files/part-1.%s", base, STR_ARG(batch),
                            STR_ARG(s->dataset), format),
               "application/octet-stream", buf_str(file), NULL);
     if (rc == ERR_OK)
-        rc = post(l, arena_printf(&l->arena, "%s/%.*s?action=COMPLETE", base, STR_ARG(batch)), S(""), NULL);
+        rc = post(l, arena_printf(&l->rest.arena, "%s/%.*s?action=COMPLETE", base, STR_ARG(batch)), S(""), NULL);
     return rc == ERR_OK ? wait_for_batch(l, batch) : rc;
 }
 
@@ -686,7 +650,7 @@ static enum err
 load_all(struct loader *l)
 {
     struct str datastream;
-    enum err rc = authenticate(l);
+    enum err rc = rest_client_authenticate(&l->rest);
 
     say("namespaces, schemas, datasets");
     if (rc == ERR_OK)
@@ -726,24 +690,10 @@ usage(FILE *out)
     return out == stdout ? 0 : 2;
 }
 
-static enum err
-connect_to(struct loader *l, struct str url)
-{
-    struct url u = url_parse(url);
-    uint64_t port = 80;
-
-    if (!str_eq(u.scheme, S("http")))
-        return diag_set(&l->diag, ERR_INVALID, "'%.*s' is not an http:// address of a running server", STR_ARG(url));
-    if (u.port.n > 0 && (!str_to_u64(u.port, &port) || port > 65535))
-        return diag_set(&l->diag, ERR_INVALID, "'%.*s' has no valid port", STR_ARG(url));
-    l->http = http_client_new(arena_cstr(&l->arena, u.host), (unsigned)port, 120000);
-    return l->http != NULL ? ERR_OK : diag_set(&l->diag, ERR_NOMEM, "no memory");
-}
-
 int
 cmd_demo(int argc, char **argv)
 {
-    struct loader l = {.diag = DIAG_INIT};
+    struct loader l = {0};
     const char *data = "data", *server = NULL;
     enum err rc;
 
@@ -759,21 +709,16 @@ cmd_demo(int argc, char **argv)
         else
             return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
     }
-    arena_init(&l.arena, (size_t)512 << 20);
-    rc = credentials_load(os_posix(), data, &l.arena, &l.credentials, &l.diag);
+    rc = rest_client_open(&l.rest, data, server);
     if (rc == ERR_OK) {
-        l.tenant_path = arena_printf(&l.arena, "/%.*s/target", STR_ARG(l.credentials.tenant));
-        rc = connect_to(&l, server != NULL ? str_of(server) : l.credentials.url);
-    }
-    if (rc == ERR_OK) {
+        l.tenant_path = arena_printf(&l.rest.arena, "/%.*s/target", STR_ARG(l.rest.credentials.tenant));
         printf("loading the Northpeak demo\n");
         rc = load_all(&l);
     }
     if (rc == ERR_OK)
         printf("loaded\n");
     else
-        fprintf(stderr, "edgewise: %s\n", l.diag.what);
-    http_client_free(l.http);
-    arena_deinit(&l.arena);
+        fprintf(stderr, "edgewise: %s\n", l.rest.diag.what);
+    rest_client_close(&l.rest);
     return rc == ERR_OK ? 0 : 1;
 }

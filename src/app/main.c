@@ -14,6 +14,7 @@ struct command {
 static const struct command commands[] = {
     {"serve", cmd_serve, "run the server"},
     {"demo", cmd_demo, "load the Northpeak demo into a running server: edgewise demo load"},
+    {"audience", cmd_audience, "why a person is a member or not: edgewise audience explain AUDIENCE --identity NS:ID"},
     {"pql", cmd_pql, "evaluate, convert or test expressions: edgewise pql eval --expr TEXT"},
     {"log", cmd_log, "print a topic as JSON lines: edgewise log dump TOPIC"},
     {"check-config", cmd_check_config, "check settings without starting anything"},

@@ -99,6 +99,14 @@
 #define LIMIT_BLOCK_CONSTANTS 8192                    /* OURS: numbers that share one coding of a column */
 #define LIMIT_BLOCK_TEXTS 32768 /* OURS: different texts in one column; with the constants they fit 16 bits */
 #define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
+#define LIMIT_EXPLAIN_NODES 2000                  /* OURS: of the boolean structure; more than anybody reads */
+#define LIMIT_EXPLAIN_DEPTH 24        /* OURS: of nodes; what is deeper is one leaf. Two levels of JSON each */
+#define LIMIT_EXPLAIN_FIELDS 8        /* OURS: shown of one leaf */
+#define LIMIT_EXPLAIN_EVENTS 10       /* OURS: shown of one leaf; how many there are is said beside */
+#define LIMIT_EXPLAIN_SHARED 10       /* OURS: leaves in several places that are tried both ways: 1024 passes */
+#define LIMIT_EXPLAIN_FLIPS 64        /* OURS: instants looked at in search of the one at which a leaf flips */
+#define LIMIT_EXPLAIN_WORK 1000000    /* OURS: events looked at: 60 leaves that count over LIMIT_PROFILE_EVENTS */
+#define LIMIT_EXPLAIN_TEXT_BYTES 4096 /* OURS: a leaf's text, a value; longer ones are cut */
 
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000

@@ -1,0 +1,32 @@
+/* rest_client.h - the REST API of a running server, for subcommands: address and credentials from its data folder, a
+ * token, calls with the headers that the gateway asks for.
+ *
+ * Threads  One owner.   Memory  Answers live in the client's arena until it is closed. */
+#ifndef APP_REST_CLIENT_H
+#define APP_REST_CLIENT_H
+
+#include "app/app.h"
+#include "http/http_client.h"
+
+struct rest_client {
+    struct arena arena;
+    struct credentials credentials;
+    struct http_client *http;
+    struct str token;
+    struct diag diag; /* of the last call that failed */
+};
+
+/* Reads DIR/credentials.json; server NULL: the address in it. Closing is due after a failure too. */
+enum err rest_client_open(struct rest_client *c, const char *data, const char *server);
+void rest_client_close(struct rest_client *c);
+/* A token for the calls that follow. */
+enum err rest_client_authenticate(struct rest_client *c);
+
+/* One call, whatever its status. accept NULL: JSON. */
+enum err rest_client_send(struct rest_client *c, const char *method, struct str target, const char *type,
+                          const char *accept, struct str body, struct http_answer *answer);
+/* One call; expects a 2xx answer (ERR_INVALID). *out (may be NULL) is its JSON. */
+enum err rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type,
+                          const char *accept, struct str body, const struct json **out);
+
+#endif
