@@ -49,6 +49,7 @@ bench: release
 	bench/run loop
 	bench/run ingest
 	bench/run start
+	bench/run batch
 
 clean:
 	rm -rf build
