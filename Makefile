@@ -50,6 +50,7 @@ bench: release
 	bench/run ingest
 	bench/run start
 	bench/run batch
+	bench/run history
 
 clean:
 	rm -rf build
