@@ -49,6 +49,8 @@ bench: release
 	bench/run loop
 	bench/run ingest
 	bench/run start
+	bench/run batch
+	bench/run history
 
 clean:
 	rm -rf build

@@ -4,7 +4,7 @@
 #   tools/setup.sh build     compiler, libraries: enough to build and run the server
 #   tools/setup.sh demo      build, and npm with the Web SDK for the demo shop
 #   tools/setup.sh test      demo, and clang, analysers, Chromium, openssl, curl for the tests
-#   tools/setup.sh bench     test, and nginx, redis, wrk for the benches
+#   tools/setup.sh bench     test, and nginx, redis, wrk and DuckDB for the benches
 set -euo pipefail
 want=${1:-test}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -86,5 +86,20 @@ npm_packages() {
 }
 if [ "$want" != build ] && ! cmp -s "$root/demo/package.json" "$root/demo/node_modules/.installed"; then
     npm_packages
+fi
+
+# DuckDB for bench/run batch and history, which load the library that comes with its Node binding (x86-64).
+duckdb="@duckdb/node-bindings-linux-x64" duckdb_version=1.4.4-r.4
+duckdb_package() {
+    local t
+    say "installing $duckdb $duckdb_version"
+    t=$(mktemp -d)
+    (cd "$t" && npm pack --silent "$duckdb@$duckdb_version" >/dev/null)
+    mkdir -p "$root/bench/node_modules/$duckdb"
+    tar xzf "$t"/*.tgz -C "$root/bench/node_modules/$duckdb" --strip-components=1
+    rm -rf "$t"
+}
+if [ "$want" = bench ] && ! grep -qs "\"$duckdb_version\"" "$root/bench/node_modules/$duckdb/package.json"; then
+    duckdb_package
 fi
 say "ready: $want"

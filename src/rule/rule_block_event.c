@@ -102,6 +102,38 @@ take(struct rule_block *b, const struct block_op *op, size_t event, struct eval_
         eval_fold_take(f, it.value);
 }
 
+/* The column of doubles that is summed; NULL: something else is asked for. */
+static const struct block_column *
+summed_doubles(const struct rule_block *b, const struct block_op *op)
+{
+    const struct block_value *body = &b->p->values.p[op->left];
+    const struct block_column *col = body->kind == BLOCK_COLUMN ? &b->columns[body->column] : NULL;
+
+    if (op->fn != FN_SUM || b->reordered || col == NULL || col->spec->domain != ON_EVENTS || col->has_list ||
+        col->has_odd || col->kinds_seen != 1u << VALUE_DOUBLE)
+        return NULL;
+    return col;
+}
+
+/* The same additions as below, without a value for each of them. */
+static void
+sum_doubles(const struct rule_block *b, const struct block_column *col, const uint64_t *events, struct value *out)
+{
+    struct stretch s = stretches(b, events);
+
+    while (stretch_next(&s)) {
+        uint64_t bits = s.bits & col->present[s.word];
+        double sum = out[s.row].kind == VALUE_DOUBLE ? out[s.row].f : 0, x;
+        if (bits == 0)
+            continue;
+        for (; bits != 0; bits &= bits - 1) {
+            memcpy(&x, &col->cells[s.word * 64 + (size_t)__builtin_ctzll(bits)], sizeof x);
+            sum += x;
+        }
+        out[s.row] = value_double(sum);
+    }
+}
+
 /* In the order in which the events were given, as the reference adds. */
 void
 block_run_fold(struct rule_block *b, const struct block_op *op)
@@ -110,7 +142,14 @@ block_run_fold(struct rule_block *b, const struct block_op *op)
     struct value *out = b->folds + op->item * b->rows_max;
     const struct eval_fold none = {.fn = op->fn};
     const struct value nothing = eval_fold_result(&none);
+    const struct block_column *doubles = summed_doubles(b, op);
 
+    if (doubles != NULL) {
+        for (size_t row = 0; row < b->rows; row++)
+            out[row] = nothing;
+        sum_doubles(b, doubles, events, out);
+        return;
+    }
     block_exists(b, events, b->mask);
     for (size_t row = 0; row < b->rows && b->failed == ERR_OK; row++) {
         struct eval_fold f = none;
@@ -230,6 +269,65 @@ is_pair(const struct chain_step *steps, size_t count)
     return count == 2 && !steps[0].negated && !steps[1].negated && steps[0].need == 1 && steps[1].need == 1;
 }
 
+/* Instants lie within some 10,000 years of 1970 (3e14 ms), so neither of these is reached by a difference of two. */
+#define NEVER (INT64_MIN / 2)
+#define ANY_GAP (INT64_MAX / 4)
+
+/* The sequence is a pair, and its second event at most *within ms after the first. false: the gap has a lower end, or
+ * is of months, whose length depends on the first event. */
+static bool
+pair_within(const struct rule_node *n, int64_t *within)
+{
+    const struct rule_element *el;
+
+    for (size_t k = 1; k < n->arg_count; k++) {
+        if (n->arg_count != 3 || n->args[k]->negated || chain_group_size(n->args[k]->element) != 1)
+            return false;
+    }
+    el = n->args[n->arg_count - 1]->element;
+    *within = ANY_GAP;
+    for (size_t i = 0; i < el->gap_count; i++) {
+        int64_t span = rule_time_shift(0, el->gaps[i].amount, el->gaps[i].unit);
+        bool upper = el->gaps[i].cmp == CMP_LE || el->gaps[i].cmp == CMP_LT;
+        if (!upper || el->gaps[i].unit >= UNIT_MONTH || span <= NEVER || span >= ANY_GAP)
+            return false;
+        span -= el->gaps[i].cmp == CMP_LT;
+        *within = span < *within ? span : *within;
+    }
+    return n->arg_count == 3;
+}
+
+/* For each second event the latest first one before it decides. One walk over the events of both kinds, without a
+ * branch on which kind it is: the processor could not foretell it. */
+static void
+run_pairs(const struct rule_block *b, const struct block_op *op, int64_t within, uint64_t *out)
+{
+    const uint64_t *first = b->bits[op->args[1]], *second = b->bits[op->args[2]];
+    const int64_t *times = b->columns[b->p->timestamp].times;
+    int64_t last = NEVER, before = NEVER; /* first events: the latest, and the latest at an earlier instant */
+    size_t row = 0, end = 0;
+
+    memset(out, 0, block_words(b->rows) * sizeof *out);
+    for (size_t w = 0; w < words_for(b->events); w++) {
+        for (uint64_t bits = first[w] | second[w]; bits != 0; bits &= bits - 1) {
+            unsigned i = (unsigned)__builtin_ctzll(bits);
+            size_t e = w * 64 + i;
+            int64_t t = times[e], prev;
+            bool newer;
+            if (e >= end) {
+                row = b->event_profile[e];
+                end = b->event_ends[row + 1];
+                last = before = NEVER;
+            }
+            prev = last < t ? last : before;
+            out[row / 64] |= (second[w] >> i & (t - prev <= within)) << (row % 64);
+            newer = (first[w] >> i & (t > last)) != 0;
+            before = newer ? last : before;
+            last = newer ? t : last;
+        }
+    }
+}
+
 /* The events of a profile that satisfy some element; the others do not matter to a sequence. */
 static size_t
 chain_events(const struct rule_block *b, const struct block_op *op, size_t row, int64_t *times, unsigned char *sat,
@@ -287,7 +385,12 @@ block_run_chain(struct rule_block *b, uint32_t id, uint64_t *out)
 {
     const struct block_op *op = &b->p->ops.p[id];
     size_t words = block_words(b->rows);
+    int64_t within;
 
+    if (pair_within(op->expr, &within)) {
+        run_pairs(b, op, within, out);
+        return;
+    }
     block_exists(b, b->bits[op->args[0]], out);
     for (uint32_t k = 1; k < op->arg_count && op->arg_count > 2; k++) {
         if (op->expr->args[k]->negated)
