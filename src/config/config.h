@@ -114,6 +114,10 @@ bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str 
  * without an expression. */
 const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,
                                           const struct str **refs, size_t *ref_count);
+/* Compiles an expression that is not saved, as saving an audience does: fields by the sandbox's schemas, messages with
+ * code and place. json: pql/json. *out is owned: rule_free(). ERR_INVALID, ERR_LIMIT. */
+enum err snapshot_expression(const struct snapshot *s, struct str scope, struct str source, bool json,
+                             struct rule **out, struct diag *d);
 /* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
 enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scope, struct str code);
 
