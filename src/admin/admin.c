@@ -11,10 +11,10 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,    &family_sandbox, &family_schema,   &family_catalog,      &family_import,
-    &family_export,  &family_inlet,   &family_flow,     &family_namespace,    &family_identity,
-    &family_profile, &family_segment, &family_registry, &family_activity,     &family_target,
-    &family_own,     &family_ops,     &family_report,   &family_report_pages, &family_preview,
+    &family_auth,         &family_sandbox,  &family_schema,    &family_catalog,  &family_import,  &family_export,
+    &family_inlet,        &family_flow,     &family_namespace, &family_identity, &family_profile, &family_segment,
+    &family_registry,     &family_activity, &family_target,    &family_own,      &family_ops,     &family_report,
+    &family_report_pages, &family_preview,  &family_job,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 

@@ -17,6 +17,7 @@
  *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
  *   admin_preview.c   /data/core/ups/preview, .../estimate       counts of what is not saved  [SEGMENTATION 17.8]
+ *   admin_job.c       /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/metric.h"
 
 #define LATER_US 2000 /* until the hub is asked again that said "later" */
 
@@ -61,7 +62,7 @@ drop(struct evaluator *ev, struct evaluation *e)
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
-    ev->count--;
+    *(e->job ? &ev->jobs : &ev->previews) -= 1;
     evaluation_free(e);
 }
 
@@ -72,7 +73,7 @@ drop_expired(struct evaluator *ev, int64_t now_ms)
 
     for (struct evaluation *e = ev->first; e != NULL; e = next) {
         next = e->next;
-        if (e->created_ms + LIMIT_PREVIEW_MS <= now_ms)
+        if (!e->job && e->created_ms + LIMIT_PREVIEW_MS <= now_ms)
             drop(ev, e);
     }
 }
@@ -82,7 +83,7 @@ evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t no
 {
     drop_expired(ev, now_ms);
     for (struct evaluation *e = ev->first; e != NULL; e = e->next) {
-        if (!e->cancelled && str_eq(e->id, id) && str_eq(e->scope, scope))
+        if (!e->job && !e->cancelled && str_eq(e->id, id) && str_eq(e->scope, scope))
             return e;
     }
     return NULL;
@@ -92,21 +93,22 @@ enum err
 evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d)
 {
     struct evaluation **last, *old;
+    size_t *count = e->job ? &ev->jobs : &ev->previews, most = e->job ? LIMIT_JOBS_WAITING : LIMIT_PREVIEWS;
     enum err rc = ERR_OK;
 
     os_lock(&ev->lock);
     drop_expired(ev, now_ms);
-    for (old = ev->first; old != NULL && !ended(old);)
+    for (old = ev->first; old != NULL && (old->job || !ended(old));)
         old = old->next;
-    if (ev->count >= LIMIT_PREVIEWS && old != NULL)
+    if (*count >= most && !e->job && old != NULL)
         drop(ev, old);
-    if (ev->count >= LIMIT_PREVIEWS) {
-        rc = diag_set(d, ERR_BUSY, "%d previews are being made already", LIMIT_PREVIEWS);
+    if (*count >= most) {
+        rc = diag_set(d, ERR_BUSY, "%zu %s have not ended yet", most, e->job ? "jobs" : "previews");
     } else {
         for (last = &ev->first; *last != NULL;)
             last = &(*last)->next;
         *last = e;
-        ev->count++;
+        ++*count;
         os_cond_broadcast(&ev->moved);
     }
     os_unlock(&ev->lock);
@@ -124,6 +126,16 @@ evaluator_cancel(struct evaluator *ev, struct str scope, struct str id, int64_t 
         drop(ev, e);
     os_unlock(&ev->lock);
     return e != NULL;
+}
+
+void
+evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id)
+{
+    os_lock(&ev->lock);
+    for (struct evaluation *e = ev->first; e != NULL; e = e->next)
+        e->cancelled = e->cancelled || (e->job && str_eq(e->id, id) && str_eq(e->scope, scope));
+    os_cond_broadcast(&ev->moved);
+    os_unlock(&ev->lock);
 }
 
 static struct evaluation *
@@ -181,8 +193,39 @@ pause(struct evaluator *ev)
     os_unlock(&ev->lock);
 }
 
+/* The audiences that are compared are those in force. */
+static bool
+in_force(const struct evaluator *ev, const struct census *c)
+{
+    const struct census_options *o = census_options(c);
+    const struct snapshot *s = snapshot_get(ev->admin->o.config);
+    const struct scope_view *view = snapshot_scope(s, o->scope);
+    bool same = view != NULL && view->hub_segments.graph != NULL &&
+                rule_graph_version(view->hub_segments.graph) == o->graph_version;
+
+    snapshot_put(ev->admin->o.config, s);
+    return same;
+}
+
 static enum err
-count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d)
+run_block(struct evaluator *ev, struct census *c, struct diag *d)
+{
+    const struct admin_hub *hub = &ev->admin->o.hub;
+    enum err rc = census_run(c, d);
+    const uint64_t *wrong;
+    size_t n = 0;
+
+    wrong = census_wrong(c, &n);
+    for (size_t i = 0; rc == ERR_OK && i < n; i++)
+        rc = hub->census_repair(hub->ctx, census_options(c)->scope, wrong[i], d);
+    if (n > 0)
+        log_error("memberships_wrong", "profiles=%zu action=\"evaluated anew\"", n);
+    metric_add(M_HUB_PROFILES_WRONG, n);
+    return rc;
+}
+
+enum err
+evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d)
 {
     const struct admin_hub *hub = &ev->admin->o.hub;
     enum err rc = ERR_OK;
@@ -191,11 +234,11 @@ count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag 
         if (!report(ev, e, c))
             return diag_set(d, ERR_CANCELLED, "cancelled");
         rc = hub->census_slice(hub->ctx, c, d);
-        if (rc == ERR_BUSY) {
+        if (rc == ERR_BUSY && (!e->job || in_force(ev, c))) {
             pause(ev);
             rc = ERR_OK;
         } else if (rc == ERR_OK && census_full(c)) {
-            rc = census_run(c, d);
+            rc = run_block(ev, c, d);
         }
     }
     return rc;
@@ -233,7 +276,7 @@ evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
     enum err rc = census_new(&o, &c, d);
 
     if (rc == ERR_OK)
-        rc = count(ev, e, c, d);
+        rc = evaluator_count(ev, e, c, d);
     if (rc == ERR_OK)
         (void)report(ev, e, c); /* it is over, wanted or not */
     if (rc == ERR_OK)
@@ -251,13 +294,14 @@ work(struct evaluator *ev, struct evaluation *e)
 
     e->state = EVALUATION_RUNNING;
     os_unlock(&ev->lock);
-    rc = evaluate(ev, e, &d);
+    rc = e->job ? job_run(ev, e, &d) : evaluate(ev, e, &d);
     if (rc != ERR_OK && rc != ERR_CANCELLED)
-        log_warn("preview_failed", "code=%s reason=\"%s\"", err_name(rc), d.what);
+        log_warn("evaluation_failed", "kind=%s code=%s reason=\"%s\"", e->job ? "job" : "preview", err_name(rc),
+                 d.what);
     os_lock(&ev->lock);
     e->state = rc == ERR_OK ? EVALUATION_READY : EVALUATION_FAILED;
     (void)snprintf(e->error, sizeof e->error, "%s", rc == ERR_OK ? "" : d.what); /* cut when long */
-    if (e->cancelled)
+    if (e->cancelled || e->job)                                                  /* what came of a job is saved */
         drop(ev, e);
     os_cond_broadcast(&ev->moved);
 }
@@ -285,6 +329,7 @@ enum err
 admin_evaluate_open(struct admin *a, struct diag *d)
 {
     struct evaluator *ev = calloc(1, sizeof *ev);
+    enum err rc;
 
     if (ev == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for previews");
@@ -292,7 +337,10 @@ admin_evaluate_open(struct admin *a, struct diag *d)
     os_mutex_init(&ev->lock);
     os_cond_init(&ev->moved);
     a->evaluator = ev;
-    return a->o.hub.census_slice != NULL ? os_thread_open(&ev->thread, "evaluate", run, ev, d) : ERR_OK;
+    if (a->o.hub.census_slice == NULL)
+        return ERR_OK;
+    rc = job_resume_all(ev, d);
+    return rc == ERR_OK ? os_thread_open(&ev->thread, "evaluate", run, ev, d) : rc;
 }
 
 void

@@ -24,10 +24,13 @@ struct evaluation {
     struct evaluation *next; /* younger */
     struct arena arena;
     struct str id, scope;
-    struct rule *rule; /* owned */
+    bool job;
+    struct rule *rule;    /* of a preview, owned */
+    struct str *segments; /* of a job: audiences by id; */
+    size_t segment_count; /* 0: all */
     int64_t created_ms;
     enum evaluation_state state;
-    bool cancelled; /* nobody can find it any more; the thread ends and frees it */
+    bool cancelled; /* the thread ends and frees it; a preview is found no more */
     uint64_t read, matched;
     struct evaluation_namespace *namespaces; /* from here on: when ready */
     size_t namespace_count;
@@ -41,7 +44,7 @@ struct evaluator {
     struct os_mutex lock;
     struct os_cond moved;
     struct evaluation *first; /* owned list, oldest first */
-    size_t count;
+    size_t previews, jobs;    /* in it */
     bool stop;
     struct os_thread thread;
 };
@@ -50,14 +53,25 @@ struct evaluator {
 enum err evaluation_new(struct str id, struct str scope, struct rule *rule, int64_t now_ms, struct evaluation **out,
                         struct diag *d);
 void evaluation_free(struct evaluation *e);
-/* Into the queue, as the youngest; the oldest that ended makes room. ERR_BUSY: LIMIT_PREVIEWS have not ended; `e` is
- * still the caller's. */
+/* Into the queue, as the youngest; the oldest preview that ended makes room. ERR_BUSY: LIMIT_PREVIEWS or
+ * LIMIT_JOBS_WAITING have not ended; `e` is still the caller's. */
 enum err evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d);
-/* Under the lock: NULL when there is none, or it is older than LIMIT_PREVIEW_MS. */
+/* A preview, under the lock: NULL when there is none, or it is older than LIMIT_PREVIEW_MS. */
 struct evaluation *evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms);
-/* Takes it out of the list. False: there was none. */
+/* Takes a preview out of the list. False: there was none. */
 bool evaluator_cancel(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms);
+/* Ends a job soon; one that ended stays as it is. */
+void evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id);
+/* Runs a census to its end and repairs what is wrong. ERR_CANCELLED: asked to, or the process stops. ERR_BUSY: the
+ * audiences that are compared are not the configuration's any more. */
+enum err evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d);
 /* Waits until all have ended. For tests. */
 void evaluator_wait(struct evaluator *ev);
+
+/* --- admin_job.c --- */
+/* Runs a job and saves what came of it. */
+enum err job_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
+/* Into the queue what had not ended when the process did. */
+enum err job_resume_all(struct evaluator *ev, struct diag *d);
 
 #endif

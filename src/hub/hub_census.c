@@ -7,6 +7,18 @@
  * Repairing goes the way of every change: the rule state is thrown away, and the profile is refreshed. */
 #include "hub/hub_int.h"
 
+/* A hub that stopped never gets to the moment that a comparison waits for. */
+static enum err
+alive(struct hub *h, struct diag *d)
+{
+    enum err rc;
+
+    os_lock(&h->progress);
+    rc = h->failed != ERR_OK ? diag_set(d, h->failed, "the hub stopped: %s", h->failure) : ERR_OK;
+    os_unlock(&h->progress);
+    return rc;
+}
+
 static enum err
 ready(const struct hub *h, const struct hub_scope *sc, const struct census_options *o, struct diag *d)
 {
@@ -30,7 +42,9 @@ hub_census_slice(struct hub *h, struct census *c, struct diag *d)
     enum err rc;
 
     hub_lock(h);
-    rc = ready(h, hub_scope(h, o->scope), o, d);
+    rc = alive(h, d);
+    if (rc == ERR_OK)
+        rc = ready(h, hub_scope(h, o->scope), o, d);
     if (rc == ERR_OK)
         rc = census_load(c, h->kv, &h->names, h->state.clock_ms, d);
     hub_unlock(h);

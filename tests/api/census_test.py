@@ -79,6 +79,30 @@ def test_a_preview_can_be_forgotten():
     s.rest("GET", UPS + "/estimate/" + one, expect=404)
 
 
+def job(segments):
+    made = s.rest("POST", UPS + "/segment/jobs", segments, expect=200).json
+    return until(UPS + "/segment/jobs/" + made["id"], lambda a: a["status"] not in ("NEW", "QUEUED", "PROCESSING"))
+
+
+def test_a_job_agrees_with_the_memberships():
+    done = job([{"segmentId": GOLD}])
+    assert done["status"] == "SUCCEEDED", done
+    m = done["metrics"]
+    assert m["totalProfiles"] == PEOPLE and m["segmentedProfileCounter"] == {GOLD: PEOPLE / 3}, m
+    assert m["segmentedProfileByStatusCounter"] == {GOLD: {"realized": PEOPLE / 3, "existing": 0, "exited": 0}}, m
+    assert m["membershipsRepaired"] == 0 and s.metric("hub_profiles_wrong_total") == 0, m
+    m = job({"schema": {"name": "_xdm.context.profile"}, "segments": [{"segmentId": "*"}]})["metrics"]
+    assert m["segmentedProfileByStatusCounter"] == {GOLD: {"realized": 0, "existing": PEOPLE / 3, "exited": 0}}, m
+
+
+def test_jobs_outlive_a_restart():
+    before = s.rest("GET", UPS + "/segment/jobs", expect=200).json
+    s.restart()
+    s.token = None
+    after = s.rest("GET", UPS + "/segment/jobs", expect=200).json
+    assert after == before and after["_page"]["totalCount"] == 2, after
+
+
 def finish():
     return s.close()
 

@@ -161,12 +161,23 @@ control_open(struct t *t, struct control *c, bool emulator)
     open_people(c);
     ao.hub = (struct admin_hub){.ctx = c, .drain = drain, .audience_size = audience_size, .census_slice = census_slice};
     ao.hub.set_clock = emulator ? set_clock : NULL;
+    c->options = ao;
     CHECK_OK(admin_new(&ao, &c->admin, d));
     c->service = admin_service(c->admin);
     r = control_raw(c, "POST /ims/token/v3", "",
                     "grant_type=client_credentials&client_id=" C_CLIENT "&client_secret=" C_SECRET "&scope=openid");
     CHECK_REPLY(r, 200);
     c->token = arena_cstr(t->arena, control_get(c, &r, "access_token"));
+}
+
+void
+control_restart(struct control *c)
+{
+    struct t *t = c->t;
+
+    admin_free(c->admin);
+    CHECK_OK(admin_new(&c->options, &c->admin, d));
+    c->service = admin_service(c->admin);
 }
 
 void

@@ -18,6 +18,7 @@ struct control {
     struct pipeline *pipeline;
     struct topic *topic, *collect;
     struct config *config;
+    struct admin_options options;
     struct admin *admin;
     struct http_service service;
     struct rng rng;
@@ -35,6 +36,8 @@ struct control {
 
 /* With organisation (tenant acme), sandboxes prod and dev, one credential, and a token for it. */
 void control_open(struct t *t, struct control *c, bool emulator);
+/* The administration stops, and starts again with the same configuration. */
+void control_restart(struct control *c);
 void control_close(struct control *c);
 
 struct reply {
