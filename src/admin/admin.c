@@ -11,10 +11,10 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,    &family_sandbox, &family_schema,  &family_catalog,   &family_import,
-    &family_export,  &family_inlet,   &family_flow,    &family_namespace, &family_identity,
-    &family_profile, &family_segment, &family_explain, &family_registry,  &family_activity,
-    &family_target,  &family_own,     &family_ops,     &family_report,    &family_report_pages,
+    &family_auth,    &family_sandbox,      &family_schema,    &family_catalog,  &family_import,  &family_export,
+    &family_inlet,   &family_flow,         &family_namespace, &family_identity, &family_profile, &family_segment,
+    &family_explain, &family_registry,     &family_activity,  &family_target,   &family_own,     &family_ops,
+    &family_report,  &family_report_pages, &family_preview,   &family_job,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
@@ -47,11 +47,14 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
         }
     }
     CHECK(a->route_count == n);
-    rc = admin_import_open(a, d);
+    rc = admin_evaluate_open(a, d);
+    if (rc == ERR_OK)
+        rc = admin_import_open(a, d);
     if (rc == ERR_OK) {
         *out = a;
         return ERR_OK;
     }
+    admin_evaluate_close(a);
     free(a->routes);
     free((void *)a->owners);
     free(a);
@@ -64,6 +67,7 @@ admin_free(struct admin *a)
     if (a == NULL)
         return;
     admin_import_close(a);
+    admin_evaluate_close(a);
     free(a->routes);
     free((void *)a->owners);
     free(a);
@@ -92,7 +96,8 @@ is_target_path(struct str path)
 static enum error_style
 style_of_path(struct str path)
 {
-    if (str_starts(path, S("/data/core/ups/audiences")) || str_starts(path, S("/data/core/ups/segment")))
+    if (str_starts(path, S("/data/core/ups/audiences")) || str_starts(path, S("/data/core/ups/segment")) ||
+        str_starts(path, S("/data/core/ups/preview")) || str_starts(path, S("/data/core/ups/estimate")))
         return ERRORS_UPAPI;
     if (str_starts(path, S("/data/core/ups")))
         return ERRORS_PROFILE;

@@ -17,6 +17,8 @@
  *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
  *   admin_explain.c   /data/core/ups/audiences/{id}/explain      why a person is a member, or not  OURS
+ *   admin_preview.c   /data/core/ups/preview, .../estimate       counts of what is not saved  [SEGMENTATION 17.8]
+ *   admin_job.c       /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]
@@ -32,6 +34,7 @@
 #include "http/router.h"
 
 struct hub;
+struct census;
 
 /* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no
  * hub. */
@@ -43,6 +46,9 @@ struct admin_hub {
     void (*read)(void *ctx, void (*f)(void *ctx, struct kv *k), void *f_ctx);
     uint64_t (*audience_size)(void *ctx, struct str scope, struct str audience);
     enum err (*drain)(void *ctx, uint64_t timeout_us, struct diag *d);
+    /* Counting over all profiles, a slice at a time (segment/census.h). ERR_BUSY: later. */
+    enum err (*census_slice)(void *ctx, struct census *c, struct diag *d);
+    enum err (*census_repair)(void *ctx, struct str scope, uint64_t profile, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:
      * backwards. */
     enum err (*set_clock)(void *ctx, int64_t now_ms, struct diag *d);

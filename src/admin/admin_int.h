@@ -8,11 +8,13 @@
 #include "codec/json_writer.h"
 #include "os/thread.h"
 
-struct importer; /* batch uploads, the thread that turns them into hits, compiled row readers (admin_import.c) */
+struct evaluator; /* counts over all profiles, and the thread that makes them (admin_evaluate.h) */
+struct importer;  /* batch uploads, the thread that turns them into hits, compiled row readers (admin_import.c) */
 
 struct admin {
     struct admin_options o;
     struct importer *importer;
+    struct evaluator *evaluator;
     struct route *routes;         /* of all families, owned */
     const struct family **owners; /* by index in routes, owned */
     size_t route_count;
@@ -23,6 +25,9 @@ struct admin {
  */
 enum err admin_import_open(struct admin *a, struct diag *d);
 void admin_import_close(struct admin *a);
+/* The same for counts over all profiles (admin_evaluate.c). Closing ends the one in hand. */
+enum err admin_evaluate_open(struct admin *a, struct diag *d);
+void admin_evaluate_close(struct admin *a);
 
 /* One authenticated call; handlers of routes get it as their ctx. */
 struct call {
@@ -44,8 +49,8 @@ struct family {
 };
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
     family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
-    family_ops, family_sandbox, family_report, family_report_pages, family_registry, family_activity,
-    family_explain; /* pages: GET /reports, open and read only */
+    family_ops, family_sandbox, family_report, family_report_pages, family_registry, family_activity, family_explain,
+    family_preview, family_job; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,

@@ -307,6 +307,22 @@ hub_size(void *ctx, struct str scope, struct str audience)
 }
 
 static enum err
+census_slice(void *ctx, struct census *c, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_census_slice(s->hub, c, d);
+}
+
+static enum err
+census_repair(void *ctx, struct str scope, uint64_t profile, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_census_repair(s->hub, scope, profile, d);
+}
+
+static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -341,8 +357,13 @@ open_admin(struct server *s, struct diag *d)
     };
 
     if (s->hub != NULL) {
-        o.hub = (struct admin_hub){
-            .ctx = s, .read_profile = hub_profile, .read = hub_table, .audience_size = hub_size, .drain = drain};
+        o.hub = (struct admin_hub){.ctx = s,
+                                   .read_profile = hub_profile,
+                                   .read = hub_table,
+                                   .audience_size = hub_size,
+                                   .drain = drain,
+                                   .census_slice = census_slice,
+                                   .census_repair = census_repair};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;
     }

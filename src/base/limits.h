@@ -55,6 +55,15 @@
     (4 * 1024 * 1024) /* OURS: all fragments of a profile; they are one value of the table */
 #define LIMIT_EXITED_MS (30LL * 24 * 3600 * 1000) /* [SEGMENTATION 15.2] exited memberships kept */
 #define LIMIT_EVENT_BYTES (64 * 1024)             /* OURS: the document says 10 KB; an edge body may be one event */
+#define LIMIT_CENSUS_ROWS 1024                    /* OURS: profiles evaluated at once where all are counted */
+#define LIMIT_CENSUS_BYTES (32 * 1024 * 1024)     /* OURS: of stored profiles at once; one profile more may pass it */
+#define LIMIT_CENSUS_NAMESPACES 32                /* OURS: namespaces that members are counted by */
+#define LIMIT_PREVIEWS 16                         /* OURS: previews that are kept; a finished one makes room */
+#define LIMIT_PREVIEW_MS (30 * 60 * 1000)         /* OURS: how long a preview can be asked for */
+#define LIMIT_PREVIEW_SAMPLE 1000                 /* [SEGMENTATION 17.8] members that a preview names */
+#define LIMIT_JOBS_WAITING 8                      /* OURS: segment jobs that have not ended; past it 429 */
+#define LIMIT_JOBS_KEPT 100                       /* OURS: jobs of a sandbox that are listed; the oldest go */
+#define LIMIT_JOB_AUDIENCES 1500                  /* [SEGMENTATION 18.1] named in one job, then "*" */
 #define LIMIT_BATCH_ROW_ERRORS 100                /* OURS: row errors kept in full per batch; all are counted */
 #define LIMIT_INLET_MESSAGES 1000                 /* OURS: messages in one batch post */
 

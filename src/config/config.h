@@ -8,7 +8,7 @@
  * Kinds (docs/formats/config.md has the members of each)
  *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment
  * definition), datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection,
- * sourceConnection, targetConnection, flow, counter (last number given to a kind)
+ * sourceConnection, targetConnection, flow, segmentJob, counter (last number given to a kind)
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
@@ -114,6 +114,10 @@ bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str 
  * without an expression. */
 const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,
                                           const struct str **refs, size_t *ref_count);
+/* Compiles an expression that is not saved, as saving an audience does: fields by the sandbox's schemas, messages with
+ * code and place. json: pql/json. *out is owned: rule_free(). ERR_INVALID, ERR_LIMIT. */
+enum err snapshot_expression(const struct snapshot *s, struct str scope, struct str source, bool json,
+                             struct rule **out, struct diag *d);
 /* Class of a namespace code: standard ones [PLATFORM 4.1] and the scope's own. */
 enum ns_class snapshot_namespace_class(const struct snapshot *s, struct str scope, struct str code);
 

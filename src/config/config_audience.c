@@ -80,7 +80,8 @@ explain(struct str source, enum pql_format format, enum pql_error class, enum er
 }
 
 enum err
-audience_compile(const struct config_object *o, const struct schema_part *schemas, struct rule **out, struct diag *d)
+expression_compile(struct str source, enum pql_format format, const struct schema_part *schemas, struct rule **out,
+                   struct diag *d)
 {
     struct pql_schema schema = {schemas != NULL ? schemas->profile_union : NULL,
                                 schemas != NULL ? schemas->event_union : NULL,
@@ -88,14 +89,20 @@ audience_compile(const struct config_object *o, const struct schema_part *schema
                                 member_of,
                                 element_of,
                                 near_member};
-    struct pql_options options = {.definition = true, .schema = &schema};
-    struct str source = json_str(json_path(o->json, S("expression.value")));
+    struct pql_options options = {.format = format, .definition = true, .schema = &schema};
     enum pql_error class = PQL_OK;
-    enum err rc;
+    enum err rc = pql_compile_as(source, &options, out, &class, d);
 
-    (void)pql_format_of(json_str(json_path(o->json, S("expression.format"))), &options.format); /* checked before */
-    rc = pql_compile_as(source, &options, out, &class, d);
-    return rc == ERR_OK || class == PQL_OK ? rc : explain(source, options.format, class, rc, d);
+    return rc == ERR_OK || class == PQL_OK ? rc : explain(source, format, class, rc, d);
+}
+
+enum err
+audience_compile(const struct config_object *o, const struct schema_part *schemas, struct rule **out, struct diag *d)
+{
+    enum pql_format format = PQL_TEXT;
+
+    (void)pql_format_of(json_str(json_path(o->json, S("expression.format"))), &format); /* checked before */
+    return expression_compile(json_str(json_path(o->json, S("expression.value"))), format, schemas, out, d);
 }
 
 static bool

@@ -133,6 +133,9 @@ enum err check_audience(const struct config_objects *all, struct config_object *
 
 struct schema_part;
 
+/* An expression that belongs to no object. */
+enum err expression_compile(struct str source, enum pql_format format, const struct schema_part *schemas,
+                            struct rule **out, struct diag *d);
 /* The audience's expression; schemas (may be NULL) say which fields there are. ERR_INVALID, ERR_LIMIT: d->path is
  * expression.value, d->pos the place in it. *out is owned. */
 enum err audience_compile(const struct config_object *o, const struct schema_part *schemas, struct rule **out,

@@ -342,6 +342,7 @@ static const struct config_kind kinds[] = {
     {"offer", false, check_offer},
     {"activity", false, check_activity},
     {"batch", false, check_batch},
+    {"segmentJob", false, check_any},
     {"counter", false, check_any},
     {"connection", false, check_any},
     {"sourceConnection", false, check_end_connection},

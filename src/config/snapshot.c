@@ -71,6 +71,13 @@ snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id
     return o ? o->rule : NULL;
 }
 
+enum err
+snapshot_expression(const struct snapshot *s, struct str scope, struct str source, bool json, struct rule **out,
+                    struct diag *d)
+{
+    return expression_compile(source, json ? PQL_JSON : PQL_TEXT, snapshot_schemas(s, scope), out, d);
+}
+
 bool
 snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out)
 {

@@ -296,7 +296,8 @@ hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
         sweeping = h->sweep.active;
         rc = hub_sweep_slice(h, d);
     }
-    h->uncommitted |= count > 0 || sweeping;
+    h->uncommitted |= count > 0 || sweeping || h->repaired;
+    h->repaired = false;
     if (rc == ERR_OK)
         rc = settle(h, time_to_commit(h), d);
     hub_unlock(h);

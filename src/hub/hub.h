@@ -20,6 +20,7 @@
 #include "model/projection.h"
 #include "pipeline/pipeline.h"
 #include "profile/profile_store.h"
+#include "segment/census.h"
 
 struct hub;
 
@@ -68,5 +69,11 @@ enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct
 void hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx);
 /* Members of an audience per the last fold; kept as counters. */
 uint64_t hub_audience_size(struct hub *h, struct str scope, struct str audience);
+
+/* One slice of a census (segment/census.h): profiles are loaded at the hub's clock. ERR_NOT_FOUND: no such scope.
+ * ERR_BUSY: with compare, now is no moment at which memberships are those of census_options.graph_version; later. */
+enum err hub_census_slice(struct hub *h, struct census *c, struct diag *d);
+/* Evaluates a profile's audiences anew, from all its data; what changes is told as always. */
+enum err hub_census_repair(struct hub *h, struct str scope, uint64_t profile, struct diag *d);
 
 #endif

@@ -7,6 +7,7 @@
  *   hub_project.c  the content of a projection
  *   hub_timer.c    window ends
  *   hub_sweep.c    all profiles, after audiences or mappings changed
+ *   hub_census.c   counting audiences over all profiles
  *   hub_out.c      records to emit, each once
  *   hub_scope.c    what the snapshot says, prepared
  *   hub_read.c     reading from other threads
@@ -121,7 +122,8 @@ struct hub {
     struct kv_position *positions; /* owned array: for the commit */
     bool busy;                     /* the last append or commit found the disk full */
     bool uncommitted;              /* something was folded or swept since the last commit, */
-    uint64_t committed_us;         /* which was then, by the monotonic clock */
+    bool repaired;                 /* by a census, since the last round */
+    uint64_t committed_us;         /* the commit was then, by the monotonic clock */
     uint64_t tick_end;             /* offset behind the last tick that the thread appended */
 
     struct os_mutex progress; /* what waiters look at */

@@ -3,6 +3,9 @@
 
 #include "base/limits.h"
 #include "codec/sha256.h"
+#include "identity/graph.h"
+#include "profile/profile_store.h"
+#include "segment/census.h"
 
 #define HEADERS_MAX 16
 
@@ -46,6 +49,66 @@ audience_size(void *ctx, struct str scope, struct str audience)
     (void)ctx;
     (void)scope;
     return audience.n; /* something that depends on the argument */
+}
+
+static enum err
+census_slice(void *ctx, struct census *census, struct diag *d)
+{
+    struct control *c = ctx;
+    enum err rc;
+
+    os_lock(&c->people_lock);
+    rc = c->hub_waits ? diag_set(d, ERR_BUSY, "later") : census_load(census, c->people, &c->names, C_NOW, d);
+    os_unlock(&c->people_lock);
+    return rc;
+}
+
+static enum ns_class
+person_class(void *ctx, struct str scope, struct str code)
+{
+    (void)ctx;
+    (void)scope;
+    (void)code;
+    return NS_PERSON;
+}
+
+void
+control_person(struct control *c, const char *crm, const char *json)
+{
+    struct t *t = c->t;
+    struct graph_namespaces ns = {person_class, NULL};
+    struct identity id = {.ns = S("CRM"), .id = str_of(crm), .primary = true};
+    struct identity_set set = {&id, 1};
+    struct profile_fragment f = {
+        .dataset = S("crm"), .ns = S("CRM"), .id = str_of(crm), .ingested_ms = C_NOW, .json = control_quoted(t, json)};
+    struct graph_link link = {0};
+    struct profile p = {0};
+
+    os_lock(&c->people_lock);
+    CHECK_OK(graph_link(c->people, &ns, S(C_SCOPE), &set, S("crm"), C_NOW, t->arena, &link, d));
+    CHECK_OK(profile_load(c->people, &c->names, S(C_SCOPE), link.profile, t->arena, &p, d));
+    CHECK_OK(profile_put_record(&p, &f, false, d));
+    CHECK_OK(profile_save(c->people, &p, 0, d));
+    os_unlock(&c->people_lock);
+}
+
+void
+control_hub_waits(struct control *c, bool waits)
+{
+    os_lock(&c->people_lock);
+    c->hub_waits = waits;
+    os_unlock(&c->people_lock);
+}
+
+static void
+open_people(struct control *c)
+{
+    struct t *t = c->t;
+    struct kv_options o = {.os = os_posix(), .dir = arena_printf(t->arena, "%s/people", t->dir).p};
+
+    os_mutex_init(&c->people_lock);
+    CHECK_OK(kv_open(&o, &c->people, d));
+    CHECK_OK(profile_names_open(c->people, &c->names, d));
 }
 
 static void
@@ -95,8 +158,10 @@ control_open(struct t *t, struct control *c, bool emulator)
     ao.config = c->config;
     ao.collect = c->collect;
     ao.dir = arena_printf(t->arena, "%s/uploads", t->dir).p;
-    ao.hub = (struct admin_hub){.ctx = c, .drain = drain, .audience_size = audience_size};
+    open_people(c);
+    ao.hub = (struct admin_hub){.ctx = c, .drain = drain, .audience_size = audience_size, .census_slice = census_slice};
     ao.hub.set_clock = emulator ? set_clock : NULL;
+    c->options = ao;
     CHECK_OK(admin_new(&ao, &c->admin, d));
     c->service = admin_service(c->admin);
     r = control_raw(c, "POST /ims/token/v3", "",
@@ -106,9 +171,22 @@ control_open(struct t *t, struct control *c, bool emulator)
 }
 
 void
+control_restart(struct control *c)
+{
+    struct t *t = c->t;
+
+    admin_free(c->admin);
+    CHECK_OK(admin_new(&c->options, &c->admin, d));
+    c->service = admin_service(c->admin);
+}
+
+void
 control_close(struct control *c)
 {
     admin_free(c->admin);
+    profile_names_close(&c->names);
+    kv_close(c->people);
+    os_mutex_deinit(&c->people_lock);
     config_close(c->config);
     pipeline_close(c->pipeline);
     arena_deinit(&c->scratch);

@@ -3,6 +3,8 @@
 #define TESTS_ADMIN_CONTROL_FIXTURE_H
 
 #include "admin/admin.h"
+#include "os/thread.h"
+#include "profile/profile_names.h"
 #include "t.h"
 
 #define C_ORG "0A1B2C3D4E5F60718293A4B5@AdobeOrg"
@@ -16,6 +18,7 @@ struct control {
     struct pipeline *pipeline;
     struct topic *topic, *collect;
     struct config *config;
+    struct admin_options options;
     struct admin *admin;
     struct http_service service;
     struct rng rng;
@@ -25,10 +28,16 @@ struct control {
     int64_t now_ms;
     int64_t clock_ms; /* what the emulated clock was set to */
     bool drained;
+    struct os_mutex people_lock; /* as the hub's: what follows */
+    struct kv *people;
+    struct profile_names names;
+    bool hub_waits; /* says "later" to who counts */
 };
 
 /* With organisation (tenant acme), sandboxes prod and dev, one credential, and a token for it. */
 void control_open(struct t *t, struct control *c, bool emulator);
+/* The administration stops, and starts again with the same configuration. */
+void control_restart(struct control *c);
 void control_close(struct control *c);
 
 struct reply {
@@ -38,6 +47,10 @@ struct reply {
     const char *content_type;
     struct str headers; /* "name: value" lines */
 };
+
+/* A profile on the hub with one identity, of the namespace CRM, and this record (apostrophes). */
+void control_person(struct control *c, const char *crm, const char *json);
+void control_hub_waits(struct control *c, bool waits);
 
 /* "POST /path?query" with a token and JSON headers; body with apostrophes for quotes, NULL: none. */
 struct reply control_ask(struct control *c, const char *line, const char *body);

@@ -1,0 +1,367 @@
+/* admin_evaluate.c - see admin_evaluate.h. */
+#include "admin/admin_evaluate.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/metric.h"
+
+#define LATER_US 2000 /* until the hub is asked again that said "later" */
+
+/* ---- one ---- */
+
+enum err
+evaluation_new(struct str id, struct str scope, struct rule *rule, int64_t now_ms, struct evaluation **out,
+               struct diag *d)
+{
+    struct evaluation *e = calloc(1, sizeof *e);
+
+    if (e == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a preview");
+    arena_init(&e->arena, LIMIT_REQUEST_ARENA_BYTES);
+    e->id = arena_str(&e->arena, id);
+    e->scope = arena_str(&e->arena, scope);
+    e->created_ms = now_ms;
+    if (e->id.p == NULL || e->scope.p == NULL) {
+        evaluation_free(e);
+        return diag_set(d, ERR_NOMEM, "no memory for a preview");
+    }
+    e->rule = rule;
+    *out = e;
+    return ERR_OK;
+}
+
+void
+evaluation_free(struct evaluation *e)
+{
+    if (e == NULL)
+        return;
+    rule_free(e->rule);
+    arena_deinit(&e->arena);
+    free(e);
+}
+
+static bool
+ended(const struct evaluation *e)
+{
+    return e->state == EVALUATION_READY || e->state == EVALUATION_FAILED;
+}
+
+/* ---- the list, under the lock ---- */
+
+/* What runs stays in the list, cancelled: the thread frees it. */
+static void
+drop(struct evaluator *ev, struct evaluation *e)
+{
+    struct evaluation **at = &ev->first;
+
+    if (e->state == EVALUATION_RUNNING) {
+        e->cancelled = true;
+        return;
+    }
+    while (*at != e)
+        at = &(*at)->next;
+    *at = e->next;
+    *(e->job ? &ev->jobs : &ev->previews) -= 1;
+    evaluation_free(e);
+}
+
+static void
+drop_expired(struct evaluator *ev, int64_t now_ms)
+{
+    struct evaluation *next;
+
+    for (struct evaluation *e = ev->first; e != NULL; e = next) {
+        next = e->next;
+        if (!e->job && e->created_ms + LIMIT_PREVIEW_MS <= now_ms)
+            drop(ev, e);
+    }
+}
+
+struct evaluation *
+evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms)
+{
+    drop_expired(ev, now_ms);
+    for (struct evaluation *e = ev->first; e != NULL; e = e->next) {
+        if (!e->job && !e->cancelled && str_eq(e->id, id) && str_eq(e->scope, scope))
+            return e;
+    }
+    return NULL;
+}
+
+enum err
+evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d)
+{
+    struct evaluation **last, *old;
+    size_t *count = e->job ? &ev->jobs : &ev->previews, most = e->job ? LIMIT_JOBS_WAITING : LIMIT_PREVIEWS;
+    enum err rc = ERR_OK;
+
+    os_lock(&ev->lock);
+    drop_expired(ev, now_ms);
+    for (old = ev->first; old != NULL && (old->job || !ended(old));)
+        old = old->next;
+    if (*count >= most && !e->job && old != NULL)
+        drop(ev, old);
+    if (*count >= most) {
+        rc = diag_set(d, ERR_BUSY, "%zu %s have not ended yet", most, e->job ? "jobs" : "previews");
+    } else {
+        for (last = &ev->first; *last != NULL;)
+            last = &(*last)->next;
+        *last = e;
+        ++*count;
+        os_cond_broadcast(&ev->moved);
+    }
+    os_unlock(&ev->lock);
+    return rc;
+}
+
+bool
+evaluator_cancel(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms)
+{
+    struct evaluation *e;
+
+    os_lock(&ev->lock);
+    e = evaluator_find(ev, scope, id, now_ms);
+    if (e != NULL)
+        drop(ev, e);
+    os_unlock(&ev->lock);
+    return e != NULL;
+}
+
+void
+evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id)
+{
+    os_lock(&ev->lock);
+    for (struct evaluation *e = ev->first; e != NULL; e = e->next)
+        e->cancelled = e->cancelled || (e->job && str_eq(e->id, id) && str_eq(e->scope, scope));
+    os_cond_broadcast(&ev->moved);
+    os_unlock(&ev->lock);
+}
+
+static struct evaluation *
+waiting(const struct evaluator *ev)
+{
+    struct evaluation *e = ev->first;
+
+    while (e != NULL && e->state != EVALUATION_NEW)
+        e = e->next;
+    return e;
+}
+
+static bool
+all_ended(const struct evaluator *ev)
+{
+    const struct evaluation *e = ev->first;
+
+    while (e != NULL && ended(e))
+        e = e->next;
+    return e == NULL;
+}
+
+void
+evaluator_wait(struct evaluator *ev)
+{
+    os_lock(&ev->lock);
+    while (!all_ended(ev))
+        os_cond_wait(&ev->moved, &ev->lock);
+    os_unlock(&ev->lock);
+}
+
+/* ---- counting ---- */
+
+/* How far it is, and whether to go on. */
+static bool
+report(struct evaluator *ev, struct evaluation *e, const struct census *c)
+{
+    struct census_result r = census_result(c);
+    bool on;
+
+    os_lock(&ev->lock);
+    e->read = r.profiles;
+    e->matched = r.audiences[0].members;
+    on = !e->cancelled && !ev->stop;
+    os_unlock(&ev->lock);
+    return on;
+}
+
+static void
+pause(struct evaluator *ev)
+{
+    os_lock(&ev->lock);
+    if (!ev->stop)
+        (void)os_cond_wait_us(&ev->moved, &ev->lock, LATER_US); /* waking early is harmless */
+    os_unlock(&ev->lock);
+}
+
+/* The audiences that are compared are those in force. */
+static bool
+in_force(const struct evaluator *ev, const struct census *c)
+{
+    const struct census_options *o = census_options(c);
+    const struct snapshot *s = snapshot_get(ev->admin->o.config);
+    const struct scope_view *view = snapshot_scope(s, o->scope);
+    bool same = view != NULL && view->hub_segments.graph != NULL &&
+                rule_graph_version(view->hub_segments.graph) == o->graph_version;
+
+    snapshot_put(ev->admin->o.config, s);
+    return same;
+}
+
+static enum err
+run_block(struct evaluator *ev, struct census *c, struct diag *d)
+{
+    const struct admin_hub *hub = &ev->admin->o.hub;
+    enum err rc = census_run(c, d);
+    const uint64_t *wrong;
+    size_t n = 0;
+
+    wrong = census_wrong(c, &n);
+    for (size_t i = 0; rc == ERR_OK && i < n; i++)
+        rc = hub->census_repair(hub->ctx, census_options(c)->scope, wrong[i], d);
+    if (n > 0)
+        log_error("memberships_wrong", "profiles=%zu action=\"evaluated anew\"", n);
+    metric_add(M_HUB_PROFILES_WRONG, n);
+    return rc;
+}
+
+enum err
+evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d)
+{
+    const struct admin_hub *hub = &ev->admin->o.hub;
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && !census_done(c)) {
+        if (!report(ev, e, c))
+            return diag_set(d, ERR_CANCELLED, "cancelled");
+        rc = hub->census_slice(hub->ctx, c, d);
+        if (rc == ERR_BUSY && (!e->job || in_force(ev, c))) {
+            pause(ev);
+            rc = ERR_OK;
+        } else if (rc == ERR_OK && census_full(c)) {
+            rc = run_block(ev, c, d);
+        }
+    }
+    return rc;
+}
+
+/* The result outlives the census. */
+static enum err
+keep_result(struct evaluation *e, const struct census *c, struct diag *d)
+{
+    struct census_result r = census_result(c);
+    struct arena *a = &e->arena;
+
+    e->namespaces = ARENA_ARRAY(a, struct evaluation_namespace, r.namespace_count);
+    e->sample = ARENA_ARRAY(a, struct census_identity, r.sample_count);
+    if (e->namespaces == NULL || e->sample == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a preview");
+    for (size_t i = 0; i < r.namespace_count; i++) {
+        struct evaluation_namespace ns = {arena_str(a, r.namespaces[i]), r.audiences[0].by_namespace[i]};
+        if (ns.members > 0)
+            e->namespaces[e->namespace_count++] = ns;
+    }
+    for (size_t i = 0; i < r.sample_count; i++)
+        e->sample[e->sample_count++] =
+            (struct census_identity){arena_str(a, r.sample[i].ns), arena_str(a, r.sample[i].id)};
+    return a->refused ? diag_set(d, ERR_NOMEM, "no memory for a preview") : ERR_OK;
+}
+
+static enum err
+evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
+{
+    struct rule_audience audience = {S("preview"), e->rule};
+    struct census_options o = {
+        .scope = e->scope, .audiences = &audience, .count = 1, .sample_max = LIMIT_PREVIEW_SAMPLE};
+    struct census *c = NULL;
+    enum err rc = census_new(&o, &c, d);
+
+    if (rc == ERR_OK)
+        rc = evaluator_count(ev, e, c, d);
+    if (rc == ERR_OK)
+        (void)report(ev, e, c); /* it is over, wanted or not */
+    if (rc == ERR_OK)
+        rc = keep_result(e, c, d);
+    census_free(c);
+    return rc;
+}
+
+/* Under the lock, which it gives away meanwhile. */
+static void
+work(struct evaluator *ev, struct evaluation *e)
+{
+    struct diag d = DIAG_INIT;
+    enum err rc;
+
+    e->state = EVALUATION_RUNNING;
+    os_unlock(&ev->lock);
+    rc = e->job ? job_run(ev, e, &d) : evaluate(ev, e, &d);
+    if (rc != ERR_OK && rc != ERR_CANCELLED)
+        log_warn("evaluation_failed", "kind=%s code=%s reason=\"%s\"", e->job ? "job" : "preview", err_name(rc),
+                 d.what);
+    os_lock(&ev->lock);
+    e->state = rc == ERR_OK ? EVALUATION_READY : EVALUATION_FAILED;
+    (void)snprintf(e->error, sizeof e->error, "%s", rc == ERR_OK ? "" : d.what); /* cut when long */
+    if (e->cancelled || e->job)                                                  /* what came of a job is saved */
+        drop(ev, e);
+    os_cond_broadcast(&ev->moved);
+}
+
+static void
+run(void *ctx)
+{
+    struct evaluator *ev = ctx;
+
+    os_thread_in_background();
+    os_lock(&ev->lock);
+    while (!ev->stop) {
+        struct evaluation *e = waiting(ev);
+        if (e != NULL)
+            work(ev, e);
+        else
+            os_cond_wait(&ev->moved, &ev->lock);
+    }
+    os_unlock(&ev->lock);
+}
+
+/* ---- life ---- */
+
+enum err
+admin_evaluate_open(struct admin *a, struct diag *d)
+{
+    struct evaluator *ev = calloc(1, sizeof *ev);
+    enum err rc;
+
+    if (ev == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for previews");
+    ev->admin = a;
+    os_mutex_init(&ev->lock);
+    os_cond_init(&ev->moved);
+    a->evaluator = ev;
+    if (a->o.hub.census_slice == NULL)
+        return ERR_OK;
+    rc = job_resume_all(ev, d);
+    return rc == ERR_OK ? os_thread_open(&ev->thread, "evaluate", run, ev, d) : rc;
+}
+
+void
+admin_evaluate_close(struct admin *a)
+{
+    struct evaluator *ev = a->evaluator;
+
+    if (ev == NULL)
+        return;
+    os_lock(&ev->lock);
+    ev->stop = true;
+    os_cond_broadcast(&ev->moved);
+    os_unlock(&ev->lock);
+    os_thread_close(&ev->thread);
+    while (ev->first != NULL) {
+        struct evaluation *next = ev->first->next;
+        evaluation_free(ev->first);
+        ev->first = next;
+    }
+    os_cond_deinit(&ev->moved);
+    os_mutex_deinit(&ev->lock);
+    free(ev);
+    a->evaluator = NULL;
+}

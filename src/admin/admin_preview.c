@@ -1,0 +1,285 @@
+/* admin_preview.c - who an expression would have as members, before it is saved [SEGMENTATION 17.8].
+ *
+ *   POST /preview          an expression; its id
+ *   GET  /estimate/{id}    how many
+ *   GET  /preview/{id}     who: identities of up to LIMIT_PREVIEW_SAMPLE members
+ *
+ * All profiles are read, not a sample of them: the estimate is exact, its standard error 0 and its confidence 100 %.
+ * Previews are kept for LIMIT_PREVIEW_MS, and not over a restart.   OURS */
+#include "admin/admin_evaluate.h"
+#include "admin/admin_xid.h"
+#include "codec/base64.h"
+#include "pql/pql.h"
+
+#define STYLE ERRORS_UPAPI
+#define PREVIEW "/data/core/ups/preview"
+#define ESTIMATE "/data/core/ups/estimate"
+#define MODEL "_xdm.context.profile"
+#define PAGE_DEFAULT 100
+
+static const char *
+state_name(enum evaluation_state state)
+{
+    static const char *const names[] = {[EVALUATION_NEW] = "NEW",
+                                        [EVALUATION_RUNNING] = "RUNNING",
+                                        [EVALUATION_READY] = "RESULT_READY",
+                                        [EVALUATION_FAILED] = "FAILED"};
+
+    return names[state];
+}
+
+/* ---- POST ---- */
+
+static enum err
+compile(struct call *call, const struct json *body, struct rule **out, struct diag *d)
+{
+    const struct json *expression = json_get(body, S("predicateExpression"));
+    struct str type = json_str(json_get(body, S("predicateType"))),
+               model = json_str(json_get(body, S("predicateModel"))), graph = json_str(json_get(body, S("graphType")));
+    enum pql_format format = PQL_TEXT;
+
+    if (!json_is(expression, JSON_STRING) || json_str(expression).n == 0)
+        return diag_set_path(d, ERR_INVALID, "predicateExpression", "predicateExpression must be an expression");
+    if (!pql_format_of(type, &format))
+        return diag_set_path(d, ERR_INVALID, "predicateType",
+                             "predicateType must be pql/text or pql/json, found '%.*s'", STR_ARG(type));
+    if (model.n > 0 && !str_eq(model, S(MODEL)))
+        return diag_set_path(d, ERR_INVALID, "predicateModel", "predicateModel must be " MODEL ", found '%.*s'",
+                             STR_ARG(model));
+    if (graph.n > 0 && !str_eq(graph, S("none")) && !str_eq(graph, S("pdg")))
+        return diag_set_path(d, ERR_INVALID, "graphType", "graphType must be none or pdg, found '%.*s'",
+                             STR_ARG(graph));
+    return snapshot_expression(call->snap, call->scope, json_str(expression), format == PQL_JSON, out, d);
+}
+
+/* <execution>:app-<uuid>:<query>:<n>, in base64 */
+static struct str
+new_id(struct http_req *rq, struct str query)
+{
+    struct str text = arena_printf(rq->arena, "0:app-%.*s:%.*s:0", STR_ARG(admin_new_uuid(rq)), STR_ARG(query));
+    struct buf b;
+
+    buf_init_in(&b, rq->arena, 256);
+    base64url_encode(&b, text);
+    return buf_ok(&b) ? buf_str(&b) : S_NULL;
+}
+
+static enum err
+begin(struct call *call, struct http_req *rq, const struct json *body, struct str id, int *status, struct diag *d)
+{
+    struct evaluation *e = NULL;
+    struct rule *rule = NULL;
+    enum err rc = compile(call, body, &rule, d);
+
+    if (rc != ERR_OK)
+        return rc;
+    rc = evaluation_new(id, call->scope, rule, rq->now_ms, &e, d);
+    if (rc != ERR_OK) {
+        rule_free(rule);
+        return rc;
+    }
+    rc = evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
+    if (rc != ERR_OK)
+        evaluation_free(e);
+    if (rc == ERR_BUSY)
+        *status = 429;
+    return rc;
+}
+
+static bool
+has_hub(struct call *call, struct http_req *rq, struct http_res *rs)
+{
+    struct diag d = DIAG_INIT;
+
+    if (call->admin->o.hub.census_slice != NULL)
+        return true;
+    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
+    return false;
+}
+
+static void
+preview_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct json *body = NULL;
+    struct str query = admin_new_uuid(rq), id = new_id(rq, query);
+    struct diag d = DIAG_INIT;
+    int status = 0;
+    struct jw w;
+    enum err rc;
+
+    (void)params;
+    if (!has_hub(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    rc = begin(call, rq, body, id, &status, &d);
+    if (rc != ERR_OK) {
+        admin_fail(rq, rs, STYLE, status, rc, &d);
+        return;
+    }
+    w = admin_json(rs, 201);
+    jw_object(&w);
+    jw_kstr(&w, S("state"), S("NEW"));
+    jw_kstr(&w, S("previewQueryId"), query);
+    jw_kstr(&w, S("previewQueryStatus"), S("NEW"));
+    jw_kstr(&w, S("previewId"), id);
+    jw_ki64(&w, S("previewExecutionId"), 0);
+    jw_end(&w);
+}
+
+/* ---- GET ---- */
+
+/* Under the evaluator's lock, which stays taken when it is found. */
+static struct evaluation *
+find(struct call *call, struct http_req *rq, struct http_res *rs, struct str id)
+{
+    struct evaluator *ev = call->admin->evaluator;
+    struct evaluation *e;
+
+    if (!has_hub(call, rq, rs))
+        return NULL;
+    os_lock(&ev->lock);
+    e = evaluator_find(ev, call->scope, id, rq->now_ms);
+    if (e != NULL)
+        return e;
+    os_unlock(&ev->lock);
+    admin_not_found(rq, rs, STYLE, "preview", id);
+    return NULL;
+}
+
+static void
+write_error(struct jw *w, const struct evaluation *e)
+{
+    jw_key(w, S("error"));
+    jw_object(w);
+    jw_kstr(w, S("description"), str_of(e->error));
+    jw_kstr(w, S("traceback"), S(""));
+    jw_end(w);
+}
+
+static void
+write_person(struct jw *w, struct call *call, struct http_req *rq, const struct census_identity *person)
+{
+    struct str xid = xid_write(call, rq->arena, person->ns, person->id);
+
+    jw_object(w);
+    jw_kstr(w, S("objectId"), xid);
+    jw_kstr(
+        w, S("_href"),
+        arena_printf(rq->arena, "/data/core/ups/access/entities?schema.name=" MODEL "&entityId=%.*s", STR_ARG(xid)));
+    jw_key(w, S("relatedObjects"));
+    jw_array(w);
+    jw_end(w);
+    jw_end(w);
+}
+
+static void
+preview_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct admin_page page = admin_page(rq, PAGE_DEFAULT, LIMIT_PREVIEW_SAMPLE);
+    struct evaluation *e = find(call, rq, rs, route_param(params, S("previewId")));
+    size_t shown = 0, end;
+    struct jw w;
+
+    if (e == NULL)
+        return;
+    w = admin_json(rs, 200);
+    jw_object(&w);
+    jw_key(&w, S("results"));
+    jw_array(&w);
+    for (size_t i = page.start; i < e->sample_count && shown < page.limit; i++, shown++)
+        write_person(&w, call, rq, &e->sample[i]);
+    end = page.start + shown;
+    jw_end(&w);
+    jw_kstr(&w, S("state"), str_of(state_name(e->state)));
+    write_error(&w, e);
+    jw_key(&w, S("page"));
+    jw_object(&w);
+    jw_ki64(&w, S("offset"), (int64_t)page.start);
+    jw_ki64(&w, S("size"), (int64_t)shown);
+    jw_end(&w);
+    jw_key(&w, S("links"));
+    jw_object(&w);
+    if (shown > 0 && end < e->sample_count)
+        jw_kstr(&w, S("next"),
+                arena_printf(rq->arena, PREVIEW "/%.*s?offset=%zu&limit=%zu", STR_ARG(e->id), end, page.limit));
+    jw_end(&w);
+    jw_end(&w);
+    os_unlock(&call->admin->evaluator->lock);
+}
+
+static void
+write_namespaces(struct jw *w, struct call *call, struct http_req *rq, const struct evaluation *e)
+{
+    jw_key(w, S("estimatedNamespaceDistribution"));
+    jw_array(w);
+    for (size_t i = 0; i < e->namespace_count; i++) {
+        struct xid_namespace ns = xid_namespace_of(call, e->namespaces[i].code);
+        jw_object(w);
+        jw_kstr(w, S("namespaceId"), ns.id >= 0 ? arena_printf(rq->arena, "%lld", (long long)ns.id) : ns.code);
+        jw_ki64(w, S("profilesMatchedSoFar"), (int64_t)e->namespaces[i].members);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+/* Members that are known when all is read only. */
+static void
+write_whole(struct jw *w, struct call *call, struct http_req *rq, const struct evaluation *e)
+{
+    jw_ki64(w, S("estimatedSize"), (int64_t)e->matched);
+    jw_ki64(w, S("numRowsToRead"), (int64_t)e->read);
+    jw_ki64(w, S("totalRows"), (int64_t)e->read);
+    jw_ki64(w, S("standardError"), 0);
+    jw_kstr(w, S("confidenceInterval"), S("100%"));
+    write_namespaces(w, call, rq, e);
+}
+
+static void
+estimate_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct evaluation *e = find(call, rq, rs, route_param(params, S("previewId")));
+    struct jw w;
+
+    if (e == NULL)
+        return;
+    w = admin_json(rs, 200);
+    jw_object(&w);
+    jw_kstr(&w, S("state"), str_of(state_name(e->state)));
+    jw_ki64(&w, S("profilesReadSoFar"), (int64_t)e->read);
+    jw_ki64(&w, S("profilesMatchedSoFar"), (int64_t)e->matched);
+    if (e->state == EVALUATION_READY)
+        write_whole(&w, call, rq, e);
+    write_error(&w, e);
+    jw_key(&w, S("_links"));
+    jw_object(&w);
+    jw_kstr(&w, S("preview"), arena_printf(rq->arena, PREVIEW "/%.*s", STR_ARG(e->id)));
+    jw_end(&w);
+    jw_end(&w);
+    os_unlock(&call->admin->evaluator->lock);
+}
+
+static void
+preview_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct str id = route_param(params, S("previewId"));
+
+    if (!has_hub(call, rq, rs))
+        return;
+    if (evaluator_cancel(call->admin->evaluator, call->scope, id, rq->now_ms))
+        admin_empty(rs, 204);
+    else
+        admin_not_found(rq, rs, STYLE, "preview", id);
+}
+
+#define BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
+
+static const struct route routes[] = {
+    {HTTP_POST, PREVIEW, BODY_MAX, preview_post},
+    {HTTP_GET, PREVIEW "/{previewId}", 0, preview_get},
+    {HTTP_DELETE, PREVIEW "/{previewId}", 0, preview_delete},
+    {HTTP_GET, ESTIMATE "/{previewId}", 0, estimate_get},
+};
+const struct family family_preview = {routes, sizeof routes / sizeof routes[0], STYLE, false};

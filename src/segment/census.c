@@ -1,0 +1,582 @@
+/* census.c - see census.h.
+ *
+ *   ids from a scan --> rows: stored text, memberships, namespaces --> block: columns --> bits per audience --> counts
+ *                ^                                                                             |
+ *                '------------------- suspects: loaded again, with their instant <-------------'
+ *
+ * Sets of rows are bits in the order of the block, as the evaluator's answers are: those with an identity in a
+ * namespace, those that are members by the table, those that became so lately. Counting is then and-ing words. */
+#include "segment/census.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "identity/graph.h"
+#include "rule/rule_block.h"
+
+#define SCAN_ROWS 256 /* of the table, looked at for keys while the lock is held; staged ones come on top */
+#define VISITS 16     /* profiles copied while the lock is held */
+#define WORDS (LIMIT_CENSUS_ROWS / 64)
+#define LOADED_BYTES_MAX ((size_t)1 << 30) /* one profile of LIMIT_PROFILE_EVENTS large events */
+
+_Static_assert(LIMIT_CENSUS_ROWS % 64 == 0 && LIMIT_CENSUS_ROWS <= LIMIT_BLOCK_ROWS, "rows are bits of a block");
+
+struct row {
+    uint64_t id;
+    struct profile *profile;      /* arena `loaded`, with */
+    struct profile_event *events; /* and their texts */
+    size_t event_count;
+    struct census_identity first;
+    uint32_t namespaces; /* a bit each */
+};
+
+_Static_assert(LIMIT_CENSUS_NAMESPACES <= 32, "a row's namespaces are bits");
+
+/* What the table says of the block's rows, for one audience. */
+struct claim {
+    uint64_t member[WORDS];
+    uint64_t fresh[WORDS]; /* entered or left since since_ms */
+    uint64_t left[WORDS];
+};
+
+struct census {
+    struct census_options o;
+    struct str scope; /* owned copy */
+    struct rule_block_program *program;
+    struct rule_block *block;
+    bool reads_events;
+    struct map by_id;    /* audience -> index + 1 */
+    uint32_t *by_number; /* owned array, by number in the names: 0 not looked up yet, 1 none, else index + 2 */
+    size_t by_number_count;
+    struct claim *claims; /* owned array, by audience; NULL without compare */
+    struct census_counts *counts;
+
+    uint64_t cursor; /* of kv_scan */
+    bool scanned;
+    uint64_t *ids; /* owned array: found by the scan, to be loaded */
+    size_t id_count, id_at, id_cap;
+    bool nomem;
+
+    struct arena loaded, parsed, kept;
+    struct row *rows; /* owned array of LIMIT_CENSUS_ROWS */
+    size_t row_count;
+    const struct row *in_block[LIMIT_CENSUS_ROWS];
+    uint64_t compared[WORDS];
+    int64_t now_ms, first_ms;
+    bool started;
+    uint64_t profiles;
+
+    bool again;         /* the rows are suspects */
+    uint64_t *suspects; /* owned array of LIMIT_CENSUS_ROWS: to be loaded again, from the end */
+    size_t suspect_count;
+    uint64_t *wrong; /* owned array of LIMIT_CENSUS_ROWS */
+    size_t wrong_count;
+
+    struct str namespaces[LIMIT_CENSUS_NAMESPACES]; /* texts in `kept` */
+    size_t namespace_count;
+    struct census_identity *sample; /* owned array of sample_max, texts in `kept` */
+    size_t sample_count;
+};
+
+/* ---- life ---- */
+
+static bool
+reads_events(const struct rule_node *n)
+{
+    if (n == NULL)
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (reads_events(n->args[i]))
+            return true;
+    }
+    return n->op == RULE_EVENTS;
+}
+
+static enum err
+allocate(struct census *c, struct diag *d)
+{
+    size_t n = c->o.count;
+
+    c->scope = (struct str){malloc(c->o.scope.n + 1), c->o.scope.n};
+    c->rows = calloc(LIMIT_CENSUS_ROWS, sizeof *c->rows);
+    c->counts = calloc(n, sizeof *c->counts);
+    c->suspects = calloc(LIMIT_CENSUS_ROWS, sizeof *c->suspects);
+    c->wrong = calloc(LIMIT_CENSUS_ROWS, sizeof *c->wrong);
+    c->sample = calloc(c->o.sample_max + 1, sizeof *c->sample);
+    if (c->o.compare)
+        c->claims = calloc(n, sizeof *c->claims);
+    if (c->scope.p == NULL || c->rows == NULL || c->counts == NULL || c->suspects == NULL || c->wrong == NULL ||
+        c->sample == NULL || (c->o.compare && c->claims == NULL))
+        return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
+    memcpy((char *)(uintptr_t)c->scope.p, c->o.scope.p, c->o.scope.n);
+    c->o.scope = c->scope;
+    for (size_t i = 0; i < n; i++) {
+        if (!map_put(&c->by_id, c->o.audiences[i].id, (void *)(uintptr_t)(i + 1), NULL))
+            return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
+        c->reads_events = c->reads_events || reads_events(rule_root(c->o.audiences[i].rule));
+    }
+    return ERR_OK;
+}
+
+enum err
+census_new(const struct census_options *o, struct census **out, struct diag *d)
+{
+    struct census *c;
+    enum err rc;
+
+    if (o->count == 0)
+        return diag_set(d, ERR_INVALID, "there is no audience to count");
+    c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to count audiences");
+    c->o = *o;
+    c->o.sample_max = o->sample_max < LIMIT_PREVIEW_SAMPLE ? o->sample_max : LIMIT_PREVIEW_SAMPLE;
+    map_init(&c->by_id);
+    arena_init(&c->loaded, LOADED_BYTES_MAX);
+    arena_init(&c->parsed, LOADED_BYTES_MAX);
+    arena_init(&c->kept, LIMIT_CENSUS_BYTES);
+    rc = allocate(c, d);
+    if (rc == ERR_OK)
+        rc = rule_block_compile(o->audiences, o->count, &c->program, d);
+    if (rc == ERR_OK)
+        rc = rule_block_new(c->program, LIMIT_CENSUS_ROWS, &c->block, d);
+    if (rc != ERR_OK) {
+        census_free(c);
+        return rc;
+    }
+    c->o.audiences = NULL; /* the program has what it needs */
+    *out = c;
+    return ERR_OK;
+}
+
+void
+census_free(struct census *c)
+{
+    if (c == NULL)
+        return;
+    rule_block_free(c->block);
+    rule_block_program_free(c->program);
+    map_deinit(&c->by_id);
+    arena_deinit(&c->loaded);
+    arena_deinit(&c->parsed);
+    arena_deinit(&c->kept);
+    free((char *)(uintptr_t)c->scope.p);
+    free(c->ids);
+    free(c->by_number);
+    free(c->claims);
+    free(c->counts);
+    free(c->rows);
+    free(c->suspects);
+    free(c->wrong);
+    free(c->sample);
+    free(c);
+}
+
+const struct census_options *
+census_options(const struct census *c)
+{
+    return &c->o;
+}
+
+/* ---- loading, under the table's lock ---- */
+
+bool
+census_full(const struct census *c)
+{
+    bool last = c->again ? c->suspect_count == 0 : c->scanned && c->id_at == c->id_count;
+
+    return c->row_count == LIMIT_CENSUS_ROWS || c->loaded.bytes_used >= LIMIT_CENSUS_BYTES ||
+           (c->row_count > 0 && (last || c->again));
+}
+
+bool
+census_done(const struct census *c)
+{
+    return c->scanned && c->id_at == c->id_count && c->row_count == 0 && c->suspect_count == 0;
+}
+
+static void
+collect_id(void *ctx, struct str key, struct str value)
+{
+    struct census *c = ctx;
+    struct str scope;
+    uint64_t id, *ids;
+
+    (void)value;
+    if (key.n == 0 || key.p[0] != 'P' || !profile_key_read(key, &scope, &id) || !str_eq(scope, c->scope))
+        return;
+    if (c->id_count == c->id_cap) {
+        size_t cap = c->id_cap == 0 ? SCAN_ROWS : c->id_cap * 2;
+        ids = realloc(c->ids, cap * sizeof *ids);
+        c->nomem = c->nomem || ids == NULL;
+        if (ids == NULL)
+            return;
+        c->ids = ids;
+        c->id_cap = cap;
+    }
+    c->ids[c->id_count++] = id;
+}
+
+/* Bit of a namespace; 0: one too many. */
+static uint32_t
+namespace_bit(struct census *c, struct str ns)
+{
+    struct str copy;
+
+    for (size_t i = 0; i < c->namespace_count; i++) {
+        if (str_eq(c->namespaces[i], ns))
+            return (uint32_t)1 << i;
+    }
+    if (c->namespace_count == LIMIT_CENSUS_NAMESPACES)
+        return 0;
+    copy = arena_str(&c->kept, ns);
+    if (copy.p == NULL)
+        return 0;
+    c->namespaces[c->namespace_count] = copy;
+    return (uint32_t)1 << c->namespace_count++;
+}
+
+static enum err
+load_identities(struct census *c, struct kv *k, struct row *r, struct diag *d)
+{
+    struct graph_view view;
+    enum err rc = graph_read(k, r->id, &c->loaded, &view, d);
+
+    if (rc == ERR_NOT_FOUND)
+        return ERR_OK;
+    for (size_t i = 0; rc == ERR_OK && i < view.member_count; i++)
+        r->namespaces |= namespace_bit(c, view.members[i].ns);
+    if (rc == ERR_OK && view.member_count > 0 && c->sample_count < c->o.sample_max)
+        r->first = (struct census_identity){arena_str(&c->loaded, view.members[0].ns),
+                                            arena_str(&c->loaded, view.members[0].id)};
+    return rc;
+}
+
+static enum err
+load_one(struct census *c, struct kv *k, struct profile_names *names, uint64_t id, struct diag *d)
+{
+    struct row *r = &c->rows[c->row_count];
+    enum err rc;
+
+    *r = (struct row){.id = id, .profile = ARENA_NEW(&c->loaded, struct profile)};
+    if (r->profile == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to count profiles");
+    rc = profile_load(k, names, c->scope, id, &c->loaded, r->profile, d);
+    if (rc != ERR_OK || r->profile->created) /* absorbed by another since it was found */
+        return rc;
+    if (c->reads_events)
+        rc = profile_events_after(k, r->profile, INT64_MIN, SIZE_MAX, &c->loaded, &r->events, &r->event_count, d);
+    if (rc == ERR_OK)
+        rc = load_identities(c, k, r, d);
+    if (rc == ERR_OK)
+        c->row_count++;
+    return rc;
+}
+
+static void
+take_instant(struct census *c, int64_t now_ms)
+{
+    if (!c->started)
+        c->first_ms = c->now_ms = now_ms;
+    else if (c->o.compare)
+        c->now_ms = now_ms;
+    c->started = true;
+}
+
+enum err
+census_load(struct census *c, struct kv *k, struct profile_names *names, int64_t now_ms, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    if (census_full(c) || census_done(c))
+        return ERR_OK;
+    take_instant(c, now_ms);
+    if (c->row_count == 0)
+        c->again = c->suspect_count > 0;
+    for (size_t i = 0; rc == ERR_OK && c->again && c->suspect_count > 0 && i < VISITS; i++)
+        rc = load_one(c, k, names, c->suspects[--c->suspect_count], d);
+    if (c->again)
+        return rc;
+    if (c->id_at == c->id_count && !c->scanned) {
+        c->id_at = c->id_count = 0;
+        rc = kv_scan(k, &c->cursor, SCAN_ROWS, collect_id, c, d);
+        if (rc == ERR_OK && c->nomem)
+            rc = diag_set(d, ERR_NOMEM, "no memory to count profiles");
+        c->scanned = c->cursor == 0;
+    }
+    for (size_t i = 0; rc == ERR_OK && c->id_at < c->id_count && i < VISITS && !census_full(c); i++)
+        rc = load_one(c, k, names, c->ids[c->id_at++], d);
+    return rc;
+}
+
+/* ---- evaluating ---- */
+
+/* Index + 1 of the audience with a number; 0: it is not counted here. */
+static size_t
+counted(struct census *c, const struct profile_membership *m)
+{
+    uint32_t found = m->number < c->by_number_count ? c->by_number[m->number] : 0;
+
+    if (found == 0) {
+        found = (uint32_t)(uintptr_t)map_get(&c->by_id, m->audience) + 1;
+        if (m->number < c->by_number_count)
+            c->by_number[m->number] = found;
+    }
+    return found - 1;
+}
+
+static enum err
+know_numbers(struct census *c, const struct profile *p, struct diag *d)
+{
+    size_t n = p->membership_count > 0 ? (size_t)p->memberships[p->membership_count - 1].number + 1 : 0;
+    uint32_t *grown;
+
+    if (n <= c->by_number_count)
+        return ERR_OK;
+    n = n < 64 ? 64 : n * 2;
+    grown = realloc(c->by_number, n * sizeof *grown);
+    if (grown == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to compare memberships");
+    memset(grown + c->by_number_count, 0, (n - c->by_number_count) * sizeof *grown);
+    c->by_number = grown;
+    c->by_number_count = n;
+    return ERR_OK;
+}
+
+static void
+set_bit(uint64_t *words, size_t i)
+{
+    words[i / 64] |= (uint64_t)1 << (i % 64);
+}
+
+/* The memberships of the row that is the block's i-th. */
+static enum err
+claim(struct census *c, const struct profile *p, size_t i, struct diag *d)
+{
+    enum err rc = know_numbers(c, p, d);
+
+    for (size_t k = 0; rc == ERR_OK && k < p->membership_count; k++) {
+        const struct profile_membership *m = &p->memberships[k];
+        size_t index = counted(c, m);
+        struct claim *claim;
+        if (index == 0)
+            continue;
+        claim = &c->claims[index - 1];
+        set_bit(m->member ? claim->member : claim->left, i);
+        if (m->since_ms > (c->o.since_ms != NULL ? c->o.since_ms[index - 1] : 0))
+            set_bit(claim->fresh, i);
+    }
+    if (rc == ERR_OK && p->rule_state.n > 0)
+        set_bit(c->compared, i);
+    return rc;
+}
+
+static enum err
+parse_row(struct census *c, const struct row *r, struct rule_block_profile *out, struct diag *d)
+{
+    const struct json **events = ARENA_ARRAY(&c->parsed, const struct json *, r->event_count);
+    enum err rc = profile_merge(r->profile, r->profile->arena, &out->profile, d);
+
+    if (rc == ERR_OK && events == NULL)
+        rc = diag_set(d, ERR_NOMEM, "no memory for the events of a profile");
+    for (size_t i = 0; rc == ERR_OK && i < r->event_count; i++) {
+        rc = json_parse(r->events[i].json, &c->parsed, &events[i], d);
+        if (rc != ERR_OK && rc != ERR_NOMEM)
+            rc = diag_set(d, ERR_CORRUPT, "profile %llu: a stored event is not JSON", (unsigned long long)r->id);
+    }
+    out->events = events;
+    out->event_count = r->event_count;
+    return rc;
+}
+
+/* Too large for what a census may hold: it cannot be said of what it is a member. */
+static void
+leave_out(struct census *c)
+{
+    for (size_t k = 0; k < c->o.count && !c->again; k++)
+        c->counts[k].undecided++;
+}
+
+/* Rows from *at on, as many as fit. */
+static enum err
+fill(struct census *c, size_t *at, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    for (; *at < c->row_count && c->parsed.bytes_used < LIMIT_CENSUS_BYTES; ++*at) {
+        const struct row *r = &c->rows[*at];
+        struct rule_block_profile one = {0};
+        size_t i = rule_block_rows(c->block);
+        rc = parse_row(c, r, &one, d);
+        if (rc == ERR_OK)
+            rc = rule_block_add(c->block, &one, d);
+        if ((rc == ERR_BUSY || rc == ERR_NOMEM) && i > 0)
+            return ERR_OK; /* alone it may fit */
+        if (rc == ERR_LIMIT || rc == ERR_NOMEM) {
+            leave_out(c);
+            rc = ERR_OK;
+            continue;
+        }
+        if (rc == ERR_OK && c->o.compare)
+            rc = claim(c, r->profile, i, d);
+        if (rc != ERR_OK)
+            return rc;
+        c->in_block[i] = r;
+    }
+    return ERR_OK;
+}
+
+/* Membership in an audience that is not counted here, as the table has it. */
+static bool
+in_segment(void *ctx, size_t row, struct str id)
+{
+    const struct census *c = ctx;
+    const struct profile_membership *m = profile_membership(c->in_block[row]->profile, id);
+
+    return m != NULL && m->member;
+}
+
+static uint64_t
+bits(uint64_t word)
+{
+    return (uint64_t)__builtin_popcountll(word);
+}
+
+static void
+count_one(struct census *c, size_t index, size_t words, uint64_t (*of_namespace)[WORDS])
+{
+    const uint64_t *members = rule_block_members(c->block, index), *undecided = rule_block_undecided(c->block, index);
+    const struct claim *claim = c->o.compare ? &c->claims[index] : NULL;
+    struct census_counts *n = &c->counts[index];
+
+    for (size_t w = 0; w < words; w++) {
+        n->members += bits(members[w]);
+        n->undecided += undecided != NULL ? bits(undecided[w]) : 0;
+        for (size_t s = 0; s < c->namespace_count; s++)
+            n->by_namespace[s] += bits(members[w] & of_namespace[s][w]);
+        if (claim == NULL)
+            continue;
+        n->existing += bits(members[w] & claim->member[w] & ~claim->fresh[w]);
+        n->realized += bits(members[w] & ~(claim->member[w] & ~claim->fresh[w]));
+        n->exited += bits(~members[w] & claim->left[w] & claim->fresh[w]);
+    }
+}
+
+/* Bits of the rows whose answers are not what the table says. */
+static void
+compare_one(struct census *c, size_t index, size_t words, uint64_t *differ)
+{
+    const uint64_t *members = rule_block_members(c->block, index), *undecided = rule_block_undecided(c->block, index);
+
+    for (size_t w = 0; w < words; w++) {
+        uint64_t bad = (members[w] ^ c->claims[index].member[w]) & c->compared[w];
+        if (undecided != NULL)
+            bad &= ~undecided[w];
+        differ[w] |= bad;
+        if (c->again)
+            c->counts[index].wrong += bits(bad);
+    }
+}
+
+static void
+take_sample(struct census *c, size_t rows)
+{
+    const uint64_t *members = rule_block_members(c->block, 0);
+
+    for (size_t i = 0; i < rows && c->sample_count < c->o.sample_max; i++) {
+        const struct census_identity *first = &c->in_block[i]->first;
+        struct census_identity copy;
+        if (!(members[i / 64] >> (i % 64) & 1) || first->id.p == NULL)
+            continue;
+        copy = (struct census_identity){arena_str(&c->kept, first->ns), arena_str(&c->kept, first->id)};
+        if (copy.ns.p != NULL && copy.id.p != NULL)
+            c->sample[c->sample_count++] = copy;
+    }
+}
+
+static void
+tally(struct census *c)
+{
+    uint64_t of_namespace[LIMIT_CENSUS_NAMESPACES][WORDS] = {{0}}, differ[WORDS] = {0};
+    size_t rows = rule_block_rows(c->block), words = (rows + 63) / 64;
+
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t s = 0; s < c->namespace_count; s++)
+            of_namespace[s][i / 64] |= (uint64_t)(c->in_block[i]->namespaces >> s & 1) << (i % 64);
+    }
+    for (size_t k = 0; k < c->o.count; k++) {
+        if (!c->again)
+            count_one(c, k, words, of_namespace);
+        if (c->o.compare)
+            compare_one(c, k, words, differ);
+    }
+    for (size_t i = 0; i < rows; i++) {
+        if (!(differ[i / 64] >> (i % 64) & 1))
+            continue;
+        if (c->again)
+            c->wrong[c->wrong_count++] = c->in_block[i]->id;
+        else
+            c->suspects[c->suspect_count++] = c->in_block[i]->id;
+    }
+    if (!c->again)
+        take_sample(c, rows);
+}
+
+static enum err
+evaluate(struct census *c, struct diag *d)
+{
+    struct rule_block_now now = {.now_ms = c->now_ms, .in_segment = in_segment, .ctx = c};
+    enum err rc = rule_block_rows(c->block) > 0 ? rule_block_run(c->block, &now, d) : ERR_OK;
+
+    if (rc == ERR_OK && rule_block_rows(c->block) > 0)
+        tally(c);
+    rule_block_clear(c->block);
+    arena_reset(&c->parsed);
+    memset(c->compared, 0, sizeof c->compared);
+    if (c->claims != NULL)
+        memset(c->claims, 0, c->o.count * sizeof *c->claims);
+    return rc;
+}
+
+enum err
+census_run(struct census *c, struct diag *d)
+{
+    size_t at = 0;
+    enum err rc = ERR_OK;
+
+    c->wrong_count = 0;
+    while (rc == ERR_OK && at < c->row_count) {
+        rc = fill(c, &at, d);
+        if (rc == ERR_OK)
+            rc = evaluate(c, d);
+    }
+    c->profiles += c->again ? 0 : c->row_count;
+    c->row_count = 0;
+    c->again = false;
+    arena_reset(&c->loaded);
+    return rc;
+}
+
+/* ---- results ---- */
+
+struct census_result
+census_result(const struct census *c)
+{
+    return (struct census_result){
+        .profiles = c->profiles,
+        .audiences = c->counts,
+        .namespaces = c->namespaces,
+        .namespace_count = c->namespace_count,
+        .sample = c->sample,
+        .sample_count = c->sample_count,
+        .now_ms = c->first_ms,
+    };
+}
+
+const uint64_t *
+census_wrong(struct census *c, size_t *n)
+{
+    *n = c->wrong_count;
+    c->wrong_count = 0;
+    return c->wrong;
+}
