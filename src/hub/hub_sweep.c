@@ -122,8 +122,8 @@ hub_sweep_check(struct hub *h, struct diag *d)
 
 struct slice {
     struct arena *a;
-    struct str keys[HUB_SWEEP_SLICE];
-    size_t n;
+    struct str *keys; /* grows in the arena: a slice has whole buckets of the table, and all that is staged there */
+    size_t n, cap;
     bool exhausted;
 };
 
@@ -134,11 +134,21 @@ collect_key(void *ctx, struct str key, struct str value)
     struct str copy;
 
     (void)value;
-    if (key.n == 0 || key.p[0] != 'P' || s->n == HUB_SWEEP_SLICE)
+    if (key.n == 0 || key.p[0] != 'P' || s->exhausted)
         return;
+    if (s->n == s->cap) {
+        struct str *grown = ARENA_ARRAY(s->a, struct str, s->cap * 2 + HUB_SWEEP_SLICE);
+        s->exhausted = grown == NULL;
+        if (s->exhausted)
+            return;
+        if (s->n > 0)
+            memcpy(grown, s->keys, s->n * sizeof *grown);
+        s->keys = grown;
+        s->cap = s->cap * 2 + HUB_SWEEP_SLICE;
+    }
     copy = arena_str(s->a, key);
-    s->exhausted |= copy.p == NULL;
-    if (copy.p != NULL)
+    s->exhausted = copy.p == NULL;
+    if (!s->exhausted)
         s->keys[s->n++] = copy;
 }
 
