@@ -1,6 +1,7 @@
 /* pql.c - the public calls: runs the steps, owns the arenas, keeps the first error. */
 #include <stdarg.h>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "codec/json_place.h"
 #include "pql/pql_int.h"
@@ -262,6 +263,7 @@ pql_print(const struct rule *r, enum pql_format to, struct buf *out, struct diag
     ast = pql_raise(&s.c, r);
     if (ast != NULL && write_tree(&s.c, ast, to, &b)) {
         struct diag fault = DIAG_INIT;
+        CHECK(b.p != NULL); /* no tree is an empty text */
         if (pql_compile_as(buf_str(&b), &(struct pql_options){.format = to}, &again, NULL, &fault) != ERR_OK)
             (void)pql_fail(&s.c, PQL_UNSUPPORTED, 0, "the rule has no form in PQL: %s", fault.what);
         else if (!rule_equal(rule_root(r), rule_root(again)))

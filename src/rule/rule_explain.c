@@ -60,7 +60,7 @@ eval_over(struct explainer *x, const struct rule_node *n, const struct json *con
 static enum err
 truth_over(struct explainer *x, const struct rule_node *n, const struct json *const *events, size_t count, bool *out)
 {
-    struct value v;
+    struct value v = VALUE_OF_NULL;
     enum err rc = eval_over(x, n, events, count, &v);
 
     if (rc == ERR_OK)

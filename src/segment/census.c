@@ -401,20 +401,17 @@ leave_out(struct census *c)
 static enum err
 fill(struct census *c, size_t *at, struct diag *d)
 {
-    enum err rc = ERR_OK;
-
     for (; *at < c->row_count && c->parsed.bytes_used < LIMIT_CENSUS_BYTES; ++*at) {
         const struct row *r = &c->rows[*at];
         struct rule_block_profile one = {0};
         size_t i = rule_block_rows(c->block);
-        rc = parse_row(c, r, &one, d);
+        enum err rc = parse_row(c, r, &one, d);
         if (rc == ERR_OK)
             rc = rule_block_add(c->block, &one, d);
         if ((rc == ERR_BUSY || rc == ERR_NOMEM) && i > 0)
             return ERR_OK; /* alone it may fit */
         if (rc == ERR_LIMIT || rc == ERR_NOMEM) {
             leave_out(c);
-            rc = ERR_OK;
             continue;
         }
         if (rc == ERR_OK && c->o.compare)
