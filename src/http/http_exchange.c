@@ -36,6 +36,7 @@ exchange_take(struct worker *w, struct http_core *core, struct str uri)
     }
     x->worker = w;
     x->core = core;
+    x->in.bytes_max = SIZE_MAX / 2; /* compress() may have left the bound of the answer before */
     buf_put(&x->uri, uri);
     return x;
 }
