@@ -224,6 +224,7 @@ fold_one(struct hub *h, size_t partition, const struct record *r, struct diag *d
         rc = hub_fold(h, partition, r, d);
         if (rc == ERR_OK)
             h->partitions[partition].next = r->offset + 1;
+        h->staged_bytes = kv_staged_bytes(h->kv);
         hub_unlock(h);
         if (rc != ERR_BUSY || stopping(h, NULL))
             break;
@@ -255,7 +256,7 @@ fold_batch(struct hub *h, uint64_t wait_us, size_t *count, struct diag *d)
         rc = fold_one(h, partition, &r, d);
         if (rc != ERR_OK || os_mono_us(h->o.os) - start > HUB_BATCH_US)
             break;
-        if (kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
+        if (h->staged_bytes > HUB_STAGED_BYTES)
             break;
     }
     if (rc == ERR_OK && got && *count < HUB_BATCH_RECORDS)

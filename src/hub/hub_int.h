@@ -136,7 +136,8 @@ struct hub {
     bool abandoned;
     enum err failed;
     char failure[256];
-    bool own_thread; /* it runs in one; set before that begins */
+    size_t staged_bytes; /* the thread's: after its last fold */
+    bool own_thread;     /* it runs in one; set before that begins */
     struct os_thread thread;
 };
 
