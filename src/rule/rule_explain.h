@@ -88,8 +88,9 @@ struct explain {
     unsigned change_count; /* different leaves to change; 0 when the rule is true */
 };
 
-/* env->events may be in any order. ERR_LIMIT: more than LIMIT_EXPLAIN_NODES or LIMIT_EXPLAIN_WORK, a
- * leaf that takes more than LIMIT_RULE_STEPS, or the arena is used up. */
+/* env->events are read in order of time, as profiles keep them: given in another order, head() and what else takes the
+ * list as it is may differ from rule_eval. ERR_LIMIT: more than LIMIT_EXPLAIN_NODES or LIMIT_EXPLAIN_WORK, a leaf that
+ * takes more than LIMIT_RULE_STEPS, or the arena is used up. */
 enum err rule_explain(const struct rule *r, const struct rule_env *env, struct arena *a, struct explain *out,
                       struct diag *d);
 

@@ -386,9 +386,21 @@ TEST(explain_changes_are_the_least)
 
 /* ---- random rules: every truth is the evaluator's, and at the flip it is the other one ---- */
 
+static int
+by_age(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* The oldest event first, as a profile has them: head() and the like read the list as it is given, the explanation in
+ * order of time. */
 static struct rule_env
 random_env(struct t *t, struct random_pql *f)
 {
+    int64_t ages[12];
+    uint64_t n = random_below(f, 12);
     struct buf b;
     struct rule_env env;
     char at[ISO8601_BYTES];
@@ -398,8 +410,11 @@ random_env(struct t *t, struct random_pql *f)
                "{\"tier\":\"%s\",\"points\":%d,\"colours\":[\"red\"],\"person\":{\"name\":\"Bo\"},\"favourite\":\"%s\"",
                RANDOM_PICK(f, "gold", "silver"), random_number(f, 10), random_sku(f));
     buf_put(&b, S(",\"xEvent\":["));
-    for (uint64_t i = 0, n = random_below(f, 12); i < n; i++) {
-        iso8601_format(instant(NOW) - (int64_t)random_below(f, (uint64_t)MS_PER_DAY << random_below(f, 7)), at);
+    for (uint64_t i = 0; i < n; i++)
+        ages[i] = (int64_t)random_below(f, (uint64_t)MS_PER_DAY << random_below(f, 7));
+    qsort(ages, n, sizeof *ages, by_age);
+    for (uint64_t i = 0; i < n; i++) {
+        iso8601_format(instant(NOW) - ages[i], at);
         buf_printf(&b, "%s{\"_id\":\"e%d\",\"timestamp\":\"%.*s\",\"eventType\":\"%s\",\"sku\":\"%s\",\"amount\":%d}",
                    i > 0 ? "," : "", (int)i, ISO8601_BYTES, at, random_event_type(f), random_sku(f),
                    random_number(f, 30));
