@@ -97,6 +97,21 @@ TEST(http_gzip_answers)
     fixture_close(&f);
 }
 
+/* The size of one answer says nothing about the next request's body. */
+TEST(http_body_after_a_compressed_answer)
+{
+    struct fixture f = fixture_open(t, NULL);
+    struct http_answer a = call_with(t, &f, "POST", "/echo", zeros(t, 2000), "Accept-Encoding: gzip");
+    struct str large = zeros(t, 50000);
+
+    CHECK_STR(header_of(&a, "Content-Encoding"), S("gzip"));
+    a = call(t, &f, "POST", "/echo", large);
+    CHECK_EQ(a.status, 200);
+    CHECK_STR(a.body, large);
+    CHECK_EQ(http_client_connections(f.client), 1); /* so that both had the same buffers */
+    fixture_close(&f);
+}
+
 /* Bytes that do not compress are sent as they are. */
 TEST(http_gzip_without_gain)
 {

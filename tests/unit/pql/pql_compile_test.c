@@ -217,8 +217,8 @@ TEST(pql_rule_bytes_limit)
 {
     static const char *const texts[] = {
         "person.name.firstName.equals(\"ÉLODIE\", false) and city.matches(\"^[a-c]+(x|y)*$\")",
-        "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\" and sku in [\"a\", \"b\"]), "
-        "B: WHAT(eventType = \"cart\") WHEN(<= 10 minutes after A)])",
+        ("chain(xEvent, timestamp, [A: WHAT(eventType = \"view\" and sku in [\"a\", \"b\"]), "
+         "B: WHAT(eventType = \"cart\") WHEN(<= 10 minutes after A)])"),
         "xEvent[eventType = \"buy\" and timestamp occurs <= 30 days before now].sum(commerce.order.priceTotal) > 100.5",
         "exists A from xEvent, B from xEvent where A.sku = B.sku and A.n > B.n + 1 and inSegment(\"s\")",
     };
