@@ -374,6 +374,36 @@ TEST(hub_new_audience_reaches_all_profiles)
     world_close(&w);
 }
 
+/* A round that does not commit. */
+static void
+round_staged(struct t *t, struct world *w)
+{
+    bool idle;
+
+    w->hub->own_thread = true;
+    w->hub->committed_us = os_mono_us(w->os);
+    CHECK_OK(hub_round(w->hub, 0, &idle, d));
+}
+
+/* A slice of the table is whole buckets, and all that is staged there and not committed yet: on a new table everything.
+ */
+TEST(hub_sweep_visits_what_is_staged)
+{
+    struct world w;
+
+    start(t, &w, "w");
+    for (int i = 0; i < 5 * HUB_SWEEP_SLICE; i++)
+        event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d", i).p, arena_printf(t->arena, "e%d", i).p, "view");
+    for (int i = 0; i < 100 && w.hub->state.profiles < 5 * HUB_SWEEP_SLICE; i++)
+        round_staged(t, &w);
+    put_audience(t, &w, "viewer",
+                 "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
+    for (int i = 0; i < 100 && hub_audience_size(w.hub, S(SCOPE), S("viewer")) == 0; i++)
+        round_staged(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 5 * HUB_SWEEP_SLICE);
+    world_close(&w);
+}
+
 TEST(hub_deleted_audience_leaves_no_members)
 {
     struct world w;
