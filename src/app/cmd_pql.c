@@ -20,7 +20,8 @@ usage(FILE *out)
             "       edgewise pql test FILE\n\n"
             "eval prints what the expression yields, as JSON. FILE may be - for standard input. The profile is a JSON\n"
             "object with its events under xEvent, and empty by default; --now is an instant such as\n"
-            "2025-03-12T14:30:00Z, by default the machine's time. --from json: the expression is pql/json.\n\n"
+            "2025-03-12T14:30:00Z, by default the machine's time. --from json: the expression is pql/json. In a\n"
+            "text, a line that begins with --> ends an expression, so that examples of docs/pql can be pasted.\n\n"
             "convert prints the other form, or with --from and --to alike the canonical layout.\n\n"
             "test runs a file of vectors through every evaluator:\n");
     for (size_t i = 0; i < pql_evaluator_count; i++)
@@ -191,28 +192,44 @@ read_env(const struct arguments *args, struct arena *a, struct rule_env *env, st
     return env->events != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory for the profile's events");
 }
 
-static int
-eval(const struct arguments *args, struct arena *a)
+#define RESULT_LINE S("-->") /* says what an expression gives; no expression has such a line in it */
+
+static size_t
+line_bytes(struct str s)
 {
-    struct pql_options o = {0};
-    struct rule_env env = {0};
+    ptrdiff_t n = str_find_char(s, '\n');
+
+    return n >= 0 ? (size_t)n + 1 : s.n;
+}
+
+/* What is left of *rest up to the next line with a result; false: nothing is left. */
+static bool
+next_expression(struct str *rest, struct str *out)
+{
+    size_t at = 0;
+
+    while (rest->n > 0 && (rest->p[0] == '\n' || str_starts(*rest, S("\r\n")) || str_starts(*rest, RESULT_LINE)))
+        *rest = str_slice(*rest, line_bytes(*rest), rest->n);
+    while (at < rest->n && !str_starts(str_slice(*rest, at, rest->n), RESULT_LINE))
+        at += line_bytes(str_slice(*rest, at, rest->n));
+    *out = str_slice(*rest, 0, at);
+    *rest = str_slice(*rest, at, rest->n);
+    return out->n > 0;
+}
+
+static int
+eval_one(struct str source, const struct pql_options *o, const struct rule_env *env, struct arena *a)
+{
     struct rule *r = NULL;
     enum pql_error class = PQL_OK;
     struct diag d = DIAG_INIT;
-    struct str source = S("");
     struct value v;
     struct buf out;
-    enum err rc = read_expression(args, a, &source, &d);
+    enum err rc;
 
-    if (!form_of(args->from, PQL_TEXT, &o.format))
-        return usage(stderr);
-    if (rc == ERR_OK)
-        rc = read_env(args, a, &env, &d);
-    if (rc != ERR_OK)
-        return complain(d.what);
-    if (pql_compile_as(source, &o, &r, &class, &d) != ERR_OK)
+    if (pql_compile_as(source, o, &r, &class, &d) != ERR_OK)
         return show_fault(source, class, &d);
-    rc = rule_eval(r, &env, a, &v, &d);
+    rc = rule_eval(r, env, a, &v, &d);
     if (rc == ERR_OK) {
         buf_init_in(&out, a, ARENA_BYTES);
         value_write(&out, v);
@@ -221,6 +238,31 @@ eval(const struct arguments *args, struct arena *a)
     }
     rule_free(r);
     return rc == ERR_OK ? 0 : complain(d.what);
+}
+
+static int
+eval(const struct arguments *args, struct arena *a)
+{
+    struct pql_options o = {0};
+    struct rule_env env = {0};
+    struct diag d = DIAG_INIT;
+    struct str source = S(""), one;
+    enum err rc = read_expression(args, a, &source, &d);
+    int code = 0;
+
+    if (!form_of(args->from, PQL_TEXT, &o.format))
+        return usage(stderr);
+    if (rc == ERR_OK)
+        rc = read_env(args, a, &env, &d);
+    if (rc != ERR_OK)
+        return complain(d.what);
+    if (o.format == PQL_JSON || source.n == 0)
+        return eval_one(source, &o, &env, a);
+    while (next_expression(&source, &one)) {
+        if (eval_one(one, &o, &env, a) != 0)
+            code = 1;
+    }
+    return code;
 }
 
 /* ---- convert ---- */

@@ -37,6 +37,15 @@ def test_eval_reads_files():
         assert "nothing" in pql("eval", "--file", os.path.join(d, "nothing"), code=1)
 
 
+def test_eval_takes_pasted_examples():
+    block = '1 + 1\n--> 2\n\n  [1, 2]\n  .count()\n--> 2\n--> what follows an empty one\n"-->"\n'
+    assert pql("eval", "--file", "-", stdin=block) == '2\n2\n"-->"\n'
+    assert pql("eval", "--expr", "1\n-->") == "1\n"
+    r = subprocess.run([binary(), "pql", "eval", "--file", "-"], input="1\n--> 1\n\na b\n--> x\n3", capture_output=True, text=True)
+    assert r.returncode == 1 and r.stdout == "1\n3\n" and "line 1 column 3" in r.stderr, r
+    assert "found the end of the text" in pql("eval", "--expr", "", code=1)
+
+
 def test_faults_show_their_place():
     assert pql("eval", "--expr", "xs.filtre(a = 1)", code=1) == (
         "error:reference line 1 column 4: unknown function 'filtre'\n"
