@@ -24,7 +24,10 @@ refuse(struct pql_ctx *c, const struct rule_node *n, unsigned refused, const cha
 bool
 pql_check_truth(struct pql_ctx *c, const struct rule_node *n)
 {
-    return refuse(c, n, T(STRING) | T_NUMBER | T(TIME) | T(MAP) | T(OBJECT) | T(ENTRY), "a condition");
+    if (refuse(c, n, T(STRING) | T_NUMBER | T(TIME) | T(MAP) | T(OBJECT) | T(ENTRY), "a condition"))
+        return true;
+    diag_hint(c->d, "compare it with something, or ask whether it is there: isNotNull()");
+    return false;
 }
 
 bool
@@ -51,7 +54,11 @@ pql_check_in(struct pql_ctx *c, const struct rule_node *list)
 bool
 pql_check_time(struct pql_ctx *c, const struct rule_node *n)
 {
-    return refuse(c, n, T_NUMBER | T(BOOL) | T(LIST) | T(MAP) | T(OBJECT), "occurs needs one time, which");
+    if (refuse(c, n, T_NUMBER | T(BOOL) | T(LIST) | T(MAP) | T(OBJECT), "occurs needs one time, which"))
+        return true;
+    if (n->type == TYPE_LIST)
+        diag_hint(c->d, "ask for some element: exists T from list where T occurs ...");
+    return false;
 }
 
 bool
@@ -151,8 +158,12 @@ check_elem(struct pql_ctx *c, const struct pql_fn *f, const struct rule_node *la
 
     if (lambda->param_count == 2 && body->type != TYPE_ENTRY)
         return pql_fail(c, PQL_TYPE, body->pos, "a map expression of two parameters yields mapEntry(key, value)");
-    if (f->elem_truth && !pql_check_truth(c, body))
+    if (f->elem_truth && !pql_check_truth(c, body)) {
+        if (f->fn == FN_FILTER && body->op == RULE_LITERAL && body->type == TYPE_INT)
+            diag_hint(c->d, "brackets hold a condition: the first element is head(), the newest event "
+                            "topN(timestamp, 1).head()");
         return false;
+    }
     return refuse(c, body, f->elem_not, "what is added up");
 }
 

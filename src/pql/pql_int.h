@@ -60,6 +60,7 @@ struct pql_lexed {
     struct pql_token *tokens; /* the last is TOK_END or TOK_BAD */
     size_t n;
     char bad[160]; /* of TOK_BAD */
+    char hint[80]; /* of TOK_BAD: what to write instead, or empty */
 };
 
 bool pql_lex(struct pql_ctx *c, struct pql_lexed *out);

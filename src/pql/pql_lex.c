@@ -30,8 +30,7 @@ struct lexer {
     struct str text;
     size_t at;
     struct pql_token token;
-    char *bad;
-    size_t bad_bytes;
+    struct pql_lexed *out;
 };
 
 static void bad(struct lexer *l, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -42,7 +41,7 @@ bad(struct lexer *l, size_t at, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(l->bad, l->bad_bytes, fmt, ap); /* cut messages stay readable */
+    (void)vsnprintf(l->out->bad, sizeof l->out->bad, fmt, ap); /* cut messages stay readable */
     va_end(ap);
     l->token.kind = TOK_BAD;
     l->token.pos = (uint32_t)at;
@@ -177,6 +176,18 @@ is_low(int32_t unit)
     return unit >= 0xDC00 && unit < 0xE000;
 }
 
+/* Regular expressions are full of backslashes. */
+static void
+hint_at_backslash(struct lexer *l)
+{
+    size_t n = 1;
+
+    while (((unsigned char)peek(l, 1 + n) & 0xC0) == 0x80)
+        n++;
+    (void)snprintf(l->out->hint, sizeof l->out->hint, "a backslash in a string is written twice: \"\\\\%.*s\"", (int)n,
+                   l->text.p + l->at + 1);
+}
+
 /* Past one escape; false after a bad one. */
 static bool
 lex_escape(struct lexer *l)
@@ -186,6 +197,8 @@ lex_escape(struct lexer *l)
     if (peek(l, 1) != 'u') {
         if (peek(l, 1) == '\0' || strchr("\"\\/ntrbf", peek(l, 1)) == NULL) {
             bad(l, l->at, "unknown escape in a string: one of \\\" \\\\ \\/ \\n \\t \\r \\b \\f \\uXXXX is expected");
+            if ((unsigned char)peek(l, 1) > 0x20)
+                hint_at_backslash(l);
             return false;
         }
         l->at += 2;
@@ -247,6 +260,8 @@ lex_punct(struct lexer *l)
         l->at++;
         return;
     }
+    if (c == '&' || c == '|')
+        (void)snprintf(l->out->hint, sizeof l->out->hint, "did you mean '%s'?", c == '&' ? "and" : "or");
     if (c == '\'')
         bad(l, l->at, "strings are written in double quotes");
     else if ((unsigned char)c >= 0x80)
@@ -304,10 +319,11 @@ grow(struct pql_ctx *c, struct pql_lexed *out, size_t *room)
 bool
 pql_lex(struct pql_ctx *c, struct pql_lexed *out)
 {
-    struct lexer l = {.text = c->text, .bad = out->bad, .bad_bytes = sizeof out->bad};
+    struct lexer l = {.text = c->text, .out = out};
     size_t room = 0;
 
     out->n = 0;
+    out->hint[0] = '\0';
     if (str_starts(l.text, S("\xEF\xBB\xBF")))
         l.at = 3;
     do {

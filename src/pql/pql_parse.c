@@ -54,6 +54,21 @@ pql_accept_word(struct pql_parser *p, const char *keyword)
     return is;
 }
 
+/* Operators of other languages, which are two tokens here. */
+static const char *
+hint_of(const struct pql_parser *p)
+{
+    const struct pql_token *t = pql_tok(p, 0), *before = p->at > 0 ? t - 1 : NULL;
+
+    if (t->kind == TOK_BAD)
+        return p->lexed.hint;
+    if (before == NULL || t->kind != TOK_PUNCT || before->kind != TOK_PUNCT || before->pos + 1 != t->pos)
+        return "";
+    if (before->op == '=' && t->op == '=')
+        return "did you mean '='?";
+    return before->op == '<' && t->op == '>' ? "did you mean '!='?" : "";
+}
+
 bool
 pql_fail_expected(struct pql_parser *p, const char *what)
 {
@@ -61,11 +76,14 @@ pql_fail_expected(struct pql_parser *p, const char *what)
     struct str text = pql_token_text(p->c, t);
 
     if (t->kind == TOK_BAD)
-        return pql_fail(p->c, PQL_PARSE, t->pos, "%s", p->lexed.bad);
-    if (t->kind == TOK_END)
-        return pql_fail(p->c, PQL_PARSE, t->pos, "expected %s, found the end of the text", what);
-    return pql_fail(p->c, PQL_PARSE, t->pos, "expected %s, found %.*s%s", what, (int)(text.n > 40 ? 40 : text.n),
-                    text.p, text.n > 40 ? "..." : "");
+        (void)pql_fail(p->c, PQL_PARSE, t->pos, "%s", p->lexed.bad);
+    else if (t->kind == TOK_END)
+        (void)pql_fail(p->c, PQL_PARSE, t->pos, "expected %s, found the end of the text", what);
+    else
+        (void)pql_fail(p->c, PQL_PARSE, t->pos, "expected %s, found %.*s%s", what, (int)(text.n > 40 ? 40 : text.n),
+                       text.p, text.n > 40 ? "..." : "");
+    diag_hint(p->c->d, "%s", hint_of(p));
+    return false;
 }
 
 bool

@@ -57,7 +57,8 @@ def test_faults_show_their_place():
     long = pql("eval", "--expr", "a = 1 or " * 100 + "# b", code=1).splitlines()
     assert len(long[1]) < 110 and long[1][len(long[2]) - 1] == "#"
     tree = '{"nodeType":"fnApply","fnName":"not","params":[{"nodeType":"literal","literalType":"Integer","value":7}]}'
-    assert pql("eval", "--from", "json", "--expr", tree, code=1).splitlines()[-1] == "  at params[0].value"
+    assert pql("eval", "--from", "json", "--expr", tree, code=1).splitlines()[-2:] == [
+        "  at params[0].value", "  compare it with something, or ask whether it is there: isNotNull()"]
     assert "--now must be an instant" in pql("eval", "--expr", "now", "--now", "soon", code=1)
     assert "must be a JSON object" in pql("eval", "--expr", "a", "--profile", "-", stdin="[]", code=1)
 

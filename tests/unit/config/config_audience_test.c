@@ -78,11 +78,13 @@ TEST(config_audience_fields)
             "did you mean 'homeAddress.city'?");
     refused(t, &f, "_acme.vip and _acme.scores > 1", "PQL-REFERENCE: line 1 column 21: unknown field '_acme.scores'",
             "did you mean '_acme.score'?");
-    refused(t, &f, "_acme.score", "PQL-TYPE: line 1 column 7: a condition cannot be an integer", "");
+    refused(t, &f, "_acme.score", "PQL-TYPE: line 1 column 7: a condition cannot be an integer",
+            "compare it with something, or ask whether it is there: isNotNull()");
     refused(t, &f, "_acme.vip > _acme.score",
             "PQL-TYPE: line 1 column 7: an operand of an ordering comparison cannot be a truth value", "");
     refused(t, &f, "_acme.tags occurs today",
-            "PQL-TYPE: line 1 column 7: occurs needs one time, which cannot be a list", "");
+            "PQL-TYPE: line 1 column 7: occurs needs one time, which cannot be a list",
+            "ask for some element: exists T from list where T occurs ...");
 
     put_event_schema(t, &f, "'union'");
     accepted(t, &f, "carts", "xEvent[commerce.order.priceTotal > 10 and timestamp occurs today].count() > 1");

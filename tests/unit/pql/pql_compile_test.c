@@ -134,6 +134,42 @@ TEST(pql_near_miss_hints)
     }
 }
 
+TEST(pql_hints_say_what_to_write)
+{
+    static const struct {
+        const char *text;
+        enum pql_error class;
+        const char *hint;
+    } cases[] = {
+        {"a == 1", PQL_PARSE, "did you mean '='?"},
+        {"a = = 1", PQL_PARSE, ""},
+        {"a <> 1", PQL_PARSE, "did you mean '!='?"},
+        {"a < > 1", PQL_PARSE, ""},
+        {"a && b", PQL_PARSE, "did you mean 'and'?"},
+        {"a || b", PQL_PARSE, "did you mean 'or'?"},
+        {"a # b", PQL_PARSE, ""},
+        {"a.matches(\"\\d\")", PQL_PARSE, "a backslash in a string is written twice: \"\\\\d\""},
+        {"a = \"\\\"", PQL_PARSE, ""}, /* the quote is escaped, the string has no end */
+        {"a = \"\\\xC3\xA9\"", PQL_PARSE, "a backslash in a string is written twice: \"\\\\\xC3\xA9\""},
+        {"a = \"\\", PQL_PARSE, ""},
+        {"xs[0]", PQL_TYPE,
+         "brackets hold a condition: the first element is head(), the newest event "
+         "topN(timestamp, 1).head()"},
+        {"xs.exists(0)", PQL_TYPE, "compare it with something, or ask whether it is there: isNotNull()"},
+        {"xEvent.count()", PQL_TYPE, "compare it with something, or ask whether it is there: isNotNull()"},
+        {"xEvent.count() and true", PQL_TYPE, "compare it with something, or ask whether it is there: isNotNull()"},
+        {"\"x\" or true", PQL_TYPE, "compare it with something, or ask whether it is there: isNotNull()"},
+        {"xEvent.timestamp occurs today", PQL_TYPE, "ask for some element: exists T from list where T occurs ..."},
+        {"t occurs before 5", PQL_TYPE, ""},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        t_diag = DIAG_INIT;
+        CHECK_EQ(class_of(str_of(cases[i].text), true), cases[i].class);
+        CHECK_STR(str_of(t_diag.hint), str_of(cases[i].hint));
+    }
+}
+
 /* n times `open`, the middle, n times `close`. */
 static struct str
 nested(struct t *t, const char *open, const char *middle, const char *close, size_t n)

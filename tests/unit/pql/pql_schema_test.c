@@ -111,6 +111,8 @@ TEST(pql_schema_accepts_what_the_fields_are)
     }
 }
 
+#define COMPARE "compare it with something, or ask whether it is there: isNotNull()"
+
 TEST(pql_schema_refuses_what_they_are_not)
 {
     static const struct {
@@ -136,20 +138,21 @@ TEST(pql_schema_refuses_what_they_are_not)
         {"segmentMembership.get(\"ups\").get(\"x\").state = 1", PQL_REFERENCE, 38, "unknown field 'state'",
          "did you mean 'status'?"},
         {"homeAddress.city.zip = 1", PQL_TYPE, 12, "a string has no fields such as 'zip'", ""},
-        {"homeAddress.city and vip", PQL_TYPE, 12, "a condition cannot be a string", ""},
+        {"homeAddress.city and vip", PQL_TYPE, 12, "a condition cannot be a string", COMPARE},
         {"homeAddress < 1", PQL_TYPE, 0, "an operand of an ordering comparison cannot be an object", ""},
         {"vip < 1", PQL_TYPE, 0, "an operand of an ordering comparison cannot be a truth value", ""},
         {"homeAddress.city + 1", PQL_TYPE, 12, "an operand of arithmetic cannot be a string", ""},
         {"points.contains(\"1\")", PQL_TYPE, 0, "contains cannot be applied to an integer", ""},
         {"born.contains(\"1\")", PQL_TYPE, 0, "contains cannot be applied to a time", ""},
         {"points occurs today", PQL_TYPE, 0, "occurs needs one time, which cannot be an integer", ""},
-        {"tags occurs today", PQL_TYPE, 0, "occurs needs one time, which cannot be a list", ""},
+        {"tags occurs today", PQL_TYPE, 0, "occurs needs one time, which cannot be a list",
+         "ask for some element: exists T from list where T occurs ..."},
         {"homeAddress.count() = 1", PQL_TYPE, 0, "count cannot be applied to an object", ""},
         {"exists A from points where true", PQL_TYPE, 14, "the list to go through cannot be an integer", ""},
-        {"tags.exists((T) => T)", PQL_TYPE, 19, "a condition cannot be a string", ""},
+        {"tags.exists((T) => T)", PQL_TYPE, 19, "a condition cannot be a string", COMPARE},
         {"orders.sum(SKU) = 1", PQL_TYPE, 11, "what is added up cannot be a string", ""},
         {"points in segmentMembership", PQL_TYPE, 10, "the right side of in and notIn cannot be a map", ""},
-        {"chain(xEvent, timestamp, [A: WHAT(eventType)])", PQL_TYPE, 34, "a condition cannot be a string", ""},
+        {"chain(xEvent, timestamp, [A: WHAT(eventType)])", PQL_TYPE, 34, "a condition cannot be a string", COMPARE},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
