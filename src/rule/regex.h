@@ -18,9 +18,16 @@ struct regex;
 enum err regex_new(struct str pattern, struct arena *a, const struct regex **out, struct diag *d);
 unsigned regex_group_count(const struct regex *r);
 
-/* Searches `subject`. *group (may be NULL) receives the text of capture group `n` (0: the match), borrowed from
- * subject; its p is NULL when the group took no part or does not exist. *exhausted (may be NULL): the search was given
- * up at its limit. */
-bool regex_search(const struct regex *r, struct str subject, unsigned n, struct str *group, bool *exhausted);
+/* How a search ended. */
+enum regex_end {
+    REGEX_DONE,
+    REGEX_GIVEN_UP, /* at LIMIT_REGEX_STEPS or LIMIT_REGEX_BYTES: no match, by definition */
+    REGEX_NO_MEMORY /* below that bound: whether it matches is not known */
+};
+
+/* Searches `subject`; false: no match, or *end is not REGEX_DONE. *group (may be NULL) receives the text of capture
+ * group `n` (0: the match), borrowed from subject; its p is NULL when the group took no part or does not exist. end may
+ * be NULL. */
+bool regex_search(const struct regex *r, struct str subject, unsigned n, struct str *group, enum regex_end *end);
 
 #endif

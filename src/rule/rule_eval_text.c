@@ -49,8 +49,11 @@ regex_of(struct eval *ev, const struct rule_node *n, struct str pattern)
     if (n->compiled != NULL)
         return n->compiled;
     if (ev->regex_text.p == NULL || !str_eq(ev->regex_text, pattern)) {
-        if (!eval_tick(ev, 100 + pattern.n) || regex_new(pattern, ev->a, &ev->regex, NULL) != ERR_OK)
+        enum err rc = eval_tick(ev, 100 + pattern.n) ? regex_new(pattern, ev->a, &ev->regex, NULL) : ERR_LIMIT;
+        if (rc != ERR_OK)
             ev->regex = NULL;
+        if (rc == ERR_LIMIT) /* not known, which is not false */
+            ev->stop = true;
         ev->regex_text = pattern.p != NULL ? pattern : S("");
     }
     return ev->regex;
@@ -60,13 +63,16 @@ static bool
 search(struct eval *ev, const struct rule_node *n, struct str text, struct str pattern, unsigned group, struct str *out)
 {
     const struct regex *r = regex_of(ev, n, pattern);
-    bool exhausted = false, found;
+    enum regex_end end = REGEX_DONE;
+    bool found;
 
     if (r == NULL || !eval_tick(ev, 4 + text.n / 8))
         return false;
-    found = regex_search(r, text, group, out, &exhausted);
-    if (exhausted)
+    found = regex_search(r, text, group, out, &end);
+    if (end == REGEX_GIVEN_UP)
         (void)eval_tick(ev, LIMIT_REGEX_STEPS); /* the loops around look at ev->stop */
+    if (end == REGEX_NO_MEMORY)
+        ev->stop = true;
     return found;
 }
 

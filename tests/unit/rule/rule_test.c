@@ -236,7 +236,7 @@ TEST(regex_refuses_and_bounds)
 {
     const struct regex *r = NULL;
     struct arena small;
-    bool exhausted = false;
+    enum regex_end end = REGEX_DONE;
     struct str subject;
     struct buf b;
 
@@ -253,9 +253,9 @@ TEST(regex_refuses_and_bounds)
     buf_putc(&b, 'b');
     subject = arena_str(t->arena, buf_str(&b));
     buf_deinit(&b);
-    CHECK_TRUE(!regex_search(r, subject, 0, NULL, &exhausted)); /* 2^60 ways: given up, not run */
-    CHECK_TRUE(exhausted);
-    CHECK_TRUE(!regex_search(r, S("b"), 0, NULL, &exhausted) && !exhausted);
+    CHECK_TRUE(!regex_search(r, subject, 0, NULL, &end)); /* 2^60 ways: given up, not run */
+    CHECK_EQ(end, REGEX_GIVEN_UP);
+    CHECK_TRUE(!regex_search(r, S("b"), 0, NULL, &end) && end == REGEX_DONE);
 }
 
 static struct str
@@ -272,13 +272,13 @@ TEST(regex_steps_at_and_past_the_limit)
 {
     const struct regex *r = NULL;
     struct str subject = many_a(t, LIMIT_REGEX_STEPS);
-    bool exhausted = true;
+    enum regex_end end = REGEX_GIVEN_UP;
 
     CHECK_OK(regex_new(S("^[ac]*?[cd]"), t->arena, &r, d));
-    CHECK_TRUE(!regex_search(r, str_slice(subject, 0, LIMIT_REGEX_STEPS - 8), 0, NULL, &exhausted));
-    CHECK_TRUE(!exhausted);
-    CHECK_TRUE(!regex_search(r, subject, 0, NULL, &exhausted));
-    CHECK_TRUE(exhausted);
+    CHECK_TRUE(!regex_search(r, str_slice(subject, 0, LIMIT_REGEX_STEPS - 8), 0, NULL, &end));
+    CHECK_EQ(end, REGEX_DONE);
+    CHECK_TRUE(!regex_search(r, subject, 0, NULL, &end));
+    CHECK_EQ(end, REGEX_GIVEN_UP);
 }
 
 /* LIMIT_REGEX_BYTES: every round of the group is kept to come back to. It takes two steps, so these end later. */
@@ -287,13 +287,13 @@ TEST(regex_bytes_at_and_past_the_limit)
     const struct regex *r = NULL;
     size_t fits = 1, exceeds = LIMIT_REGEX_STEPS / 4;
     struct str subject = many_a(t, exceeds);
-    bool exhausted = true;
+    enum regex_end end = REGEX_GIVEN_UP;
 
     CHECK_OK(regex_new(S("^(?:a|b)*$"), t->arena, &r, d));
     while (exceeds - fits > 1) {
         size_t middle = fits + (exceeds - fits) / 2;
-        bool found = regex_search(r, str_slice(subject, 0, middle), 0, NULL, &exhausted);
-        CHECK_EQ(found, !exhausted);
+        bool found = regex_search(r, str_slice(subject, 0, middle), 0, NULL, &end);
+        CHECK_EQ(end, found ? REGEX_DONE : REGEX_GIVEN_UP);
         if (found)
             fits = middle;
         else
