@@ -24,7 +24,7 @@ class_of(struct str text, bool definition)
     return class;
 }
 
-TEST(pql_error_positions)
+TEST(s19_24_errors_by_class_place_and_words)
 {
     static const struct {
         const char *text;
@@ -100,7 +100,7 @@ TEST(pql_error_positions)
     }
 }
 
-TEST(pql_first_error_from_the_left_wins)
+TEST(s19_24_first_error_from_the_left_wins)
 {
     /* A lexical fault further right does not hide a limit, nor a parse error a type error of an earlier operand. */
     char deep[300];
@@ -188,7 +188,7 @@ nested(struct t *t, const char *open, const char *middle, const char *close, siz
     return s;
 }
 
-TEST(pql_depth_limit)
+TEST(s19_25_nesting)
 {
     static const char *const kinds[][3] = {
         {"(", "true", ")"},
@@ -215,7 +215,7 @@ TEST(pql_depth_limit)
     CHECK_EQ(class_of(nested(t, "(a) and ", "(b)", "", 3000), false), PQL_OK);
 }
 
-TEST(pql_text_limit)
+TEST(s19_25_text_bytes)
 {
     char *text = arena_alloc(t->arena, LIMIT_PQL_TEXT_BYTES + 1);
 
@@ -227,7 +227,7 @@ TEST(pql_text_limit)
 }
 
 /* Chains without brackets nest in the tree; at the bound they also evaluate, on a test's stack with a sanitizer. */
-TEST(pql_height_limit)
+TEST(s19_25_height)
 {
     static const char *const kinds[][2] = {
         {"a", ".a"}, {"1", " + 1"}, {"a", "[true]"}, {"a", ".head()"}, {"2", " * 1"}};
@@ -284,7 +284,7 @@ TEST(pql_byte_order_mark_and_blanks)
     CHECK_EQ(class_of(S("true\0"), true), PQL_PARSE);
 }
 
-TEST(pql_definition_is_a_boolean_position)
+TEST(s19_24_definition_is_a_boolean_position)
 {
     CHECK_EQ(class_of(S("xEvent.count()"), true), PQL_TYPE);
     CHECK_EQ(class_of(S("xEvent.count()"), false), PQL_OK);
@@ -365,7 +365,7 @@ TEST(pql_positions_are_lines_and_columns)
     CHECK_EQ(column, 1);
 }
 
-TEST(pql_classification) /* [SEGMENTATION 14.3] */
+TEST(s19_30_classification_of_an_expression) /* [SEGMENTATION 14.3] */
 {
     static const struct {
         const char *text;

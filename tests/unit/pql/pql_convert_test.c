@@ -27,7 +27,7 @@ compile(struct t *t, struct str source, enum pql_format format)
     return r;
 }
 
-TEST(pql_text_has_one_layout)
+TEST(s19_27_one_layout)
 {
     /* Each right side is what the left one becomes, and its own layout. */
     static const char *const cases[][2] = {
@@ -124,7 +124,7 @@ TEST(pql_text_has_one_layout)
 #define FN(name, params) "{\"nodeType\":\"fnApply\",\"fnName\":\"" name "\",\"params\":[" params "]}"
 #define LITERAL(type, value) "{\"nodeType\":\"literal\",\"literalType\":\"" type "\",\"value\":" value "}"
 
-TEST(pql_json_is_written_as_the_catalogue_says)
+TEST(s19_26_written_as_the_catalogue_says)
 {
     static const char *const cases[][2] = {
         {"a.b = 1", FN("=", FIELD("b", FIELD("a", PROFILE)) "," LITERAL("Integer", "1"))},
@@ -168,7 +168,7 @@ TEST(pql_json_is_written_as_the_catalogue_says)
         CHECK_STR(convert(t, str_of(cases[i][0]), PQL_TEXT, PQL_JSON), str_of(cases[i][1]));
 }
 
-TEST(pql_json_reads_the_spellings_of_others)
+TEST(s19_26_spellings_of_others)
 {
     /* What other writers of the form say, and the text it is equal to. */
     static const char *const cases[][2] = {
@@ -225,7 +225,7 @@ TEST(pql_json_reads_the_spellings_of_others)
     }
 }
 
-TEST(pql_json_errors_name_the_place)
+TEST(s19_26_malformed_trees_name_the_place)
 {
     static const struct {
         const char *json;
@@ -325,7 +325,7 @@ class_of(struct str source, enum pql_format format)
     return class;
 }
 
-TEST(pql_json_limits)
+TEST(s19_25_json_nesting_and_bytes)
 {
     struct str at = nested(t, LIMIT_PQL_DEPTH), past = nested(t, LIMIT_PQL_DEPTH + 1);
     char *big = arena_alloc(t->arena, LIMIT_PQL_JSON_BYTES + 1);
@@ -429,7 +429,7 @@ check_forms(struct t *t, struct str source, enum pql_format format)
     rule_free(r);
 }
 
-TEST(pql_vectors_round_trip)
+TEST(s19_27_vectors_there_and_back)
 {
     const struct json *all;
     struct json_iter it;
@@ -448,7 +448,7 @@ TEST(pql_vectors_round_trip)
     CHECK_TRUE(checked > 600);
 }
 
-TEST(pql_random_expressions_round_trip)
+TEST(s19_27_random_expressions_there_and_back)
 {
     struct arena a;
     struct random_pql f = {.a = &a};

@@ -129,7 +129,7 @@ TEST(eval_asks_for_memberships_and_parameters)
     CHECK_STR(eval(t, "(P, Q) => Q.x + $2.x", &env), S("10"));
 }
 
-TEST(eval_step_limit)
+TEST(s19_25_steps)
 {
     struct rule_env env;
     const struct json **events = ARENA_ARRAY(t->arena, const struct json *, 500);
@@ -347,7 +347,7 @@ model_env(struct t *t, const struct model *m)
     return env;
 }
 
-TEST(chain_agrees_with_the_model)
+TEST(s19_22_chain_agrees_with_a_model)
 {
     unsigned matched = 0;
 

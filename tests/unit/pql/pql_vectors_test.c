@@ -39,7 +39,7 @@ run_all(struct t *t, const struct pql_evaluator *e)
     return n;
 }
 
-TEST(pql_vectors_every_evaluator)
+TEST(s19_28_vectors_every_evaluator)
 {
     for (size_t i = 0; i < pql_evaluator_count; i++) {
         struct count n = run_all(t, &pql_evaluators[i]);
@@ -50,7 +50,7 @@ TEST(pql_vectors_every_evaluator)
     }
 }
 
-TEST(pql_vectors_reference_takes_them_all)
+TEST(s19_28_vectors_reference_takes_them_all)
 {
     struct count n = run_all(t, &pql_evaluators[0]);
 
