@@ -365,7 +365,7 @@ TEST(pql_positions_are_lines_and_columns)
     CHECK_EQ(column, 1);
 }
 
-TEST(s19_30_classification_of_an_expression) /* [SEGMENTATION 14.3] */
+TEST(s19_30_classification) /* [SEGMENTATION 14.3] */
 {
     static const struct {
         const char *text;
