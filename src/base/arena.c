@@ -139,8 +139,10 @@ arena_alloc(struct arena *a, size_t bytes)
         return refuse(a);
     if (b == NULL || b->size - b->used < bytes) {
         b = block_for(a, bytes);
-        if (b == NULL)
+        if (b == NULL) {
+            a->starved = true;
             return refuse(a);
+        }
     }
     p = b->data + b->used;
     b->used += bytes;

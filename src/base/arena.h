@@ -23,6 +23,7 @@ struct arena {
     size_t bytes_max;
     size_t block_min; /* bytes of the first block; 0: 16 KB. Smaller for arenas that are kept by the thousand */
     bool refused;     /* something was answered with NULL since the last reset or release */
+    bool starved;     /* since arena_init(), the heap refused something below the limit; owners may clear it */
 };
 
 void arena_init(struct arena *a, size_t bytes_max);

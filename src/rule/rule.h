@@ -218,7 +218,8 @@ struct rule_env {
     size_t param_count;
 };
 
-/* The value of the rule. Results may borrow from env, rule and arena. ERR_LIMIT: steps or arena used up. */
+/* The value of the rule. Results may borrow from env, rule and arena. ERR_LIMIT: steps or arena used up, which the same
+ * call will do again. ERR_NOMEM: the heap refused. */
 enum err rule_eval(const struct rule *r, const struct rule_env *env, struct arena *a, struct value *out,
                    struct diag *d);
 /* The value of one node with some slots bound (slots[i] is slot i; n may be smaller than the rule's slot count): how

@@ -578,16 +578,20 @@ rule_eval_node(const struct rule_node *n, const struct rule_env *env, const stru
                struct arena *a, struct value *out, struct diag *d)
 {
     struct eval ev = {.env = env, .a = a, .steps_left = LIMIT_RULE_STEPS, .slot_count = EVAL_SLOTS_INLINE};
+    bool starved, starved_before = a->starved;
     struct value v;
 
     ev.slots = ev.slots_inline;
+    a->starved = false;
     for (size_t i = 0; i < slot_count; i++)
         eval_bind(&ev, i, slots[i]);
     v = eval_value(&ev, n);
+    starved = a->starved;
+    a->starved = starved || starved_before;
     if (ev.steps_left < 0)
         return diag_set(d, ERR_LIMIT, "the rule takes more than %d steps on this profile", LIMIT_RULE_STEPS);
     if (ev.stop)
-        return diag_set(d, ERR_LIMIT, "the rule needs more memory than this evaluation has");
+        return diag_set(d, starved ? ERR_NOMEM : ERR_LIMIT, "the rule needs more memory than this evaluation has");
     *out = v;
     return ERR_OK;
 }

@@ -72,7 +72,7 @@ search(struct eval *ev, const struct rule_node *n, struct str text, struct str p
     if (end == REGEX_GIVEN_UP)
         (void)eval_tick(ev, LIMIT_REGEX_STEPS); /* the loops around look at ev->stop */
     if (end == REGEX_NO_MEMORY)
-        ev->stop = true;
+        ev->stop = ev->a->starved = true;
     return found;
 }
 

@@ -382,6 +382,8 @@ visit_marked(struct step *t)
             s->dirty_sum[k] &= ~((uint64_t)1 << word % 64);
         }
     }
+    /* A leaf that meets a limit keeps its truth: it would meet it again. One that the heap refused has no truth. */
+    t->nomem = t->nomem || t->scratch.starved;
 }
 
 /* ---- time ---- */
