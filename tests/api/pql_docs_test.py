@@ -19,7 +19,7 @@ PROFILE = os.path.join(FOLDER, "ada.json")
 NOW = "2025-03-12T14:30:00Z"
 # Examples that a page has at least: an extraction that finds nothing must not look like success.
 AT_LEAST = {"README.md": 11, "recipes.md": 38, "language.md": 130, "functions.md": 95, "time.md": 60, "sequences.md": 25,
-            "json.md": 12, "evaluation.md": 9, "limits.md": 6, "errors.md": 33}
+            "json.md": 12, "evaluation.md": 9, "limits.md": 6, "errors.md": 34}
 
 
 class Example:
