@@ -64,6 +64,11 @@
 #define LIMIT_JOBS_WAITING 8                      /* OURS: segment jobs that have not ended; past it 429 */
 #define LIMIT_JOBS_KEPT 100                       /* OURS: jobs of a sandbox that are listed; the oldest go */
 #define LIMIT_JOB_AUDIENCES 1500                  /* [SEGMENTATION 18.1] named in one job, then "*" */
+#define LIMIT_BULK_IDS 100                        /* [SEGMENTATION 17.1] ids in one bulk-get */
+#define LIMIT_SCHEDULES 100                       /* OURS: of a sandbox, active or not */
+#define LIMIT_CRON_BYTES 256                      /* OURS: a schedule's expression; the usual has 13 */
+#define LIMIT_SEARCH_BYTES 1024                   /* OURS: a search text */
+#define LIMIT_SEARCH_TERMS 64                     /* OURS: in one search text */
 #define LIMIT_BATCH_ROW_ERRORS 100                /* OURS: row errors kept in full per batch; all are counted */
 #define LIMIT_INLET_MESSAGES 1000                 /* OURS: messages in one batch post */
 
