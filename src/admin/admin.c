@@ -11,10 +11,11 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,    &family_sandbox,      &family_schema,    &family_catalog,  &family_import,  &family_export,
-    &family_inlet,   &family_flow,         &family_namespace, &family_identity, &family_profile, &family_segment,
-    &family_explain, &family_registry,     &family_activity,  &family_target,   &family_own,     &family_ops,
-    &family_report,  &family_report_pages, &family_preview,   &family_job,
+    &family_auth,    &family_sandbox,      &family_schema,    &family_catalog,  &family_import,   &family_export,
+    &family_inlet,   &family_flow,         &family_namespace, &family_identity, &family_profile,  &family_segment,
+    &family_explain, &family_registry,     &family_activity,  &family_target,   &family_own,      &family_ops,
+    &family_report,  &family_report_pages, &family_preview,   &family_job,      &family_schedule, &family_conversion,
+    &family_search,  &family_guardrail,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
@@ -30,6 +31,8 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
     if (a == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the administration service");
     a->o = *o;
+    if (a->o.guardrails.limits[0] == 0)
+        CHECK(guardrails_read(S(""), a->o.guardrails.enforced, &a->o.guardrails, d) == ERR_OK);
     for (size_t i = 0; i < FAMILY_COUNT; i++)
         n += families[i]->count;
     a->routes = calloc(n, sizeof *a->routes);
@@ -97,7 +100,8 @@ static enum error_style
 style_of_path(struct str path)
 {
     if (str_starts(path, S("/data/core/ups/audiences")) || str_starts(path, S("/data/core/ups/segment")) ||
-        str_starts(path, S("/data/core/ups/preview")) || str_starts(path, S("/data/core/ups/estimate")))
+        str_starts(path, S("/data/core/ups/preview")) || str_starts(path, S("/data/core/ups/estimate")) ||
+        str_starts(path, S("/data/core/ups/search")) || str_starts(path, S("/data/core/ups/config/schedules")))
         return ERRORS_UPAPI;
     if (str_starts(path, S("/data/core/ups")))
         return ERRORS_PROFILE;

@@ -18,7 +18,11 @@
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
  *   admin_explain.c   /data/core/ups/audiences/{id}/explain      why a person is a member, or not  OURS
  *   admin_preview.c   /data/core/ups/preview, .../estimate       counts of what is not saved  [SEGMENTATION 17.8]
- *   admin_job.c       /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
+ *   admin_job_rest.c  /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
+ *   admin_schedule.c  /data/core/ups/config/schedules           when jobs begin by themselves  [SEGMENTATION 17.6]
+ *   admin_conversion.c  /data/core/ups/segment/conversion       an expression's other form  [SEGMENTATION 17.4]
+ *   admin_search.c    /data/core/ups/search/...                 audiences by words         [SEGMENTATION 17.9]
+ *   admin_guardrail_rest.c  /edgewise/guardrails                documented limits  OURS
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]
@@ -29,6 +33,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/admin_guardrail.h"
 #include "config/config.h"
 #include "http/http.h"
 #include "http/router.h"
@@ -59,9 +64,10 @@ struct admin_options {
     struct config *config;
     struct topic *collect; /* ingestion appends here */
     struct admin_hub hub;
-    const char *dir;        /* uploaded batch files wait below it until they are completed */
-    struct str signing_key; /* of access tokens: 32 random bytes */
-    bool ready;             /* /healthz */
+    const char *dir;              /* uploaded batch files wait below it until they are completed */
+    struct str signing_key;       /* of access tokens: 32 random bytes */
+    bool ready;                   /* /healthz */
+    struct guardrails guardrails; /* all zero: as documented, and reported only */
 };
 
 struct admin;

@@ -296,6 +296,31 @@ admin_page(const struct http_req *rq, size_t limit_default, size_t limit_max)
     return page;
 }
 
+void
+admin_write_sandbox(struct jw *w, const struct snapshot *snap, struct str org, struct str name)
+{
+    const struct json *sandbox = snapshot_object(snap, S("sandbox"), org, name);
+
+    jw_object(w);
+    jw_kstr(w, S("sandboxId"), json_str(json_get(sandbox, S("id"))));
+    jw_kstr(w, S("sandboxName"), name);
+    jw_kstr(w, S("type"), sandbox == NULL ? S("production") : json_str(json_get(sandbox, S("type"))));
+    jw_kbool(w, S("default"), str_eq(name, S("prod")));
+    jw_end(w);
+}
+
+struct str
+admin_sandbox_text(struct arena *a, const struct snapshot *snap, struct str org, struct str name)
+{
+    struct buf b;
+    struct jw w;
+
+    buf_init_in(&b, a, LIMIT_ADMIN_BODY_BYTES);
+    w = jw_to(&b);
+    admin_write_sandbox(&w, snap, org, name);
+    return buf_ok(&b) ? buf_str(&b) : S("{}");
+}
+
 /* ---- saving ---- */
 
 enum err

@@ -7,6 +7,7 @@
 #include "base/metric.h"
 
 #define LATER_US 2000 /* until the hub is asked again that said "later" */
+#define LOOK_MS 10000 /* at most between two looks at the schedules: clocks may be set */
 
 /* ---- one ---- */
 
@@ -89,30 +90,76 @@ evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t no
     return NULL;
 }
 
+static void
+append(struct evaluator *ev, struct evaluation *e)
+{
+    struct evaluation **last = &ev->first;
+
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = e;
+    os_cond_broadcast(&ev->moved);
+}
+
 enum err
 evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d)
 {
-    struct evaluation **last, *old;
-    size_t *count = e->job ? &ev->jobs : &ev->previews, most = e->job ? LIMIT_JOBS_WAITING : LIMIT_PREVIEWS;
+    struct evaluation *old;
     enum err rc = ERR_OK;
 
     os_lock(&ev->lock);
     drop_expired(ev, now_ms);
     for (old = ev->first; old != NULL && (old->job || !ended(old));)
         old = old->next;
-    if (*count >= most && !e->job && old != NULL)
+    if (ev->previews >= LIMIT_PREVIEWS && old != NULL)
         drop(ev, old);
-    if (*count >= most) {
-        rc = diag_set(d, ERR_BUSY, "%zu %s have not ended yet", most, e->job ? "jobs" : "previews");
+    if (ev->previews >= LIMIT_PREVIEWS) {
+        rc = diag_set(d, ERR_BUSY, "%d previews have not ended yet", LIMIT_PREVIEWS);
     } else {
-        for (last = &ev->first; *last != NULL;)
-            last = &(*last)->next;
-        *last = e;
-        ++*count;
-        os_cond_broadcast(&ev->moved);
+        ev->previews++;
+        append(ev, e);
     }
     os_unlock(&ev->lock);
     return rc;
+}
+
+enum err
+evaluator_reserve_job(struct evaluator *ev, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    os_lock(&ev->lock);
+    if (ev->jobs >= LIMIT_JOBS_WAITING)
+        rc = diag_set(d, ERR_BUSY, "%d jobs have not ended yet", LIMIT_JOBS_WAITING);
+    else
+        ev->jobs++;
+    os_unlock(&ev->lock);
+    return rc;
+}
+
+void
+evaluator_release_job(struct evaluator *ev)
+{
+    os_lock(&ev->lock);
+    ev->jobs--;
+    os_unlock(&ev->lock);
+}
+
+void
+evaluator_add_job(struct evaluator *ev, struct evaluation *e)
+{
+    os_lock(&ev->lock);
+    append(ev, e);
+    os_unlock(&ev->lock);
+}
+
+void
+evaluator_wake(struct evaluator *ev)
+{
+    os_lock(&ev->lock);
+    ev->rescheduled = true;
+    os_cond_broadcast(&ev->moved);
+    os_unlock(&ev->lock);
 }
 
 bool
@@ -164,6 +211,17 @@ evaluator_wait(struct evaluator *ev)
     os_lock(&ev->lock);
     while (!all_ended(ev))
         os_cond_wait(&ev->moved, &ev->lock);
+    os_unlock(&ev->lock);
+}
+
+void
+evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us)
+{
+    uint64_t end_us = os_mono_us(ev->admin->o.os) + timeout_us, now_us;
+
+    os_lock(&ev->lock);
+    while (ev->jobs > 0 && !ev->stop && (now_us = os_mono_us(ev->admin->o.os)) < end_us)
+        (void)os_cond_wait_us(&ev->moved, &ev->lock, end_us - now_us); /* what it says is looked at above */
     os_unlock(&ev->lock);
 }
 
@@ -306,6 +364,20 @@ work(struct evaluator *ev, struct evaluation *e)
     os_cond_broadcast(&ev->moved);
 }
 
+/* Begins what the schedules want now; how long there is nothing more to begin. Under the lock, which it gives away
+ * meanwhile. */
+static uint64_t
+look_at_schedules(struct evaluator *ev)
+{
+    int64_t now_ms = os_now_ms(ev->admin->o.os), next_ms;
+
+    ev->rescheduled = false;
+    os_unlock(&ev->lock);
+    next_ms = scheduler_run(ev, now_ms);
+    os_lock(&ev->lock);
+    return next_ms - now_ms < LOOK_MS ? (uint64_t)(next_ms - now_ms) * 1000 : (uint64_t)LOOK_MS * 1000;
+}
+
 static void
 run(void *ctx)
 {
@@ -314,11 +386,14 @@ run(void *ctx)
     os_thread_in_background();
     os_lock(&ev->lock);
     while (!ev->stop) {
+        uint64_t idle_us = look_at_schedules(ev);
         struct evaluation *e = waiting(ev);
+        if (ev->stop)
+            break;
         if (e != NULL)
             work(ev, e);
-        else
-            os_cond_wait(&ev->moved, &ev->lock);
+        else if (!ev->rescheduled)
+            (void)os_cond_wait_us(&ev->moved, &ev->lock, idle_us); /* everything is looked at again */
     }
     os_unlock(&ev->lock);
 }

@@ -44,7 +44,8 @@ struct evaluator {
     struct os_mutex lock;
     struct os_cond moved;
     struct evaluation *first; /* owned list, oldest first */
-    size_t previews, jobs;    /* in it */
+    size_t previews, jobs;    /* in it; jobs with those about to be */
+    bool rescheduled;         /* the thread's look at the schedules is out of date */
     bool stop;
     struct os_thread thread;
 };
@@ -53,9 +54,16 @@ struct evaluator {
 enum err evaluation_new(struct str id, struct str scope, struct rule *rule, int64_t now_ms, struct evaluation **out,
                         struct diag *d);
 void evaluation_free(struct evaluation *e);
-/* Into the queue, as the youngest; the oldest preview that ended makes room. ERR_BUSY: LIMIT_PREVIEWS or
- * LIMIT_JOBS_WAITING have not ended; `e` is still the caller's. */
+/* A preview into the queue, as the youngest; the oldest one that ended makes room. ERR_BUSY: LIMIT_PREVIEWS have not
+ * ended; `e` is still the caller's. */
 enum err evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d);
+/* A job comes in two steps, so that none is saved that finds no place: a place, ERR_BUSY when LIMIT_JOBS_WAITING have
+ * not ended; then the job, or the place back. */
+enum err evaluator_reserve_job(struct evaluator *ev, struct diag *d);
+void evaluator_add_job(struct evaluator *ev, struct evaluation *e);
+void evaluator_release_job(struct evaluator *ev);
+/* A schedule was changed. */
+void evaluator_wake(struct evaluator *ev);
 /* A preview, under the lock: NULL when there is none, or it is older than LIMIT_PREVIEW_MS. */
 struct evaluation *evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms);
 /* Takes a preview out of the list. False: there was none. */
@@ -67,11 +75,17 @@ void evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id)
 enum err evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d);
 /* Waits until all have ended. For tests. */
 void evaluator_wait(struct evaluator *ev);
+/* Waits until no job is left, or the time is over. */
+void evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us);
 
 /* --- admin_job.c --- */
 /* Runs a job and saves what came of it. */
 enum err job_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
 /* Into the queue what had not ended when the process did. */
 enum err job_resume_all(struct evaluator *ev, struct diag *d);
+
+/* --- admin_scheduler.c --- */
+/* Begins a job for every schedule that is due at now_ms; when the next one will be, in ms. Any thread. */
+int64_t scheduler_run(struct evaluator *ev, int64_t now_ms);
 
 #endif

@@ -8,6 +8,8 @@
 #include "codec/json_writer.h"
 #include "os/thread.h"
 
+#include <stdatomic.h>
+
 struct evaluator; /* counts over all profiles, and the thread that makes them (admin_evaluate.h) */
 struct importer;  /* batch uploads, the thread that turns them into hits, compiled row readers (admin_import.c) */
 
@@ -18,6 +20,7 @@ struct admin {
     struct route *routes;         /* of all families, owned */
     const struct family **owners; /* by index in routes, owned */
     size_t route_count;
+    _Atomic uint64_t measured; /* configuration at which the gauges of guardrails are, + 1 */
 };
 
 /* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed
@@ -50,7 +53,8 @@ struct family {
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
     family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
     family_ops, family_sandbox, family_report, family_report_pages, family_registry, family_activity, family_explain,
-    family_preview, family_job; /* pages: GET /reports, open and read only */
+    family_preview, family_job, family_schedule, family_conversion, family_search,
+    family_guardrail; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -98,6 +102,10 @@ bool admin_body_object(struct http_req *rq, struct http_res *rs, enum error_styl
 /* JSON text as the whole answer, and an answer without a body. */
 void admin_text(struct http_res *rs, int status, struct str json_text);
 void admin_empty(struct http_res *rs, int status);
+
+/* A sandbox as objects show theirs: {sandboxId, sandboxName, type, default}; and as text in the arena. */
+void admin_write_sandbox(struct jw *w, const struct snapshot *snap, struct str org, struct str name);
+struct str admin_sandbox_text(struct arena *a, const struct snapshot *snap, struct str org, struct str name);
 
 /* Saves one object of the call's scope; version as in struct config_change. */
 enum err admin_save(struct call *call, struct http_req *rq, const char *kind, struct str id, struct str json,

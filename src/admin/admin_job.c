@@ -1,4 +1,4 @@
-/* admin_job.c - segment jobs: audiences evaluated over all profiles on demand [SEGMENTATION 17.5].
+/* admin_job.c - segment jobs: audiences evaluated over all profiles [SEGMENTATION 17.5].
  *
  * Every audience is kept true all the time, so a job finds what is true already: it evaluates from scratch, with the
  * vectorised evaluator, and compares with the memberships. A difference is counted (metric hub_profiles_wrong_total,
@@ -6,18 +6,16 @@
  * entered since the job before it that had the audience, as `existing` the others, and as `exited` who left since. OURS
  *
  * A job is an object of the configuration from its first moment: QUEUED there until it ended, so a start takes up what
- * a stop interrupted; PROCESSING and CANCELLING are said from the queue. On-demand quotas [SEGMENTATION 14.4] are not
- * enforced: a job costs no more than reading all profiles. */
-#include "admin/admin_evaluate.h"
-#include "admin/admin_registry.h"
+ * a stop interrupted; PROCESSING and CANCELLING are said from the queue. admin_job_new.c begins one, admin_job_rest.c
+ * has the paths. */
+#include "admin/admin_job.h"
 
-#define STYLE ERRORS_UPAPI
-#define JOBS "/data/core/ups/segment/jobs"
-#define MODEL "_xdm.context.profile"
+#include "base/limits.h"
+
 #define TRIES 8 /* when audiences are saved meanwhile */
 
-static bool
-is_over(struct str status)
+bool
+job_is_over(struct str status)
 {
     return str_eq(status, S("SUCCEEDED")) || str_eq(status, S("FAILED")) || str_eq(status, S("CANCELLED"));
 }
@@ -286,14 +284,13 @@ job_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
 
 /* ---- into the queue ---- */
 
-static enum err
-enqueue(struct evaluator *ev, struct str scope, struct str id, const struct json *object, int64_t now_ms,
-        struct diag *d)
+enum err
+job_evaluation(struct str scope, struct str id, const struct json *object, struct evaluation **out, struct diag *d)
 {
     const struct json *segments = json_get(object, S("segments"));
     struct json_iter it = json_iter(segments);
     struct evaluation *e = NULL;
-    enum err rc = evaluation_new(id, scope, NULL, now_ms, &e, d);
+    enum err rc = evaluation_new(id, scope, NULL, json_i64(json_get(object, S("creationTime")), 0), &e, d);
 
     if (rc != ERR_OK)
         return rc;
@@ -304,10 +301,12 @@ enqueue(struct evaluator *ev, struct str scope, struct str id, const struct json
         if (!str_eq(segment, S("*")))
             e->segments[e->segment_count++] = arena_str(&e->arena, segment);
     }
-    rc = e->arena.refused ? diag_set(d, ERR_NOMEM, "no memory for a job") : evaluator_add(ev, e, now_ms, d);
-    if (rc != ERR_OK)
-        evaluation_free(e);
-    return rc;
+    if (!e->arena.refused) {
+        *out = e;
+        return ERR_OK;
+    }
+    evaluation_free(e);
+    return diag_set(d, ERR_NOMEM, "no memory for a job");
 }
 
 struct resume {
@@ -321,9 +320,18 @@ static void
 resume_one(void *ctx, struct str id, const struct json *object)
 {
     struct resume *r = ctx;
+    struct evaluation *e = NULL;
 
-    if (r->rc == ERR_OK && !is_over(json_str(json_get(object, S("status")))))
-        r->rc = enqueue(r->ev, r->scope, id, object, json_i64(json_get(object, S("creationTime")), 0), r->d);
+    if (r->rc != ERR_OK || job_is_over(json_str(json_get(object, S("status")))))
+        return;
+    r->rc = evaluator_reserve_job(r->ev, r->d);
+    if (r->rc != ERR_OK)
+        return;
+    r->rc = job_evaluation(r->scope, id, object, &e, r->d);
+    if (r->rc == ERR_OK)
+        evaluator_add_job(r->ev, e);
+    else
+        evaluator_release_job(r->ev);
 }
 
 enum err
@@ -340,367 +348,3 @@ job_resume_all(struct evaluator *ev, struct diag *d)
     snapshot_put(ev->admin->o.config, snap);
     return r.rc == ERR_BUSY ? ERR_OK : r.rc; /* more than ever wait: the rest stays for the next start */
 }
-
-/* ---- showing ---- */
-
-/* Jobs that have not ended, as the queue knows them. */
-struct queue_view {
-    struct str ids[LIMIT_JOBS_WAITING];
-    const char *status[LIMIT_JOBS_WAITING];
-    size_t n;
-};
-
-/* Looks at the queue first and at the configuration then: what is not in the queue has ended there. */
-static void
-look(struct call *call, struct http_req *rq, struct queue_view *q)
-{
-    struct evaluator *ev = call->admin->evaluator;
-
-    q->n = 0;
-    os_lock(&ev->lock);
-    for (const struct evaluation *e = ev->first; e != NULL && q->n < LIMIT_JOBS_WAITING; e = e->next) {
-        if (!e->job || !str_eq(e->scope, call->scope))
-            continue;
-        q->ids[q->n] = arena_str(rq->arena, e->id);
-        q->status[q->n++] = e->cancelled ? "CANCELLING" : e->state == EVALUATION_RUNNING ? "PROCESSING" : "QUEUED";
-    }
-    os_unlock(&ev->lock);
-    snapshot_put(call->admin->o.config, call->snap);
-    call->snap = snapshot_get(call->admin->o.config);
-}
-
-static struct str
-status_of(const struct queue_view *q, struct str id, const struct json *object)
-{
-    for (size_t i = 0; i < q->n; i++) {
-        if (str_eq(q->ids[i], id))
-            return str_of(q->status[i]);
-    }
-    return json_str(json_get(object, S("status")));
-}
-
-static void
-write_job(struct jw *w, const struct queue_view *q, struct str id, const struct json *object)
-{
-    struct json_iter it = json_iter(object);
-
-    jw_object(w);
-    while (json_next(&it)) {
-        if (str_eq(it.key, S("status")))
-            jw_kstr(w, it.key, status_of(q, id, object));
-        else
-            jw_kjson(w, it.key, it.value);
-    }
-    jw_end(w);
-}
-
-static bool
-has_hub(struct call *call, struct http_req *rq, struct http_res *rs)
-{
-    struct diag d = DIAG_INIT;
-
-    if (call->admin->o.hub.census_slice != NULL)
-        return true;
-    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
-    return false;
-}
-
-/* ---- GET ---- */
-
-struct gather {
-    struct http_req *rq;
-    const struct queue_view *q;
-    struct str status;
-    struct str ids[LIMIT_JOBS_KEPT + LIMIT_JOBS_WAITING];
-    const struct json *objects[LIMIT_JOBS_KEPT + LIMIT_JOBS_WAITING];
-    size_t n;
-};
-
-static void
-gather_one(void *ctx, struct str id, const struct json *object)
-{
-    struct gather *g = ctx;
-
-    if (g->n == sizeof g->ids / sizeof *g->ids || !registry_passes(g->rq, object) ||
-        (g->status.n > 0 && !str_eq(g->status, status_of(g->q, id, object))))
-        return;
-    g->ids[g->n] = id;
-    g->objects[g->n++] = object;
-}
-
-static void
-jobs_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    struct admin_page page = admin_page(rq, 20, 100);
-    struct queue_view q;
-    struct gather *g = ARENA_NEW(rq->arena, struct gather);
-    bool up = str_ends(http_query(rq, S("sort")), S(":asc"));
-    size_t shown = 0;
-    struct diag d = DIAG_INIT;
-    struct jw w;
-
-    (void)params;
-    if (g == NULL) {
-        admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_NOMEM, "no memory for the list"), &d);
-        return;
-    }
-    look(call, rq, &q);
-    *g = (struct gather){.rq = rq, .q = &q, .status = http_query(rq, S("status"))};
-    snapshot_each(call->snap, S("segmentJob"), call->scope, gather_one, g);
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    jw_key(&w, S("children"));
-    jw_array(&w);
-    for (size_t i = page.start; i < g->n && shown < page.limit; i++, shown++) {
-        size_t k = up ? i : g->n - 1 - i;
-        write_job(&w, &q, g->ids[k], g->objects[k]);
-    }
-    jw_end(&w);
-    jw_key(&w, S("_page"));
-    jw_object(&w);
-    jw_ki64(&w, S("totalCount"), (int64_t)g->n);
-    jw_ki64(&w, S("pageSize"), (int64_t)shown);
-    jw_end(&w);
-    jw_key(&w, S("_links"));
-    jw_object(&w);
-    if (shown > 0 && page.start + shown < g->n) {
-        jw_key(&w, S("next"));
-        jw_object(&w);
-        jw_kstr(&w, S("href"),
-                arena_printf(rq->arena, "/segment/jobs?start=%zu&limit=%zu", page.start + shown, page.limit));
-        jw_end(&w);
-    }
-    jw_end(&w);
-    jw_end(&w);
-}
-
-static void
-job_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    struct str id = route_param(params, S("id"));
-    const struct json *object;
-    struct queue_view q;
-    struct jw w;
-
-    look(call, rq, &q);
-    object = snapshot_object(call->snap, S("segmentJob"), call->scope, id);
-    if (object == NULL) {
-        admin_not_found(rq, rs, STYLE, "segment job", id);
-        return;
-    }
-    w = admin_json(rs, 200);
-    write_job(&w, &q, id, object);
-}
-
-static void
-job_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    struct str id = route_param(params, S("id"));
-
-    if (snapshot_object(call->snap, S("segmentJob"), call->scope, id) == NULL) {
-        admin_not_found(rq, rs, STYLE, "segment job", id);
-        return;
-    }
-    evaluator_cancel_job(call->admin->evaluator, call->scope, id);
-    admin_empty(rs, 204);
-}
-
-/* ---- POST ---- */
-
-static const struct json *
-segments_of(const struct json *body)
-{
-    return json_is(body, JSON_ARRAY) ? body : json_get(body, S("segments"));
-}
-
-static enum err
-check_segments(struct call *call, const struct json *list, struct diag *d)
-{
-    const struct scope_view *view = snapshot_scope(call->snap, call->scope);
-    const struct map *live = view != NULL ? view->hub_segments.by_id : NULL;
-    struct json_iter it = json_iter(list);
-    size_t n = json_count(list);
-
-    if (!json_is(list, JSON_ARRAY) || n == 0 || n > LIMIT_JOB_AUDIENCES)
-        return diag_set_path(d, ERR_INVALID, "segments", "a job names 1 to %d audiences as {segmentId}, or \"*\"",
-                             LIMIT_JOB_AUDIENCES);
-    while (json_next(&it)) {
-        struct str id = json_str(json_get(it.value, S("segmentId")));
-        if (str_eq(id, S("*")) && n == 1)
-            return live != NULL ? ERR_OK
-                                : diag_set(d, ERR_INVALID, "the sandbox has no published audience to evaluate");
-        if (snapshot_object(call->snap, S("audience"), call->scope, id) == NULL)
-            return diag_set(d, ERR_NOT_FOUND, "audience '%.*s' not found", STR_ARG(id));
-        if (live == NULL || map_get(live, id) == NULL)
-            return diag_set_path(d, ERR_INVALID, "segmentId", "audience '%.*s' is not evaluated: it is not published",
-                                 STR_ARG(id));
-    }
-    return ERR_OK;
-}
-
-static void
-write_segment(struct jw *w, struct call *call, struct http_req *rq, struct str id)
-{
-    const struct json *o = snapshot_object(call->snap, S("audience"), call->scope, id);
-    struct str policy = admin_merge_policy_id(rq->arena, call->scope);
-
-    jw_object(w);
-    jw_kstr(w, S("segmentId"), id);
-    if (o != NULL) {
-        jw_key(w, S("segment"));
-        jw_object(w);
-        jw_kstr(w, S("id"), id);
-        jw_ki64(w, S("version"), 1);
-        jw_kjson(w, S("expression"), json_get(o, S("expression")));
-        jw_kstr(w, S("mergePolicyId"), policy);
-        jw_key(w, S("mergePolicy"));
-        jw_object(w);
-        jw_kstr(w, S("id"), policy);
-        jw_ki64(w, S("version"), 1);
-        jw_end(w);
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static void
-write_links(struct jw *w, struct http_req *rq, struct str id)
-{
-    static const char *const links[][2] = {{"cancel", "DELETE"}, {"checkStatus", "GET"}};
-
-    jw_key(w, S("_links"));
-    jw_object(w);
-    for (size_t i = 0; i < 2; i++) {
-        jw_key(w, str_of(links[i][0]));
-        jw_object(w);
-        jw_kstr(w, S("href"), arena_printf(rq->arena, "/segment/jobs/%.*s", STR_ARG(id)));
-        jw_kstr(w, S("method"), str_of(links[i][1]));
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static void
-write_new(struct jw *w, struct call *call, struct http_req *rq, const struct http_res *rs, struct str id,
-          const struct json *list)
-{
-    const struct json *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
-    struct json_iter it = json_iter(list);
-
-    jw_object(w);
-    jw_kstr(w, S("id"), id);
-    jw_kstr(w, S("imsOrgId"), call->org);
-    jw_key(w, S("sandbox"));
-    jw_object(w);
-    jw_kstr(w, S("sandboxId"), json_str(json_get(sandbox, S("id"))));
-    jw_kstr(w, S("sandboxName"), call->sandbox);
-    jw_kstr(w, S("type"), json_str(json_get(sandbox, S("type"))));
-    jw_kbool(w, S("default"), str_eq(call->sandbox, S("prod")));
-    jw_end(w);
-    jw_kstr(w, S("profileInstanceId"), S("ups"));
-    jw_kstr(w, S("source"), S("api"));
-    jw_kstr(w, S("status"), S("QUEUED"));
-    jw_kstr(w, S("batchId"), admin_new_id(rq));
-    jw_key(w, S("segments"));
-    jw_array(w);
-    while (json_next(&it))
-        write_segment(w, call, rq, json_str(json_get(it.value, S("segmentId"))));
-    jw_end(w);
-    jw_kstr(w, S("requestId"), admin_request_id(rq, rs));
-    jw_kraw(w, S("schema"), S("{\"name\":\"" MODEL "\"}"));
-    write_links(w, rq, id);
-    jw_ki64(w, S("creationTime"), rq->now_ms);
-    jw_ki64(w, S("updateTime"), rq->now_ms);
-    jw_ki64(w, S("updateEpoch"), rq->now_ms / MS_PER_SECOND);
-    jw_end(w);
-}
-
-/* The oldest that ended, when there is one too many with a new one. */
-static void
-oldest_over(void *ctx, struct str id, const struct json *object)
-{
-    struct gather *g = ctx;
-
-    g->n++;
-    if (g->ids[0].n == 0 && is_over(json_str(json_get(object, S("status")))))
-        g->ids[0] = id;
-}
-
-/* Saves it, and lets the oldest one go. */
-static enum err
-save_new(struct call *call, struct http_req *rq, struct str id, struct str text, struct diag *d)
-{
-    struct gather *g = ARENA_NEW(rq->arena, struct gather);
-    struct config_change changes[2] = {{S("segmentJob"), call->scope, id, text, 0},
-                                       {.kind = S("segmentJob"), .scope = call->scope, .version = CONFIG_ANY_VERSION}};
-
-    if (g == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for a job");
-    snapshot_each(call->snap, S("segmentJob"), call->scope, oldest_over, g);
-    changes[1].id = g->ids[0];
-    return config_apply(call->admin->o.config, changes, g->n >= LIMIT_JOBS_KEPT && g->ids[0].n > 0 ? 2 : 1, rq->now_ms,
-                        d);
-}
-
-static enum err
-begin(struct call *call, struct http_req *rq, const struct http_res *rs, const struct json *body, struct str *text,
-      int *status, struct diag *d)
-{
-    const struct json *list = segments_of(body), *object = NULL;
-    struct str id = admin_new_uuid(rq);
-    struct buf b;
-    struct jw w;
-    enum err rc = check_segments(call, list, d);
-
-    if (rc != ERR_OK)
-        return rc;
-    buf_init_in(&b, rq->arena, LIMIT_REQUEST_ARENA_BYTES);
-    w = jw_to(&b);
-    write_new(&w, call, rq, rs, id, list);
-    *text = buf_str(&b);
-    rc = buf_ok(&b) ? json_parse(*text, rq->arena, &object, d)
-                    : diag_set(d, ERR_LIMIT, "the job exceeds request memory");
-    if (rc == ERR_OK)
-        rc = save_new(call, rq, id, *text, d);
-    if (rc != ERR_OK)
-        return rc;
-    rc = enqueue(call->admin->evaluator, call->scope, id, object, rq->now_ms, d);
-    if (rc != ERR_OK) {
-        struct diag ignored = DIAG_INIT;
-        *status = rc == ERR_BUSY ? 429 : 0;
-        (void)config_delete(call->admin->o.config, S("segmentJob"), call->scope, id, rq->now_ms,
-                            &ignored); /* else it is run at the next start */
-    }
-    return rc;
-}
-
-static void
-jobs_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    const struct json *body = NULL;
-    struct str text = S_NULL;
-    struct diag d = DIAG_INIT;
-    int status = 0;
-    enum err rc;
-
-    (void)params;
-    if (!has_hub(call, rq, rs) || !admin_body(rq, rs, STYLE, &body))
-        return;
-    rc = begin(call, rq, rs, body, &text, &status, &d);
-    if (rc == ERR_OK)
-        admin_text(rs, 200, text);
-    else
-        admin_fail(rq, rs, STYLE, status, rc, &d);
-}
-
-static const struct route routes[] = {
-    {HTTP_GET, JOBS, 0, jobs_get},
-    {HTTP_POST, JOBS, LIMIT_ADMIN_BODY_BYTES, jobs_post},
-    {HTTP_GET, JOBS "/{id}", 0, job_get},
-    {HTTP_DELETE, JOBS "/{id}", 0, job_delete},
-};
-const struct family family_job = {routes, sizeof routes / sizeof routes[0], STYLE, false};

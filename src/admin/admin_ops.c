@@ -1,8 +1,10 @@
 /* admin_ops.c - operation: is it up, what does it count, what time is it. Open: no names of people, no configuration.
  */
-#include "admin/admin_int.h"
+#include "admin/admin_evaluate.h"
 #include "base/limits.h"
 #include "base/metric.h"
+
+#define JOBS_WAIT_US (30ull * 1000 * 1000)
 
 static void
 healthz_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
@@ -23,14 +25,18 @@ healthz_get(void *ctx, struct http_req *rq, const struct route_params *params, s
 static void
 metrics_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    (void)ctx;
+    struct call *call = ctx;
+
     (void)rq;
     (void)params;
+    if (atomic_exchange(&call->admin->measured, call->snap->version + 1) != call->snap->version + 1)
+        guardrail_measure(&call->admin->o.guardrails, call->snap);
     rs->status = 200;
     rs->content_type = "text/plain; version=0.0.4";
     metric_export(rs->body);
 }
 
+/* Schedules that came due begin their jobs, and the jobs end, before the answer. */
 static void
 clock_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
@@ -58,6 +64,9 @@ clock_post(void *ctx, struct http_req *rq, const struct route_params *params, st
         admin_fail(rq, rs, ERRORS_PROBLEM, 0, rc, &d);
         return;
     }
+    (void)scheduler_run(call->admin->evaluator, now); /* when the next is due, the thread finds out itself */
+    evaluator_wake(call->admin->evaluator);
+    evaluator_wait_jobs(call->admin->evaluator, JOBS_WAIT_US);
     w = admin_json(rs, 200);
     jw_object(&w);
     jw_ktime(&w, S("now"), now);

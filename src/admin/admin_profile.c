@@ -35,19 +35,12 @@ admin_merge_policy_id(struct arena *a, struct str scope)
 static void
 write_policy(struct jw *w, const struct call *call, struct http_req *rq)
 {
-    const struct json *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
-
     jw_object(w);
     jw_kstr(w, S("id"), admin_merge_policy_id(rq->arena, call->scope));
     jw_kstr(w, S("name"), S("Default Timebased"));
     jw_kstr(w, S("imsOrgId"), call->org);
     jw_key(w, S("sandbox"));
-    jw_object(w);
-    jw_kstr(w, S("sandboxId"), json_str(json_get(sandbox, S("id"))));
-    jw_kstr(w, S("sandboxName"), call->sandbox);
-    jw_kstr(w, S("type"), sandbox == NULL ? S("production") : json_str(json_get(sandbox, S("type"))));
-    jw_kbool(w, S("default"), str_eq(call->sandbox, S("prod")));
-    jw_end(w);
+    admin_write_sandbox(w, call->snap, call->org, call->sandbox);
     jw_key(w, S("schema"));
     jw_object(w);
     jw_kstr(w, S("name"), S("_" SCHEMA_PROFILE));

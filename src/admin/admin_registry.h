@@ -18,7 +18,8 @@ struct registry_accept {
 /* Reads Accept. lookup: a version must be there. False: the 406 or 400 is written. */
 bool registry_accept(struct http_req *rq, struct http_res *rs, bool lookup, struct registry_accept *out);
 
-/* Does an object pass every ?property= of the query? "path==value", != < > <= >=, or a path alone for "is there". */
+/* Does an object pass every ?property= of the query? "path==value", != < > <= >=, "list~path==value" for "some
+ * element", or a path alone for "is there". */
 bool registry_passes(const struct http_req *rq, const struct json *object);
 
 /* The objects of a kind that pass, in the asked order: orderby (with '-' descending), start (strictly after), limit. */

@@ -95,6 +95,20 @@ equals_any(struct arena *a, const struct json *v, struct str want)
     return false;
 }
 
+/* "list~member==value": some element of the list has it [SEGMENTATION 17.5]. */
+static bool
+element_equals(struct arena *a, const struct json *object, struct str path, struct str want)
+{
+    ptrdiff_t at = str_find_char(path, '~');
+    struct json_iter it = json_iter(json_path(object, str_slice(path, 0, (size_t)at)));
+
+    while (json_next(&it)) {
+        if (equals_any(a, json_path(it.value, str_slice(path, (size_t)at + 1, path.n)), want))
+            return true;
+    }
+    return false;
+}
+
 static bool
 passes_one(struct arena *a, struct str filter, const struct json *object)
 {
@@ -115,7 +129,7 @@ passes_one(struct arena *a, struct str filter, const struct json *object)
             v = json_path(object, path);
         switch (i) {
         case 0:
-            return equals_any(a, v, want);
+            return str_find_char(path, '~') > 0 ? element_equals(a, object, path, want) : equals_any(a, v, want);
         case 1:
             return !equals_any(a, v, want);
         case 2:

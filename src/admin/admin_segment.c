@@ -4,127 +4,35 @@
  * They differ in paging, in what PATCH means and in the words of lists; the document is one (admin_segment_doc.c). */
 #include "admin/admin_segment.h"
 
-#include "admin/admin_registry.h"
+#include "admin/admin_list.h"
 #include "base/check.h"
 #include "base/limits.h"
-#include "codec/url.h"
 
 #define STYLE ERRORS_UPAPI
-#define BULK_MAX 100
 
 /* ---- lists ---- */
 
-struct entry {
-    struct str id;
-    const struct json *object;
-    struct str text; /* of the sort field */
-    int64_t number;
-};
-
-struct gather {
-    struct http_req *rq;
-    struct entry *items;
-    size_t n, cap;
-    struct str sort;
-    bool nomem;
-};
-
-static char
-lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
+/* name= and description= contain; evaluationInfo.continuous.enabled=true and its kin; entityType. */
 static bool
-contains_nocase(struct str s, struct str part)
-{
-    for (size_t i = 0; i + part.n <= s.n; i++) {
-        size_t k = 0;
-        while (k < part.n && lower(s.p[i + k]) == lower(part.p[k]))
-            k++;
-        if (k == part.n)
-            return true;
-    }
-    return part.n == 0;
-}
-
-/* name= and description= contain; evaluationInfo.continuous.enabled=true and its kin. */
-static bool
-passes(struct http_req *rq, const struct json *o)
+passes(void *ctx, struct http_req *rq, struct str id, const struct json *o)
 {
     static const char *const methods[] = {"evaluationInfo.batch.enabled", "evaluationInfo.continuous.enabled",
                                           "evaluationInfo.synchronous.enabled"};
-    struct str name = http_query(rq, S("name")), description = http_query(rq, S("description"));
+    struct str name = http_query(rq, S("name")), description = http_query(rq, S("description")),
+               entity = http_query(rq, S("entityType")), schema = json_str(json_path(o, S("schema.name")));
 
+    (void)ctx;
+    (void)id;
     for (size_t i = 0; i < 3; i++) {
         struct str want = http_query(rq, str_of(methods[i]));
         if (want.n > 0 && json_bool(json_path(o, str_of(methods[i])), false) != str_eq(want, S("true")))
             return false;
     }
-    return contains_nocase(json_str(json_get(o, S("name"))), name) &&
-           contains_nocase(json_str(json_get(o, S("description"))), description) && registry_passes(rq, o);
-}
-
-static void
-gather_one(void *ctx, struct str id, const struct json *object)
-{
-    struct gather *g = ctx;
-    const struct json *v;
-
-    if (g->nomem || !passes(g->rq, object))
-        return;
-    if (g->n == g->cap) {
-        size_t cap = g->cap ? g->cap * 2 : 64;
-        struct entry *items = ARENA_ARRAY(g->rq->arena, struct entry, cap);
-        if (items == NULL) {
-            g->nomem = true;
-            return;
-        }
-        if (g->n > 0)
-            memcpy(items, g->items, g->n * sizeof *items);
-        g->items = items;
-        g->cap = cap;
-    }
-    v = json_get(object, g->sort);
-    g->items[g->n++] = (struct entry){id, object, json_str(v), json_i64(v, 0)};
-}
-
-static int
-by_field(const void *x, const void *y)
-{
-    const struct entry *a = x, *b = y;
-    int order = str_cmp(a->text, b->text);
-
-    if (order == 0)
-        order = a->number < b->number ? -1 : a->number > b->number;
-    return order ? order : str_cmp(a->id, b->id);
-}
-
-static int
-by_field_down(const void *x, const void *y)
-{
-    return by_field(y, x);
-}
-
-/* "name:asc" */
-static bool
-gather(struct call *call, struct http_req *rq, struct http_res *rs, struct str sort_default, struct gather *g,
-       struct str *direction)
-{
-    struct str sort = http_query(rq, S("sort")), rest = sort.n > 0 ? sort : sort_default;
-    struct diag d = DIAG_INIT;
-
-    *g = (struct gather){.rq = rq};
-    (void)str_split(&rest, ':', &g->sort);
-    *direction = str_eq(rest, S("desc")) ? S("desc") : S("asc");
-    snapshot_each(call->snap, S("audience"), call->scope, gather_one, g);
-    if (g->nomem) {
-        admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_NOMEM, "the list exceeds request memory"), &d);
+    if (entity.n > 0 && !str_eq(entity, schema) &&
+        !(str_eq(entity, S("people")) && (schema.n == 0 || str_eq(schema, S(SEGMENT_SCHEMA)))))
         return false;
-    }
-    if (g->n > 0)
-        qsort(g->items, g->n, sizeof *g->items, str_eq(*direction, S("desc")) ? by_field_down : by_field);
-    return true;
+    return list_contains(json_str(json_get(o, S("name"))), name) &&
+           list_contains(json_str(json_get(o, S("description"))), description);
 }
 
 /* start counts pages here [SEGMENTATION C 63]. */
@@ -133,13 +41,12 @@ audiences_get(void *ctx, struct http_req *rq, const struct route_params *params,
 {
     struct call *call = ctx;
     struct admin_page page = admin_page(rq, 20, 100);
-    struct gather g;
-    struct str direction;
+    struct list g;
     size_t from, pages, shown = 0;
     struct jw w;
 
     (void)params;
-    if (!gather(call, rq, rs, S("updateTime:desc"), &g, &direction))
+    if (!list_of(call, rq, rs, "audience", "updateTime:desc", passes, NULL, &g))
         return;
     pages = (g.n + page.limit - 1) / page.limit;
     from = page.start < pages ? page.start * page.limit : g.n;
@@ -154,8 +61,8 @@ audiences_get(void *ctx, struct http_req *rq, const struct route_params *params,
     jw_object(&w);
     jw_ki64(&w, S("totalCount"), (int64_t)g.n);
     jw_ki64(&w, S("totalPages"), (int64_t)pages);
-    jw_kstr(&w, S("sortField"), g.sort);
-    jw_kstr(&w, S("sort"), direction);
+    jw_kstr(&w, S("sortField"), g.sort_field);
+    jw_kstr(&w, S("sort"), g.sort);
     jw_ki64(&w, S("pageSize"), (int64_t)shown);
     jw_ki64(&w, S("limit"), (int64_t)page.limit);
     jw_ki64(&w, S("start"), (int64_t)page.start);
@@ -182,14 +89,13 @@ definitions_get(void *ctx, struct http_req *rq, const struct route_params *param
 {
     struct call *call = ctx;
     struct admin_page page = admin_page(rq, 100, 1000);
-    struct gather g;
-    struct str direction;
+    struct list g;
     uint64_t number;
     size_t shown = 0;
     struct jw w;
 
     (void)params;
-    if (!gather(call, rq, rs, S("creationTime:desc"), &g, &direction))
+    if (!list_of(call, rq, rs, "audience", "creationTime:desc", passes, NULL, &g))
         return;
     CHECK(page.limit > 0);
     if (str_to_u64(http_query(rq, S("page")), &number) && number < SIZE_MAX / 2 / page.limit)
@@ -205,8 +111,8 @@ definitions_get(void *ctx, struct http_req *rq, const struct route_params *param
     jw_object(&w);
     jw_ki64(&w, S("totalCount"), (int64_t)g.n);
     jw_ki64(&w, S("totalPages"), (int64_t)((g.n + page.limit - 1) / page.limit));
-    jw_kstr(&w, S("sortField"), g.sort);
-    jw_kstr(&w, S("sort"), direction);
+    jw_kstr(&w, S("sortField"), g.sort_field);
+    jw_kstr(&w, S("sort"), g.sort);
     jw_ki64(&w, S("pageSize"), (int64_t)shown);
     jw_ki64(&w, S("limit"), (int64_t)page.limit);
     jw_end(&w);
@@ -280,7 +186,7 @@ create(struct call *call, struct http_req *rq, struct http_res *rs, bool definit
 
     if (!admin_body_object(rq, rs, STYLE, &body))
         return;
-    rc = segment_new_doc(call, rq, body, id, &e, &d);
+    rc = segment_new_doc(call, rq, body, id, definition, &e, &d);
     if (rc != ERR_OK) {
         fail_save(rq, rs, rc, &d);
         return;
@@ -330,7 +236,9 @@ audience_patch(void *ctx, struct http_req *rq, const struct route_params *params
     if (old == NULL || !admin_body(rq, rs, STYLE, &body))
         return;
     e = edit_of(rq->arena, old);
-    rc = edit_patch(&e, body, &d);
+    rc = segment_check_patch(old, body, &d);
+    if (rc == ERR_OK)
+        rc = edit_patch(&e, body, &d);
     change(call, rq, rs, id, old, &e, rc, &d);
 }
 
@@ -338,8 +246,13 @@ audience_patch(void *ctx, struct http_req *rq, const struct route_params *params
 static void
 audience_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    static const char *const members[] = {"name",   "description",    "expression",
-                                          "labels", "evaluationInfo", "lifecycleState"};
+    static const char *const members[] = {"name",
+                                          "description",
+                                          "expression",
+                                          "labels",
+                                          "evaluationInfo",
+                                          "lifecycleState",
+                                          "overridePerformanceWarnings"};
     struct call *call = ctx;
     struct str id = route_param(params, S("id"));
     const struct json *old = find(call, rq, rs, id), *body = NULL;
@@ -402,54 +315,26 @@ definition_delete(void *ctx, struct http_req *rq, const struct route_params *par
 
 /* ---- bulk-get ---- */
 
+struct bulk {
+    struct call *call;
+    struct http_req *rq;
+};
+
 static void
-write_missing(struct jw *w, struct http_req *rq, struct http_res *rs)
+write_one(void *ctx, struct jw *w, struct str id, const struct json *o)
 {
-    jw_object(w);
-    jw_kstr(w, S("requestId"), admin_request_id(rq, rs));
-    jw_kraw(w, S("errors"), S("{\"404\":[{\"code\":\"UPAPI-113430-404\",\"message\":\"audience not found\"}]}"));
-    jw_end(w);
+    struct bulk *b = ctx;
+
+    segment_write_doc(w, b->call, b->rq, id, o);
 }
 
 static void
 bulk_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    const struct json *body = NULL, *ids;
-    struct json_iter it;
-    struct diag d = DIAG_INIT;
-    size_t found = 0;
-    struct jw w;
+    struct bulk b = {ctx, rq};
 
     (void)params;
-    if (!admin_body_object(rq, rs, STYLE, &body))
-        return;
-    ids = json_get(body, S("ids"));
-    if (json_count(ids) == 0 || json_count(ids) > BULK_MAX) {
-        (void)diag_set_path(&d, ERR_LIMIT, "ids", "ids must list 1 to %d ids, got %zu", BULK_MAX, json_count(ids));
-        admin_fail(rq, rs, STYLE, 400, ERR_LIMIT, &d);
-        return;
-    }
-    w = admin_json(rs, 207);
-    jw_object(&w);
-    jw_key(&w, S("results"));
-    jw_object(&w);
-    for (it = json_iter(ids); json_next(&it);) {
-        struct str id = json_str(json_get(it.value, S("id")));
-        const struct json *o = snapshot_object(call->snap, S("audience"), call->scope, id);
-        jw_key(&w, id);
-        found += o != NULL;
-        if (o != NULL)
-            segment_write_doc(&w, call, rq, id, o);
-        else
-            write_missing(&w, rq, rs);
-    }
-    jw_end(&w);
-    jw_end(&w);
-    if (found == 0) {
-        (void)diag_set(&d, ERR_NOT_FOUND, "UPAPI-113000-404: none of the audiences was found");
-        admin_fail(rq, rs, STYLE, 404, ERR_NOT_FOUND, &d);
-    }
+    list_bulk(ctx, rq, rs, "audience", "audience", write_one, &b);
 }
 
 #define AUDIENCES "/data/core/ups/audiences"

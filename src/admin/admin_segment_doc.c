@@ -1,122 +1,10 @@
-/* admin_segment_doc.c - the audience document: defaults, and the evaluation method that its expression qualifies for.
+/* admin_segment_doc.c - the audience document: what must be in it, defaults, what stays, and how it is shown.
  *
- * evaluationInfo is reported as documented [SEGMENTATION 14.1], one flag true: the method asked for, while the
- * expression qualifies for it, else batch. It decides nothing here: every audience is kept true in real time, and edges
- * evaluate whatever looks back a day or less. */
+ * Its evaluation method is admin_segment_method.c's. It decides nothing here: every audience is kept true in real time,
+ * and edges evaluate whatever looks back a day or less. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
-
-/* ---- methods ---- */
-
-static bool
-reads_events(const struct rule_node *n)
-{
-    if (n == NULL)
-        return false;
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (reads_events(n->args[i]))
-            return true;
-    }
-    return n->op == RULE_EVENTS;
-}
-
-/* Ids named in inSegment() below a node. */
-struct refs {
-    struct str items[64];
-    size_t n;
-};
-
-static void
-find_refs(const struct rule_node *n, bool inside, struct refs *out)
-{
-    if (n == NULL)
-        return;
-    inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
-    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING &&
-        out->n < sizeof out->items / sizeof *out->items)
-        out->items[out->n++] = n->value.s;
-    for (size_t i = 0; i < n->arg_count; i++)
-        find_refs(n->args[i], inside, out);
-}
-
-#define REFS_DEPTH 16 /* a chain of references longer than this is called batch */
-
-/* Methods that a rule with its references qualifies for [SEGMENTATION 14.3]; *events: something on the way reads
- * events. */
-static unsigned
-methods_of(const struct call *call, const struct rule *r, unsigned depth, bool *events)
-{
-    struct refs refs = {.n = 0};
-    unsigned methods;
-    bool own_events, ref_events = false;
-
-    if (r == NULL || depth > REFS_DEPTH)
-        return PQL_BATCH;
-    methods = pql_classify(r);
-    own_events = reads_events(rule_root(r));
-    find_refs(rule_root(r), false, &refs);
-    for (size_t i = 0; i < refs.n; i++) {
-        const struct str *ids;
-        size_t n;
-        methods &= methods_of(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1,
-                              &ref_events);
-    }
-    if (own_events && ref_events) /* rule 9: an event clause beside an audience that is not of attributes alone */
-        methods = PQL_BATCH;
-    *events = *events || own_events || ref_events;
-    return methods | PQL_BATCH;
-}
-
-static const struct {
-    const char *member;
-    unsigned bit;
-} methods[] = {{"synchronous", PQL_EDGE}, {"continuous", PQL_STREAMING}, {"batch", PQL_BATCH}};
-
-/* The method that the document asks for; 0: none. */
-static unsigned
-asked_method(const struct json *info)
-{
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (json_bool(json_get(json_get(info, str_of(methods[i].member)), S("enabled")), false))
-            return methods[i].bit;
-    }
-    return 0;
-}
-
-/* evaluationInfo for an expression. strict: refuse a method it does not qualify for, instead of taking batch. */
-static enum err
-put_method(struct call *call, struct edit *e, const struct json *doc, bool strict, struct diag *d)
-{
-    struct str text = json_str(json_path(doc, S("expression.value")));
-    unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), possible, taken;
-    struct pql_options o = {.definition = true};
-    struct rule *rule = NULL;
-    struct diag inner = DIAG_INIT;
-    struct edit_node *info;
-    bool events = false;
-
-    if (!pql_format_of(json_str(json_path(doc, S("expression.format"))), &o.format) ||
-        pql_compile_as(text, &o, &rule, NULL, &inner) != ERR_OK)
-        return ERR_OK; /* saving says what is wrong, with its place */
-    possible = methods_of(call, rule, 0, &events);
-    rule_free(rule);
-    if (asked != 0 && !(asked & possible) && strict)
-        return diag_set_path(d, ERR_INVALID, "evaluationInfo",
-                             "the expression does not qualify for %s evaluation: it qualifies for %s",
-                             asked == PQL_EDGE ? "edge (synchronous)" : "streaming (continuous)",
-                             possible & PQL_STREAMING ? "streaming" : "batch");
-    taken = asked & possible;
-    if (taken == 0)
-        taken = PQL_BATCH;
-    edit_remove(e->root, S("evaluationInfo"));
-    info = edit_object(e, e->root, S("evaluationInfo"));
-    for (size_t i = sizeof methods / sizeof *methods; i-- > 0;) {
-        struct edit_node *method = edit_object(e, info, str_of(methods[i].member));
-        edit_put_bool(e, method, S("enabled"), taken == methods[i].bit);
-    }
-    return ERR_OK;
-}
 
 /* ---- documents ---- */
 
@@ -131,34 +19,87 @@ put_times(struct edit *e, struct http_req *rq, bool created)
     edit_put_i64(e, e->root, S("updateEpoch"), rq->now_ms / MS_PER_SECOND);
 }
 
+/* Members that answers have and nobody stores. */
 static void
-put_sandbox(struct edit *e, struct call *call)
+remove_shown(struct edit *e)
 {
-    const struct json *sandbox = snapshot_object(call->snap, S("sandbox"), call->org, call->sandbox);
-    struct edit_node *n = edit_object(e, e->root, S("sandbox"));
+    static const char *const shown[] = {"_etag", "dependencies", "dependents", "performanceWarnings"};
 
-    edit_put_str(e, n, S("sandboxId"), json_str(json_get(sandbox, S("id"))));
-    edit_put_str(e, n, S("sandboxName"), call->sandbox);
-    edit_put_str(e, n, S("type"), json_str(json_get(sandbox, S("type"))));
-    edit_put_bool(e, n, S("default"), str_eq(call->sandbox, S("prod")));
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        edit_remove(e->root, str_of(shown[i]));
+}
+
+/* [SEGMENTATION 17.2, 17.3]: a definition is of the type that it is, an audience says so. */
+static enum err
+check_required(const struct json *body, bool definition, struct diag *d)
+{
+    static const char *const required[] = {"name", "type", "expression", "schema"};
+    struct str schema = json_str(json_path(body, S("schema.name")));
+    const struct json *override = json_get(body, S("overridePerformanceWarnings"));
+
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        const struct json *v = json_get(body, str_of(required[i]));
+        if ((v == NULL || json_is(v, JSON_NULL)) && !(definition && strcmp(required[i], "type") == 0))
+            return diag_set_path(d, ERR_INVALID, required[i], "member '%s' is missing", required[i]);
+    }
+    if (!str_eq(schema, S(SEGMENT_SCHEMA)))
+        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be " SEGMENT_SCHEMA ", found '%.*s'",
+                             STR_ARG(schema));
+    if (override != NULL && !json_is(override, JSON_BOOL))
+        return diag_set_path(d, ERR_INVALID, "overridePerformanceWarnings",
+                             "overridePerformanceWarnings must be true or false, found %s",
+                             json_type_name(json_type(override)));
+    return ERR_OK;
+}
+
+static bool
+is_external(const struct json *body)
+{
+    const struct json *type = json_get(body, S("type"));
+
+    return type != NULL && !str_eq(json_str(type), S("SegmentDefinition"));
+}
+
+/* What depends on the expression. One that does not compile is left to saving, which says what is wrong, and where. */
+static enum err
+put_judged(struct call *call, struct edit *e, const struct json *old, const struct json *doc, struct diag *d)
+{
+    bool same = old != NULL && json_equal(json_get(old, S("expression")), json_get(doc, S("expression")));
+    struct pql_options o = {.definition = true};
+    struct rule *rule = NULL;
+    struct diag inner = DIAG_INIT;
+    enum err rc;
+
+    if (!pql_format_of(json_str(json_path(doc, S("expression.format"))), &o.format) ||
+        pql_compile_as(json_str(json_path(doc, S("expression.value"))), &o, &rule, NULL, &inner) != ERR_OK)
+        return ERR_OK;
+    rc = segment_put_method(call, e, old, doc, rule, d);
+    if (rc == ERR_OK && !same)
+        rc = guardrail_check(&call->admin->o.guardrails, rule,
+                             json_bool(json_get(doc, S("overridePerformanceWarnings")), false), d);
+    rule_free(rule);
+    return rc;
 }
 
 enum err
-segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id, struct edit *out,
-                struct diag *d)
+segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id, bool definition,
+                struct edit *out, struct diag *d)
 {
     struct edit *e = out;
-    bool external =
-        json_get(body, S("type")) != NULL && !str_eq(json_str(json_get(body, S("type"))), S("SegmentDefinition"));
+    bool external = is_external(body);
+    enum err rc = external ? ERR_OK : check_required(body, definition, d);
 
+    if (rc != ERR_OK)
+        return rc;
     *e = edit_of(rq->arena, body);
+    remove_shown(e);
     edit_put_str(e, e->root, S("id"), id);
     if (!external || json_get(body, S("audienceId")) == NULL)
         edit_put_str(e, e->root, S("audienceId"), id);
-    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"_xdm.context.profile\"}"));
+    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"" SEGMENT_SCHEMA "\"}"));
     edit_put_str(e, e->root, S("profileInstanceId"), S("ups"));
     edit_put_str(e, e->root, S("imsOrgId"), call->org);
-    put_sandbox(e, call);
+    edit_put_raw(e, e->root, S("sandbox"), admin_sandbox_text(rq->arena, call->snap, call->org, call->sandbox));
     edit_put_bool(e, e->root, S("isSystem"), false);
     edit_default_raw(e, e->root, S("description"), S("\"\""));
     if (edit_get(e->root, S("mergePolicyId")) == NULL)
@@ -171,20 +112,50 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
                        "ns.adobe.com/xdm/context/profile__union\"}]"));
     edit_default_raw(e, e->root, S("type"), S("\"SegmentDefinition\""));
     edit_default_raw(e, e->root, S("originName"), S("\"REAL_TIME_CUSTOMER_PROFILE\""));
-    edit_put_bool(e, e->root, S("overridePerformanceWarnings"), false);
+    edit_default_raw(e, e->root, S("overridePerformanceWarnings"), S("false"));
     edit_put_str(e, e->root, S("createdBy"), call->client_id);
     edit_put_str(e, e->root, S("lastModifiedBy"), call->client_id);
     edit_default_raw(e, e->root, S("lifecycleState"), S("\"published\""));
     edit_default_raw(e, e->root, S("state"), S("\"enabled\""));
     edit_default_raw(e, e->root, S("labels"), S("[]"));
     edit_default_raw(e, e->root, S("namespace"), S("\"AEPSegments\""));
-    return put_method(call, e, body, true, d);
+    return put_judged(call, e, NULL, body, d);
 }
 
 /* Members that stay what they were. */
 static const char *const fixed[] = {"id",       "audienceId",   "imsOrgId",    "sandbox",   "profileInstanceId",
                                     "isSystem", "creationTime", "createEpoch", "createdBy", "namespace",
                                     "type",     "originName"};
+
+enum err
+segment_check_patch(const struct json *old, const struct json *patch, struct diag *d)
+{
+    struct json_iter it = json_iter(patch);
+
+    while (json_is(patch, JSON_ARRAY) && json_next(&it)) {
+        struct str op = json_str(json_get(it.value, S("op"))), path = json_str(json_get(it.value, S("path")));
+        if (!str_eq(op, S("add")))
+            return diag_set_path(d, ERR_INVALID, "op", "op must be add, found '%.*s'", STR_ARG(op));
+        for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+            if (str_starts(path, S("/")) && str_eq(str_slice(path, 1, path.n), str_of(fixed[i])) &&
+                !json_equal(json_get(old, str_of(fixed[i])), json_get(it.value, S("value"))))
+                return diag_set_path(d, ERR_INVALID, "path", "member '%s' of an audience cannot be changed", fixed[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err
+check_step(struct str before, struct str state, struct diag *d)
+{
+    if (str_eq(state, S("draft")) && !str_eq(before, S("draft")))
+        return diag_set_path(d, ERR_INVALID, "lifecycleState", "an audience that was %.*s cannot become a draft",
+                             STR_ARG(before));
+    if (str_eq(before, S("draft")) && !str_eq(state, S("draft")) && !str_eq(state, S("published")))
+        return diag_set_path(d, ERR_INVALID, "lifecycleState",
+                             "a draft becomes published, and then inactive: it cannot become '%.*s'", STR_ARG(state));
+    return ERR_OK;
+}
 
 enum err
 segment_changed_doc(struct call *call, struct http_req *rq, const struct json *old, struct edit *e, struct diag *d)
@@ -198,17 +169,17 @@ segment_changed_doc(struct call *call, struct http_req *rq, const struct json *o
         if (v != NULL)
             edit_put_json(e, e->root, str_of(fixed[i]), v);
     }
+    remove_shown(e);
     put_times(e, rq, false);
     edit_put_str(e, e->root, S("lastModifiedBy"), call->client_id);
     rc = edit_parse(e, &now, &text, d);
     if (rc != ERR_OK)
         return rc;
     state = json_str(json_get(now, S("lifecycleState")));
-    if (str_eq(state, S("draft")) && !str_eq(before, S("draft")))
-        return diag_set_path(d, ERR_INVALID, "lifecycleState", "an audience that was %.*s cannot become a draft",
-                             STR_ARG(before));
-    return put_method(call, e, now, !json_equal(json_get(old, S("evaluationInfo")), json_get(now, S("evaluationInfo"))),
-                      d);
+    rc = check_step(before, state.n > 0 ? state : S("published"), d);
+    if (rc == ERR_OK && !is_external(old))
+        rc = check_required(now, false, d);
+    return rc == ERR_OK ? put_judged(call, e, old, now, d) : rc;
 }
 
 /* ---- showing ---- */
@@ -236,21 +207,43 @@ write_dependent(void *ctx, struct str id, const struct json *object)
     }
 }
 
+/* What the expression has more of than is advised, when it has. */
+static void
+write_warnings(struct jw *w, struct call *call, struct http_req *rq, const struct rule *rule)
+{
+    const struct guardrails *g = &call->admin->o.guardrails;
+    struct guardrail_finding found[GUARDRAIL_FINDINGS];
+    size_t n = guardrail_look(g, rule, found);
+
+    if (n == 0)
+        return;
+    jw_key(w, S("performanceWarnings"));
+    jw_array(w);
+    for (size_t i = 0; i < n; i++)
+        jw_str(w, guardrail_say(g, &found[i], rq->arena));
+    jw_end(w);
+}
+
 void
 segment_write_doc(struct jw *w, struct call *call, struct http_req *rq, struct str id, const struct json *o)
 {
     struct json_iter it = json_iter(o);
     struct dependents s = {w, call, id};
     const struct str *refs;
+    const struct rule *rule;
     size_t n;
 
     jw_object(w);
-    while (json_next(&it))
-        jw_kjson(w, it.key, it.value);
+    while (json_next(&it)) {
+        if (segment_shows(it.key))
+            jw_kjson(w, it.key, it.value);
+    }
     jw_kstr(w, S("_etag"),
             arena_printf(rq->arena, "\"%llx\"",
                          (unsigned long long)snapshot_object_version(call->snap, S("audience"), call->scope, id)));
-    (void)snapshot_audience_rule(call->snap, call->scope, id, &refs, &n);
+    rule = snapshot_audience_rule(call->snap, call->scope, id, &refs, &n);
+    if (rule != NULL)
+        write_warnings(w, call, rq, rule);
     jw_key(w, S("dependencies"));
     jw_array(w);
     for (size_t i = 0; i < n; i++)

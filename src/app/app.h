@@ -20,7 +20,9 @@ struct conf {
     const char *base_paths;
     const char *ack; /* written, fsync */
     const char *log_level;
-    const char *tls_names; /* comma list for the certificate made on first start */
+    const char *guardrails;       /* reported, enforced */
+    const char *guardrail_limits; /* name=number,... */
+    const char *tls_names;        /* comma list for the certificate made on first start */
     int64_t workers;
     int64_t region_id;
     int64_t profile_ttl_hours;

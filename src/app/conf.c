@@ -2,6 +2,7 @@
  * come from it, so a setting exists once. */
 #include "app/app.h"
 
+#include "admin/admin_guardrail.h"
 #include "base/limits.h"
 
 enum type { TEXT, CHOICE, NUMBER, SWITCH };
@@ -44,6 +45,12 @@ static const struct setting settings[] = {
     {"demo", SWITCH, AT(demo), "on", NULL, 0, 0, "serve the Northpeak demo shop at /"},
     {"emulator", SWITCH, AT(emulator), "off", NULL, 0, 0,
      "a clock that POST /emulator/clock moves forward, for tests of time"},
+    {"guardrails", CHOICE, AT(guardrails), "reported", "reported,enforced", 0, 0,
+     "the documented limits of segmentation: shown and counted only, or kept: jobs past their quota and expressions "
+     "past "
+     "what is advised are refused"},
+    {"guardrail-limits", TEXT, AT(guardrail_limits), "", NULL, 0, 0,
+     "limits that differ from the documented ones, as NAME=NUMBER,...; GET /edgewise/guardrails names them"},
     {"log-level", CHOICE, AT(log_level), "info", "debug,info,warn,error", 0, 0, "least important lines to write"},
 };
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
@@ -184,6 +191,8 @@ conf_args(struct conf *c, struct os *os, int *argc, char **argv, struct arena *a
 enum err
 conf_check(const struct conf *c, struct diag *d)
 {
+    struct guardrails g;
+
     if (c->data[0] == '\0')
         return diag_set(d, ERR_INVALID, "data must name a folder");
     if (c->listen[0] == '\0' && c->tls_listen[0] == '\0')
@@ -192,7 +201,7 @@ conf_check(const struct conf *c, struct diag *d)
         if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9')) || p - c->hint >= 12)
             return diag_set(d, ERR_INVALID, "hint must be 1..12 lower-case letters and digits, got '%s'", c->hint);
     }
-    return ERR_OK;
+    return guardrails_read(str_of(c->guardrail_limits), false, &g, d);
 }
 
 void

@@ -355,7 +355,11 @@ open_admin(struct server *s, struct diag *d)
         .signing_key = s->credentials.signing_key,
         .ready = true,
     };
+    enum err rc = guardrails_read(str_of(s->conf.guardrail_limits), strcmp(s->conf.guardrails, "enforced") == 0,
+                                  &o.guardrails, d);
 
+    if (rc != ERR_OK)
+        return rc;
     if (s->hub != NULL) {
         o.hub = (struct admin_hub){.ctx = s,
                                    .read_profile = hub_profile,

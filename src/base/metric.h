@@ -45,6 +45,8 @@
     X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")   \
     X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                 \
     X(M_CONFIG_REFUSED, COUNTER, "config_refused_total", "configuration objects refused")                              \
+    X(M_GUARDRAILS_80, GAUGE, "guardrails_at_80_percent", "documented limits of which a sandbox uses 80 % or more")    \
+    X(M_GUARDRAILS_90, GAUGE, "guardrails_at_90_percent", "documented limits of which a sandbox uses 90 % or more")    \
     X(M_IMPORT_ROWS, COUNTER, "import_rows_total", "rows of completed batches, bad ones too")                          \
     X(M_IMPORT_ROWS_REFUSED, COUNTER, "import_rows_refused_total", "rows of batches that break a rule")                \
     X(M_IMPORT_BATCHES_FAILED, COUNTER, "import_batches_failed_total", "batches that ended as failed")                 \

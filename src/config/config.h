@@ -8,7 +8,7 @@
  * Kinds (docs/formats/config.md has the members of each)
  *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment
  * definition), datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection,
- * sourceConnection, targetConnection, flow, segmentJob, counter (last number given to a kind)
+ * sourceConnection, targetConnection, flow, segmentJob, schedule, counter (last number given to a kind)
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
@@ -66,7 +66,7 @@ struct destination {
 /* Compiled view of one scope. */
 struct scope_view {
     struct str scope, org, sandbox;
-    struct segment_set hub_segments;  /* all published audiences */
+    struct segment_set hub_segments;  /* all draft and published audiences */
     struct segment_set edge_segments; /* those mapped to an edge destination (and what they refer to) whose look-back is
                                          at most 24 hours: evaluated in the request */
     struct str *projected_audiences;  /* ids mapped to a destination or read by an activity or an edge audience that

@@ -247,46 +247,6 @@ compile_audience(struct config_object *o, struct diag *d)
     return ERR_OK;
 }
 
-static bool
-published(const struct config_object *o)
-{
-    struct str state = json_str(json_get(o->json, S("lifecycleState")));
-
-    return state.n == 0 || str_eq(state, S("published"));
-}
-
-/* A published audience stands on published ones only [SEGMENTATION 16.2]. Ids that no audience of ours has may be
- * external. */
-static enum err
-check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    const struct config_bucket *b = objects_others(all, o);
-    struct str state = S_NULL;
-    enum err rc = want_str(o->json, "lifecycleState", false, 32, &state, d);
-
-    if (rc == ERR_OK && state.n > 0 && !str_eq(state, S("draft")) && !str_eq(state, S("published")) &&
-        !str_eq(state, S("inactive")) && !str_eq(state, S("archived")))
-        return diag_set_path(d, ERR_INVALID, "lifecycleState",
-                             "lifecycleState must be draft, published, inactive or archived, found '%.*s'",
-                             STR_ARG(state));
-    for (size_t i = 0; rc == ERR_OK && b != NULL && published(o) && i < o->segment_ref_count; i++) {
-        const struct config_object *parent = bucket_get(b, o->segment_refs[i]);
-        if (parent != NULL && !published(parent))
-            rc = diag_set_path(d, ERR_INVALID, "lifecycleState",
-                               "audience '%.*s' refers to audience '%.*s', which is not published", STR_ARG(o->id),
-                               STR_ARG(parent->id));
-    }
-    for (size_t i = 0; rc == ERR_OK && !published(o) && b != NULL && i < b->n; i++) {
-        for (size_t k = 0; k < b->by_id[i]->segment_ref_count; k++) {
-            if (b->by_id[i] != o && published(b->by_id[i]) && str_eq(b->by_id[i]->segment_refs[k], o->id))
-                return diag_set_path(d, ERR_INVALID, "lifecycleState",
-                                     "audience '%.*s' must stay published: audience '%.*s' refers to it",
-                                     STR_ARG(o->id), STR_ARG(b->by_id[i]->id));
-        }
-    }
-    return rc;
-}
-
 enum err
 check_audience(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
@@ -305,7 +265,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
         return diag_set_path(d, ERR_EXISTS, "name", "an audience named '%.*s' exists", STR_ARG(name));
     external = type.n > 0 && !str_eq(type, S("SegmentDefinition"));
     if (external && json_get(o->json, S("expression")) == NULL) /* membership comes with the data */
-        return check_lifecycle(all, o, d);
+        return audience_check_lifecycle(all, o, d);
     rc = want_str(o->json, "expression.format", false, 32, &format, d);
     if (rc == ERR_OK && !pql_format_of(format, &form))
         rc = diag_set_path(d, ERR_INVALID, "expression.format",
@@ -315,7 +275,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
                       &text, d);
     if (rc == ERR_OK && o->rule == NULL)
         rc = compile_audience(o, d);
-    return rc == ERR_OK ? check_lifecycle(all, o, d) : rc;
+    return rc == ERR_OK ? audience_check_lifecycle(all, o, d) : rc;
 }
 
 /* ---- datastreams [EDGE 8.1] ---- */

@@ -2,7 +2,7 @@
  *
  * A bucket is a new pointer whenever an object in it changed, so "nothing changed" is a comparison of pointers. Parts:
  *
- *   audiences   audience                                        rule graph of all published audiences
+ *   audiences   audience                                        rule graph of all evaluated audiences
  *   decide      activity offer targetAudience property, org     decide set
  *   schemas     schema fieldgroup descriptor, org               views
  *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
@@ -51,9 +51,7 @@ static const char *const view_kinds[] = {"activity",   "offer",      "targetAudi
 static bool
 live(const struct config_object *o)
 {
-    struct str state = json_str(json_get(o->json, S("lifecycleState")));
-
-    return o->rule != NULL && (state.n == 0 || str_eq(state, S("published")));
+    return o->rule != NULL && audience_is_evaluated(o);
 }
 
 static uint64_t

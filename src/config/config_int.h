@@ -128,6 +128,17 @@ enum err check_dataset(const struct config_objects *all, struct config_object *o
 enum err check_datastream(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_destination(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_audience(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_schedule(const struct config_objects *all, struct config_object *o, struct diag *d);
+
+/* ---- config_lifecycle.c ---- */
+
+/* ERR_INVALID: an unknown state, one that parents or children do not allow, or a cycle. */
+enum err audience_check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d);
+/* Draft or published. */
+bool audience_is_evaluated(const struct config_object *o);
+bool audience_refers(const struct config_object *o, struct str id);
+/* The first evaluated audience that refers to this one; NULL: none. */
+const struct config_object *audience_user(const struct config_objects *all, struct str scope, struct str id);
 
 /* ---- config_audience.c ---- */
 
@@ -147,7 +158,7 @@ enum err audience_check_fields(const struct config_object *o, const struct confi
 
 /* ---- config_compile.c ---- */
 
-/* Some audiences of a scope as a rule graph: all published ones, or those that edges evaluate. */
+/* Some audiences of a scope as a rule graph: all evaluated ones, or those that edges evaluate. */
 struct audience_part {
     struct refcount refs;
     struct config_object **objects; /* in order of creation; they hold the rules */

@@ -343,6 +343,7 @@ static const struct config_kind kinds[] = {
     {"activity", false, check_activity},
     {"batch", false, check_batch},
     {"segmentJob", false, check_any},
+    {"schedule", false, check_schedule},
     {"counter", false, check_any},
     {"connection", false, check_any},
     {"sourceConnection", false, check_end_connection},
@@ -427,20 +428,6 @@ static const struct {
     {"targetConnection", "flow", "targetConnectionIds", NULL},
     {"fieldgroup", "schema", "$refs", "$ref"},
 };
-
-static const struct config_object *
-audience_user(const struct config_objects *all, struct str scope, struct str id)
-{
-    const struct config_bucket *b = objects_bucket(all, S("audience"), scope);
-
-    for (size_t i = 0; b != NULL && i < b->n; i++) {
-        for (size_t k = 0; k < b->by_id[i]->segment_ref_count; k++) {
-            if (str_eq(b->by_id[i]->segment_refs[k], id) && !str_eq(b->by_id[i]->id, id))
-                return b->by_id[i];
-        }
-    }
-    return NULL;
-}
 
 /* Anything inside a sandbox, or any sandbox of an organisation. */
 static const struct config_object *

@@ -72,5 +72,14 @@ void pql_position(struct str text, uint32_t pos, unsigned *line, unsigned *colum
  * of PQL_BATCH (always), PQL_STREAMING, PQL_EDGE. It is reported, not obeyed: we evaluate everything in real time. */
 enum { PQL_BATCH = 1, PQL_STREAMING = 2, PQL_EDGE = 4 };
 unsigned pql_classify(const struct rule *r);
+/* The same, with the first rule of the table that rules a method out: "it joins another entity". NULL: none does. */
+struct pql_refusals {
+    const char *streaming, *edge; /* static */
+};
+unsigned pql_classify_why(const struct rule *r, struct pql_refusals *why);
+/* Ids of audiences that a rule asks about: inSegment(id), segmentMembership.get(namespace).get(id). One may come twice.
+ */
+void pql_each_reference(const struct rule *r, void (*each)(void *ctx, struct str id), void *ctx);
+bool pql_reads_events(const struct rule_node *n);
 
 #endif

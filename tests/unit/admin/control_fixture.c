@@ -26,10 +26,24 @@ set_clock(void *ctx, int64_t now_ms, struct diag *d)
 {
     struct control *c = ctx;
 
-    if (now_ms < c->clock_ms)
+    if (now_ms < atomic_load(&c->clock_ms))
         return diag_set(d, ERR_INVALID, "the clock does not go back");
-    c->clock_ms = now_ms;
+    control_set_clock(c, now_ms);
     return ERR_OK;
+}
+
+static int64_t
+fixed_now(struct os *os)
+{
+    struct control *c = (struct control *)(void *)((char *)os - offsetof(struct control, os));
+
+    return atomic_load(&c->clock_ms);
+}
+
+void
+control_set_clock(struct control *c, int64_t now_ms)
+{
+    atomic_store(&c->clock_ms, now_ms);
 }
 
 static enum err
@@ -143,10 +157,13 @@ control_open(struct t *t, struct control *c, bool emulator)
     struct pipeline_options po = {.os = os_posix(), .dir = t->dir};
     struct topic_options config = {.name = "config", .writable = true, .compacted = true},
                          collect = {.name = "collect", .writable = true};
-    struct admin_options ao = {.os = os_posix(), .signing_key = S("0123456789abcdef0123456789abcdef"), .ready = true};
+    struct admin_options ao = {.signing_key = S("0123456789abcdef0123456789abcdef"), .ready = true};
     struct reply r;
 
-    *c = (struct control){.t = t, .now_ms = C_NOW};
+    *c = (struct control){.t = t, .now_ms = C_NOW, .clock_ms = C_NOW, .ops = *os_posix()->ops};
+    c->ops.now_ms = fixed_now;
+    c->os = (struct os){&c->ops, os_posix()->ctx};
+    ao.os = &c->os;
     rng_seed(&c->rng, t->seed);
     arena_init(&c->scratch, LIMIT_REQUEST_ARENA_BYTES);
     buf_init(&c->out, LIMIT_RESPONSE_BYTES);

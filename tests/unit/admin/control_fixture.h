@@ -2,7 +2,10 @@
 #ifndef TESTS_ADMIN_CONTROL_FIXTURE_H
 #define TESTS_ADMIN_CONTROL_FIXTURE_H
 
+#include <stdatomic.h>
+
 #include "admin/admin.h"
+#include "os/os.h"
 #include "os/thread.h"
 #include "profile/profile_names.h"
 #include "t.h"
@@ -26,7 +29,9 @@ struct control {
     struct arena scratch; /* a request's */
     const char *token;
     int64_t now_ms;
-    int64_t clock_ms; /* what the emulated clock was set to */
+    struct os os; /* the machine's, but for its clock: C_NOW until control_set_clock() */
+    struct os_ops ops;
+    _Atomic int64_t clock_ms;
     bool drained;
     struct os_mutex people_lock; /* as the hub's: what follows */
     struct kv *people;
@@ -50,6 +55,8 @@ struct reply {
 
 /* A profile on the hub with one identity, of the namespace CRM, and this record (apostrophes). */
 void control_person(struct control *c, const char *crm, const char *json);
+/* What time it is for the administration's threads; requests have now_ms. */
+void control_set_clock(struct control *c, int64_t now_ms);
 void control_hub_waits(struct control *c, bool waits);
 
 /* "POST /path?query" with a token and JSON headers; body with apostrophes for quotes, NULL: none. */

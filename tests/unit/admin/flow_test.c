@@ -78,7 +78,8 @@ TEST(admin_flow_makes_a_destination)
     control_open(t, &c, false);
     CHECK_REPLY(control_ask(&c, "POST /edgewise/datastreams", "{'id':'ds-1'}"), 201);
     r = control_ask(&c, "POST /data/core/ups/audiences",
-                    "{'name':'Gold','expression':{'type':'PQL','format':'pql/text',"
+                    "{'name':'Gold','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'expression':{'"
+                    "type':'PQL','format':'pql/text',"
                     "'value':'loyalty.points > 100'}}");
     CHECK_REPLY(r, 200);
     audience = arena_cstr(t->arena, control_get(&c, &r, "id"));

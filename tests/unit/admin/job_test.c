@@ -13,7 +13,8 @@ audience(struct control *c, const char *name, const char *tier)
     struct reply r =
         control_ask(c, "POST /data/core/ups/audiences",
                     arena_printf(t->arena,
-                                 "{'name':'%s','expression':{'type':'PQL','format':'pql/text','value':'tier = "
+                                 "{'name':'%s','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'"
+                                 "expression':{'type':'PQL','format':'pql/text','value':'tier = "
                                  "\\\"%s\\\"'}}",
                                  name, tier)
                         .p);

@@ -11,7 +11,8 @@ post(struct control *c, const char *path, const char *name, const char *pql, con
 
     return control_ask(c, arena_printf(t->arena, "POST %s", path).p,
                        arena_printf(t->arena,
-                                    "{'name':'%s','expression':{'type':'PQL','format':'pql/text','value':'%s'}%s}",
+                                    "{'name':'%s','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'"
+                                    "expression':{'type':'PQL','format':'pql/text','value':'%s'}%s}",
                                     name, pql, more)
                            .p);
 }
@@ -69,6 +70,14 @@ TEST(admin_audience_life)
     CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
     r = control_ask(&c, arena_printf(t->arena, "PATCH " AUD "/%s", id).p,
                     "[{'op':'add','path':'/name','value':'Gold 2'},{'op':'add','path':'/namespace','value':'x'}]");
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "'namespace' of an audience cannot be changed");
+    r = control_ask(&c, arena_printf(t->arena, "PATCH " AUD "/%s", id).p,
+                    "[{'op':'replace','path':'/name','value':'Gold 2'}]");
+    CHECK_REPLY(r, 400);
+    r = control_ask(&c, arena_printf(t->arena, "PATCH " AUD "/%s", id).p,
+                    "[{'op':'add','path':'/name','value':'Gold 2'},"
+                    "{'op':'add','path':'/namespace','value':'AEPSegments'}]");
     CHECK_REPLY(r, 200);
     CHECK_STR(control_get(&c, &r, "name"), S("Gold 2"));
     CHECK_STR(control_get(&c, &r, "namespace"), S("AEPSegments"));
@@ -108,7 +117,9 @@ TEST(admin_audience_errors)
     CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113434-400"));
     CHECK_REPLY(post(&c, AUD, "One", "a = 1", ""), 200);
     CHECK_REPLY(post(&c, DEF, "One", "a = 2", ""), 422);
-    r = control_ask(&c, "POST " AUD, "{'name':'J','expression':{'type':'PQL','format':'pql/json','value':'{}'}}");
+    r = control_ask(&c, "POST " AUD,
+                    "{'name':'J','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'expression':{'"
+                    "type':'PQL','format':'pql/json','value':'{}'}}");
     CHECK_REPLY(r, 400);
     CHECK_BODY(r, "PQL-PARSE");
     CHECK_REPLY(control_ask(&c, "PATCH " AUD "/none", "[]"), 404);
@@ -126,14 +137,18 @@ TEST(admin_audience_in_json) /* [SEGMENTATION 13] */
 
     control_open(t, &c, false);
     r = control_ask(&c, "POST " AUD,
-                    arena_printf(t->arena, "{'name':'J','expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
+                    arena_printf(t->arena,
+                                 "{'name':'J','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'"
+                                 "expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
                                  pql(t, arena_printf(t->arena, node, "String").p))
                         .p);
     CHECK_REPLY(r, 200);
     CHECK_STR(control_get(&c, &r, "expression.format"), S("pql/json"));
     CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
     r = control_ask(&c, "POST " AUD,
-                    arena_printf(t->arena, "{'name':'K','expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
+                    arena_printf(t->arena,
+                                 "{'name':'K','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'"
+                                 "expression':{'type':'PQL','format':'pql/json','value':'%s'}}",
                                  pql(t, arena_printf(t->arena, node, "Integer").p))
                         .p);
     CHECK_REPLY(r, 400);
