@@ -157,7 +157,7 @@ TEST(admin_audience_in_json) /* [SEGMENTATION 13] */
     control_close(&c);
 }
 
-TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
+TEST(s19_30_methods_of_audiences) /* [SEGMENTATION 14.3] */
 {
     struct control c;
     struct reply r;
@@ -210,6 +210,153 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
     r = control_ask(&c, arena_printf(t->arena, "DELETE " AUD "/%s", profile_only).p, NULL);
     CHECK_REPLY(r, 400);
     CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113631-403"));
+    control_close(&c);
+}
+
+#define TODAY "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today)])"
+#define WEEK "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(<= 7 days before now)])"
+
+TEST(s19_30_references_and_methods)
+{
+    struct control c;
+    struct reply r;
+    const char *week, *of_week, *both;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "week", pql(t, WEEK), "");
+    week = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    both = pql(t, arena_printf(t->arena, "inSegment(`%s`) and " TODAY, week).p);
+    r = post(&c, AUD, "refs", pql(t, arena_printf(t->arena, "inSegment(`%s`)", week).p), EDGE); /* rule 12 */
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    of_week = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = post(&c, AUD, "event and ref", both, EDGE); /* rule 9 */
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "beside an audience that is not built from profile fields alone");
+    both = pql(t, arena_printf(t->arena, "inSegment(`%s`) and " TODAY, of_week).p);
+    r = post(&c, AUD, "event and ref of ref", both, STREAMING);
+    CHECK_REPLY(r, 400);
+    both = pql(t, arena_printf(t->arena, "segmentMembership.get(`ups`).get(`%s`).isNotNull() and " TODAY, week).p);
+    CHECK_REPLY(post(&c, AUD, "event and long ref", both, STREAMING), 400);
+    CHECK_REPLY(post(&c, AUD, "event and unknown", pql(t, "inSegment(`other`) and " TODAY), STREAMING), 400);
+    control_close(&c);
+}
+
+TEST(s19_31_evaluation_info)
+{
+    static const char *const defaults[] = {"", ",'evaluationInfo':{}", ",'evaluationInfo':null",
+                                           ",'evaluationInfo':{'continuous':{'enabled':false}}"};
+    static const char *const wrong[] = {",'evaluationInfo':[]", ",'evaluationInfo':{'hourly':{'enabled':true}}",
+                                        ",'evaluationInfo':{'batch':true}",
+                                        ",'evaluationInfo':{'batch':{'enabled':1}}"};
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    for (size_t i = 0; i < 4; i++) {
+        r = post(&c, AUD, arena_printf(t->arena, "a%zu", i).p, "a = 1", defaults[i]);
+        CHECK_REPLY(r, 200);
+        CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        r = post(&c, AUD, "wrong", "a = 1", wrong[i]);
+        CHECK_REPLY(r, 400);
+        CHECK_BODY(r, "evaluationInfo");
+    }
+    r = post(
+        &c, AUD, "several", "a = 1",
+        ",'evaluationInfo':{'batch':{'enabled':true},'continuous':{'enabled':true},'synchronous':{'enabled':true}}");
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    r = post(&c, AUD, "week", pql(t, WEEK), EDGE);
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "does not qualify for edge (synchronous) evaluation: it has an event without a window of at most 24 "
+                  "hours; it qualifies for batch");
+    control_close(&c);
+}
+
+static struct reply
+put_pql(struct control *c, const char *id, const char *text, const char *more)
+{
+    struct t *t = c->t;
+
+    return control_ask(
+        c, arena_printf(t->arena, "PUT " AUD "/%s", id).p,
+        arena_printf(t->arena, "{'expression':{'type':'PQL','format':'pql/text','value':'%s'}%s}", pql(t, text), more)
+            .p);
+}
+
+TEST(s19_30_edits_switch_methods)
+{
+    struct control c;
+    struct reply r;
+    const char *id;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "one", pql(t, TODAY), STREAMING);
+    id = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = put_pql(&c, id, "loyalty.points > 1", "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("continuous")); /* it still qualifies */
+    r = put_pql(&c, id, "loyalty.points > 1", EDGE);
+    CHECK_STR(str_of(method_of(&c, &r)), S("synchronous"));
+    r = put_pql(&c, id, WEEK, "");
+    CHECK_REPLY(r, 200);
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch")); /* by itself */
+    CHECK_STR(control_get(&c, &r, "batchIsFinal"), S("null"));
+    r = put_pql(&c, id, TODAY, "");
+    CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
+    r = put_pql(&c, id, TODAY, STREAMING);
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "moved to batch evaluation, which is final");
+    r = post(&c, AUD, "two", "loyalty.points > 1", "");
+    id = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = put_pql(&c, id, TODAY, STREAMING); /* one that always was batch may move */
+    CHECK_STR(str_of(method_of(&c, &r)), S("continuous"));
+    control_close(&c);
+}
+
+TEST(s19_36_life_by_rest)
+{
+    struct control c;
+    struct reply r;
+    const char *id;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "one", "a = 1", ",'lifecycleState':'draft'");
+    CHECK_STR(control_get(&c, &r, "lifecycleState"), S("draft"));
+    id = arena_cstr(t->arena, control_get(&c, &r, "id"));
+    r = put_pql(&c, id, "a = 2", ""); /* an edit keeps the state */
+    CHECK_STR(control_get(&c, &r, "lifecycleState"), S("draft"));
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'inactive'"), 400);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'deleted'"), 400);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'published'"), 200);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'draft'"), 400);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'inactive'"), 200);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'draft'"), 400);
+    CHECK_REPLY(put_pql(&c, id, "a = 2", ",'lifecycleState':'published'"), 200);
+    CHECK_REPLY(post(&c, AUD, "two", "a = 1", ",'lifecycleState':'deleted'"), 400);
+    control_close(&c);
+}
+
+TEST(s19_38_what_an_audience_needs)
+{
+    static const char *const bodies[] = {
+        "{'type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'expression':{'value':'a = 1'}}",
+        "{'name':'n','schema':{'name':'_xdm.context.profile'},'expression':{'value':'a = 1'}}",
+        "{'name':'n','type':'SegmentDefinition','expression':{'value':'a = 1'}}",
+        "{'name':'n','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'}}",
+        "{'name':'n','type':'SegmentDefinition','schema':{'name':'_xdm.context.account'},'expression':{'value':'a = "
+        "1'}}",
+    };
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        r = control_ask(&c, "POST " AUD, bodies[i]);
+        CHECK_REPLY(r, 400);
+        CHECK_STR(control_get(&c, &r, "errors.400.0.code"), S("UPAPI-113434-400"));
+        r = control_ask(&c, "POST " DEF, bodies[i]);
+        CHECK_REPLY(r, i == 1 ? 200 : 400); /* a definition is of the type that it is */
+    }
     control_close(&c);
 }
 

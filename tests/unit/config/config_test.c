@@ -438,6 +438,93 @@ TEST(config_audience_life_and_cycles)
     fixture_close(&f);
 }
 
+#define STATE(id, state, expression)                                                                                   \
+    "{'id':'" id "','name':'" id "','lifecycleState':'" state "','expression':{'value':'" expression "'}}"
+
+static bool
+is_evaluated(struct fixture *f, const char *id)
+{
+    const struct snapshot *s = snapshot_get(f->config);
+    bool found = map_get(snapshot_scope(s, S(SCOPE))->hub_segments.by_id, str_of(id)) != NULL;
+
+    snapshot_put(f->config, s);
+    return found;
+}
+
+TEST(s19_36_states_that_are_evaluated)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put(t, &f, "audience", "d", STATE("d", "draft", "a = 1"));
+    put(t, &f, "audience", "p", STATE("p", "published", "a = 1"));
+    put(t, &f, "audience", "i", STATE("i", "inactive", "a = 1"));
+    put(t, &f, "audience", "r", STATE("r", "archived", "a = 1"));
+    put_fails(t, &f, "audience", "x", STATE("x", "deleted", "a = 1"), ERR_INVALID);
+    CHECK_TRUE(is_evaluated(&f, "d") && is_evaluated(&f, "p"));
+    CHECK_TRUE(!is_evaluated(&f, "i") && !is_evaluated(&f, "r"));
+    fixture_close(&f);
+}
+
+TEST(s19_36_parents_and_children)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put(t, &f, "audience", "parent", STATE("parent", "draft", "a = 1"));
+    put(t, &f, "audience", "child", STATE("child", "draft", "inSegment(\\'parent\\')")); /* a draft on a draft */
+    put_fails(t, &f, "audience", "child", STATE("child", "published", "inSegment(\\'parent\\')"), ERR_INVALID);
+    CHECK_SAYS("'parent', which is not published");
+    put(t, &f, "audience", "parent", STATE("parent", "published", "a = 1"));
+    put(t, &f, "audience", "child", STATE("child", "published", "inSegment(\\'parent\\')"));
+    put_fails(t, &f, "audience", "parent", STATE("parent", "inactive", "a = 1"), ERR_INVALID);
+    CHECK_SAYS("'child' refers to it");
+    CHECK_ERR(config_delete(f.config, S("audience"), S(SCOPE), S("parent"), 1, d), ERR_INVALID);
+    put(t, &f, "audience", "child", STATE("child", "inactive", "inSegment(\\'parent\\')"));
+    put(t, &f, "audience", "parent", STATE("parent", "inactive", "a = 1"));
+    put_fails(t, &f, "audience", "child", STATE("child", "published", "inSegment(\\'parent\\')"), ERR_INVALID);
+    put_fails(t, &f, "audience", "other", STATE("other", "draft", "inSegment(\\'parent\\')"), ERR_INVALID);
+    put(t, &f, "audience", "parent", STATE("parent", "published", "a = 1"));
+    put(t, &f, "audience", "other", STATE("other", "draft", "inSegment(\\'parent\\')"));
+    put_fails(t, &f, "audience", "parent", STATE("parent", "archived", "a = 1"), ERR_INVALID); /* a draft counts */
+    CHECK_OK(config_delete(f.config, S("audience"), S(SCOPE), S("other"), 1, d));
+    CHECK_OK(config_delete(f.config, S("audience"), S(SCOPE), S("parent"), 1, d)); /* the child is inactive */
+    fixture_close(&f);
+}
+
+TEST(s19_36_published_together)
+{
+    struct fixture f;
+    struct config_change changes[2] = {{S("audience"), S(SCOPE), S("child"), S_NULL, CONFIG_ANY_VERSION},
+                                       {S("audience"), S(SCOPE), S("parent"), S_NULL, CONFIG_ANY_VERSION}};
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    changes[0].json = quoted(t, STATE("child", "published", "inSegment(\\'parent\\')"));
+    changes[1].json = quoted(t, STATE("parent", "published", "a = 1"));
+    CHECK_OK(config_apply(f.config, changes, 2, 1, d));
+    fixture_close(&f);
+}
+
+TEST(s19_36_cycles_in_every_state)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put_fails(t, &f, "audience", "a", STATE("a", "inactive", "inSegment(\\'a\\')"), ERR_INVALID);
+    CHECK_SAYS("'a' refers to itself");
+    put(t, &f, "audience", "a", STATE("a", "inactive", "x = 1"));
+    put(t, &f, "audience", "b", STATE("b", "inactive", "inSegment(\\'a\\')"));
+    put(t, &f, "audience", "c", STATE("c", "inactive", "inSegment(\\'b\\') or inSegment(\\'a\\')"));
+    put_fails(t, &f, "audience", "a", STATE("a", "inactive", "inSegment(\\'c\\')"), ERR_INVALID);
+    CHECK_SAYS("in the end audience");
+    put(t, &f, "audience", "a", STATE("a", "inactive", "inSegment(\\'elsewhere\\')"));
+    fixture_close(&f);
+}
+
 static bool
 has(const struct str *list, size_t n, const char *s)
 {
