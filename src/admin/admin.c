@@ -15,7 +15,7 @@ static const struct family *const families[] = {
     &family_inlet,   &family_flow,         &family_namespace, &family_identity, &family_profile,  &family_segment,
     &family_explain, &family_registry,     &family_activity,  &family_target,   &family_own,      &family_ops,
     &family_report,  &family_report_pages, &family_preview,   &family_job,      &family_schedule, &family_conversion,
-    &family_search,  &family_guardrail,
+    &family_search,  &family_guardrail,    &family_sample,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 

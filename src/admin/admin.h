@@ -21,6 +21,7 @@
  *   admin_job_rest.c  /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
  *   admin_schedule.c  /data/core/ups/config/schedules           when jobs begin by themselves  [SEGMENTATION 17.6]
  *   admin_conversion.c  /data/core/ups/segment/conversion       an expression's other form  [SEGMENTATION 17.4]
+ *   admin_sample.c    /data/core/ups/previewsamplestatus        how many people there are  [SEGMENTATION 17.8]
  *   admin_search.c    /data/core/ups/search/...                 audiences by words         [SEGMENTATION 17.9]
  *   admin_guardrail_rest.c  /edgewise/guardrails                documented limits  OURS
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]

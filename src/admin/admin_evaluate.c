@@ -237,6 +237,7 @@ report(struct evaluator *ev, struct evaluation *e, const struct census *c)
     os_lock(&ev->lock);
     e->read = r.profiles;
     e->matched = r.audiences[0].members;
+    e->fragments = r.fragments;
     on = !e->cancelled && !ev->stop;
     os_unlock(&ev->lock);
     return on;

@@ -31,7 +31,7 @@ struct evaluation {
     int64_t created_ms;
     enum evaluation_state state;
     bool cancelled; /* the thread ends and frees it; a preview is found no more */
-    uint64_t read, matched;
+    uint64_t read, matched, fragments;
     struct evaluation_namespace *namespaces; /* from here on: when ready */
     size_t namespace_count;
     struct census_identity *sample;

@@ -64,7 +64,7 @@ struct census {
     uint64_t compared[WORDS];
     int64_t now_ms, first_ms;
     bool started;
-    uint64_t profiles;
+    uint64_t profiles, fragments;
 
     bool again;         /* the rows are suspects */
     uint64_t *suspects; /* owned array of LIMIT_CENSUS_ROWS: to be loaded again, from the end */
@@ -547,6 +547,8 @@ census_run(struct census *c, struct diag *d)
         if (rc == ERR_OK)
             rc = evaluate(c, d);
     }
+    for (size_t i = 0; i < c->row_count && !c->again; i++)
+        c->fragments += c->rows[i].profile->fragment_count;
     c->profiles += c->again ? 0 : c->row_count;
     c->row_count = 0;
     c->again = false;
@@ -561,6 +563,7 @@ census_result(const struct census *c)
 {
     return (struct census_result){
         .profiles = c->profiles,
+        .fragments = c->fragments,
         .audiences = c->counts,
         .namespaces = c->namespaces,
         .namespace_count = c->namespace_count,

@@ -69,6 +69,7 @@ struct census_identity {
 /* Of what was run so far; borrowed until the next call. */
 struct census_result {
     uint64_t profiles;
+    uint64_t fragments;                    /* records of theirs */
     const struct census_counts *audiences; /* by index */
     const struct str *namespaces;
     size_t namespace_count;               /* further ones than LIMIT_CENSUS_NAMESPACES are not counted */
