@@ -2,73 +2,108 @@
  * [SEGMENTATION 14.1, 14.3].
  *
  * One flag is true in what is saved: the method asked for, batch when none is. A method that the expression does not
- * qualify for is refused with the first rule of the table that rules it out. When an edited expression loses its
- * method, the audience becomes a batch audience, and a move to batch is final.
+ * qualify for is refused with the first row of the table that rules it out. When an edited expression loses its method,
+ * the audience becomes a batch audience, and a move to batch is final.
  *
- * Of the table's rules, 1 (entity class) is admin_segment_doc.c's, 5 never applies because the merge policy is active
- * on edge, and 10 does not, because every dataset may be streamed into; 9 is here, the others are pql_classify.c's. */
+ * Of the table's rows, 1 (entity class) never applies because only audiences of people can be made, 5 because the one
+ * merge policy is active on edge, and 10 because every dataset is streamed to; 9 is here, the others are
+ * pql_classify.c's. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
 
-#define FINAL S("batchIsFinal") /* stored, not shown */
+#define FINAL S("batchIsFinal") /* a member that is not shown */
 
 /* ---- what an expression qualifies for ---- */
 
-#define REFS_DEPTH 16 /* a longer way of references is taken for one that ends in events */
+static bool
+reads_events(const struct rule_node *n)
+{
+    if (n == NULL)
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (reads_events(n->args[i]))
+            return true;
+    }
+    return n->op == RULE_EVENTS;
+}
 
+/* Ids named in inSegment() below a node. */
 struct refs {
-    const struct call *call;
-    unsigned depth;
-    bool any;    /* an audience is referred to */
-    bool events; /* one is not built from profile fields alone, transitively; or is not known */
+    struct str items[64];
+    size_t n;
+    bool others; /* more than those, or memberships that are read in another way */
 };
 
 static void
-look_behind(void *ctx, struct str id)
+find_refs(const struct rule_node *n, bool inside, struct refs *out)
 {
-    struct refs *refs = ctx;
-    const struct str *ids;
-    size_t n;
-    const struct rule *r = snapshot_audience_rule(refs->call->snap, refs->call->scope, id, &ids, &n);
-
-    refs->any = true;
-    if (refs->events)
+    if (n == NULL)
         return;
-    if (r == NULL || ++refs->depth > REFS_DEPTH || pql_reads_events(rule_root(r)))
-        refs->events = true;
-    else
-        pql_each_reference(r, look_behind, refs);
-    refs->depth--;
+    inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
+    if (n->op == RULE_FIELD && n->args[0]->op == RULE_PROFILE && str_eq(n->name, S("segmentMembership")))
+        out->others = true;
+    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING) {
+        if (out->n < sizeof out->items / sizeof *out->items)
+            out->items[out->n++] = n->value.s;
+        else
+            out->others = true;
+    }
+    for (size_t i = 0; i < n->arg_count; i++)
+        find_refs(n->args[i], inside, out);
 }
 
-static unsigned
-methods_of(const struct call *call, const struct rule *r, struct pql_refusals *why)
-{
-    static const char rule_9[] = "it has an event beside an audience that is not built from profile fields alone";
-    struct refs refs = {.call = call};
-    unsigned methods = pql_classify_why(r, why);
+#define REFS_DEPTH 16 /* a chain of references longer than this is said to read events */
 
-    if (!pql_reads_events(rule_root(r)))
-        return methods;
-    pql_each_reference(r, look_behind, &refs);
-    if (!refs.events)
-        return methods;
-    if (why->streaming == NULL)
-        why->streaming = rule_9;
-    if (why->edge == NULL || (methods & PQL_STREAMING)) /* rule 11, the only one behind 9, is edge's alone */
-        why->edge = rule_9;
-    return PQL_BATCH;
+/* Is an audience built from profile fields only, and those that it refers to? */
+static bool
+of_fields(const struct call *call, const struct rule *r, unsigned depth)
+{
+    struct refs refs = {.n = 0};
+
+    if (r == NULL || depth > REFS_DEPTH || reads_events(rule_root(r)))
+        return false;
+    find_refs(rule_root(r), false, &refs);
+    for (size_t i = 0; i < refs.n; i++) {
+        const struct str *ids;
+        size_t n;
+        if (!of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1))
+            return false;
+    }
+    return !refs.others;
+}
+
+/* Events beside a reference to an audience that is not of fields alone. */
+static bool
+mixes_references(const struct call *call, const struct rule *r)
+{
+    struct refs refs = {.n = 0};
+    bool fields = true;
+
+    find_refs(rule_root(r), false, &refs);
+    for (size_t i = 0; i < refs.n && fields; i++) {
+        const struct str *ids;
+        size_t n;
+        fields = of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), 1);
+    }
+    return reads_events(rule_root(r)) && (!fields || refs.others);
+}
+
+/* The first row of the table that keeps an audience from a method; 0: none [SEGMENTATION 14.3]. */
+static unsigned
+row_against(const struct call *call, const struct rule *r, unsigned method)
+{
+    unsigned row = pql_classify_row(r, method);
+
+    return (row == 0 || row > 9) && mixes_references(call, r) ? 9 : row;
 }
 
 /* ---- evaluationInfo ---- */
 
 static const struct {
-    const char *member, *name;
+    const char *member;
     unsigned bit;
-} methods[] = {{"synchronous", "edge (synchronous)", PQL_EDGE},
-               {"continuous", "streaming (continuous)", PQL_STREAMING},
-               {"batch", "batch", PQL_BATCH}};
+} methods[] = {{"synchronous", PQL_EDGE}, {"continuous", PQL_STREAMING}, {"batch", PQL_BATCH}};
 #define METHOD_COUNT (sizeof methods / sizeof methods[0])
 
 /* The method that a document asks for; 0: none. Of several the best. */
@@ -106,7 +141,7 @@ check_shape(const struct json *info, struct diag *d)
 }
 
 static void
-put_method(struct edit *e, unsigned taken)
+write_method(struct edit *e, unsigned taken)
 {
     struct edit_node *info;
 
@@ -119,44 +154,38 @@ put_method(struct edit *e, unsigned taken)
 }
 
 static enum err
-refuse(unsigned asked, unsigned possible, const struct pql_refusals *why, struct diag *d)
+refuse_method(unsigned asked, unsigned row, bool final, struct diag *d)
 {
-    bool edge = asked == PQL_EDGE;
+    const char *method = asked == PQL_EDGE ? "edge (synchronous)" : "streaming (continuous)";
 
-    return diag_set_path(d, ERR_INVALID, "evaluationInfo",
-                         "the expression does not qualify for %s evaluation: %s; it qualifies for %s",
-                         edge ? methods[0].name : methods[1].name, edge ? why->edge : why->streaming,
-                         possible & PQL_STREAMING ? "streaming" : "batch");
+    if (final)
+        return diag_set_path(d, ERR_INVALID, "evaluationInfo",
+                             "the audience became batch, which is final: it cannot become %s again", method);
+    return diag_set_path(d, ERR_INVALID, "evaluationInfo", "the expression does not qualify for %s evaluation: %s",
+                         method, pql_classify_reason(row));
 }
 
 enum err
 segment_put_method(struct call *call, struct edit *e, const struct json *old, const struct json *doc,
                    const struct rule *rule, struct diag *d)
 {
-    const struct json *info = json_get(doc, S("evaluationInfo"));
-    unsigned asked = asked_method(info), before = asked_method(json_get(old, S("evaluationInfo"))), possible, taken;
-    bool chosen = old == NULL || asked != before, final = json_bool(json_get(old, FINAL), false);
-    struct pql_refusals why = {0};
-    enum err rc = check_shape(info, d);
+    unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), row = 0;
+    unsigned before = asked_method(json_get(old, S("evaluationInfo")));
+    bool final = json_bool(json_get(old, FINAL), false), chosen = old == NULL || asked != before;
+    enum err rc = check_shape(json_get(doc, S("evaluationInfo")), d);
 
     if (rc != ERR_OK)
         return rc;
-    possible = methods_of(call, rule, &why);
-    if (chosen && (asked & (PQL_EDGE | PQL_STREAMING)) != 0) {
-        if (final)
-            return diag_set_path(d, ERR_INVALID, "evaluationInfo",
-                                 "the audience moved to batch evaluation, which is final");
-        if (!(asked & possible))
-            return refuse(asked, possible, &why, d);
-    }
-    taken = asked & possible & ~(final ? (unsigned)(PQL_EDGE | PQL_STREAMING) : 0u);
-    put_method(e, taken != 0 ? taken : PQL_BATCH);
-    if (final || (taken & ~(unsigned)PQL_BATCH) == 0)
-        final = final || (before & (PQL_EDGE | PQL_STREAMING)) != 0;
-    if (final)
+    if (asked == PQL_STREAMING || asked == PQL_EDGE)
+        row = row_against(call, rule, asked);
+    if (chosen && (row != 0 || (final && asked > PQL_BATCH)))
+        return refuse_method(asked, row, final, d);
+    if (asked == 0 || row != 0 || final)
+        asked = PQL_BATCH;
+    write_method(e, asked);
+    edit_remove(e->root, FINAL);
+    if (final || (before > PQL_BATCH && asked == PQL_BATCH))
         edit_put_bool(e, e->root, FINAL, true);
-    else
-        edit_remove(e->root, FINAL);
     return ERR_OK;
 }
 

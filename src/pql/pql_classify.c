@@ -1,9 +1,9 @@
 /* pql_classify.c - the documented classification of an expression into batch, streaming and edge
  * [SEGMENTATION 14.2, 14.3].
  *
- * Facts are gathered in one walk over the rule; the rows of the table that concern one expression alone (2, 3, 4, 6, 7,
- * 8 and 11) are then applied in order. What the table also asks (entity class, merge policy, datasets, audiences
- * referred to) is the caller's. */
+ * Facts are gathered in one walk over the rule; the rows of the table that concern one expression alone are then
+ * applied in order. What the table also asks (entity class, merge policy, datasets, audiences referred to) is the
+ * caller's. */
 #include "base/civil.h"
 #include "pql/pql.h"
 
@@ -186,92 +186,50 @@ walk(struct facts *f, const struct rule_node *n, bool negated)
     walk_args(f, n, 0, negated != (n->op == RULE_NOT));
 }
 
-/* Rows of the table in its order; NULL: none applies. */
-static const char *
-refusal(const struct facts *f, bool edge)
-{
-    if (f->lookup)
-        return "it joins another entity";
-    if (f->ignore_year)
-        return "it compares months or days without their year";
-    if (f->aam)
-        return "it refers to an audience or trait of Audience Manager";
-    if (f->free_events)
-        return "it reads events in another way than by a sequence or a single exists";
-    if (f->unbounded)
-        return "it has an event without a window of at most 24 hours";
-    if (f->event_clauses > 0 && f->positive_clauses == 0 && !f->profile && !f->segments)
-        return "it only asks for events that did not happen";
-    return edge && f->events > 1 ? "it asks for more than one event" : NULL;
-}
-
 unsigned
-pql_classify_why(const struct rule *r, struct pql_refusals *why)
+pql_classify_row(const struct rule *r, unsigned method)
 {
     struct facts f = {0};
-    struct pql_refusals refused;
 
     walk(&f, rule_root(r), false);
-    refused = (struct pql_refusals){.streaming = refusal(&f, false), .edge = refusal(&f, true)};
-    if (why != NULL)
-        *why = refused;
-    return PQL_BATCH | (refused.streaming == NULL ? PQL_STREAMING : 0u) | (refused.edge == NULL ? PQL_EDGE : 0u);
+    if (f.lookup)
+        return 2;
+    if (f.ignore_year)
+        return 3;
+    if (f.aam)
+        return 4;
+    if (f.free_events)
+        return 6;
+    if (f.unbounded)
+        return 7;
+    if (f.event_clauses > 0 && f.positive_clauses == 0 && !f.profile && !f.segments)
+        return 8;
+    return f.events > 1 && method == PQL_EDGE ? 11 : 0;
+}
+
+const char *
+pql_classify_reason(unsigned row)
+{
+    static const char *const reasons[] = {
+        [1] = "its entity is an account or an opportunity",
+        [2] = "it joins another entity",
+        [3] = "it reads a month or a day of a month",
+        [4] = "it refers to an Audience Manager segment or trait",
+        [5] = "its merge policy is not active on edge",
+        [6] = "it reads events outside a sequence or an exists",
+        [7] = "an event has no window of at most 24 hours",
+        [8] = "it is nothing but a negation of events",
+        [9] = "it has events beside an audience that is not built from profile fields only",
+        [10] = "its events come from batch-only and from streaming datasets",
+        [11] = "it asks for more than one event",
+    };
+
+    return row < sizeof reasons / sizeof *reasons && reasons[row] != NULL ? reasons[row] : "it does not say why";
 }
 
 unsigned
 pql_classify(const struct rule *r)
 {
-    return pql_classify_why(r, NULL);
-}
-
-/* ---- references ---- */
-
-static struct str
-literal_text(const struct rule_node *n)
-{
-    return n->op == RULE_LITERAL && n->value.kind == VALUE_STRING ? n->value.s : S_NULL;
-}
-
-/* segmentMembership.get(namespace).get(id), or .namespace instead of the first get. */
-static bool
-is_membership(const struct rule_node *n)
-{
-    const struct rule_node *map = n->arg_count > 0 ? n->args[0] : NULL;
-
-    if (!(n->op == RULE_FIELD || (n->op == RULE_CALL && n->fn == FN_GET)))
-        return false;
-    return map != NULL && map->op == RULE_FIELD && str_eq(map->name, S("segmentMembership")) &&
-           map->args[0]->op == RULE_PROFILE;
-}
-
-static void
-each_below(const struct rule_node *n, bool inside, void (*each)(void *ctx, struct str id), void *ctx)
-{
-    struct str id = S_NULL;
-
-    inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
-    if (inside)
-        id = literal_text(n);
-    else if (n->op == RULE_CALL && n->fn == FN_GET && is_membership(n->args[0]))
-        id = literal_text(n->args[1]);
-    if (id.n > 0)
-        each(ctx, id);
-    for (size_t i = 0; i < n->arg_count; i++)
-        each_below(n->args[i], inside, each, ctx);
-}
-
-void
-pql_each_reference(const struct rule *r, void (*each)(void *ctx, struct str id), void *ctx)
-{
-    each_below(rule_root(r), false, each, ctx);
-}
-
-bool
-pql_reads_events(const struct rule_node *n)
-{
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (pql_reads_events(n->args[i]))
-            return true;
-    }
-    return n->op == RULE_EVENTS;
+    return PQL_BATCH | (pql_classify_row(r, PQL_STREAMING) == 0 ? PQL_STREAMING : 0u) |
+           (pql_classify_row(r, PQL_EDGE) == 0 ? PQL_EDGE : 0u);
 }
