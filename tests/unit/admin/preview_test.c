@@ -153,3 +153,35 @@ TEST(admin_preview_is_of_its_sandbox)
     CHECK_REPLY(r, 404);
     control_close(&c);
 }
+
+TEST(s19_41_sample_status)
+{
+    static const char path[] = "GET /data/core/ups/previewsamplestatus";
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, true);
+    for (int i = 0; i < 5; i++)
+        control_person(&c, arena_printf(t->arena, "%d", i).p, "{'tier':'gold'}");
+    control_hub_waits(&c, true);
+    r = control_ask(&c, path, NULL); /* it does not wait for ever */
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "status"), S("TASK_RUNNING"));
+    CHECK_STR(control_get(&c, &r, "sampleJobRunning.status"), S("true"));
+    control_hub_waits(&c, false);
+    evaluator_wait(c.admin->evaluator);
+    control_person(&c, "6", "{'tier':'gold'}");
+    r = control_ask(&c, path, NULL); /* the same count */
+    CHECK_STR(control_get(&c, &r, "status"), S("TASK_FINISHED"));
+    CHECK_STR(control_get(&c, &r, "totalRows"), S("5"));
+    CHECK_STR(control_get(&c, &r, "lastSampledTimestamp"), S("2026-01-01 00:00:00.0"));
+    c.now_ms += 15 * 60 * 1000;
+    r = control_ask(&c, path, NULL);
+    CHECK_STR(control_get(&c, &r, "totalRows"), S("6"));
+    r = control_ask(&c, "GET /data/core/ups/previewsamplestatus/report/namespace", NULL);
+    CHECK_STR(control_get(&c, &r, "data.0.fullIDsCount"), S("6"));
+    c.options.hub.census_slice = NULL;
+    control_restart(&c);
+    CHECK_REPLY(control_ask(&c, path, NULL), 501);
+    control_close(&c);
+}
