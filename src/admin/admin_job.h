@@ -15,8 +15,8 @@ struct job_order {
     struct str org, sandbox, scope;
     const struct json *segments; /* [{"segmentId"}], checked; "*" stands for all */
     const char *source;          /* "api", "scheduler" */
-    struct str request_id;
-    struct str schedule; /* id, empty: none */
+    struct str request_id;       /* empty: made */
+    struct str schedule;         /* id, empty: none */
     int64_t now_ms;
     struct config_change more[JOB_MORE_CHANGES]; /* saved in the same step, all or nothing */
     size_t more_count;

@@ -88,7 +88,7 @@ write_job(struct jw *w, const struct job_order *o, struct str id)
     while (json_next(&it))
         write_segment(w, o, json_str(json_get(it.value, S("segmentId"))));
     jw_end(w);
-    jw_kstr(w, S("requestId"), o->request_id);
+    jw_kstr(w, S("requestId"), o->request_id.n > 0 ? o->request_id : new_uuid(o));
     jw_kraw(w, S("schema"), S("{\"name\":\"" MODEL "\"}"));
     if (o->schedule.n > 0)
         write_properties(w, o);
