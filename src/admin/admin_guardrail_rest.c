@@ -45,11 +45,8 @@ write_large(struct jw *w, struct call *call)
 
 /* ---- all ---- */
 
-static bool
-has_count(enum guardrail which)
-{
-    return which != GUARD_RUN_AUDIENCES && which <= GUARD_RUNS_YEAR_DEVELOPMENT;
-}
+/* Those before it are counted; it, and those behind it, are held against one job or expression at a time. */
+#define FIRST_UNCOUNTED GUARD_RUN_AUDIENCES
 
 static void
 write_one(struct jw *w, const struct guardrails *g, enum guardrail which, size_t count)
@@ -59,7 +56,7 @@ write_one(struct jw *w, const struct guardrails *g, enum guardrail which, size_t
     jw_kstr(w, S("kind"), str_of(guardrail_kind(which)));
     jw_kstr(w, S("description"), str_of(guardrail_help(which)));
     jw_ki64(w, S("limit"), g->limits[which]);
-    if (has_count(which)) {
+    if (which < FIRST_UNCOUNTED) {
         jw_ki64(w, S("count"), (int64_t)count);
         jw_ki64(w, S("alertPercent"), guardrail_alert(g, which, count));
     }

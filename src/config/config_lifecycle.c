@@ -75,37 +75,58 @@ check_children(const struct config_bucket *b, const struct config_object *o, str
     return ERR_OK;
 }
 
-/* Everything that o refers to, nearest first, until it is o itself. Others had no cycle before. */
+static enum err
+no_memory(struct diag *d)
+{
+    return diag_set(d, ERR_NOMEM, "no memory to check an audience");
+}
+
+/* Audiences that o refers to, nearest first. */
+struct search {
+    const struct config_bucket *b;
+    const struct config_object *o;
+    const struct config_object **queue; /* of b->n: each is in it once */
+    size_t head, tail;
+    struct map seen;
+};
+
+/* What `at` refers to goes into the queue, unless it is o. */
+static enum err
+follow(struct search *s, const struct config_object *at, struct diag *d)
+{
+    for (size_t i = 0; i < at->segment_ref_count; i++) {
+        const struct config_object *parent = bucket_get(s->b, at->segment_refs[i]);
+        if (parent == s->o && at == s->o)
+            return diag_set_path(d, ERR_INVALID, "expression.value", "audience '%.*s' refers to itself",
+                                 STR_ARG(at->id));
+        if (parent == s->o)
+            return diag_set_path(d, ERR_INVALID, "expression.value",
+                                 "audience '%.*s' refers to itself: in the end audience '%.*s' refers back",
+                                 STR_ARG(s->o->id), STR_ARG(at->id));
+        if (parent == NULL || parent->segment_ref_count == 0 || map_get(&s->seen, parent->id) != NULL)
+            continue;
+        if (!map_put(&s->seen, parent->id, s, NULL))
+            return no_memory(d);
+        s->queue[s->tail++] = parent;
+    }
+    return ERR_OK;
+}
+
+/* Others had no cycle before, so one that there is goes through o. */
 static enum err
 check_cycle(const struct config_bucket *b, const struct config_object *o, struct diag *d)
 {
-    const struct config_object **queue = calloc(b->n, sizeof(const struct config_object *));
-    struct map seen;
-    size_t head = 0, tail = 1;
-    enum err rc = queue != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory to check an audience");
+    struct search s = {.b = b, .o = o, .queue = calloc(b->n, sizeof(const struct config_object *))};
+    enum err rc;
 
-    map_init(&seen);
-    if (rc == ERR_OK)
-        queue[0] = o;
-    while (rc == ERR_OK && head < tail) {
-        const struct config_object *at = queue[head++];
-        for (size_t i = 0; rc == ERR_OK && i < at->segment_ref_count; i++) {
-            const struct config_object *parent = bucket_get(b, at->segment_refs[i]);
-            if (parent == o) {
-                rc = at == o ? diag_set_path(d, ERR_INVALID, "expression.value", "audience '%.*s' refers to itself",
-                                             STR_ARG(o->id))
-                             : diag_set_path(d, ERR_INVALID, "expression.value",
-                                             "audience '%.*s' refers to itself: in the end audience '%.*s' refers back",
-                                             STR_ARG(o->id), STR_ARG(at->id));
-            } else if (parent != NULL && parent->segment_ref_count > 0 && map_get(&seen, parent->id) == NULL) {
-                if (!map_put(&seen, parent->id, (void *)(uintptr_t)1, NULL))
-                    rc = diag_set(d, ERR_NOMEM, "no memory to check an audience");
-                queue[tail++] = parent;
-            }
-        }
-    }
-    map_deinit(&seen);
-    free(queue);
+    if (s.queue == NULL)
+        return no_memory(d);
+    map_init(&s.seen);
+    rc = follow(&s, o, d);
+    while (rc == ERR_OK && s.head < s.tail)
+        rc = follow(&s, s.queue[s.head++], d);
+    map_deinit(&s.seen);
+    free(s.queue);
     return rc;
 }
 

@@ -335,15 +335,17 @@ TEST(s19_36_life_by_rest)
     control_close(&c);
 }
 
+#define SCHEMA "{'schema':{'name':'_xdm.context.profile'},"
+#define ACCOUNT "{'schema':{'name':'_xdm.context.account'},"
+
 TEST(s19_38_what_an_audience_needs)
 {
     static const char *const bodies[] = {
-        "{'type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'},'expression':{'value':'a = 1'}}",
-        "{'name':'n','schema':{'name':'_xdm.context.profile'},'expression':{'value':'a = 1'}}",
+        SCHEMA "'type':'SegmentDefinition','expression':{'value':'a = 1'}}",
+        SCHEMA "'name':'n','expression':{'value':'a = 1'}}",
         "{'name':'n','type':'SegmentDefinition','expression':{'value':'a = 1'}}",
-        "{'name':'n','type':'SegmentDefinition','schema':{'name':'_xdm.context.profile'}}",
-        "{'name':'n','type':'SegmentDefinition','schema':{'name':'_xdm.context.account'},'expression':{'value':'a = "
-        "1'}}",
+        SCHEMA "'name':'n','type':'SegmentDefinition'}",
+        ACCOUNT "'name':'n','type':'SegmentDefinition','expression':{'value':'a = 1'}}",
     };
     struct control c;
     struct reply r;
