@@ -312,13 +312,17 @@ keep_result(struct evaluation *e, const struct census *c, struct diag *d)
 
     e->namespaces = ARENA_ARRAY(a, struct evaluation_namespace, r.namespace_count);
     e->sample = ARENA_ARRAY(a, struct census_identity, r.sample_count);
-    if (e->namespaces == NULL || e->sample == NULL)
+    e->datasets = ARENA_ARRAY(a, struct census_dataset, r.dataset_count);
+    if (e->namespaces == NULL || e->sample == NULL || e->datasets == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a preview");
     for (size_t i = 0; i < r.namespace_count; i++) {
         struct evaluation_namespace ns = {arena_str(a, r.namespaces[i]), r.audiences[0].by_namespace[i]};
         if (ns.members > 0)
             e->namespaces[e->namespace_count++] = ns;
     }
+    for (size_t i = 0; i < r.dataset_count; i++)
+        e->datasets[e->dataset_count++] =
+            (struct census_dataset){arena_str(a, r.datasets[i].id), r.datasets[i].profiles};
     for (size_t i = 0; i < r.sample_count; i++)
         e->sample[e->sample_count++] =
             (struct census_identity){arena_str(a, r.sample[i].ns), arena_str(a, r.sample[i].id)};
@@ -329,8 +333,11 @@ static enum err
 evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
 {
     struct rule_audience audience = {S("preview"), e->rule};
-    struct census_options o = {
-        .scope = e->scope, .audiences = &audience, .count = 1, .sample_max = LIMIT_PREVIEW_SAMPLE};
+    struct census_options o = {.scope = e->scope,
+                               .audiences = &audience,
+                               .count = 1,
+                               .datasets = e->by_dataset,
+                               .sample_max = LIMIT_PREVIEW_SAMPLE};
     struct census *c = NULL;
     enum err rc = census_new(&o, &c, d);
 

@@ -26,6 +26,7 @@ struct evaluation {
     struct str id, scope;
     bool job;
     struct rule *rule;    /* of a preview, owned */
+    bool by_dataset;      /* of a preview: what is said of datasets is wanted */
     struct str *segments; /* of a job: audiences by id; */
     size_t segment_count; /* 0: all */
     int64_t created_ms;
@@ -34,6 +35,8 @@ struct evaluation {
     uint64_t read, matched, fragments;
     struct evaluation_namespace *namespaces; /* from here on: when ready */
     size_t namespace_count;
+    struct census_dataset *datasets;
+    size_t dataset_count;
     struct census_identity *sample;
     size_t sample_count;
     char error[256]; /* when failed */

@@ -58,6 +58,7 @@
 #define LIMIT_CENSUS_ROWS 1024                    /* OURS: profiles evaluated at once where all are counted */
 #define LIMIT_CENSUS_BYTES (32 * 1024 * 1024)     /* OURS: of stored profiles at once; one profile more may pass it */
 #define LIMIT_CENSUS_NAMESPACES 32                /* OURS: namespaces that members are counted by */
+#define LIMIT_CENSUS_DATASETS 64                  /* OURS: datasets that profiles are counted by; 40 are advised */
 #define LIMIT_PREVIEWS 16                         /* OURS: previews that are kept; a finished one makes room */
 #define LIMIT_PREVIEW_MS (30 * 60 * 1000)         /* OURS: how long a preview can be asked for */
 #define LIMIT_PREVIEW_SAMPLE 1000                 /* [SEGMENTATION 17.8] members that a preview names */

@@ -27,10 +27,12 @@ struct row {
     struct profile_event *events; /* and their texts */
     size_t event_count;
     struct census_identity first;
-    uint32_t namespaces; /* a bit each */
+    uint32_t namespaces; /* a bit each, */
+    uint64_t datasets;   /* so too */
 };
 
-_Static_assert(LIMIT_CENSUS_NAMESPACES <= 32, "a row's namespaces are bits");
+_Static_assert(LIMIT_CENSUS_NAMESPACES <= 32 && LIMIT_CENSUS_DATASETS <= 64,
+               "a row's namespaces and datasets are bits");
 
 /* What the table says of the block's rows, for one audience. */
 struct claim {
@@ -74,6 +76,8 @@ struct census {
 
     struct str namespaces[LIMIT_CENSUS_NAMESPACES]; /* texts in `kept` */
     size_t namespace_count;
+    struct census_dataset datasets[LIMIT_CENSUS_DATASETS]; /* the same */
+    size_t dataset_count;
     struct census_identity *sample; /* owned array of sample_max, texts in `kept` */
     size_t sample_count;
 };
@@ -252,6 +256,34 @@ load_identities(struct census *c, struct kv *k, struct row *r, struct diag *d)
     return rc;
 }
 
+/* Bit of a dataset; 0: one too many. */
+static uint64_t
+dataset_bit(struct census *c, struct str id)
+{
+    struct str copy;
+
+    for (size_t i = 0; i < c->dataset_count; i++) {
+        if (str_eq(c->datasets[i].id, id))
+            return (uint64_t)1 << i;
+    }
+    copy = c->dataset_count < LIMIT_CENSUS_DATASETS ? arena_str(&c->kept, id) : S_NULL;
+    if (copy.p == NULL)
+        return 0;
+    c->datasets[c->dataset_count] = (struct census_dataset){.id = copy};
+    return (uint64_t)1 << c->dataset_count++;
+}
+
+static void
+note_datasets(struct census *c, struct row *r)
+{
+    for (size_t i = 0; i < r->profile->fragment_count; i++)
+        r->datasets |= dataset_bit(c, r->profile->fragments[i].dataset);
+    for (size_t i = 0; i < r->event_count; i++) {
+        if (i == 0 || !str_eq(r->events[i].dataset, r->events[i - 1].dataset))
+            r->datasets |= dataset_bit(c, r->events[i].dataset);
+    }
+}
+
 static enum err
 load_one(struct census *c, struct kv *k, struct profile_names *names, uint64_t id, struct diag *d)
 {
@@ -264,10 +296,12 @@ load_one(struct census *c, struct kv *k, struct profile_names *names, uint64_t i
     rc = profile_load(k, names, c->scope, id, &c->loaded, r->profile, d);
     if (rc != ERR_OK || r->profile->created) /* absorbed by another since it was found */
         return rc;
-    if (c->reads_events)
+    if (c->reads_events || c->o.datasets)
         rc = profile_events_after(k, r->profile, INT64_MIN, SIZE_MAX, &c->loaded, &r->events, &r->event_count, d);
     if (rc == ERR_OK)
         rc = load_identities(c, k, r, d);
+    if (rc == ERR_OK && c->o.datasets)
+        note_datasets(c, r);
     if (rc == ERR_OK)
         c->row_count++;
     return rc;
@@ -547,8 +581,11 @@ census_run(struct census *c, struct diag *d)
         if (rc == ERR_OK)
             rc = evaluate(c, d);
     }
-    for (size_t i = 0; i < c->row_count && !c->again; i++)
+    for (size_t i = 0; i < c->row_count && !c->again; i++) {
         c->fragments += c->rows[i].profile->fragment_count;
+        for (size_t k = 0; k < c->dataset_count; k++)
+            c->datasets[k].profiles += c->rows[i].datasets >> k & 1;
+    }
     c->profiles += c->again ? 0 : c->row_count;
     c->row_count = 0;
     c->again = false;
@@ -567,6 +604,8 @@ census_result(const struct census *c)
         .audiences = c->counts,
         .namespaces = c->namespaces,
         .namespace_count = c->namespace_count,
+        .datasets = c->datasets,
+        .dataset_count = c->dataset_count,
         .sample = c->sample,
         .sample_count = c->sample_count,
         .now_ms = c->first_ms,

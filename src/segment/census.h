@@ -36,6 +36,7 @@ struct census_options {
     bool compare;
     uint64_t graph_version;  /* for the table's owner, with compare: of the graph that memberships have to be true to */
     const int64_t *since_ms; /* with compare, by audience: entries and exits after it are this census' own. NULL: 0 */
+    bool datasets;           /* profiles are counted by the datasets of their records and events, which are all read */
     size_t sample_max;       /* members to name, of the first audience; at most LIMIT_PREVIEW_SAMPLE */
 };
 
@@ -66,14 +67,21 @@ struct census_identity {
     struct str ns, id;
 };
 
+struct census_dataset {
+    struct str id;
+    uint64_t profiles;
+};
+
 /* Of what was run so far; borrowed until the next call. */
 struct census_result {
     uint64_t profiles;
     uint64_t fragments;                    /* records of theirs */
     const struct census_counts *audiences; /* by index */
     const struct str *namespaces;
-    size_t namespace_count;               /* further ones than LIMIT_CENSUS_NAMESPACES are not counted */
-    const struct census_identity *sample; /* one identity of each of the first members */
+    const struct census_dataset *datasets; /* when asked for */
+    size_t dataset_count;                  /* further ones than LIMIT_CENSUS_DATASETS are not counted */
+    size_t namespace_count;                /* further ones than LIMIT_CENSUS_NAMESPACES are not counted */
+    const struct census_identity *sample;  /* one identity of each of the first members */
     size_t sample_count;
     int64_t now_ms; /* of the first slice */
 };

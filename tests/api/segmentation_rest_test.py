@@ -27,9 +27,10 @@ def setup():
         [("/_northpeak/crmId", "CRMID")])
     world.records(s, world.dataset(s, "people", schema), [
         {"_northpeak": {"crmId": "c%d" % i, "tier": ["gold", "silver", "blue"][i % 3], "points": i}} for i in range(PEOPLE)])
+    return schema
 
 
-setup()
+SCHEMA = setup()
 
 
 def body(name, pql, **more):
@@ -271,6 +272,13 @@ def test_s19_41_the_sample_is_everything():
     assert s.rest("GET", UPS + "/previewsamplestatus").json == r
     n, = s.rest("GET", UPS + "/previewsamplestatus/report/namespace", expect=200).json["data"]
     assert (n["code"], n["fullIDsCount"], n["fullIDsPercentage"]) == ("CRMID", PEOPLE, 1.0), n
+    world.records(s, world.dataset(s, "points", SCHEMA), [{"_northpeak": {"crmId": "c%d" % i, "points": 1}} for i in range(3)])
+    report = UPS + "/previewsamplestatus/report/dataset"
+    by_name = {d["name"]: d for d in s.rest("GET", report, expect=200).json["data"]}
+    assert {k: d["fullIDsCount"] for k, d in by_name.items()} == {"people": PEOPLE, "points": 3}, by_name
+    assert by_name["points"]["samplePercentage"] == 0.1 and len(by_name["points"]["value"]) == 24, by_name
+    assert s.rest("GET", report + "?date=" + r["lastSampledTimestamp"][:10], expect=200).json["data"]
+    s.rest("GET", report + "?date=2020-02-02", expect=404)
     move_clock(now_ms() + HOUR)
     assert s.rest("GET", UPS + "/previewsamplestatus").json["lastSampledTimestamp"] > r["lastSampledTimestamp"]
 

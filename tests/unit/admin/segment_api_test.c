@@ -157,7 +157,7 @@ TEST(admin_audience_in_json) /* [SEGMENTATION 13] */
     control_close(&c);
 }
 
-TEST(s19_30_methods_of_audiences) /* [SEGMENTATION 14.3] */
+TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
 {
     struct control c;
     struct reply r;

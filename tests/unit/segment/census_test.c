@@ -172,6 +172,58 @@ TEST(census_namespaces_at_their_limit)
     world_close(&w);
 }
 
+/* One more record of the person with this number, in another dataset. */
+static void
+more_of(struct t *t, struct world *w, const char *crm, const char *dataset)
+{
+    struct graph_namespaces ns = {person_class, NULL};
+    struct identity id = {.ns = S("CRM"), .id = str_of(crm), .primary = true};
+    struct identity_set set = {&id, 1};
+    struct profile_fragment f = {
+        .dataset = str_of(dataset), .ns = S("CRM"), .id = id.id, .ingested_ms = NOW, .json = S("{\"x\":1}")};
+    struct graph_link link = {0};
+    struct profile p = {0};
+
+    CHECK_OK(graph_link(w->k, &ns, SCOPE, &set, S("crm"), NOW, t->arena, &link, d));
+    CHECK_OK(profile_load(w->k, &w->names, SCOPE, link.profile, t->arena, &p, d));
+    CHECK_OK(profile_put_record(&p, &f, false, d));
+    CHECK_OK(profile_save(w->k, &p, 0, d));
+}
+
+TEST(census_datasets_at_their_limit)
+{
+    struct world w;
+    struct rule_audience audience;
+    struct census_options o = {.scope = SCOPE, .audiences = &audience, .count = 1, .datasets = true};
+    struct census *c = NULL;
+    struct census_result r;
+    uint64_t in_all = 0;
+
+    world_open(t, &w, "tier = \"gold\"");
+    audience = (struct rule_audience){S("a"), w.rule};
+    person(t, &w, SCOPE, "CRM:1", S("{}"));
+    person(t, &w, SCOPE, "CRM:2", S("{}"));
+    for (int i = 1; i < LIMIT_CENSUS_DATASETS; i++)
+        more_of(t, &w, "1", arena_printf(t->arena, "d%d", i).p);
+    CHECK_OK(census_new(&o, &c, d));
+    (void)count_all(t, &w, c);
+    r = census_result(c);
+    CHECK_EQ(r.dataset_count, LIMIT_CENSUS_DATASETS);
+    CHECK_EQ(r.fragments, LIMIT_CENSUS_DATASETS + 1);
+    for (size_t i = 0; i < r.dataset_count; i++) {
+        CHECK_EQ(r.datasets[i].profiles, str_eq(r.datasets[i].id, S("crm")) ? 2 : 1);
+        in_all += r.datasets[i].profiles;
+    }
+    CHECK_EQ(in_all, LIMIT_CENSUS_DATASETS + 1);
+    census_free(c);
+    more_of(t, &w, "1", "one more");
+    CHECK_OK(census_new(&o, &c, d));
+    (void)count_all(t, &w, c);
+    CHECK_EQ(census_result(c).dataset_count, LIMIT_CENSUS_DATASETS);
+    census_free(c);
+    world_close(&w);
+}
+
 TEST(census_bytes_at_their_limit)
 {
     const size_t each = LIMIT_RECORD_BYTES - 1024, people = LIMIT_CENSUS_BYTES / each + 20;
