@@ -265,7 +265,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
         return diag_set_path(d, ERR_EXISTS, "name", "an audience named '%.*s' exists", STR_ARG(name));
     external = type.n > 0 && !str_eq(type, S("SegmentDefinition"));
     if (external && json_get(o->json, S("expression")) == NULL) /* membership comes with the data */
-        return audience_check_lifecycle(all, o, d);
+        return check_lifecycle(all, o, d);
     rc = want_str(o->json, "expression.format", false, 32, &format, d);
     if (rc == ERR_OK && !pql_format_of(format, &form))
         rc = diag_set_path(d, ERR_INVALID, "expression.format",
@@ -275,7 +275,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
                       &text, d);
     if (rc == ERR_OK && o->rule == NULL)
         rc = compile_audience(o, d);
-    return rc == ERR_OK ? audience_check_lifecycle(all, o, d) : rc;
+    return rc == ERR_OK ? check_lifecycle(all, o, d) : rc;
 }
 
 /* ---- datastreams [EDGE 8.1] ---- */

@@ -133,7 +133,7 @@ enum err check_schedule(const struct config_objects *all, struct config_object *
 /* ---- config_lifecycle.c ---- */
 
 /* ERR_INVALID: an unknown state, one that parents or children do not allow, or a cycle. */
-enum err audience_check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d);
 /* Draft or published. */
 bool audience_is_evaluated(const struct config_object *o);
 bool audience_refers(const struct config_object *o, struct str id);

@@ -131,7 +131,7 @@ check_cycle(const struct config_bucket *b, const struct config_object *o, struct
 }
 
 enum err
-audience_check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d)
+check_lifecycle(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     const struct config_bucket *b = objects_others(all, o);
     struct str state = S_NULL;
