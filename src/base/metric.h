@@ -41,6 +41,8 @@
     X(M_HUB_MEMBERSHIPS, COUNTER, "hub_membership_changes_total", "audience entries and exits")                        \
     X(M_HUB_PROFILES_WRONG, COUNTER, "hub_profiles_wrong_total",                                                       \
       "profiles whose memberships a segment job found to be wrong, and repaired")                                      \
+    X(M_HUB_BOT_EVENTS, COUNTER, "hub_bot_events_total",                                                               \
+      "events of strict sandboxes that were too many in a second to be evaluated as streamed")                         \
     X(M_HUB_PROJECTIONS, COUNTER, "hub_projections_total", "projections sent to edges")                                \
     X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")   \
     X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                 \

@@ -8,7 +8,10 @@
 static enum err
 fire_one(struct hub *h, struct str key, int64_t due_ms, uint64_t cause, struct diag *d)
 {
-    struct hub_step step = {.h = h, .now_ms = due_ms > h->state.clock_ms ? due_ms : h->state.clock_ms, .cause = cause};
+    struct hub_step step = {.h = h,
+                            .now_ms = due_ms > h->state.clock_ms ? due_ms : h->state.clock_ms,
+                            .cause = cause,
+                            .by = SEGMENT_BY_TIMER};
     struct hub_change change = {.cause = SEGMENT_TIME};
     struct profile p;
     struct str scope, value;
