@@ -1,8 +1,9 @@
 /* admin_segment_doc.c - the audience document: defaults, and the evaluation method that its expression qualifies for.
  *
  * evaluationInfo is reported as documented [SEGMENTATION 14.1], one flag true: the method asked for, while the
- * expression qualifies for it, else batch. It decides nothing here: every audience is kept true in real time, and edges
- * evaluate whatever looks back a day or less. */
+ * expression qualifies for it, else batch. An audience that was streaming or edge and became batch stays batch. Only a
+ * strict sandbox behaves by it: elsewhere every audience is kept true in real time, and edges evaluate whatever looks
+ * back a day or less. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
@@ -25,6 +26,7 @@ reads_events(const struct rule_node *n)
 struct refs {
     struct str items[64];
     size_t n;
+    bool others; /* more than those, or memberships that are read in another way */
 };
 
 static void
@@ -33,39 +35,65 @@ find_refs(const struct rule_node *n, bool inside, struct refs *out)
     if (n == NULL)
         return;
     inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
-    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING &&
-        out->n < sizeof out->items / sizeof *out->items)
-        out->items[out->n++] = n->value.s;
+    if (n->op == RULE_FIELD && n->args[0]->op == RULE_PROFILE && str_eq(n->name, S("segmentMembership")))
+        out->others = true;
+    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING) {
+        if (out->n < sizeof out->items / sizeof *out->items)
+            out->items[out->n++] = n->value.s;
+        else
+            out->others = true;
+    }
     for (size_t i = 0; i < n->arg_count; i++)
         find_refs(n->args[i], inside, out);
 }
 
-#define REFS_DEPTH 16 /* a chain of references longer than this is called batch */
+#define REFS_DEPTH 16 /* a chain of references longer than this is said to read events */
 
-/* Methods that a rule with its references qualifies for [SEGMENTATION 14.3]; *events: something on the way reads
- * events. */
-static unsigned
-methods_of(const struct call *call, const struct rule *r, unsigned depth, bool *events)
+/* Is an audience built from profile fields only, and those that it refers to? */
+static bool
+of_fields(const struct call *call, const struct rule *r, unsigned depth)
 {
     struct refs refs = {.n = 0};
-    unsigned methods;
-    bool own_events, ref_events = false;
 
-    if (r == NULL || depth > REFS_DEPTH)
-        return PQL_BATCH;
-    methods = pql_classify(r);
-    own_events = reads_events(rule_root(r));
+    if (r == NULL || depth > REFS_DEPTH || reads_events(rule_root(r)))
+        return false;
     find_refs(rule_root(r), false, &refs);
     for (size_t i = 0; i < refs.n; i++) {
         const struct str *ids;
         size_t n;
-        methods &= methods_of(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1,
-                              &ref_events);
+        if (!of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1))
+            return false;
     }
-    if (own_events && ref_events) /* rule 9: an event clause beside an audience that is not of attributes alone */
-        methods = PQL_BATCH;
-    *events = *events || own_events || ref_events;
-    return methods | PQL_BATCH;
+    return !refs.others;
+}
+
+/* Events beside a reference to an audience that is not of fields alone. */
+static bool
+mixes_references(const struct call *call, const struct rule *r)
+{
+    struct refs refs = {.n = 0};
+    bool fields = true;
+
+    find_refs(rule_root(r), false, &refs);
+    for (size_t i = 0; i < refs.n && fields; i++) {
+        const struct str *ids;
+        size_t n;
+        fields = of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), 1);
+    }
+    return reads_events(rule_root(r)) && (!fields || refs.others);
+}
+
+/* The first row of the table that keeps an audience from a method; 0: none [SEGMENTATION 14.3]. Rows 5 and 10 keep
+ * nobody: the one merge policy is active on edge, and every dataset is streamed to. */
+static unsigned
+row_against(const struct call *call, const struct json *doc, const struct rule *r, unsigned method)
+{
+    struct str entity = json_str(json_path(doc, S("schema.name")));
+    unsigned row = pql_classify_row(r, method);
+
+    if (str_eq(entity, S("_xdm.context.account")) || str_eq(entity, S("_xdm.context.opportunity")))
+        return 1;
+    return (row == 0 || row > 9) && mixes_references(call, r) ? 9 : row;
 }
 
 static const struct {
@@ -84,37 +112,61 @@ asked_method(const struct json *info)
     return 0;
 }
 
-/* evaluationInfo for an expression. strict: refuse a method it does not qualify for, instead of taking batch. */
-static enum err
-put_method(struct call *call, struct edit *e, const struct json *doc, bool strict, struct diag *d)
-{
-    struct str text = json_str(json_path(doc, S("expression.value")));
-    unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), possible, taken;
-    struct pql_options o = {.definition = true};
-    struct rule *rule = NULL;
-    struct diag inner = DIAG_INIT;
-    struct edit_node *info;
-    bool events = false;
+#define FINAL S("batchIsFinal") /* a member that is not shown */
 
-    if (!pql_format_of(json_str(json_path(doc, S("expression.format"))), &o.format) ||
-        pql_compile_as(text, &o, &rule, NULL, &inner) != ERR_OK)
-        return ERR_OK; /* saving says what is wrong, with its place */
-    possible = methods_of(call, rule, 0, &events);
-    rule_free(rule);
-    if (asked != 0 && !(asked & possible) && strict)
+static enum err
+refuse_method(unsigned asked, unsigned row, bool final, struct diag *d)
+{
+    const char *method = asked == PQL_EDGE ? "edge (synchronous)" : "streaming (continuous)";
+
+    if (final)
         return diag_set_path(d, ERR_INVALID, "evaluationInfo",
-                             "the expression does not qualify for %s evaluation: it qualifies for %s",
-                             asked == PQL_EDGE ? "edge (synchronous)" : "streaming (continuous)",
-                             possible & PQL_STREAMING ? "streaming" : "batch");
-    taken = asked & possible;
-    if (taken == 0)
-        taken = PQL_BATCH;
+                             "the audience became batch, which is final: it cannot become %s again", method);
+    return diag_set_path(d, ERR_INVALID, "evaluationInfo", "the expression does not qualify for %s evaluation: %s",
+                         method, pql_classify_reason(row));
+}
+
+static void
+write_method(struct edit *e, unsigned taken)
+{
+    struct edit_node *info;
+
     edit_remove(e->root, S("evaluationInfo"));
     info = edit_object(e, e->root, S("evaluationInfo"));
     for (size_t i = sizeof methods / sizeof *methods; i-- > 0;) {
         struct edit_node *method = edit_object(e, info, str_of(methods[i].member));
         edit_put_bool(e, method, S("enabled"), taken == methods[i].bit);
     }
+}
+
+/* evaluationInfo for an expression; old: the audience before, or NULL. strict: refuse a method it does not qualify for,
+ * instead of taking batch. */
+static enum err
+put_method(struct call *call, struct edit *e, const struct json *doc, const struct json *old, bool strict,
+           struct diag *d)
+{
+    struct str text = json_str(json_path(doc, S("expression.value")));
+    unsigned asked = asked_method(json_get(doc, S("evaluationInfo"))), row = 0;
+    unsigned before = asked_method(json_get(old, S("evaluationInfo")));
+    bool final = json_bool(json_get(old, FINAL), false);
+    struct pql_options o = {.definition = true};
+    struct rule *rule = NULL;
+    struct diag inner = DIAG_INIT;
+
+    if (!pql_format_of(json_str(json_path(doc, S("expression.format"))), &o.format) ||
+        pql_compile_as(text, &o, &rule, NULL, &inner) != ERR_OK)
+        return ERR_OK; /* saving says what is wrong, with its place */
+    if (asked == PQL_STREAMING || asked == PQL_EDGE)
+        row = row_against(call, doc, rule, asked);
+    rule_free(rule);
+    if ((row != 0 || (final && asked > PQL_BATCH)) && strict)
+        return refuse_method(asked, row, final, d);
+    if (asked == 0 || row != 0 || final)
+        asked = PQL_BATCH;
+    write_method(e, asked);
+    edit_remove(e->root, FINAL);
+    if (final || (before > PQL_BATCH && asked == PQL_BATCH))
+        edit_put_bool(e, e->root, FINAL, true);
     return ERR_OK;
 }
 
@@ -178,7 +230,7 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
     edit_default_raw(e, e->root, S("state"), S("\"enabled\""));
     edit_default_raw(e, e->root, S("labels"), S("[]"));
     edit_default_raw(e, e->root, S("namespace"), S("\"AEPSegments\""));
-    return put_method(call, e, body, true, d);
+    return put_method(call, e, body, NULL, true, d);
 }
 
 /* Members that stay what they were. */
@@ -207,8 +259,8 @@ segment_changed_doc(struct call *call, struct http_req *rq, const struct json *o
     if (str_eq(state, S("draft")) && !str_eq(before, S("draft")))
         return diag_set_path(d, ERR_INVALID, "lifecycleState", "an audience that was %.*s cannot become a draft",
                              STR_ARG(before));
-    return put_method(call, e, now, !json_equal(json_get(old, S("evaluationInfo")), json_get(now, S("evaluationInfo"))),
-                      d);
+    return put_method(call, e, now, old,
+                      !json_equal(json_get(old, S("evaluationInfo")), json_get(now, S("evaluationInfo"))), d);
 }
 
 /* ---- showing ---- */
@@ -245,8 +297,10 @@ segment_write_doc(struct jw *w, struct call *call, struct http_req *rq, struct s
     size_t n;
 
     jw_object(w);
-    while (json_next(&it))
-        jw_kjson(w, it.key, it.value);
+    while (json_next(&it)) {
+        if (!str_eq(it.key, FINAL))
+            jw_kjson(w, it.key, it.value);
+    }
     jw_kstr(w, S("_etag"),
             arena_printf(rq->arena, "\"%llx\"",
                          (unsigned long long)snapshot_object_version(call->snap, S("audience"), call->scope, id)));

@@ -69,8 +69,13 @@ enum err pql_print(const struct rule *r, enum pql_format to, struct buf *out, st
 void pql_position(struct str text, uint32_t pos, unsigned *line, unsigned *column);
 
 /* The documented classification of [SEGMENTATION 14.3] for one expression without references to other audiences: bits
- * of PQL_BATCH (always), PQL_STREAMING, PQL_EDGE. It is reported, not obeyed: we evaluate everything in real time. */
+ * of PQL_BATCH (always), PQL_STREAMING, PQL_EDGE. It is reported, and obeyed in strict sandboxes only: elsewhere
+ * everything is evaluated in real time. */
 enum { PQL_BATCH = 1, PQL_STREAMING = 2, PQL_EDGE = 4 };
 unsigned pql_classify(const struct rule *r);
+/* The first row of the table that keeps the expression from a method (PQL_STREAMING, PQL_EDGE); 0: none does. */
+unsigned pql_classify_row(const struct rule *r, unsigned method);
+/* What a row asks, as a sentence's end: "an element has no window of at most 24 hours". */
+const char *pql_classify_reason(unsigned row);
 
 #endif

@@ -187,16 +187,49 @@ walk(struct facts *f, const struct rule_node *n, bool negated)
 }
 
 unsigned
-pql_classify(const struct rule *r)
+pql_classify_row(const struct rule *r, unsigned method)
 {
     struct facts f = {0};
 
     walk(&f, rule_root(r), false);
-    if (f.lookup || f.ignore_year || f.aam || f.free_events || f.unbounded) /* rows 2, 3, 4, 6, 7 */
-        return PQL_BATCH;
-    if (f.event_clauses > 0 && f.positive_clauses == 0 && !f.profile && !f.segments) /* row 8: only absences */
-        return PQL_BATCH;
-    if (f.events > 1) /* row 11 */
-        return PQL_BATCH | PQL_STREAMING;
-    return PQL_BATCH | PQL_STREAMING | PQL_EDGE;
+    if (f.lookup)
+        return 2;
+    if (f.ignore_year)
+        return 3;
+    if (f.aam)
+        return 4;
+    if (f.free_events)
+        return 6;
+    if (f.unbounded)
+        return 7;
+    if (f.event_clauses > 0 && f.positive_clauses == 0 && !f.profile && !f.segments)
+        return 8;
+    return f.events > 1 && method == PQL_EDGE ? 11 : 0;
+}
+
+const char *
+pql_classify_reason(unsigned row)
+{
+    static const char *const reasons[] = {
+        [1] = "its entity is an account or an opportunity",
+        [2] = "it joins another entity",
+        [3] = "it reads a month or a day of a month",
+        [4] = "it refers to an Audience Manager segment or trait",
+        [5] = "its merge policy is not active on edge",
+        [6] = "it reads events outside a sequence or an exists",
+        [7] = "an event has no window of at most 24 hours",
+        [8] = "it is nothing but a negation of events",
+        [9] = "it has events beside an audience that is not built from profile fields only",
+        [10] = "its events come from batch-only and from streaming datasets",
+        [11] = "it asks for more than one event",
+    };
+
+    return row < sizeof reasons / sizeof *reasons && reasons[row] != NULL ? reasons[row] : "it does not say why";
+}
+
+unsigned
+pql_classify(const struct rule *r)
+{
+    return PQL_BATCH | (pql_classify_row(r, PQL_STREAMING) == 0 ? PQL_STREAMING : 0u) |
+           (pql_classify_row(r, PQL_EDGE) == 0 ? PQL_EDGE : 0u);
 }

@@ -158,11 +158,11 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
     r = post(&c, AUD, "week",
              pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(<= 7 days before now)])"), STREAMING);
     CHECK_REPLY(r, 400);
-    CHECK_BODY(r, "qualifies for batch");
+    CHECK_BODY(r, "an event has no window of at most 24 hours");
     r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"),
              EDGE);
     CHECK_REPLY(r, 400);
-    CHECK_BODY(r, "qualifies for streaming");
+    CHECK_BODY(r, "it asks for more than one event");
     r = post(&c, AUD, "two", pql(t, "chain(xEvent, timestamp, [A: WHAT(eventType = `buy`) WHEN(today) COUNT(3)])"),
              STREAMING);
     CHECK_STR(str_of(method_of(&c, &r)), S("continuous"));
@@ -185,7 +185,7 @@ TEST(admin_audience_methods) /* [SEGMENTATION 14.3] */
                         .p),
              STREAMING);
     CHECK_REPLY(r, 400);
-    CHECK_BODY(r, "qualifies for batch");
+    CHECK_BODY(r, "not built from profile fields only");
     r = post(&c, AUD, "asked", "loyalty.points > 2", ",'evaluationInfo':{'batch':{'enabled':true}}");
     CHECK_STR(str_of(method_of(&c, &r)), S("batch"));
     r = post(&c, AUD, "refused", pql(t, "xEvent[eventType = `p`].count() > 2"),
