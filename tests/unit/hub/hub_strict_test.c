@@ -116,16 +116,15 @@ TEST(hub_strict_job_survives_a_crash)
     memset(text, 'x', BYTES);
     text[BYTES] = '\0';
     start(t, &w, "w");
-    for (int i = 0; i < PEOPLE; i++)
-        say(t, &w, NOW + i,
-            (struct say){.kind = HIT_EVENT,
-                         .source = SOURCE_BATCH,
-                         .ids = arena_printf(t->arena, "*ECID:%038d", i).p,
-                         .id = arena_printf(t->arena, "e%d", i).p,
-                         .json = arena_printf(t->arena,
-                                              "{'_id':'e%d','timestamp':'2026-01-01T00:00:00Z','eventType':'view','x':'%s'}",
-                                              i, text)
-                                     .p});
+    for (int i = 0; i < PEOPLE; i++) {
+        const char *who = arena_printf(t->arena, "*ECID:%038d", i).p, *id = arena_printf(t->arena, "e%d", i).p;
+        struct say row = {.kind = HIT_RECORD, .source = SOURCE_BATCH, .dataset = "crm", .ids = who};
+        struct say view = {.kind = HIT_EVENT, .source = SOURCE_BATCH, .ids = who, .id = id};
+        row.json = arena_printf(t->arena, "{'x':'%s'}", text).p;
+        view.json = arena_printf(t->arena, "{'_id':'%s','timestamp':'2026-01-01T00:00:00Z','eventType':'view'}", id).p;
+        say(t, &w, NOW + i, row);
+        say(t, &w, NOW + i, view);
+    }
     fold(t, &w);
     CHECK_EQ(read_memberships(t, &w).n, 0);
     offset = job(t, &w, NOW + 1000, NULL);
