@@ -37,7 +37,7 @@
     X(M_HUB_PROFILES, GAUGE, "hub_profiles", "profiles on the hub")                                                    \
     X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                             \
     X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds",                                           \
-      "firing time after the instant it was due")                                                                      \
+      "from a window's end to the firing of its timer; what is folded again counts, too")                              \
     X(M_HUB_MEMBERSHIPS, COUNTER, "hub_membership_changes_total", "audience entries and exits")                        \
     X(M_HUB_PROFILES_WRONG, COUNTER, "hub_profiles_wrong_total",                                                       \
       "profiles whose memberships a segment job found to be wrong, and repaired")                                      \

@@ -330,7 +330,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
     if (rc != ERR_OK)
         return rc;
     if (kv_earliest_due(h->kv) != 0 && kv_earliest_due(h->kv) <= now_ms) { /* (1): it uses the arena */
-        rc = hub_fire(h, now_ms, step.cause, hit.kind == HIT_TICK, d);
+        rc = hub_fire(h, now_ms, step.cause, d);
         arena_reset(&h->arena);
         if (rc == ERR_OK)
             rc = hit_read(r->value, &h->arena, &hit, d);

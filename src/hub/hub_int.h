@@ -213,7 +213,7 @@ struct str hub_profile_name(uint64_t id, struct arena *a);
 
 /* --- hub_timer.c --- */
 /* Fires what is due at or before limit_ms, in order, each at its own instant. Lets readers in between. */
-enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct diag *d);
+enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, struct diag *d);
 
 /* --- hub_sweep.c --- */
 /* After a new snapshot was taken: begins a sweep when some scope's signature is not the one that profiles are at. */
