@@ -364,8 +364,8 @@ edge_eligible(const struct audience_part *p, const struct config_bucket *methods
  * sandbox, whose audiences are in `methods` as they are now, only those of the method edge. What an
  * edge audience refers to and edges cannot evaluate must be projected. */
 static void
-select_edge(const struct audience_part *p, const struct config_bucket *methods, const struct texts *wanted, struct texts *projected, bool *selected,
-            size_t *queue)
+select_edge(const struct audience_part *p, const struct config_bucket *methods, const struct texts *wanted,
+            struct texts *projected, bool *selected, size_t *queue)
 {
     size_t head = 0, tail = 0;
 
@@ -391,8 +391,8 @@ select_edge(const struct audience_part *p, const struct config_bucket *methods, 
 }
 
 static enum err
-edge_part_new(const struct audience_part *audiences, const struct config_bucket *methods, const struct texts *wanted, struct texts *projected,
-              struct audience_part *before, struct audience_part **out, struct diag *d)
+edge_part_new(const struct audience_part *audiences, const struct config_bucket *methods, const struct texts *wanted,
+              struct texts *projected, struct audience_part *before, struct audience_part **out, struct diag *d)
 {
     struct audience_part *p = audience_part_alloc(audiences->n);
     bool *selected = calloc(audiences->n + 1, sizeof *selected);

@@ -127,7 +127,8 @@ check_sandbox(const struct config_objects *all, struct config_object *o, struct 
                            STR_ARG(o->id));
     if (rc == ERR_OK)
         rc = want_str(o->json, "segmentation", false, 32, &segmentation, d);
-    if (rc == ERR_OK && segmentation.n > 0 && !str_eq(segmentation, S("realtime")) && !str_eq(segmentation, S("strict")))
+    if (rc == ERR_OK && segmentation.n > 0 && !str_eq(segmentation, S("realtime")) &&
+        !str_eq(segmentation, S("strict")))
         rc = diag_set_path(d, ERR_INVALID, "segmentation", "segmentation must be realtime or strict, found '%.*s'",
                            STR_ARG(segmentation));
     if (rc == ERR_OK)

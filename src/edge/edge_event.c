@@ -133,8 +133,9 @@ evaluate(struct visit *v, bool counts, struct diag *d)
                              c->now_ms, c->arena, &v->rules, d);
 }
 
-/* A request may switch the evaluation off that its datastream has, and a bot's events are not evaluated: then this event
- * enters no audience, and what the person is in without it still counts. A datastream without evaluation asks what the hub projected. */
+/* A request may switch the evaluation off that its datastream has, and a bot's events are not evaluated: then this
+ * event enters no audience, and what the person is in without it still counts. A datastream without evaluation asks
+ * what the hub projected. */
 static enum err
 update(struct visit *v, const struct hit *h, struct diag *d)
 {

@@ -55,8 +55,7 @@ hub_census_slice(struct hub *h, struct census *c, struct diag *d)
 static enum err
 repair(struct hub *h, struct str scope, uint64_t id, struct diag *d)
 {
-    struct hub_step step = {
-        .h = h, .now_ms = h->state.clock_ms, .cause = HUB_CAUSE_SWEEP, .by = SEGMENT_BY_SWEEP};
+    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = HUB_CAUSE_SWEEP, .by = SEGMENT_BY_SWEEP};
     struct hub_change change = {.cause = SEGMENT_TIME};
     struct profile p;
     enum err rc;

@@ -77,9 +77,9 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
-    const struct str *quoted; /* by index in the set: the ids as JSON */
+    const struct str *quoted;     /* by index in the set: the ids as JSON */
     const struct hub_scope *jobs; /* of a strict sandbox: set, counters and quoted ids of all audiences; else NULL */
-    const bool *projected;    /* by audience number: edges are told; for numbers below projected_end */
+    const bool *projected;        /* by audience number: edges are told; for numbers below projected_end */
     size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */

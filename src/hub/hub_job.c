@@ -1,11 +1,11 @@
-/* hub_job.c - a segment job of a strict sandbox: all profiles are evaluated, and the entries of the job's audiences moved
- * [SEGMENTATION 14.4].
+/* hub_job.c - a segment job of a strict sandbox: all profiles are evaluated, and the entries of the job's audiences
+ * moved [SEGMENTATION 14.4].
  *
  * Where audiences are live, a job finds what is true already and needs no fold (admin_job.c). In a strict sandbox it is
- * what moves the entries of batch audiences, so it must have its place among the records: it is one. The whole walk over
- * the table belongs to the fold of that record, and has its instant. Readers get their turns in between, and commits
- * come in between; after a crash the walk begins anew, and passes quickly over profiles that are done: same profile, same
- * instant, same entries. */
+ * what moves the entries of batch audiences, so it must have its place among the records: it is one. The whole walk
+ * over the table belongs to the fold of that record, and has its instant. Readers get their turns in between, and
+ * commits come in between; after a crash the walk begins anew, and passes quickly over profiles that are done: same
+ * profile, same instant, same entries. */
 #include "hub/hub_int.h"
 
 #include <stdlib.h>

@@ -159,8 +159,7 @@ hub_slice_read(struct hub *h, uint64_t *cursor, struct hub_slice *out, struct di
 static enum err
 sweep_one(struct hub *h, struct str key, struct diag *d)
 {
-    struct hub_step step = {
-        .h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause, .by = SEGMENT_BY_SWEEP};
+    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause, .by = SEGMENT_BY_SWEEP};
     struct hub_change change = {.cause = SEGMENT_TIME, .lazy = true};
     const struct hub_scope *sc;
     struct profile p;

@@ -231,11 +231,10 @@ enum member {
 };
 
 static const struct str member_names[M__COUNT] = {
-    {"kind", 4},         {"source", 6},      {"scope", 5},          {"dataset", 7},   {"schema", 6},
-    {"batch", 5},        {"datastream", 10}, {"requestId", 9},      {"region", 6},    {"acceptedUs", 10},
-    {"identityMap", 11}, {"eventId", 7},     {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8},
-    {"xdm", 3},          {"consent", 7},     {"segments", 8},       {"profileParams", 13}, {"decisions", 9},
-    {"notices", 7}};
+    {"kind", 4},           {"source", 6},    {"scope", 5},    {"dataset", 7},     {"schema", 6},       {"batch", 5},
+    {"datastream", 10},    {"requestId", 9}, {"region", 6},   {"acceptedUs", 10}, {"identityMap", 11}, {"eventId", 7},
+    {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8}, {"xdm", 3},         {"consent", 7},      {"segments", 8},
+    {"profileParams", 13}, {"decisions", 9}, {"notices", 7}};
 
 /* Answers the last value. */
 static const struct json *

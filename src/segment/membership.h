@@ -6,7 +6,8 @@
  *
  * Strict     In a strict set [SEGMENTATION 14.4] the state follows every change all the same, but an entry moves only
  * when its audience's method allows it for this cause: what is streamed evaluates the profile as it is by then, a timer
- * brings exits only, and what came in a batch waits for a job. inSegment of an audience outside the set reads its entry.
+ * brings exits only, and what came in a batch waits for a job. inSegment of an audience outside the set reads its
+ * entry.
  */
 #ifndef SEGMENT_MEMBERSHIP_H
 #define SEGMENT_MEMBERSHIP_H
@@ -58,8 +59,8 @@ struct segment_result {
 /* kv is needed when all events must be read. ERR_LIMIT: an audience took more steps than a rule may; nothing is changed
  * but the rule state, which will be built anew. */
 enum err segment_apply(const struct segment_set *set, struct kv *k, struct profile *p,
-                       const struct segment_change *change, int64_t now_ms, struct arena *a,
-                       struct segment_result *out, struct diag *d);
+                       const struct segment_change *change, int64_t now_ms, struct arena *a, struct segment_result *out,
+                       struct diag *d);
 
 /* segmentMembership as the profile look-up shows it. */
 struct jw;

@@ -1,5 +1,6 @@
-/* A strict sandbox on the hub [SEGMENTATION 14.4]: a job is a record and its walk is that record's fold, also when a crash
- * falls into it; and the second's bound of events. What each method does is in tests/api/segmentation_modes_test.py. */
+/* A strict sandbox on the hub [SEGMENTATION 14.4]: a job is a record and its walk is that record's fold, also when a
+ * crash falls into it; and the second's bound of events. What each method does is in
+ * tests/api/segmentation_modes_test.py. */
 #include "base/limits.h"
 #include "base/metric.h"
 #include "hub/hub_int.h"
