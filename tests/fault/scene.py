@@ -27,7 +27,6 @@ CLIENTS = 6
 VISITORS = 8          # of each client
 EVENTS_A_ROUND = 250  # acknowledged before a kill, at most
 BYSTANDERS = 3000     # customers without events: a sweep over all profiles is not over when a kill comes
-WINDOW = 3            # seconds, of an audience that is left all the time
 print("EDGEWISE_SEED=%d" % SEED)
 
 
@@ -235,9 +234,10 @@ def differences(a, b, skew_ms, swept=(), path=""):
 class Scene:
     """The objects, made through the REST API, and the checks."""
 
-    def __init__(self, s, skew_ms=0):
-        """skew_ms: how far the partitions of collect may be folded apart (design/0005); 0 with one partition."""
-        self.s, self.skew_ms = s, skew_ms
+    def __init__(self, s, skew_ms=0, window=3):
+        """skew_ms: how far the partitions of collect may be folded apart (design/0005); 0 with one partition. window: seconds, of
+        an audience that is left all the time; longer than any event may be late."""
+        self.s, self.skew_ms, self.window = s, skew_ms, window
         self.events = world.web_dataset(s)
         world.namespace(s, "CRMID")
         self.crm_schema = world.schema(s, "crm", "profile", {"_northpeak": {"type": "object", "properties": {
@@ -250,7 +250,7 @@ class Scene:
                                              'before now].sum(commerce.order.priceTotal) > 100'),
             world.audience(s, "known", 'person.name.firstName = "Kim"'),
             world.audience(s, "looking", 'chain(xEvent, timestamp, [A: WHAT(eventType = "view") WHEN(<= %d seconds '
-                                         'before now)])' % WINDOW)]
+                                         'before now)])' % window)]
         self.swept, self.looking = [], self.audiences[-1]
         self.ds = world.datastream(s, "web", self.events)
         world.destination(s, "target", world.TARGET_SPEC, self.ds, self.audiences)
@@ -384,7 +384,7 @@ class Scene:
     def check_after_kill(self):
         """What a start finds is what the log says: timers that were due while nothing ran, and a sweep that was cut off,
         included. All windows are over by then."""
-        time.sleep(WINDOW + 0.2)
+        time.sleep(self.window + 0.2)
         groups = people(self.distinct_events())
         found = self.picture_of_copy(groups, True)
         states = [e.get("segmentMembership", {}).get("ups", {}).get(self.looking, {}).get("status")
@@ -394,7 +394,7 @@ class Scene:
 
     def check_fold_from_scratch(self):
         """State is thrown away, in a copy, and folded again by one process."""
-        time.sleep(WINDOW + 0.2)  # the last view has left its window
+        time.sleep(self.window + 0.2)  # the last view has left its window
         groups = people(self.distinct_events())
         original = self.picture(self.s, groups)
         assert self.s.stop() == 0

@@ -67,7 +67,7 @@ def until(what, check, seconds=30):
 
 scene = None
 s = Split()
-scene = Scene(s, skew_ms=1000)
+scene = Scene(s, skew_ms=1000, window=6)
 load = scene.load
 FEED_KEYS = 8
 
