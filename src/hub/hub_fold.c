@@ -17,6 +17,7 @@
 #include "decide/results.h"
 
 #define TYPICAL_CONTENT_BYTES 4096u
+#define JOB_BYTES ((size_t)LIMIT_REQUEST_ARENA_BYTES * 4) /* parsed; hub_job() had room for its list in a fourth */
 
 uint64_t
 hub_cause(size_t partition, uint64_t offset)
@@ -304,7 +305,7 @@ fold_job(const struct hub_step *s, const struct record *r, struct diag *d)
     struct hit hit;
     enum err rc = hub_take_snapshot(h, d);
 
-    arena_init(&kept, LIMIT_REQUEST_ARENA_BYTES);
+    arena_init(&kept, JOB_BYTES);
     if (rc == ERR_OK)
         rc = hit_read(r->value, &kept, &hit, d);
     if (rc == ERR_OK)

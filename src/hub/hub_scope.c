@@ -111,20 +111,23 @@ mark_projected(struct hub *h, const struct scope_view *v, struct hub_scope *sc, 
     return ERR_OK;
 }
 
-/* A scope with what the fold needs of a set of audiences. */
+/* A scope with what the fold needs of a set of audiences; *out stays when it fails. */
 static enum err
 prepare(struct hub *h, const struct segment_set *set, struct hub_scope **out, struct diag *d)
 {
     struct arena *a = &h->snap_arena;
     struct hub_scope *sc = ARENA_NEW(a, struct hub_scope);
+    enum err rc;
 
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     *sc = (struct hub_scope){.set = *set, .counters = counters_new(set->count, a), .quoted = quote_ids(set, a)};
     if (sc->counters == NULL || sc->quoted == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    *out = sc;
-    return number_audiences(h, &sc->set, d);
+    rc = number_audiences(h, &sc->set, d);
+    if (rc == ERR_OK)
+        *out = sc;
+    return rc;
 }
 
 static enum err
@@ -136,7 +139,7 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
 
     if (rc == ERR_OK)
         rc = prepare(h, &v->live_segments, &sc, d);
-    if (rc != ERR_OK)
+    if (sc == NULL)
         return rc;
     sc->view = v;
     sc->jobs = jobs;

@@ -443,7 +443,7 @@ static void
 count_one(struct census *c, size_t index, size_t words, uint64_t (*of_namespace)[WORDS])
 {
     const struct claim *claim = c->o.compare ? &c->claims[index] : NULL;
-    const uint64_t *members = c->o.stored ? claim->member : rule_block_members(c->block, index);
+    const uint64_t *members = claim != NULL && c->o.stored ? claim->member : rule_block_members(c->block, index);
     const uint64_t *undecided = rule_block_undecided(c->block, index);
     struct census_counts *n = &c->counts[index];
 
