@@ -99,15 +99,15 @@ def check_short_window(two):
     p.close()
 
 
-def test_a_short_window_in_one_process():
+def test_s19_33_a_short_window_in_one_process():
     check_short_window(False)
 
 
-def test_a_short_window_in_two_processes():
+def test_s19_33_a_short_window_in_two_processes():
     check_short_window(True)
 
 
-def test_an_edge_alone_needs_no_hub_for_its_own_windows():
+def test_s19_33_an_edge_alone_needs_no_hub_for_its_own_windows():
     p = Plane(True)
     visitor, ends = p.enter("short", HOUR, 3)
     assert p.member(visitor) == {p.short}
@@ -146,11 +146,11 @@ def check_long_window(two):
     p.close()
 
 
-def test_a_long_window_in_one_process():
+def test_s19_33_a_long_window_in_one_process():
     check_long_window(False)
 
 
-def test_a_long_window_in_two_processes():
+def test_s19_33_a_long_window_in_two_processes():
     check_long_window(True)
 
 
