@@ -17,7 +17,6 @@
 #include "decide/results.h"
 
 #define TYPICAL_CONTENT_BYTES 4096u
-#define JOB_BYTES ((size_t)LIMIT_REQUEST_ARENA_BYTES * 4) /* parsed; hub_job() had room for its list in a fourth */
 
 uint64_t
 hub_cause(size_t partition, uint64_t offset)
@@ -295,23 +294,20 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
     return rc;
 }
 
-/* A job is about the audiences that were there when it was asked for, so the newest snapshot is taken first; that uses
- * the arena. */
+/* A job is about the audiences that were there when it was asked for, and the snapshot of this round may be older. */
 static enum err
-fold_job(const struct hub_step *s, const struct record *r, struct diag *d)
+renew_snapshot(struct hub *h, const struct record *r, struct hit *hit, struct diag *d)
 {
-    struct hub *h = s->h;
-    struct arena kept;
-    struct hit hit;
-    enum err rc = hub_take_snapshot(h, d);
+    const struct snapshot *newest = snapshot_get(h->o.config);
+    bool same = h->snap != NULL && newest->version == h->snap->version;
+    enum err rc;
 
-    arena_init(&kept, JOB_BYTES);
-    if (rc == ERR_OK)
-        rc = hit_read(r->value, &kept, &hit, d);
-    if (rc == ERR_OK)
-        rc = hub_fold_job(h, &hit, s->now_ms, s->cause, d);
-    arena_deinit(&kept);
-    return rc;
+    snapshot_put(h->o.config, newest);
+    if (same)
+        return ERR_OK;
+    rc = hub_take_snapshot(h, d); /* it uses the arena */
+    arena_reset(&h->arena);
+    return rc == ERR_OK ? hit_read(r->value, &h->arena, hit, d) : rc;
 }
 
 enum err
@@ -328,6 +324,8 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         reject(&step, d);
         return ERR_OK;
     }
+    if (rc == ERR_OK && hit.kind == HIT_JOB)
+        rc = renew_snapshot(h, r, &hit, d);
     if (rc != ERR_OK)
         return rc;
     if (kv_earliest_due(h->kv) != 0 && kv_earliest_due(h->kv) <= now_ms) { /* (1): it uses the arena */
@@ -344,7 +342,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
     if (hit.kind == HIT_TICK || hit.lake_only)
         return ERR_OK;
     if (hit.kind == HIT_JOB)
-        return fold_job(&step, r, d);
+        return hub_fold_job(h, &hit, now_ms, step.cause, d);
     step.accepted_us = hit.accepted_us;
     return fold_hit(&step, &hit, d);
 }
