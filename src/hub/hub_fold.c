@@ -265,7 +265,6 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
 
     s->by = hit->source == SOURCE_BATCH ? SEGMENT_BY_BATCH : SEGMENT_BY_STREAM;
     rc = identify(s, hit, &link, &p, d);
-
     if (is_rejection(rc)) {
         reject(s, d);
         return ERR_OK;
