@@ -33,6 +33,7 @@ class Plane:
 
     def __init__(self, two):
         self.data = tempfile.mkdtemp(prefix="edgewise-time-")
+        planes.append(self)
         self.hub = Server("--demo", "off", *(["--roles", "hub"] if two else []), data=self.data, keep=True)
         self.edge = Server("--demo", "off", "--roles", "edge", data=self.data, keep=True) if two else self.hub
         self.ds = world.datastream(self.hub, "web", world.web_dataset(self.hub))
@@ -66,8 +67,19 @@ class Plane:
         assert self.hub.stop() == 0
 
     def close(self):
+        planes.remove(self)
         self.stop()
         shutil.rmtree(self.data, ignore_errors=True)
+
+    def abandon(self):
+        """What a failed test leaves."""
+        for server in {self.hub, self.edge}:
+            if server.process.poll() is None:
+                server.kill()
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+planes = []
 
 
 def milliseconds(text):
@@ -152,6 +164,12 @@ def test_s19_33_a_long_window_in_one_process():
 
 def test_s19_33_a_long_window_in_two_processes():
     check_long_window(True)
+
+
+def finish():
+    for p in planes:
+        p.abandon()
+    return 0
 
 
 if __name__ == "__main__":
