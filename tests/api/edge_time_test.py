@@ -33,9 +33,9 @@ class Plane:
 
     def __init__(self, two):
         self.data = tempfile.mkdtemp(prefix="edgewise-time-")
-        planes.append(self)
         self.hub = Server("--demo", "off", *(["--roles", "hub"] if two else []), data=self.data, keep=True)
         self.edge = Server("--demo", "off", "--roles", "edge", data=self.data, keep=True) if two else self.hub
+        planes.append(self)
         self.ds = world.datastream(self.hub, "web", world.web_dataset(self.hub))
         self.short, self.long = world.audience(self.hub, "short", SHORT), world.audience(self.hub, "long", LONG)
         world.destination(self.hub, "custom", world.CUSTOM_SPEC, self.ds, [self.short, self.long])
