@@ -55,6 +55,10 @@ struct admin_hub {
     /* Counting over all profiles, a slice at a time (segment/census.h). ERR_BUSY: later. */
     enum err (*census_slice)(void *ctx, struct census *c, struct diag *d);
     enum err (*census_repair)(void *ctx, struct str scope, uint64_t profile, struct diag *d);
+    /* A segment job of a strict sandbox: hub_job() and hub_job_done(). */
+    enum err (*job)(void *ctx, struct str scope, struct str job, const struct str *segments, size_t count,
+                    uint64_t *offset, struct diag *d);
+    enum err (*job_done)(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:
      * backwards. */
     enum err (*set_clock)(void *ctx, int64_t now_ms, struct diag *d);

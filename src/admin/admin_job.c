@@ -4,6 +4,7 @@
  * vectorised evaluator, and compares with the memberships. A difference is counted (metric hub_profiles_wrong_total,
  * `membershipsRepaired` of the job) and repaired. What it reports are the members; of these as `realized` those that
  * entered since the job before it that had the audience, as `existing` the others, and as `exited` who left since. OURS
+ * In a strict sandbox a job first moves the entries (hub_job), and reports those.
  *
  * A job is an object of the configuration from its first moment: QUEUED there until it ended, so a start takes up what
  * a stop interrupted; PROCESSING and CANCELLING are said from the queue. admin_job_new.c begins one, admin_job_rest.c
@@ -158,6 +159,31 @@ write_metrics(struct buf *b, const struct job *job, const struct census *c, int6
     jw_end(&w);
 }
 
+#define MOVED_US 50000 /* between two looks at whether the job is cancelled */
+
+/* The fold cannot be interrupted; whoever cancels the job does not wait for it. */
+static enum err
+move_entries(const struct job *job, struct diag *d)
+{
+    const struct admin_hub *hub = &job->ev->admin->o.hub;
+    const struct evaluation *e = job->e;
+    uint64_t offset;
+    enum err rc = hub->job(hub->ctx, e->scope, e->id, e->segments, e->segment_count, &offset, d);
+
+    if (rc != ERR_OK)
+        return rc;
+    do {
+        bool stop;
+        os_lock(&job->ev->lock);
+        stop = e->cancelled || job->ev->stop;
+        os_unlock(&job->ev->lock);
+        if (stop)
+            return diag_set(d, ERR_CANCELLED, "cancelled");
+        rc = hub->job_done(hub->ctx, offset, MOVED_US, d);
+    } while (rc == ERR_TIMEOUT);
+    return rc;
+}
+
 static enum err
 evaluate(struct job *job, struct buf *metrics, struct diag *d)
 {
@@ -177,9 +203,13 @@ evaluate(struct job *job, struct buf *metrics, struct diag *d)
                                 .audiences = job->audiences,
                                 .count = job->count,
                                 .compare = true,
+                                .stored = view->live_segments.strict,
                                 .graph_version = rule_graph_version(view->hub_segments.graph),
                                 .since_ms = job->since_ms};
-    rc = census_new(&o, &c, d);
+    if (view->live_segments.strict)
+        rc = move_entries(job, d);
+    if (rc == ERR_OK)
+        rc = census_new(&o, &c, d);
     if (rc == ERR_OK)
         rc = evaluator_count(job->ev, job->e, c, d);
     if (rc == ERR_OK)

@@ -1,7 +1,7 @@
 /* admin_segment_doc.c - the audience document: what must be in it, defaults, what stays, and how it is shown.
  *
- * Its evaluation method is admin_segment_method.c's. It decides nothing here: every audience is kept true in real time,
- * and edges evaluate whatever looks back a day or less. */
+ * Its evaluation method is admin_segment_method.c's. Only a strict sandbox behaves by it: elsewhere every audience is
+ * kept true in real time, and edges evaluate whatever looks back a day or less. */
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"

@@ -323,6 +323,23 @@ census_repair(void *ctx, struct str scope, uint64_t profile, struct diag *d)
 }
 
 static enum err
+segment_job(void *ctx, struct str scope, struct str job, const struct str *segments, size_t count, uint64_t *offset,
+            struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_job(s->hub, scope, job, segments, count, os_now_ms(s->os), offset, d);
+}
+
+static enum err
+segment_job_done(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_job_done(s->hub, offset, timeout_us, d);
+}
+
+static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -367,7 +384,9 @@ open_admin(struct server *s, struct diag *d)
                                    .audience_size = hub_size,
                                    .drain = drain,
                                    .census_slice = census_slice,
-                                   .census_repair = census_repair};
+                                   .census_repair = census_repair,
+                                   .job = segment_job,
+                                   .job_done = segment_job_done};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;
     }

@@ -55,6 +55,7 @@
     (4 * 1024 * 1024) /* OURS: all fragments of a profile; they are one value of the table */
 #define LIMIT_EXITED_MS (30LL * 24 * 3600 * 1000) /* [SEGMENTATION 15.2] exited memberships kept */
 #define LIMIT_EVENT_BYTES (64 * 1024)             /* OURS: the document says 10 KB; an edge body may be one event */
+#define LIMIT_EVENTS_PER_SECOND 20                /* [SEGMENTATION 14.4] of a profile; more are a bot's */
 #define LIMIT_CENSUS_ROWS 1024                    /* OURS: profiles evaluated at once where all are counted */
 #define LIMIT_CENSUS_BYTES (32 * 1024 * 1024)     /* OURS: of stored profiles at once; one profile more may pass it */
 #define LIMIT_CENSUS_NAMESPACES 32                /* OURS: namespaces that members are counted by */

@@ -37,10 +37,12 @@
     X(M_HUB_PROFILES, GAUGE, "hub_profiles", "profiles on the hub")                                                    \
     X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                             \
     X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds",                                           \
-      "firing time after the instant it was due")                                                                      \
+      "from a window's end to the firing of its timer; what is folded again counts, too")                              \
     X(M_HUB_MEMBERSHIPS, COUNTER, "hub_membership_changes_total", "audience entries and exits")                        \
     X(M_HUB_PROFILES_WRONG, COUNTER, "hub_profiles_wrong_total",                                                       \
       "profiles whose memberships a segment job found to be wrong, and repaired")                                      \
+    X(M_HUB_BOT_EVENTS, COUNTER, "hub_bot_events_total",                                                               \
+      "events of strict sandboxes that were too many in a second to be evaluated as streamed")                         \
     X(M_HUB_PROJECTIONS, COUNTER, "hub_projections_total", "projections sent to edges")                                \
     X(M_LOOP_US, HISTOGRAM, "loop_microseconds", "event accepted at the edge to its projection applied at the edge")   \
     X(M_CONFIG_VERSION, GAUGE, "config_version", "offset of the newest configuration record in force")                 \

@@ -67,6 +67,8 @@ struct destination {
 struct scope_view {
     struct str scope, org, sandbox;
     struct segment_set hub_segments;  /* all draft and published audiences */
+    struct segment_set live_segments; /* those that the hub keeps true between jobs: the same, or without batch ones
+                                         when the sandbox is strict [SEGMENTATION 14.4] */
     struct segment_set edge_segments; /* those mapped to an edge destination (and what they refer to) whose look-back is
                                          at most 24 hours: evaluated in the request */
     struct str *projected_audiences;  /* ids mapped to a destination or read by an activity or an edge audience that

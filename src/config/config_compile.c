@@ -3,9 +3,11 @@
  * A bucket is a new pointer whenever an object in it changed, so "nothing changed" is a comparison of pointers. Parts:
  *
  *   audiences   audience                                        rule graph of all evaluated audiences
+ *   live        audiences, sandbox                              the same; of a strict sandbox, without batch audiences
  *   decide      activity offer targetAudience property, org     decide set
  *   schemas     schema fieldgroup descriptor, org               views
  *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
+ *               sandbox
  *
  * A graph's version is a hash of its audiences' ids and expressions in order, so it survives a restart and a renamed
  * audience, and profile states that carry it stay valid. */
@@ -52,6 +54,41 @@ static bool
 live(const struct config_object *o)
 {
     return o->rule != NULL && audience_is_evaluated(o);
+}
+
+static bool
+has_method(const struct config_object *o, const char *path)
+{
+    return json_bool(json_path(o->json, str_of(path)), false);
+}
+
+static bool
+is_edge(const struct config_object *o)
+{
+    return has_method(o, "evaluationInfo.synchronous.enabled");
+}
+
+static bool
+is_batch(const struct config_object *o)
+{
+    return !is_edge(o) && !has_method(o, "evaluationInfo.continuous.enabled");
+}
+
+/* Does the sandbox behave by the documented methods [SEGMENTATION 14.4]? */
+static bool
+is_strict(const struct config_objects *all, struct str scope)
+{
+    const struct config_object *o = objects_get(all, S("sandbox"), scope_org(scope), scope_sandbox(scope));
+
+    return o != NULL && str_eq(json_str(json_get(o->json, S("segmentation"))), S("strict"));
+}
+
+/* Where the methods of a strict sandbox are read: a part's own objects may be older ones of the same expressions.
+ * NULL: nobody asks. */
+static const struct config_bucket *
+methods_of(const struct config_objects *all, struct str scope)
+{
+    return is_strict(all, scope) ? objects_bucket(all, S("audience"), scope) : NULL;
 }
 
 static uint64_t
@@ -168,6 +205,21 @@ audience_part_new(const struct config_objects *all, struct str scope, struct aud
     for (size_t i = 0; b != NULL && i < b->n; i++) {
         if (live(b->in_order[i]))
             p->objects[p->n++] = object_ref(b->in_order[i]);
+    }
+    return audience_part_finish(p, before, out, d);
+}
+
+static enum err
+live_part_new(const struct audience_part *audiences, const struct config_bucket *methods, struct audience_part *before,
+              struct audience_part **out, struct diag *d)
+{
+    struct audience_part *p = audience_part_alloc(audiences->n);
+
+    if (p == NULL)
+        return nomem(d);
+    for (size_t i = 0; i < audiences->n; i++) {
+        if (!is_batch(bucket_get(methods, audiences->objects[i]->id)))
+            p->objects[p->n++] = object_ref(audiences->objects[i]);
     }
     return audience_part_finish(p, before, out, d);
 }
@@ -300,22 +352,24 @@ texts_in(struct arena *a)
 
 /* Short enough for a request: everything it needs of events is younger than a day [SEGMENTATION 15.3]. */
 static bool
-edge_eligible(const struct audience_part *p, size_t i)
+edge_eligible(const struct audience_part *p, const struct config_bucket *methods, size_t i)
 {
-    return rule_graph_lookback_ms(p->graph, i) <= LIMIT_EDGE_EVENTS_MS;
+    return rule_graph_lookback_ms(p->graph, i) <= LIMIT_EDGE_EVENTS_MS &&
+           (methods == NULL || is_edge(bucket_get(methods, p->objects[i]->id)));
 }
 
-/* Marks the audiences that edges evaluate: those wanted and eligible, and eligible ones that they refer to. What an
+/* Marks the audiences that edges evaluate: those wanted and eligible, and eligible ones that they refer to; of a strict
+ * sandbox, whose audiences are in `methods` as they are now, only those of the method edge. What an
  * edge audience refers to and edges cannot evaluate must be projected. */
 static void
-select_edge(const struct audience_part *p, const struct texts *wanted, struct texts *projected, bool *selected,
-            size_t *queue)
+select_edge(const struct audience_part *p, const struct config_bucket *methods, const struct texts *wanted,
+            struct texts *projected, bool *selected, size_t *queue)
 {
     size_t head = 0, tail = 0;
 
     for (size_t i = 0; i < wanted->n; i++) {
         size_t at = (size_t)(uintptr_t)map_get(&p->by_id, wanted->items[i]);
-        if (at > 0 && !selected[at - 1] && edge_eligible(p, at - 1)) {
+        if (at > 0 && !selected[at - 1] && edge_eligible(p, methods, at - 1)) {
             selected[at - 1] = true;
             queue[tail++] = at - 1;
         }
@@ -324,7 +378,7 @@ select_edge(const struct audience_part *p, const struct texts *wanted, struct te
         const struct config_object *o = p->objects[queue[head++]];
         for (size_t k = 0; k < o->segment_ref_count; k++) {
             size_t at = (size_t)(uintptr_t)map_get(&p->by_id, o->segment_refs[k]);
-            if (at == 0 || !edge_eligible(p, at - 1)) {
+            if (at == 0 || !edge_eligible(p, methods, at - 1)) {
                 texts_add(projected, o->segment_refs[k]);
             } else if (!selected[at - 1]) {
                 selected[at - 1] = true;
@@ -335,8 +389,8 @@ select_edge(const struct audience_part *p, const struct texts *wanted, struct te
 }
 
 static enum err
-edge_part_new(const struct audience_part *audiences, const struct texts *wanted, struct texts *projected,
-              struct audience_part *before, struct audience_part **out, struct diag *d)
+edge_part_new(const struct audience_part *audiences, const struct config_bucket *methods, const struct texts *wanted,
+              struct texts *projected, struct audience_part *before, struct audience_part **out, struct diag *d)
 {
     struct audience_part *p = audience_part_alloc(audiences->n);
     bool *selected = calloc(audiences->n + 1, sizeof *selected);
@@ -348,7 +402,7 @@ edge_part_new(const struct audience_part *audiences, const struct texts *wanted,
         free(queue);
         return nomem(d);
     }
-    select_edge(audiences, wanted, projected, selected, queue);
+    select_edge(audiences, methods, wanted, projected, selected, queue);
     for (size_t i = 0; i < audiences->n; i++) {
         if (selected[i])
             p->objects[p->n++] = object_ref(audiences->objects[i]);
@@ -366,6 +420,7 @@ scope_unref(struct scope_compiled *s)
     if (s == NULL || !ref_drop(&s->refs))
         return;
     audience_part_unref(s->edge);
+    audience_part_unref(s->live);
     audience_part_unref(s->audiences);
     decide_part_unref(s->decide);
     schema_part_unref(s->schemas);
@@ -387,6 +442,12 @@ fill_parts(struct scope_compiled *s, const struct config_objects *all, const str
         ref_take(&s->audiences->refs);
     } else {
         rc = audience_part_new(all, scope, before ? before->audiences : NULL, &s->audiences, d);
+    }
+    if (rc == ERR_OK && methods_of(all, scope) != NULL) {
+        rc = live_part_new(s->audiences, methods_of(all, scope), before ? before->live : NULL, &s->live, d);
+    } else if (rc == ERR_OK) {
+        s->live = s->audiences;
+        ref_take(&s->live->refs);
     }
     if (rc == ERR_OK && before != NULL && same_buckets(all, old, decide_kinds, scope)) {
         s->decide = before->decide;
@@ -432,7 +493,7 @@ audience_exists(void *ctx, struct str id)
 }
 
 static struct segment_set
-set_of(const struct audience_part *p, struct config_bucket *all)
+set_of(const struct audience_part *p, bool strict, struct config_bucket *all)
 {
     return (struct segment_set){.graph = p->graph,
                                 .ids = p->ids,
@@ -440,6 +501,7 @@ set_of(const struct audience_part *p, struct config_bucket *all)
                                 .count = p->n,
                                 .by_id = p->n > 0 ? &p->by_id : NULL,
                                 .scans = p->scans,
+                                .strict = strict,
                                 .kept = audience_exists,
                                 .kept_ctx = all};
 }
@@ -448,11 +510,13 @@ static void
 fill_sets(struct scope_compiled *s, const struct config_objects *all)
 {
     const struct config_bucket *b = objects_bucket(all, S("audience"), s->view.scope);
+    bool strict = is_strict(all, s->view.scope);
 
     s->all_audiences = bucket_ref((struct config_bucket *)(uintptr_t)b);
     s->view.decide = s->decide->set;
-    s->view.hub_segments = set_of(s->audiences, s->all_audiences);
-    s->view.edge_segments = set_of(s->edge, s->all_audiences);
+    s->view.hub_segments = set_of(s->audiences, strict, s->all_audiences);
+    s->view.live_segments = set_of(s->live, strict, s->all_audiences);
+    s->view.edge_segments = set_of(s->edge, strict, s->all_audiences);
 }
 
 /* Does every enabled datastream of the scope evaluate audiences in the request? */
@@ -509,7 +573,8 @@ fill_edge(struct scope_compiled *s, const struct config_objects *all, const stru
     decide_attribute_paths(s->decide->set, texts_add, &paths);
     wanted = audiences; /* a list that is only read: what is added to audiences meanwhile is not wanted at the edge */
     if (rc == ERR_OK)
-        rc = edge_part_new(s->audiences, &wanted, &audiences, before ? before->edge : NULL, &s->edge, d);
+        rc = edge_part_new(s->audiences, methods_of(all, s->view.scope), &wanted, &audiences,
+                           before ? before->edge : NULL, &s->edge, d);
     if (rc == ERR_OK && s->edge->graph != NULL) {
         rule_graph_attribute_paths(s->edge->graph, texts_add, &paths);
         rule_graph_event_paths(s->edge->graph, texts_add, &events);
@@ -541,7 +606,7 @@ scope_compile(struct str scope, const struct config_objects *all, const struct s
     struct scope_compiled *s;
     enum err rc = ERR_OK;
 
-    if (before != NULL && same_buckets(all, old, view_kinds, scope)) {
+    if (before != NULL && same_buckets(all, old, view_kinds, scope) && is_strict(all, scope) == is_strict(old, scope)) {
         ref_take(&before->refs);
         *out = before;
         return ERR_OK;

@@ -182,6 +182,7 @@ struct scope_compiled {
     struct refcount refs;
     struct arena arena; /* lists of the view */
     struct audience_part *audiences;
+    struct audience_part *live; /* the same, or without batch ones in a strict sandbox */
     struct audience_part *edge;
     struct decide_part *decide;
     struct schema_part *schemas;

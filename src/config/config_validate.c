@@ -116,7 +116,7 @@ check_org(const struct config_objects *all, struct config_object *o, struct diag
 static enum err
 check_sandbox(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
-    struct str type = S_NULL, title = S_NULL;
+    struct str type = S_NULL, title = S_NULL, segmentation = S_NULL;
     bool letter = o->id.n > 0 && ((o->id.p[0] | 32) >= 'a' && (o->id.p[0] | 32) <= 'z');
     enum err rc = same_id(o, "name", d);
 
@@ -125,6 +125,12 @@ check_sandbox(const struct config_objects *all, struct config_object *o, struct 
         rc = diag_set_path(d, ERR_INVALID, "name",
                            "sandbox name '%.*s' must begin with a letter and have letters, digits and hyphens only",
                            STR_ARG(o->id));
+    if (rc == ERR_OK)
+        rc = want_str(o->json, "segmentation", false, 32, &segmentation, d);
+    if (rc == ERR_OK && segmentation.n > 0 && !str_eq(segmentation, S("realtime")) &&
+        !str_eq(segmentation, S("strict")))
+        rc = diag_set_path(d, ERR_INVALID, "segmentation", "segmentation must be realtime or strict, found '%.*s'",
+                           STR_ARG(segmentation));
     if (rc == ERR_OK)
         rc = want_str(o->json, "type", true, 32, &type, d);
     if (rc == ERR_OK)

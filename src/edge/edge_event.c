@@ -9,6 +9,7 @@
 #include "edge/edge_int.h"
 
 #include "base/check.h"
+#include "base/civil.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -106,33 +107,50 @@ in_audience(void *ctx, struct str audience)
     return edge_rules_projected(&v->person.doc, audience);
 }
 
-/* The new event is part of the document already, unless the request switched segmentation off. */
+/* A strict sandbox leaves an event alone that comes with too many others of its second [SEGMENTATION 14.4]. */
+static bool
+is_bot(const struct visit *v)
+{
+    const struct edge_doc *doc = &v->person.doc;
+    int64_t ms = v->event->ms;
+    size_t within = 1;
+
+    if (!v->call->view->edge_segments.strict)
+        return false;
+    for (size_t i = 0; i < doc->event_count; i++)
+        within += doc->events[i].ms > ms - MS_PER_SECOND && doc->events[i].ms <= ms;
+    return within > LIMIT_EVENTS_PER_SECOND;
+}
+
+/* counts: the new event is part of the document already. */
 static enum err
-evaluate(struct visit *v, struct diag *d)
+evaluate(struct visit *v, bool counts, struct diag *d)
 {
     struct edge_call *c = v->call;
-    bool step = c->segmentation_on && !v->known_event;
+    bool step = counts && !v->known_event;
 
     return edge_rules_update(&c->view->edge_segments, &v->person.doc, v->attributes, step ? v->event->xdm : NULL,
                              c->now_ms, c->arena, &v->rules, d);
 }
 
-/* A request may switch the evaluation off that its datastream has: then this event enters no audience, and what the
- * person is in without it still counts. A datastream without evaluation asks what the hub projected. */
+/* A request may switch the evaluation off that its datastream has, and a bot's events are not evaluated: then this
+ * event enters no audience, and what the person is in without it still counts. A datastream without evaluation asks
+ * what the hub projected. */
 static enum err
 update(struct visit *v, const struct hit *h, struct diag *d)
 {
     struct edge_call *c = v->call;
     bool here = c->ds->platform && c->ds->edge_segmentation && c->view != NULL && c->view->edge_segments.graph != NULL;
+    bool counts = c->segmentation_on && !(here && is_bot(v));
     enum err rc = ERR_OK;
 
-    if (here && !c->segmentation_on)
-        rc = evaluate(v, d);
+    if (here && !counts)
+        rc = evaluate(v, false, d);
     if (rc == ERR_OK)
         rc = fold_event(v, h, d);
-    if (rc == ERR_OK && here && c->segmentation_on)
-        rc = evaluate(v, d);
-    if (v->rules == NULL || !c->segmentation_on)
+    if (rc == ERR_OK && here && counts)
+        rc = evaluate(v, true, d);
+    if (v->rules == NULL || !counts)
         v->person.doc.rule_state = S_NULL; /* it does not know this event */
     return rc;
 }

@@ -51,6 +51,20 @@ renew_rules(struct edge *e, struct str key, struct edge_doc *doc, int64_t now_ms
     snapshot_put(e->o.config, snap);
 }
 
+/* A document that is absent may be on its way: the hub can answer a visitor's first hit before the request that
+ * appended the hit has stored what it made of it. */
+static enum err
+load_settled(struct edge *e, struct str key, int64_t now_ms, struct arena *a, struct edge_doc *doc, uint32_t *version,
+             struct diag *d)
+{
+    enum err rc = edge_table_load(e->table, key, now_ms, a, doc, version, d);
+
+    if (rc != ERR_OK || doc->known)
+        return rc;
+    edge_table_settle(e->table);
+    return edge_table_load(e->table, key, now_ms, a, doc, version, d);
+}
+
 /* scope US ns US id: which document a projection is for is its key. */
 static enum err
 apply_projection(struct edge *e, const struct record *r, struct arena *a, struct diag *d)
@@ -70,7 +84,7 @@ apply_projection(struct edge *e, const struct record *r, struct arena *a, struct
     if (rc != ERR_OK)
         return rc;
     do {
-        rc = edge_table_load(e->table, r->key, now_ms, a, &doc, &version, d);
+        rc = load_settled(e, r->key, now_ms, a, &doc, &version, d);
         if (rc == ERR_OK && !doc.known)
             return ERR_OK; /* it left this edge meanwhile: the next visit fetches it */
         evaluated = doc.rule_state.n > 0;

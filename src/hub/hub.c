@@ -669,6 +669,17 @@ hub_tick(struct hub *h, int64_t now_ms, struct diag *d)
 }
 
 enum err
+hub_job_done(struct hub *h, uint64_t offset, uint64_t timeout_us, struct diag *d)
+{
+    bool folded;
+
+    os_lock(&h->progress);
+    folded = h->folded[h->own] > offset;
+    os_unlock(&h->progress);
+    return folded ? ERR_OK : wait_for(h, false, timeout_us, d);
+}
+
+enum err
 hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d)
 {
     return wait_for(h, true, timeout_us, d);

@@ -51,6 +51,14 @@ enum err hub_tick(struct hub *h, int64_t now_ms, struct diag *d);
  */
 enum err hub_drain(struct hub *h, uint64_t timeout_us, struct diag *d);
 
+/* A segment job of a strict sandbox: appends a record that says so. When that is folded, the entries of these audiences
+ * (count 0: of all) are what is true then, for all profiles. *offset is for hub_job_done(). ERR_NOT_FOUND: no such
+ * scope. ERR_BUSY, ERR_NOMEM. */
+enum err hub_job(struct hub *h, struct str scope, struct str job, const struct str *segments, size_t count,
+                 int64_t now_ms, uint64_t *offset, struct diag *d);
+/* Waits until the job is folded and committed. ERR_TIMEOUT: not yet. */
+enum err hub_job_done(struct hub *h, uint64_t offset, uint64_t timeout_us, struct diag *d);
+
 /* The projection of the person behind an identity, as an edge of `region` would get it: the in-process pull of a first
  * login. ERR_NOT_FOUND: unknown. Also remembers that this region holds the identity from now on (by an event that
  * follows). */

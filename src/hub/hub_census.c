@@ -26,7 +26,7 @@ ready(const struct hub *h, const struct hub_scope *sc, const struct census_optio
 
     if (sc == NULL)
         return diag_set(d, ERR_NOT_FOUND, "the sandbox is not configured");
-    if (!o->compare)
+    if (!o->compare || o->stored)
         return ERR_OK;
     if (h->sweep.active || sc->set.graph == NULL || rule_graph_version(sc->set.graph) != o->graph_version)
         return diag_set(d, ERR_BUSY, "the hub brings profiles up to date with other audiences");
@@ -55,7 +55,7 @@ hub_census_slice(struct hub *h, struct census *c, struct diag *d)
 static enum err
 repair(struct hub *h, struct str scope, uint64_t id, struct diag *d)
 {
-    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = HUB_CAUSE_SWEEP};
+    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = HUB_CAUSE_SWEEP, .by = SEGMENT_BY_SWEEP};
     struct hub_change change = {.cause = SEGMENT_TIME};
     struct profile p;
     enum err rc;

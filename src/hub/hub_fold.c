@@ -4,12 +4,14 @@
  *   (2) link the hit's identities; unite and split profiles as the graph says
  *   (3) put the record, the event or the consent into the owner's profile
  *   (4) audiences, projections, results
+ * or, for a job, evaluate all profiles
  *
  * "Now" is the record's time, or the hub's clock when the record is late. No other clock, no randomness: the same log
  * gives the same table, byte for byte. A record that cannot be used is counted and skipped; only our own damaged bytes,
  * a full disk or no memory stop the fold. */
 #include "hub/hub_int.h"
 
+#include "base/civil.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "decide/results.h"
@@ -199,6 +201,7 @@ put_content(const struct hub_step *s, const struct hit *hit, const struct graph_
         change->cause = SEGMENT_ATTRIBUTES;
         return put_consent(s, hit, p, d);
     case HIT_TICK:
+    case HIT_JOB:
         break;
     }
     return ERR_OK;
@@ -214,16 +217,54 @@ reject(const struct hub_step *s, const struct diag *d)
              (unsigned long long)((s->cause & 0xffffffffffffu) - 1), d->what);
 }
 
+/* Events of one profile within a second that are still a visitor's [SEGMENTATION 14.4]. More are stored, and wait for a
+ * job. */
 static enum err
-fold_hit(const struct hub_step *s, const struct hit *hit, struct diag *d)
+is_bot(const struct hub_step *s, const struct profile *p, int64_t event_ms, bool *bot, struct diag *d)
+{
+    struct profile_event *events;
+    size_t n, within = 0;
+    enum err rc = profile_events_after(s->h->kv, p, event_ms - MS_PER_SECOND, SIZE_MAX, p->arena, &events, &n, d);
+
+    for (size_t i = 0; rc == ERR_OK && i < n; i++)
+        within += events[i].ms <= event_ms;
+    *bot = rc == ERR_OK && within > LIMIT_EVENTS_PER_SECOND;
+    return rc;
+}
+
+/* In a strict sandbox, an event that is a day old or a bot's is to be evaluated as if it had come in a batch. */
+static enum err
+hold_back(struct hub_step *s, const struct hit *hit, const struct profile *p, const struct hub_change *change,
+          struct diag *d)
+{
+    const struct hub_scope *sc = hub_scope(s->h, p->scope);
+    int64_t event_ms = hit->event_ms != 0 ? hit->event_ms : s->now_ms;
+    bool bot = false;
+    enum err rc = ERR_OK;
+
+    if (sc == NULL || !sc->set.strict)
+        return ERR_OK;
+    if (change->cause == SEGMENT_EVENT)
+        rc = is_bot(s, p, event_ms, &bot, d);
+    if (bot)
+        metric_inc(M_HUB_BOT_EVENTS);
+    if (bot || event_ms < s->now_ms - MS_PER_DAY)
+        s->by = SEGMENT_BY_BATCH;
+    return rc;
+}
+
+static enum err
+fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
 {
     struct hub *h = s->h;
     struct hub_change change = {.cause = SEGMENT_TIME};
     struct graph_link link;
     struct profile p;
     bool duplicate = false;
-    enum err rc = identify(s, hit, &link, &p, d);
+    enum err rc;
 
+    s->by = hit->source == SOURCE_BATCH ? SEGMENT_BY_BATCH : SEGMENT_BY_STREAM;
+    rc = identify(s, hit, &link, &p, d);
     if (is_rejection(rc)) {
         reject(s, d);
         return ERR_OK;
@@ -240,7 +281,9 @@ fold_hit(const struct hub_step *s, const struct hit *hit, struct diag *d)
     mark_regions(s, hit, &link, &p);
     if (s->now_ms > p.changed_ms)
         p.changed_ms = s->now_ms;
-    rc = hub_refresh(s, &p, &change, d);
+    rc = hold_back(s, hit, &p, &change, d);
+    if (rc == ERR_OK)
+        rc = hub_refresh(s, &p, &change, d);
     if (rc == ERR_OK && hit->kind == HIT_EVENT && !duplicate)
         rc = results_fold(h->kv, hit, &h->arena, d);
     if (is_rejection(rc)) {
@@ -248,6 +291,22 @@ fold_hit(const struct hub_step *s, const struct hit *hit, struct diag *d)
         rc = ERR_OK;
     }
     return rc;
+}
+
+/* A job is about the audiences that were there when it was asked for, and the snapshot of this round may be older. */
+static enum err
+renew_snapshot(struct hub *h, const struct record *r, struct hit *hit, struct diag *d)
+{
+    const struct snapshot *newest = snapshot_get(h->o.config);
+    bool same = h->snap != NULL && newest->version == h->snap->version;
+    enum err rc;
+
+    snapshot_put(h->o.config, newest);
+    if (same)
+        return ERR_OK;
+    rc = hub_take_snapshot(h, d); /* it uses the arena */
+    arena_reset(&h->arena);
+    return rc == ERR_OK ? hit_read(r->value, &h->arena, hit, d) : rc;
 }
 
 enum err
@@ -264,10 +323,12 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         reject(&step, d);
         return ERR_OK;
     }
+    if (rc == ERR_OK && hit.kind == HIT_JOB)
+        rc = renew_snapshot(h, r, &hit, d);
     if (rc != ERR_OK)
         return rc;
     if (kv_earliest_due(h->kv) != 0 && kv_earliest_due(h->kv) <= now_ms) { /* (1): it uses the arena */
-        rc = hub_fire(h, now_ms, step.cause, hit.kind == HIT_TICK, d);
+        rc = hub_fire(h, now_ms, step.cause, d);
         arena_reset(&h->arena);
         if (rc == ERR_OK)
             rc = hit_read(r->value, &h->arena, &hit, d);
@@ -279,6 +340,8 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
     h->state_changed = true;
     if (hit.kind == HIT_TICK || hit.lake_only)
         return ERR_OK;
+    if (hit.kind == HIT_JOB)
+        return hub_fold_job(h, &hit, now_ms, step.cause, d);
     step.accepted_us = hit.accepted_us;
     return fold_hit(&step, &hit, d);
 }

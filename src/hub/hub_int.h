@@ -7,6 +7,7 @@
  *   hub_project.c  the content of a projection
  *   hub_timer.c    window ends
  *   hub_sweep.c    all profiles, after audiences or mappings changed
+ *   hub_job.c      all profiles, for a segment job of a strict sandbox
  *   hub_census.c   counting audiences over all profiles
  *   hub_out.c      records to emit, each once
  *   hub_scope.c    what the snapshot says, prepared
@@ -76,8 +77,9 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
-    const struct str *quoted; /* by index in the set: the ids as JSON */
-    const bool *projected;    /* by audience number: edges are told; for numbers below projected_end */
+    const struct str *quoted;     /* by index in the set: the ids as JSON */
+    const struct hub_scope *jobs; /* of a strict sandbox: set, counters and quoted ids of all audiences; else NULL */
+    const bool *projected;        /* by audience number: edges are told; for numbers below projected_end */
     size_t projected_end;
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
@@ -147,6 +149,8 @@ struct hub_step {
     int64_t now_ms;
     uint64_t cause;      /* of records that it emits */
     int64_t accepted_us; /* of the hit, 0: none */
+    enum segment_by by;
+    const bool *chosen; /* of a job: struct segment_change */
 };
 
 /* --- hub.c --- */
@@ -209,13 +213,26 @@ struct str hub_profile_name(uint64_t id, struct arena *a);
 
 /* --- hub_timer.c --- */
 /* Fires what is due at or before limit_ms, in order, each at its own instant. Lets readers in between. */
-enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, bool ticked, struct diag *d);
+enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, struct diag *d);
 
 /* --- hub_sweep.c --- */
 /* After a new snapshot was taken: begins a sweep when some scope's signature is not the one that profiles are at. */
 enum err hub_sweep_check(struct hub *h, struct diag *d);
 enum err hub_sweep_slice(struct hub *h, struct diag *d);
 enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct diag *d);
+/* Keys of profiles, in the hub's arena. */
+struct hub_slice {
+    struct arena *a;
+    struct str *keys; /* grows in the arena: a slice has whole buckets of the table, and all that is staged there */
+    size_t n, cap;
+    bool exhausted;
+};
+/* The next ones of a walk over the table; *cursor as for kv_scan(). Resets the arena. */
+enum err hub_slice_read(struct hub *h, uint64_t *cursor, struct hub_slice *out, struct diag *d);
+
+/* --- hub_job.c --- */
+/* Evaluates all profiles of the hit's scope, all at now_ms. Resets the arena. */
+enum err hub_fold_job(struct hub *h, const struct hit *hit, int64_t now_ms, uint64_t cause, struct diag *d);
 
 /* --- hub_out.c --- */
 /* region: of a projection topic; empty: membership. */

@@ -71,6 +71,24 @@ hub_count(struct hub *h, struct str scope, struct str audience, int delta, struc
     return ERR_OK;
 }
 
+static enum err
+stage_listed(struct hub *h, struct str scope, const struct hub_scope *sc, struct diag *d)
+{
+    struct hub_counters *c = sc->counters;
+    enum err rc = ERR_OK;
+
+    while (rc == ERR_OK && c->listed_count > 0) {
+        uint32_t index = c->listed[c->listed_count - 1];
+        if (c->of[index].delta != 0)
+            rc = stage_count(h, scope, sc->set.ids[index], c->of[index].delta, d);
+        if (rc != ERR_OK)
+            break;
+        c->of[index] = (struct hub_counter){0};
+        c->listed_count--;
+    }
+    return rc;
+}
+
 enum err
 hub_stage_counts(struct hub *h, struct diag *d)
 {
@@ -79,16 +97,9 @@ hub_stage_counts(struct hub *h, struct diag *d)
 
     for (size_t i = 0; rc == ERR_OK && (slot = map_next(&h->scopes, &i)) != NULL;) {
         const struct hub_scope *sc = slot->value;
-        struct hub_counters *c = sc->counters;
-        while (rc == ERR_OK && c->listed_count > 0) {
-            uint32_t index = c->listed[c->listed_count - 1];
-            if (c->of[index].delta != 0)
-                rc = stage_count(h, slot->key, sc->set.ids[index], c->of[index].delta, d);
-            if (rc != ERR_OK)
-                break;
-            c->of[index] = (struct hub_counter){0};
-            c->listed_count--;
-        }
+        rc = stage_listed(h, slot->key, sc, d);
+        if (rc == ERR_OK && sc->jobs != NULL)
+            rc = stage_listed(h, slot->key, sc->jobs, d);
     }
     return rc;
 }
@@ -124,11 +135,11 @@ update_consent(struct profile *p, struct diag *d)
 }
 
 static enum err
-update_audiences(const struct hub_step *s, const struct hub_scope *sc, struct profile *p,
-                 const struct hub_change *change, struct segment_result *r, struct diag *d)
+apply(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, const struct segment_change *change,
+      struct segment_result *r, struct diag *d)
 {
     struct hub *h = s->h;
-    enum err rc = segment_apply(&sc->set, h->kv, p, change->cause, change->event, s->now_ms, &h->arena, r, d);
+    enum err rc = segment_apply(&sc->set, h->kv, p, change, s->now_ms, &h->arena, r, d);
 
     if (rc == ERR_LIMIT) { /* not evaluated is not "false": the memberships stay as they are */
         log_warn("hub_not_evaluated", "profile=%llu reason=\"%s\"", (unsigned long long)p->id, d->what);
@@ -139,6 +150,26 @@ update_audiences(const struct hub_step *s, const struct hub_scope *sc, struct pr
     if (rc == ERR_OK && r->next_flip_ms != 0 && r->next_flip_ms <= s->now_ms)
         r->next_flip_ms = s->now_ms + MS_PER_MINUTE; /* a timer that does not move on must not spin */
     return rc == ERR_OK ? tell_changes(s, sc, p, r, d) : rc;
+}
+
+/* A job moves entries by a state of all audiences, made for it. What is live reads them, and has its own state. */
+static enum err
+update_audiences(const struct hub_step *s, const struct hub_scope *sc, struct profile *p,
+                 const struct hub_change *change, struct segment_result *r, struct diag *d)
+{
+    struct segment_change what = {change->cause, s->by, change->event, s->chosen};
+    struct segment_result job = {0};
+    enum err rc = ERR_OK;
+
+    if (s->by == SEGMENT_BY_JOB && sc->jobs != NULL) {
+        rc = apply(s, sc->jobs, p, &what, &job, d);
+        what = (struct segment_change){.cause = SEGMENT_ATTRIBUTES, .by = SEGMENT_BY_SWEEP};
+    }
+    if (rc == ERR_OK)
+        rc = apply(s, sc, p, &what, r, d);
+    if (job.changes.n > 0) /* whoever saves a profile only when something came of it */
+        r->changes = job.changes;
+    return rc;
 }
 
 enum err

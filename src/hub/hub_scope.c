@@ -18,7 +18,7 @@ hash_list(const struct str *list, size_t n, uint64_t seed)
 static uint64_t
 signature_of(const struct scope_view *v)
 {
-    uint64_t version = v->hub_segments.graph != NULL ? rule_graph_version(v->hub_segments.graph) : 0;
+    uint64_t version = v->live_segments.graph != NULL ? rule_graph_version(v->live_segments.graph) : 0;
     uint64_t seed = hash_bytes((struct str){(const char *)&version, sizeof version}, 1);
 
     seed = hash_list(v->projected_audiences, v->projected_audience_count, seed);
@@ -111,8 +111,9 @@ mark_projected(struct hub *h, const struct scope_view *v, struct hub_scope *sc, 
     return ERR_OK;
 }
 
+/* A scope with what the fold needs of a set of audiences; *out stays when it fails. */
 static enum err
-add_scope(struct hub *h, struct str name, const struct scope_view *v, struct diag *d)
+prepare(struct hub *h, const struct segment_set *set, struct hub_scope **out, struct diag *d)
 {
     struct arena *a = &h->snap_arena;
     struct hub_scope *sc = ARENA_NEW(a, struct hub_scope);
@@ -120,17 +121,36 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
 
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    *sc = (struct hub_scope){.view = v, .set = v->hub_segments, .signature = signature_of(v)};
-    sc->counters = counters_new(v->hub_segments.count, a);
+    *sc = (struct hub_scope){.set = *set, .counters = counters_new(set->count, a), .quoted = quote_ids(set, a)};
+    if (sc->counters == NULL || sc->quoted == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    rc = number_audiences(h, &sc->set, d);
+    if (rc == ERR_OK)
+        *out = sc;
+    return rc;
+}
+
+static enum err
+add_scope(struct hub *h, struct str name, const struct scope_view *v, struct diag *d)
+{
+    struct arena *a = &h->snap_arena;
+    struct hub_scope *sc = NULL, *jobs = NULL;
+    enum err rc = v->live_segments.strict ? prepare(h, &v->hub_segments, &jobs, d) : ERR_OK;
+
+    if (rc == ERR_OK)
+        rc = prepare(h, &v->live_segments, &sc, d);
+    if (sc == NULL)
+        return rc;
+    sc->view = v;
+    sc->jobs = jobs;
+    sc->signature = signature_of(v);
     sc->attributes = subset_new(v->projected_paths, v->projected_path_count, a);
     sc->events_signature = (uint32_t)hash_list(v->event_paths, v->event_path_count, 2) | 1;
     if (v->event_path_count > 0)
         sc->events = v->event_cut;
-    sc->quoted = quote_ids(&sc->set, a);
-    if (sc->quoted == NULL || sc->attributes == NULL || sc->counters == NULL || !map_put(&h->scopes, name, sc, NULL))
+    if (sc->attributes == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    rc = number_audiences(h, &sc->set, d);
-    return rc == ERR_OK ? mark_projected(h, v, sc, d) : rc;
+    return mark_projected(h, v, sc, d);
 }
 
 static int

@@ -120,17 +120,10 @@ hub_sweep_check(struct hub *h, struct diag *d)
     return ERR_OK;
 }
 
-struct slice {
-    struct arena *a;
-    struct str *keys; /* grows in the arena: a slice has whole buckets of the table, and all that is staged there */
-    size_t n, cap;
-    bool exhausted;
-};
-
 static void
 collect_key(void *ctx, struct str key, struct str value)
 {
-    struct slice *s = ctx;
+    struct hub_slice *s = ctx;
     struct str copy;
 
     (void)value;
@@ -152,10 +145,21 @@ collect_key(void *ctx, struct str key, struct str value)
         s->keys[s->n++] = copy;
 }
 
+enum err
+hub_slice_read(struct hub *h, uint64_t *cursor, struct hub_slice *out, struct diag *d)
+{
+    enum err rc;
+
+    arena_reset(&h->arena);
+    *out = (struct hub_slice){.a = &h->arena};
+    rc = kv_scan(h->kv, cursor, HUB_SWEEP_SLICE, collect_key, out, d);
+    return rc == ERR_OK && out->exhausted ? diag_set(d, ERR_NOMEM, "no memory for keys of profiles") : rc;
+}
+
 static enum err
 sweep_one(struct hub *h, struct str key, struct diag *d)
 {
-    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause};
+    struct hub_step step = {.h = h, .now_ms = h->state.clock_ms, .cause = h->sweep.cause, .by = SEGMENT_BY_SWEEP};
     struct hub_change change = {.cause = SEGMENT_TIME, .lazy = true};
     const struct hub_scope *sc;
     struct profile p;
@@ -192,15 +196,12 @@ sweep_visit(struct hub *h, struct str key, size_t index, struct diag *d)
 enum err
 hub_sweep_slice(struct hub *h, struct diag *d)
 {
-    struct slice slice = {.a = &h->arena};
+    struct hub_slice slice;
     enum err rc;
 
     if (!h->sweep.active || h->partitions[h->own].next < h->sweep.after)
         return ERR_OK;
-    arena_reset(&h->arena);
-    rc = kv_scan(h->kv, &h->sweep.cursor, HUB_SWEEP_SLICE, collect_key, &slice, d);
-    if (rc == ERR_OK && slice.exhausted)
-        rc = diag_set(d, ERR_NOMEM, "no memory for a sweep");
+    rc = hub_slice_read(h, &h->sweep.cursor, &slice, d);
     for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
         rc = sweep_visit(h, slice.keys[i], i, d);
     if (rc != ERR_OK || h->sweep.cursor != 0)

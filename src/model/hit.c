@@ -2,7 +2,7 @@
  * them. */
 #include "model/hit.h"
 
-static const char *const kind_names[] = {"event", "record", "consent", "tick"};
+static const char *const kind_names[] = {"event", "record", "consent", "tick", "job"};
 static const char *const source_names[] = {"edge", "stream", "batch"};
 static const char *const notice_names[] = {"display", "interact", "convert"};
 
@@ -100,6 +100,8 @@ hit_write(struct buf *out, const struct hit *h)
         write_xdm(&w, h);
     if (h->consent != NULL)
         jw_kjson(&w, S("consent"), h->consent);
+    if (h->segments != NULL)
+        jw_kjson(&w, S("segments"), h->segments);
     if (h->profile_params != NULL)
         jw_kjson(&w, S("profileParams"), h->profile_params);
     if (h->decision_count > 0)
@@ -221,6 +223,7 @@ enum member {
     M_LAKE_ONLY,
     M_XDM,
     M_CONSENT,
+    M_SEGMENTS,
     M_PROFILE_PARAMS,
     M_DECISIONS,
     M_NOTICES,
@@ -228,10 +231,10 @@ enum member {
 };
 
 static const struct str member_names[M__COUNT] = {
-    {"kind", 4},         {"source", 6},      {"scope", 5},          {"dataset", 7},   {"schema", 6},
-    {"batch", 5},        {"datastream", 10}, {"requestId", 9},      {"region", 6},    {"acceptedUs", 10},
-    {"identityMap", 11}, {"eventId", 7},     {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8},
-    {"xdm", 3},          {"consent", 7},     {"profileParams", 13}, {"decisions", 9}, {"notices", 7}};
+    {"kind", 4},           {"source", 6},    {"scope", 5},    {"dataset", 7},     {"schema", 6},       {"batch", 5},
+    {"datastream", 10},    {"requestId", 9}, {"region", 6},   {"acceptedUs", 10}, {"identityMap", 11}, {"eventId", 7},
+    {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8}, {"xdm", 3},         {"consent", 7},      {"segments", 8},
+    {"profileParams", 13}, {"decisions", 9}, {"notices", 7}};
 
 /* Answers the last value. */
 static const struct json *
@@ -265,7 +268,7 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     if (rc == ERR_NOMEM)
         return rc;
     last = json_is(root, JSON_OBJECT) ? find_members(root, m) : NULL;
-    kind = name_index(json_str(m[M_KIND]), kind_names, 4);
+    kind = name_index(json_str(m[M_KIND]), kind_names, 5);
     source = name_index(json_str(m[M_SOURCE]), source_names, 3);
     if (kind < 0 || source < 0)
         return diag_set(d, ERR_CORRUPT, "record is not a hit");
@@ -285,6 +288,7 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     h.lake_only = json_bool(m[M_LAKE_ONLY], false);
     h.xdm = m[M_XDM];
     h.consent = m[M_CONSENT];
+    h.segments = m[M_SEGMENTS];
     h.profile_params = m[M_PROFILE_PARAMS];
     if (h.xdm != NULL && h.xdm == last && text.p[text.n - 1] == '}')
         h.xdm_text = last_xdm(text);

@@ -16,6 +16,7 @@ enum hit_kind {
     HIT_RECORD,  /* a profile record: xdm */
     HIT_CONSENT, /* set-consent: consent is the preferences object */
     HIT_TICK,    /* nothing but time: timers up to the record's time fire */
+    HIT_JOB,     /* a segment job of a strict sandbox: request_id is its id, segments the audiences */
 };
 
 enum hit_source { SOURCE_EDGE, SOURCE_STREAM, SOURCE_BATCH };
@@ -61,6 +62,7 @@ struct hit {
     struct str xdm_text;    /* the same as JSON text. hit_write writes it instead of xdm; hit_read borrows it from the
                                record when it stands at its end, else leaves it empty */
     const struct json *consent;
+    const struct json *segments;       /* HIT_JOB: an array of ids; NULL: all audiences */
     const struct json *profile_params; /* data.__adobe.target profile.* of the event, {"color":"red"}, or NULL */
     struct hit_decision *decisions;
     size_t decision_count;

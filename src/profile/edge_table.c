@@ -584,8 +584,8 @@ expire(struct edge_table *t, int64_t now_ms, struct diag *d)
     return rc == ERR_NOT_FOUND ? ERR_OK : rc;
 }
 
-static void
-wait_for_old_epoch(struct edge_table *t)
+void
+edge_table_settle(struct edge_table *t)
 {
     unsigned old = atomic_fetch_add(&t->epoch, 1);
     struct os_mutex lock;
@@ -609,7 +609,7 @@ edge_table_flush(struct edge_table *t, int64_t now_ms, struct kv_position *posit
     enum err rc = ERR_OK;
 
     positions[0].offset = log_end(ctx);
-    wait_for_old_epoch(t);
+    edge_table_settle(t);
     atomic_store(&t->unsettled, true);
     buf_init(&p.bytes, PORTION_DOCUMENTS * (size_t)LIMIT_RECORD_VALUE_BYTES);
     for (unsigned i = 0; rc == ERR_OK && i < STRIPES; i++)

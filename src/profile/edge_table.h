@@ -42,6 +42,8 @@ void edge_table_remove(struct edge_table *t, struct str key);
 /* Brackets the time between appending a hit and storing its documents. */
 unsigned edge_table_enter(struct edge_table *t);
 void edge_table_leave(struct edge_table *t, unsigned ticket);
+/* Waits until all who are inside have left: what they appended is stored then. The thread that flushes. */
+void edge_table_settle(struct edge_table *t);
 
 /* Writes changed documents and the positions. log_end() is called first and must return the end of the log;
  * positions[0] is filled with it. ERR_BUSY: the disk is full; everything stays for the next flush. */

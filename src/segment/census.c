@@ -476,8 +476,9 @@ bits(uint64_t word)
 static void
 count_one(struct census *c, size_t index, size_t words, uint64_t (*of_namespace)[WORDS])
 {
-    const uint64_t *members = rule_block_members(c->block, index), *undecided = rule_block_undecided(c->block, index);
     const struct claim *claim = c->o.compare ? &c->claims[index] : NULL;
+    const uint64_t *members = claim != NULL && c->o.stored ? claim->member : rule_block_members(c->block, index);
+    const uint64_t *undecided = rule_block_undecided(c->block, index);
     struct census_counts *n = &c->counts[index];
 
     for (size_t w = 0; w < words; w++) {
@@ -538,7 +539,7 @@ tally(struct census *c)
     for (size_t k = 0; k < c->o.count; k++) {
         if (!c->again)
             count_one(c, k, words, of_namespace);
-        if (c->o.compare)
+        if (c->o.compare && !c->o.stored)
             compare_one(c, k, words, differ);
     }
     for (size_t i = 0; i < rows; i++) {

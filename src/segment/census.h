@@ -34,6 +34,7 @@ struct census_options {
     const struct rule_audience *audiences; /* rules and ids are borrowed */
     size_t count;                          /* 1 or more */
     bool compare;
+    bool stored; /* with compare: the memberships themselves are counted, whatever is true now. For strict sandboxes */
     uint64_t graph_version;  /* for the table's owner, with compare: of the graph that memberships have to be true to */
     const int64_t *since_ms; /* with compare, by audience: entries and exits after it are this census' own. NULL: 0 */
     bool datasets;           /* profiles are counted by the datasets of their records and events, which are all read */

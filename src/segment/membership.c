@@ -2,11 +2,15 @@
  *
  *   load the rule state, or build it from all data when the audiences changed (its bytes name the graph's version)
  *   step it: event, attributes or time
- *   every audience whose truth differs from its entry moves the entry [SEGMENTATION 15.2]
+ *   every audience whose truth differs from its entry moves the entry [SEGMENTATION 15.2], if the change may
  *   purge what exited long ago; after a build, also entries of audiences that are no more
  *
  * The state is a cache of the data: when it is damaged or belongs to other audiences it is built anew and nothing is
- * lost. */
+ * lost.
+ *
+ * A strict set keeps no account of what was held back. What is streamed, and a job, compare every audience with its
+ * entry, so a truth that came about while entries had to stand still is found then; and because of that the answer
+ * depends on truth, entry and cause alone, whenever the state is built anew. */
 #include "segment/membership.h"
 
 #include "base/limits.h"
@@ -18,6 +22,7 @@ struct apply {
     const struct segment_set *set;
     struct kv *k;
     struct profile *p;
+    const struct segment_change *change;
     struct arena *a;
     struct rule_env env;
     struct rule_state *state;
@@ -33,6 +38,16 @@ in_segment(void *ctx, struct str id)
     return m != NULL && m->member;
 }
 
+static bool
+may_move(const struct apply *ap, uint32_t index, bool member)
+{
+    const struct segment_change *c = ap->change;
+
+    if (c->by == SEGMENT_BY_JOB)
+        return c->chosen == NULL || c->chosen[index];
+    return !ap->set->strict || c->by == SEGMENT_BY_STREAM || (c->by == SEGMENT_BY_TIMER && !member);
+}
+
 /* The state machine. A write that is older than the entry is ignored. */
 static enum err
 move_entry(struct apply *ap, uint32_t index, bool member, bool *moved, struct diag *d)
@@ -43,6 +58,8 @@ move_entry(struct apply *ap, uint32_t index, bool member, bool *moved, struct di
 
     *moved = false;
     if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms)
+        return ERR_OK;
+    if (!may_move(ap, index, member))
         return ERR_OK;
     *moved = true;
     return profile_put_membership(ap->p, &fresh, d);
@@ -66,7 +83,7 @@ load_state(struct apply *ap, bool *built, struct diag *d)
 {
     enum err rc = ERR_UNSUPPORTED;
 
-    if (ap->p->rule_state.n > 0)
+    if (ap->p->rule_state.n > 0 && ap->change->by != SEGMENT_BY_JOB)
         rc = rule_state_load(ap->set->graph, ap->p->rule_state, ap->a, &ap->state, d);
     *built = rc == ERR_UNSUPPORTED || rc == ERR_CORRUPT;
     if (rc != ERR_OK && !*built)
@@ -113,7 +130,7 @@ compare_one(const struct apply *ap, uint32_t index, const struct profile_members
 {
     bool member = rule_state_member(ap->state, index);
 
-    if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) {
+    if ((m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) || !may_move(ap, index, member)) {
         if (m != NULL)
             c->entries[c->n++] = *m;
         return;
@@ -156,20 +173,23 @@ compare_all(struct apply *ap, struct diag *d)
 }
 
 static enum err
-step(struct apply *ap, enum segment_cause cause, const struct json *event, struct diag *d)
+step(struct apply *ap, struct diag *d)
 {
     const struct rule_graph *g = ap->set->graph;
+    const struct segment_change *c = ap->change;
     struct rule_changes found = {0}, *out = &ap->result.changes;
     enum err rc;
 
-    if (cause == SEGMENT_EVENT)
-        rc = rule_state_event(g, ap->state, &ap->env, event, ap->a, &found, d);
-    else if (cause == SEGMENT_ATTRIBUTES)
+    if (c->cause == SEGMENT_EVENT)
+        rc = rule_state_event(g, ap->state, &ap->env, c->event, ap->a, &found, d);
+    else if (c->cause == SEGMENT_ATTRIBUTES)
         rc = rule_state_attributes(g, ap->state, &ap->env, ap->a, &found, d);
     else
         rc = rule_state_time(g, ap->state, &ap->env, ap->a, &found, d);
     if (rc != ERR_OK)
         return rc;
+    if (ap->set->strict && c->by == SEGMENT_BY_STREAM)
+        return compare_all(ap, d);
     out->items = ARENA_ARRAY(ap->a, struct rule_change, found.n);
     if (out->items == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for memberships");
@@ -232,10 +252,10 @@ save_state(struct apply *ap, struct diag *d)
 }
 
 enum err
-segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, enum segment_cause cause,
-              const struct json *event, int64_t now_ms, struct arena *a, struct segment_result *out, struct diag *d)
+segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, const struct segment_change *change,
+              int64_t now_ms, struct arena *a, struct segment_result *out, struct diag *d)
 {
-    struct apply ap = {.set = set, .k = k, .p = p, .a = a};
+    struct apply ap = {.set = set, .k = k, .p = p, .change = change, .a = a};
     bool built = true;
     enum err rc = ERR_OK;
 
@@ -246,10 +266,11 @@ segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, en
             rc = load_state(&ap, &built, d);
     }
     if (rc == ERR_OK)
-        rc = built ? compare_all(&ap, d) : step(&ap, cause, event, d);
+        rc = built ? compare_all(&ap, d) : step(&ap, d);
     if (rc == ERR_OK) {
         purge(&ap);
-        rc = save_state(&ap, d);
+        if (change->by != SEGMENT_BY_JOB)
+            rc = save_state(&ap, d);
     }
     if (rc != ERR_OK) {
         p->rule_state = S_NULL;

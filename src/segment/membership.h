@@ -2,7 +2,13 @@
  *
  * segment_apply() is called after a profile changed; it brings the rule state up to date (or builds it when the
  * audiences changed since), turns differences into membership entries [SEGMENTATION 15.2] and says when something flips
- * by itself. Purge: exited entries older than 30 days go.   Threads  the hub's; pure but for the arena. */
+ * by itself. Purge: exited entries older than 30 days go.   Threads  the hub's; pure but for the arena.
+ *
+ * Strict     In a strict set [SEGMENTATION 14.4] the state follows every change all the same, but an entry moves only
+ * when its audience's method allows it for this cause: what is streamed evaluates the profile as it is by then, a timer
+ * brings exits only, and what came in a batch waits for a job. inSegment of an audience outside the set reads its
+ * entry.
+ */
 #ifndef SEGMENT_MEMBERSHIP_H
 #define SEGMENT_MEMBERSHIP_H
 
@@ -19,12 +25,29 @@ struct segment_set {
     size_t count;
     const struct map *by_id;                /* id -> (void *)(index + 1); NULL when count is 0 */
     bool scans;                             /* some audience has a scan leaf: events must be at hand for every step */
+    bool strict;                            /* entries move as documented for the audiences' methods only */
     bool (*kept)(void *ctx, struct str id); /* an audience outside the graph that still exists, such as an inactive one:
                                                its entries stay as they are. NULL: there is none */
     void *kept_ctx;
 };
 
 enum segment_cause { SEGMENT_EVENT, SEGMENT_ATTRIBUTES, SEGMENT_TIME };
+
+/* Who brings the change: what a strict set asks. */
+enum segment_by {
+    SEGMENT_BY_STREAM, /* the edge, or a streaming inlet */
+    SEGMENT_BY_BATCH,  /* an import, or what is too late or too much to be evaluated as streamed */
+    SEGMENT_BY_TIMER,  /* a window that ends */
+    SEGMENT_BY_SWEEP,  /* other audiences: nothing happened to the profile */
+    SEGMENT_BY_JOB,    /* a segment job: evaluated from scratch, and the state is not kept */
+};
+
+struct segment_change {
+    enum segment_cause cause;
+    enum segment_by by;
+    const struct json *event; /* of SEGMENT_EVENT: the new event, already added to the profile */
+    const bool *chosen;       /* of SEGMENT_BY_JOB, by index: whose entries move; NULL: all */
+};
 
 struct segment_result {
     struct rule_changes changes; /* audience entries and exits, by graph index */
@@ -33,11 +56,10 @@ struct segment_result {
     size_t removed_count;
 };
 
-/* event: for SEGMENT_EVENT, the new event, already added to the profile. kv is needed when all events must be read.
- * ERR_LIMIT: an audience took more steps than a rule may; nothing is changed but the rule state, which will be built
- * anew. */
-enum err segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, enum segment_cause cause,
-                       const struct json *event, int64_t now_ms, struct arena *a, struct segment_result *out,
+/* kv is needed when all events must be read. ERR_LIMIT: an audience took more steps than a rule may; nothing is changed
+ * but the rule state, which will be built anew. */
+enum err segment_apply(const struct segment_set *set, struct kv *k, struct profile *p,
+                       const struct segment_change *change, int64_t now_ms, struct arena *a, struct segment_result *out,
                        struct diag *d);
 
 /* segmentMembership as the profile look-up shows it. */

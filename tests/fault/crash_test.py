@@ -22,8 +22,11 @@ def test_kill_under_load():
     load.begin()
     for _ in range(ROUNDS):
         load.wait_more(rng.randrange(1, EVENTS_A_ROUND))
+        scene.save_audience()
+        time.sleep(rng.random() * 0.2)  # somewhere in the sweep; windows end all the time
         load.up.clear()
         s.kill()
+        scene.check_after_kill()
         s.start()
         load.starts += 1
         load.up.set()

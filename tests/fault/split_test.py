@@ -67,7 +67,7 @@ def until(what, check, seconds=30):
 
 scene = None
 s = Split()
-scene = Scene(s, skew_ms=1000)
+scene = Scene(s, skew_ms=1000, window=6)
 load = scene.load
 FEED_KEYS = 8
 
@@ -131,6 +131,8 @@ def test_kill_either_or_both_under_load():
     feed.start()
     for _ in range(ROUNDS):
         load.wait_more(rng.randrange(1, EVENTS_A_ROUND))
+        scene.save_audience()
+        time.sleep(rng.random() * 0.2)  # somewhere in the sweep; windows end all the time
         which = rng.choice(("edge", "hub", "both"))
         order = ["hub", "edge"] if which == "both" else [which]
         rng.shuffle(order)

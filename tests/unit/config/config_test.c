@@ -579,6 +579,54 @@ TEST(config_edge_audiences_are_short_and_mapped)
     fixture_close(&f);
 }
 
+TEST(config_strict_sandbox_obeys_the_methods) /* [SEGMENTATION 14.4] */
+{
+    static const char *const methods[] = {"batch", "continuous", "synchronous"};
+    struct fixture f;
+    const struct snapshot *s, *before;
+    const struct scope_view *v;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (int i = 0; i < 3; i++)
+        put(t, &f, "audience", methods[i],
+            arena_printf(t->arena,
+                         "{'id':'%s','name':'%s','evaluationInfo':{'%s':{'enabled':true}},'expression':{'type':'PQL',"
+                         "'format':'pql/text','value':'loyalty.points > %d'}}",
+                         methods[i], methods[i], methods[i], i)
+                .p);
+    put(t, &f, "destination", "dest",
+        "{'id':'dest','spec':'custom','alias':'cms','audiences':['batch','continuous','synchronous']}");
+    s = snapshot_get(f.config);
+    v = snapshot_scope(s, S(SCOPE));
+    CHECK_EQ(v->live_segments.count, 3);
+    CHECK_EQ(v->edge_segments.count, 3);
+    CHECK_TRUE(v->live_segments.graph == v->hub_segments.graph && !v->live_segments.strict);
+    snapshot_put(f.config, s);
+    CHECK_ERR(config_put(f.config, S("sandbox"), S(ORG), S("prod"),
+                         S("{\"name\":\"prod\",\"type\":\"production\",\"segmentation\":\"daily\"}"), NOW, d),
+              ERR_INVALID);
+    put(t, &f, "sandbox", "prod", "{'name':'prod','type':'production','segmentation':'strict'}");
+    s = snapshot_get(f.config);
+    v = snapshot_scope(s, S(SCOPE));
+    CHECK_EQ(v->hub_segments.count, 3);
+    CHECK_EQ(v->live_segments.count, 2);
+    CHECK_TRUE(!has(v->live_segments.ids, 2, "batch") && v->live_segments.strict);
+    CHECK_EQ(v->edge_segments.count, 1);
+    CHECK_TRUE(has(v->edge_segments.ids, 1, "synchronous"));
+    CHECK_TRUE(has(v->projected_audiences, v->projected_audience_count, "continuous"));
+    before = s;
+    put(t, &f, "audience", "continuous", /* the same expression, another method: no graph is made anew for it */
+        "{'id':'continuous','name':'continuous','expression':{'type':'PQL','format':'pql/text','value':'loyalty.points "
+        "> 1'}}");
+    s = snapshot_get(f.config);
+    CHECK_TRUE(snapshot_scope(s, S(SCOPE))->hub_segments.graph == snapshot_scope(before, S(SCOPE))->hub_segments.graph);
+    CHECK_EQ(snapshot_scope(s, S(SCOPE))->live_segments.count, 1);
+    snapshot_put(f.config, before);
+    snapshot_put(f.config, s);
+    fixture_close(&f);
+}
+
 #define STREAM(id, enabled, evaluates)                                                                                 \
     "{'id':'" id "','enabled':" enabled ",'services':{'com_adobe_experience_platform':{'enabled':true,"                \
     "'com_adobe_edge_segmentation':{'enabled':" evaluates "}}}}"

@@ -1,4 +1,5 @@
-/* edge_recover_test.c - what came after the last flush is folded at the start, and no hit can prevent the start. */
+/* edge_recover_test.c - what came after the last flush is folded at the start, and no hit can prevent the start; what
+ * the hub says of a visitor whose first request is not over yet. */
 #include "base/limits.h"
 #include "base/metric.h"
 #include "edge/edge_int.h"
@@ -109,5 +110,67 @@ TEST(edge_starts_with_a_hit_that_no_arena_holds)
                              NOW, t->arena, &doc, &version, d));
     CHECK_TRUE(edge_doc_has_event(&doc, S("before")) && edge_doc_has_event(&doc, S("after")));
     CHECK_TRUE(!edge_doc_has_event(&doc, S("large")));
+    rig_close(&g);
+}
+
+struct request {
+    struct edge *edge;
+    unsigned ticket;
+};
+
+/* The rest of a visitor's first request, a while after it appended its hit. */
+static void
+finish_request(void *ctx)
+{
+    struct request *rq = ctx;
+    struct edge_doc doc = {.known = true, .first_ms = os_now_ms(os_posix()), .seen_ms = os_now_ms(os_posix())};
+    struct os_mutex lock;
+    struct os_cond never;
+    struct arena a;
+
+    os_mutex_init(&lock);
+    os_cond_init(&never);
+    os_lock(&lock);
+    (void)os_cond_wait_us(&never, &lock, 50000); /* by then the projection is being applied */
+    os_unlock(&lock);
+    os_cond_deinit(&never);
+    os_mutex_deinit(&lock);
+    arena_init(&a, 1u << 20);
+    (void)edge_table_store(rq->edge->table,
+                           S("o/s\x1f"
+                             "ECID\x1f" ECID1),
+                           &doc, 0, &a);
+    arena_deinit(&a);
+    edge_table_leave(rq->edge->table, rq->ticket);
+}
+
+TEST(edge_applies_what_comes_before_the_first_request_is_over)
+{
+    struct projected_membership member = {S("a"), true, NOW};
+    struct projection p = {.rev = 1, .profile_id = S("1"), .memberships = &member, .membership_count = 1};
+    struct record r = {.time_ms = NOW,
+                       .key = S("o/s\x1f"
+                                "ECID\x1f" ECID1)};
+    struct os_thread thread = {0};
+    struct request rq;
+    struct edge_doc doc;
+    struct rig g = {0};
+    struct buf text;
+    uint32_t version;
+
+    rig_open(t, &g);
+    CHECK_OK(edge_start(t, &g, d));
+    CHECK_OK(edge_run(g.edge, d));
+    rq = (struct request){g.edge, edge_table_enter(g.edge->table)};
+    buf_init(&text, 4096);
+    projection_write(&text, &p);
+    r.value = buf_str(&text);
+    CHECK_OK(os_thread_open(&thread, "request", finish_request, &rq, d));
+    CHECK_OK(topic_append(g.projection, &r, ACK_WRITTEN, NULL, d));
+    CHECK_OK(edge_drain(g.edge, 10000000, d));
+    os_thread_close(&thread);
+    CHECK_OK(edge_table_load(g.edge->table, r.key, os_now_ms(os_posix()), t->arena, &doc, &version, d));
+    CHECK_TRUE(doc.projected && edge_rules_projected(&doc, S("a")));
+    buf_deinit(&text);
     rig_close(&g);
 }

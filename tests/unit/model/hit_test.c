@@ -73,6 +73,18 @@ TEST(hit_round_trip)
     CHECK_STR(written(t, &r), written(t, &h));
 }
 
+TEST(hit_of_a_job)
+{
+    struct hit h = {.kind = HIT_JOB, .source = SOURCE_STREAM, .scope = S("o/s"), .request_id = S("j")}, r;
+
+    CHECK_TRUE(read_back(t, written(t, &h)).segments == NULL); /* all audiences */
+    CHECK_OK(json_parse(S("[\"a\",\"b\"]"), t->arena, &h.segments, d));
+    r = read_back(t, written(t, &h));
+    CHECK_EQ(r.kind, HIT_JOB);
+    CHECK_STR(r.request_id, S("j"));
+    CHECK_TRUE(json_equal(r.segments, h.segments));
+}
+
 TEST(hit_borrows_the_text_of_its_content)
 {
     static const char *const records[][2] = {

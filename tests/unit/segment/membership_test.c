@@ -112,7 +112,9 @@ applied(struct t *t, struct world *w, struct profile *p, enum segment_cause caus
 {
     struct segment_result r = {0};
 
-    CHECK_OK(segment_apply(&w->set, w->k, p, cause, event, now_ms, t->arena, &r, d));
+    struct segment_change change = {.cause = cause, .event = event};
+
+    CHECK_OK(segment_apply(&w->set, w->k, p, &change, now_ms, t->arena, &r, d));
     return r;
 }
 
