@@ -10,8 +10,9 @@
  * refused before it is read when it is large; a body of up to LIMIT_REFUSED_BODY_BYTES is read and dropped first,
  * because closing a socket on unread bytes resets it and the client never sees why. Threads    A handler runs on its
  * worker; it may block on nothing but the log append. Shedding   More than LIMIT_REQUESTS_IN_FLIGHT requests being
- * handled, or http_overload(): 503, Retry-After 5. Stop       http_stop() refuses new connections, lets requests end
- * (at most drain_ms), then closes. Sources    [EDGE 1.4 .. 1.8], [PLATFORM 1.2]. */
+ * handled, or http_overload(): 503, Retry-After 5. Spooling   A service may have a large body written to a file as it
+ * comes (http_service.spool); a file that nobody took is removed when the request ends. Stop       http_stop() refuses
+ * new connections, lets requests end (at most drain_ms), then closes. Sources    [EDGE 1.4 .. 1.8], [PLATFORM 1.2]. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 
@@ -41,7 +42,9 @@ struct http_req {
     struct str host;      /* Host header without a port, lower case */
     struct str client_ip; /* of the connection, or of X-Forwarded-For when a trusted proxy is configured */
     bool tls;
-    struct str body; /* inflated when it came with Content-Encoding: gzip */
+    struct str body;       /* inflated when it came with Content-Encoding: gzip */
+    const char *body_path; /* where a spooled body is; whoever wants to keep it renames the file. NULL: not spooled */
+    uint64_t body_bytes;   /* of a spooled body */
     struct arena *arena;
     struct rng *rng;   /* the worker's */
     int64_t now_ms;    /* when the request was complete */
@@ -74,6 +77,12 @@ void http_set_header(struct http_req *rq, struct http_res *rs, struct str name, 
 /* A static text or a formatted one as the whole body. */
 void http_reply(struct http_res *rs, int status, const char *content_type, struct str body);
 
+/* A body that goes to a file while it comes, because it may be too large for memory. */
+struct http_spool {
+    const char *path; /* a file that does not exist yet; copied. NULL: the body is kept in memory, as usual */
+    uint64_t at;      /* offset in the file of the body's first byte */
+};
+
 struct http_service {
     const char *name;
     /* Is this path ours? Called with method, path, query, headers; no body yet. */
@@ -81,6 +90,9 @@ struct http_service {
     /* Largest body for this request, bytes. 0: no body expected (one is read up to 1 KB and ignored). */
     size_t (*body_max)(void *ctx, const struct http_req *rq);
     void (*handle)(void *ctx, struct http_req *rq, struct http_res *rs);
+    /* Asked before the body of a request that has one is read; NULL: no body is spooled. Answers 0, or the status with
+     * which the request is refused unread (then *why is a static text): whoever may not send it fills no disk. */
+    int (*spool)(void *ctx, struct http_req *rq, struct http_spool *out, const char **why);
     /* The answer when the listener itself refuses (413, 415 encoding, 408, 503): fills rs in the service's error
      * format. */
     void (*refuse)(void *ctx, struct http_req *rq, int status, const char *why, struct http_res *rs);

@@ -74,6 +74,7 @@ exchange_put(struct exchange *x)
             os_unlock(&core->lock);
         }
     }
+    spool_drop(x);
     if (w->idle_count == IDLE_EXCHANGES_MAX) {
         exchange_free(x);
         return;
@@ -231,8 +232,8 @@ read_target(struct exchange *x)
         x->rq.path = S("");
 }
 
-static void
-refuse_with(struct exchange *x, int status, const char *why)
+void
+exchange_refuse(struct exchange *x, int status, const char *why)
 {
     if (x->refused != 0)
         return; /* the first reason is the one to tell */
@@ -246,7 +247,7 @@ refuse_body(struct exchange *x)
     char why[64];
 
     (void)snprintf(why, sizeof why, "the body exceeds %zu bytes", x->body_max);
-    refuse_with(x, 413, why);
+    exchange_refuse(x, 413, why);
 }
 
 static void
@@ -263,7 +264,7 @@ find_service(struct exchange *x)
         }
     }
     x->body_max = 0;
-    refuse_with(x, 404, "nothing is served under this path");
+    exchange_refuse(x, 404, "nothing is served under this path");
 }
 
 static bool
@@ -279,14 +280,14 @@ check_framing(struct exchange *x, struct str version)
     if (x->length_count > 1 || (x->length_count != 0 && x->chunked))
         x->ambiguous = true;
     if (x->ambiguous)
-        refuse_with(x, 400, "the length of the request is ambiguous");
+        exchange_refuse(x, 400, "the length of the request is ambiguous");
     if (x->cut_target) {
         x->ambiguous = true;
-        refuse_with(x, 400, "the target of the request has a NUL");
+        exchange_refuse(x, 400, "the target of the request has a NUL");
     }
     if (x->host_count > 1 || (x->host_count == 0 && str_eq(version, S("HTTP/1.1")))) {
         x->ambiguous = true;
-        refuse_with(x, 400, "a request needs exactly one Host header");
+        exchange_refuse(x, 400, "a request needs exactly one Host header");
     }
 }
 
@@ -298,17 +299,17 @@ check_headers(struct exchange *x)
 
     metric_gauge_add(M_HTTP_IN_FLIGHT, 1);
     if (x->uri.n > LIMIT_URL_BYTES || !buf_ok(&x->uri))
-        refuse_with(x, 414, "the URL is too long");
+        exchange_refuse(x, 414, "the URL is too long");
     if (x->header_bytes > LIMIT_HEADER_BYTES)
-        refuse_with(x, 431, "the headers are too large");
+        exchange_refuse(x, 431, "the headers are too large");
     if ((in_flight > core->in_flight_max || atomic_load_explicit(&core->overload, memory_order_relaxed)) &&
         (x->service == NULL || !x->service->never_shed)) {
         metric_inc(M_HTTP_SHED);
-        refuse_with(x, 503, "the server is overloaded");
+        exchange_refuse(x, 503, "the server is overloaded");
     }
     if (x->content_encoding.n != 0 && !is_gzip(x->content_encoding) &&
         !str_eq_nocase(x->content_encoding, S("identity")))
-        refuse_with(x, 415, "Content-Encoding must be gzip or absent");
+        exchange_refuse(x, 415, "Content-Encoding must be gzip or absent");
     if (x->content_bytes > (x->body_max ? x->body_max : IGNORED_BODY_BYTES))
         refuse_body(x);
 }
@@ -335,6 +336,7 @@ exchange_begin(struct exchange *x, struct str method, struct str version, const 
     find_service(x);
     arena_reset(&w->arena); /* what match() and body_max() made; other exchanges hold nothing there */
     check_headers(x);
+    spool_begin(x);
     if (x->content_bytes != 0 || x->chunked)
         x->begin_us = os_mono_us(x->core->os);
     if (x->refused == 0)
@@ -370,6 +372,10 @@ exchange_body(struct exchange *x, struct str piece)
         return false;
     if (x->body_max == 0)
         return true;
+    if (x->spool != NULL) {
+        spool_take(x, piece);
+        return true;
+    }
     if (x->in.n == 0 && x->content_bytes > piece.n)
         (void)buf_grow(&x->in, x->content_bytes < FIRST_BODY_BYTES ? x->content_bytes : FIRST_BODY_BYTES);
     buf_put(&x->in, piece);
@@ -382,6 +388,7 @@ open_body(struct exchange *x)
     struct diag d = DIAG_INIT;
     enum err rc;
 
+    spool_end(x);
     x->rq.body = x->in.n ? buf_str(&x->in) : S("");
     if (x->in.n == 0 || !is_gzip(x->content_encoding))
         return;
@@ -390,9 +397,9 @@ open_body(struct exchange *x)
     if (rc == ERR_LIMIT)
         refuse_body(x);
     else if (rc == ERR_NOMEM)
-        refuse_with(x, 503, "no memory for the body");
+        exchange_refuse(x, 503, "no memory for the body");
     else if (rc != ERR_OK)
-        refuse_with(x, 400, d.what);
+        exchange_refuse(x, 400, d.what);
     else
         x->rq.body = x->inflated.n ? buf_str(&x->inflated) : S("");
 }

@@ -86,6 +86,11 @@ struct exchange {
     int refused; /* status, or 0 */
     char why[96];
 
+    struct os_file *spool; /* the body goes there; NULL: into `in` */
+    char *spool_path;      /* owned */
+    uint64_t spool_at;     /* of its first byte */
+    bool spool_failed;
+
     struct buf in; /* the body as received; later the compressed answer */
     struct buf inflated;
     struct buf out; /* the answer as the handler writes it */
@@ -120,6 +125,17 @@ bool http_compressible(const char *content_type);
 void http_cors_headers(struct exchange *x);
 /* The answer to OPTIONS of a service with CORS. */
 void http_cors_preflight(struct exchange *x);
+
+/* ---- http_spool.c: bodies on their way to a file ---- */
+/* Asks the service of a request with a body whether it is to be spooled. */
+void spool_begin(struct exchange *x);
+void spool_take(struct exchange *x, struct str piece);
+/* The body is complete: rq.body_path is set. */
+void spool_end(struct exchange *x);
+/* Removes what nobody took. */
+void spool_drop(struct exchange *x);
+/* The first reason is the one to tell. */
+void exchange_refuse(struct exchange *x, int status, const char *why);
 
 /* The accepting thread: takes connections from up to two listeners and hands each to `give`. */
 struct http_acceptor {
