@@ -6,16 +6,17 @@
  *  (3) the sandbox, for families that have one;
  *  (4) the handler, with one snapshot for the whole call.
  * Families that are open (tokens, inlets, health) skip (1) and (3). */
-#include "admin/admin_int.h"
+#include "admin/admin_external.h"
 #include "base/check.h"
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,    &family_sandbox,      &family_schema,    &family_catalog,  &family_import,   &family_export,
-    &family_inlet,   &family_flow,         &family_namespace, &family_identity, &family_profile,  &family_segment,
-    &family_explain, &family_registry,     &family_activity,  &family_target,   &family_own,      &family_ops,
-    &family_report,  &family_report_pages, &family_preview,   &family_job,      &family_schedule, &family_conversion,
-    &family_search,  &family_guardrail,    &family_sample,
+    &family_auth,      &family_sandbox, &family_schema,   &family_catalog,      &family_import,
+    &family_export,    &family_inlet,   &family_flow,     &family_namespace,    &family_identity,
+    &family_profile,   &family_segment, &family_explain,  &family_registry,     &family_activity,
+    &family_target,    &family_own,     &family_ops,      &family_report,       &family_report_pages,
+    &family_preview,   &family_job,     &family_schedule, &family_conversion,   &family_search,
+    &family_guardrail, &family_sample,  &family_external, &family_external_run, &family_external_file,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
@@ -101,7 +102,8 @@ style_of_path(struct str path)
 {
     if (str_starts(path, S("/data/core/ups/audiences")) || str_starts(path, S("/data/core/ups/segment")) ||
         str_starts(path, S("/data/core/ups/preview")) || str_starts(path, S("/data/core/ups/estimate")) ||
-        str_starts(path, S("/data/core/ups/search")) || str_starts(path, S("/data/core/ups/config/schedules")))
+        str_starts(path, S("/data/core/ais")) || str_starts(path, S("/data/core/ups/search")) ||
+        str_starts(path, S("/data/core/ups/config/schedules")))
         return ERRORS_UPAPI;
     if (str_starts(path, S("/data/core/ups")))
         return ERRORS_PROFILE;
@@ -275,6 +277,34 @@ serve(struct call *call, struct http_req *rq, struct http_res *rs)
     route->handle(call, rq, &params, rs);
 }
 
+/* Files of external audiences may be larger than memory: their bodies go to the disk, of whoever may send one. */
+static int
+spool(void *ctx, struct http_req *rq, struct http_spool *out, const char **why)
+{
+    const struct admin *a = ctx;
+    struct call call = {.admin = ctx, .snap = snapshot_get(a->o.config)};
+    const struct route *r = NULL;
+    struct route_params params = {0};
+    struct http_res rs = {0};
+    struct buf answer;
+    struct str allow;
+    int status = 0;
+
+    buf_init(&answer, LIMIT_ADMIN_BODY_BYTES);
+    rs.body = &answer;
+    *why = "the token, the API key, the organisation or the sandbox is not accepted";
+    if (rq->method == HTTP_PUT && route_find(a->routes, a->route_count, rq, &r, &params, &allow) == ROUTE_FOUND &&
+        a->owners[r - a->routes] == &family_external_file) {
+        if (gateway(&call, rq, &rs) && find_sandbox(&call, rq, &rs, ERRORS_UPAPI))
+            status = external_spool(&call, rq, &params, out, why);
+        else
+            status = rs.status != 0 ? rs.status : 503;
+    }
+    buf_deinit(&answer);
+    snapshot_put(a->o.config, call.snap);
+    return status;
+}
+
 static void
 handle(void *ctx, struct http_req *rq, struct http_res *rs)
 {
@@ -293,6 +323,7 @@ admin_service(struct admin *a)
                                  .match = match,
                                  .body_max = body_max,
                                  .handle = handle,
+                                 .spool = spool,
                                  .refuse = refuse,
                                  .cors = false,
                                  .never_shed = true,

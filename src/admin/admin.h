@@ -24,6 +24,7 @@
  *   admin_sample.c    /data/core/ups/previewsamplestatus        how many people there are  [SEGMENTATION 17.8]
  *   admin_search.c    /data/core/ups/search/...                 audiences by words         [SEGMENTATION 17.9]
  *   admin_guardrail_rest.c  /edgewise/guardrails                documented limits  OURS
+ *   admin_external.c  /data/core/ais/...                         external audiences, their files  [SEGMENTATION 17.10]
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]

@@ -171,25 +171,16 @@ write_identities(struct jw *w, const struct profile *p, const struct graph_view 
     jw_end(w);
 }
 
-static void
-write_memberships(struct jw *w, const struct profile *p)
+/* An external audience says itself where its members stand. */
+static struct segment_place
+place_of(void *ctx, struct str audience)
 {
-    if (p->membership_count == 0)
-        return;
-    jw_key(w, S("segmentMembership"));
-    jw_object(w);
-    jw_key(w, S("ups"));
-    jw_object(w);
-    for (size_t i = 0; i < p->membership_count; i++) {
-        const struct profile_membership *m = &p->memberships[i];
-        jw_key(w, m->audience);
-        jw_object(w);
-        jw_ktime(w, S("lastQualificationTime"), m->since_ms);
-        jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
-        jw_end(w);
-    }
-    jw_end(w);
-    jw_end(w);
+    const struct call *const *call = ctx;
+    const struct json *o = snapshot_object((*call)->snap, S("audience"), (*call)->scope, audience);
+    struct str ns = json_str(json_get(o, S("namespace")));
+
+    return (struct segment_place){ns.n > 0 ? ns : S("CustomerAudienceUpload"),
+                                  json_i64(json_path(o, S("audienceMeta.validUntil")), 0)};
 }
 
 /* A JSON list of texts without repeats; `at` answers the i-th, empty ones are left out. */
@@ -222,30 +213,45 @@ batch_at(const struct profile *p, size_t i)
     return p->fragments[i].batch;
 }
 
+enum err
+entity_write(struct jw *w, const struct call *call, const struct profile *p, const struct graph_view *g, struct diag *d)
+{
+    const struct json *merged = NULL;
+    struct json_iter it;
+    enum err rc = profile_merge(p, p->arena, &merged, d);
+
+    if (rc != ERR_OK)
+        return rc;
+    jw_object(w);
+    write_identities(w, p, g, p->arena);
+    for (it = json_iter(merged); json_is(merged, JSON_OBJECT) && json_next(&it);) {
+        if (!str_eq(it.key, S("identityMap")) && !str_eq(it.key, S("identities")) &&
+            !str_eq(it.key, S("segmentMembership")))
+            jw_kjson(w, it.key, it.value);
+    }
+    if (p->membership_count > 0) {
+        jw_key(w, S("segmentMembership"));
+        segment_write(w, p, place_of, &call);
+    }
+    jw_end(w);
+    return ERR_OK;
+}
+
 static void
 read_entity(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
 {
     struct reading *r = ctx;
-    const struct json *merged = NULL;
-    struct json_iter it;
     struct buf b;
     struct jw w;
 
     (void)k;
-    r->rc = profile_merge(p, p->arena, &merged, r->d);
-    if (r->rc != ERR_OK)
-        return;
     buf_init(&b, ENTITY_BYTES);
     w = jw_to(&b);
-    jw_object(&w);
-    write_identities(&w, p, g, p->arena);
-    for (it = json_iter(merged); json_is(merged, JSON_OBJECT) && json_next(&it);) {
-        if (!str_eq(it.key, S("identityMap")) && !str_eq(it.key, S("identities")) &&
-            !str_eq(it.key, S("segmentMembership")))
-            jw_kjson(&w, it.key, it.value);
+    r->rc = entity_write(&w, r->call, p, g, r->d);
+    if (r->rc != ERR_OK) {
+        buf_deinit(&b);
+        return;
     }
-    write_memberships(&w, p);
-    jw_end(&w);
     r->entity->json = keep(r, &b);
     r->entity->sources = list_of(r, &b, p, dataset_at);
     r->entity->tags = list_of(r, &b, p, batch_at);

@@ -15,6 +15,12 @@ struct entity {
     int64_t modified_ms;
 };
 
+struct profile;
+struct graph_view;
+/* The person as a JSON object: identityMap, identities, attributes, segmentMembership. */
+enum err entity_write(struct jw *w, const struct call *call, const struct profile *p, const struct graph_view *g,
+                      struct diag *d);
+
 /* Text is in the arena. ERR_NOT_FOUND: nobody has that identity. */
 enum err entity_read(const struct call *call, struct str ns, struct str id, struct arena *a, struct entity *out,
                      struct diag *d);

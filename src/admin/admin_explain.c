@@ -5,6 +5,7 @@
  * afterwards, because an explanation evaluates each leaf over each event and nobody else should wait for that. */
 #include "admin/admin_xid.h"
 #include "base/limits.h"
+#include "model/optout.h"
 #include "profile/profile_store.h"
 #include "segment/segment_explain.h"
 
@@ -128,7 +129,8 @@ struct question {
 };
 
 static void
-write_answer(struct jw *w, const struct question *q, const struct person *p, const struct explain *x, struct arena *a)
+write_answer(struct jw *w, const struct question *q, const struct person *p, bool out, const struct explain *x,
+             struct arena *a)
 {
     const struct profile_membership *m = membership_of(p, q->audience);
 
@@ -145,6 +147,8 @@ write_answer(struct jw *w, const struct question *q, const struct person *p, con
         jw_ktime(w, S("lastQualificationTime"), m->since_ms);
         jw_end(w);
     }
+    if (out) /* whatever the expression says */
+        jw_kbool(w, S("optedOut"), true);
     segment_explain_write(w, q->rule, x, a);
     jw_end(w);
 }
@@ -169,7 +173,10 @@ answer(const struct call *call, const struct question *q, struct arena *scratch,
     if (rc != ERR_OK)
         return rc;
     w = admin_json(rs, 200);
-    write_answer(&w, q, &p, &x, scratch);
+    write_answer(&w, q, &p,
+                 opted_out(env.profile) &&
+                     json_bool(json_path(q->object, S("dataGovernancePolicy.excludeOptOut")), true),
+                 &x, scratch);
     return buf_ok(rs->body) ? ERR_OK : diag_set(d, ERR_LIMIT, "the explanation does not fit an answer");
 }
 

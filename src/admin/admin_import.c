@@ -89,8 +89,8 @@ import_format(const struct json *input, struct row_format *out, struct diag *d)
 /* ---- create ---- */
 
 /* 26 characters: 48 bits of time, 80 of chance, in Crockford's alphabet. */
-static struct str
-new_batch_id(struct http_req *rq)
+struct str
+admin_new_ulid(struct http_req *rq)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     char id[BATCH_ID_BYTES];
@@ -176,7 +176,7 @@ batch_create(void *ctx, struct http_req *rq, const struct route_params *params, 
     struct call *call = ctx;
     const struct json *body;
     struct diag d = DIAG_INIT;
-    struct str id = new_batch_id(rq), dataset;
+    struct str id = admin_new_ulid(rq), dataset;
     struct jw w;
     double percent = 0;
     enum err rc;
@@ -254,8 +254,8 @@ end_upload(struct importer *im, struct str batch, bool stored)
     os_unlock(&im->lock);
 }
 
-static enum err
-check_name(struct str name, struct diag *d)
+enum err
+import_check_name(struct str name, struct diag *d)
 {
     if (name.n == 0 || name.n > LIMIT_UPLOAD_NAME_BYTES)
         return diag_set(d, ERR_INVALID, "a file's name has 1 to %d bytes", LIMIT_UPLOAD_NAME_BYTES);
@@ -338,7 +338,7 @@ file_put(void *ctx, struct http_req *rq, const struct route_params *params, stru
 
     if (object == NULL)
         return;
-    rc = check_name(name, &d);
+    rc = import_check_name(name, &d);
     if (rc == ERR_OK &&
         !str_eq(dataset, json_str(json_get(json_at(json_get(object, S("relatedObjects")), 0), S("id")))))
         rc = diag_set(&d, ERR_INVALID, "batch '%.*s' is not of dataset '%.*s'", STR_ARG(id), STR_ARG(dataset));
@@ -401,7 +401,7 @@ complete(struct call *call, struct http_req *rq, struct str id, struct diag *d)
 
     if (rc != ERR_OK)
         return rc;
-    rc = import_patch(im, call->scope, id, "loading", patch, rq->arena, d);
+    rc = import_patch_batch(im, call->scope, id, "loading", patch, rq->arena, d);
     if (rc == ERR_OK)
         import_enqueue(im, call->scope, id);
     else
@@ -415,7 +415,7 @@ give_up(struct call *call, struct http_req *rq, struct str id, const char *statu
     struct importer *im = call->admin->importer;
     struct str patch = arena_printf(rq->arena, "{\"status\":\"%s\",\"updated\":%lld,\"completed\":%lld}", status,
                                     (long long)rq->now_ms, (long long)rq->now_ms);
-    enum err rc = import_patch(im, call->scope, id, "loading", patch, rq->arena, d);
+    enum err rc = import_patch_batch(im, call->scope, id, "loading", patch, rq->arena, d);
 
     if (rc == ERR_OK && strcmp(status, "aborted") == 0)
         import_remove(im, id, true);

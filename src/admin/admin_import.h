@@ -43,6 +43,8 @@ struct import_job {
 struct importer {
     struct admin *admin;
     char *dir;
+    char *external_dir;              /* files of external audiences (admin_external_file.c) */
+    atomic_ullong external_sequence; /* of the newest of them */
     struct os_mutex lock;
     struct os_cond wake;
     struct map open; /* batch id -> struct import_batch */
@@ -69,10 +71,23 @@ enum err import_files(const struct importer *im, struct str batch, struct arena 
 /* Removes the uploads, or all files, of a batch. What cannot be removed is logged and stays. */
 void import_remove(struct importer *im, struct str batch, bool all);
 
-/* Lays `patch` over the stored object. expected: the status it must have, NULL: any; ERR_INVALID names the one it has.
- */
-enum err import_patch(struct importer *im, struct str scope, struct str batch, const char *expected, struct str patch,
+/* Reads the first line of such a file; `out` has all but the path. */
+enum err import_file_head(struct os *os, const char *path, struct arena *a, struct import_file *out, struct diag *d);
+
+/* Lays `patch` (JSON) over a stored object. */
+struct import_patch {
+    const char *kind;
+    struct str id;
+    const char *expected; /* the status it must have, NULL: any; ERR_INVALID names the one it has */
+    struct str patch;
+};
+/* One or two of them, both or none. ERR_NOT_FOUND: an object is no more. */
+enum err import_patch(struct importer *im, struct str scope, const struct import_patch *patches, size_t n,
                       struct arena *a, struct diag *d);
+enum err import_patch_batch(struct importer *im, struct str scope, struct str batch, const char *expected,
+                            struct str patch, struct arena *a, struct diag *d);
+/* A client's name of a file: 1 to LIMIT_UPLOAD_NAME_BYTES bytes of UTF-8. ERR_INVALID. */
+enum err import_check_name(struct str name, struct diag *d);
 /* The format members of a batch; ERR_INVALID, ERR_UNSUPPORTED. */
 enum err import_format(const struct json *input_format, struct row_format *out, struct diag *d);
 

@@ -2,7 +2,9 @@
  * objects. */
 #include <stdlib.h>
 
+#include "admin/admin_external.h"
 #include "admin/admin_import.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "codec/json_merge.h"
@@ -70,8 +72,8 @@ list_files(const struct importer *im, struct listing *l, struct diag *d)
     return rc;
 }
 
-static enum err
-read_head(struct os *os, const char *path, struct arena *a, struct import_file *out, struct diag *d)
+enum err
+import_file_head(struct os *os, const char *path, struct arena *a, struct import_file *out, struct diag *d)
 {
     char head[sizeof UPLOAD_MAGIC + LIMIT_UPLOAD_NAME_BYTES];
     struct os_file *f = NULL;
@@ -120,7 +122,7 @@ import_files(const struct importer *im, struct str batch, struct arena *a, struc
         files[i].path = arena_printf(a, "%s/%.*s", im->dir, STR_ARG(l.names[i])).p;
         if (files[i].path == NULL)
             return diag_set(d, ERR_NOMEM, "no memory for the list of uploaded files");
-        rc = read_head(im->admin->o.os, files[i].path, a, &files[i], d);
+        rc = import_file_head(im->admin->o.os, files[i].path, a, &files[i], d);
         if (rc != ERR_OK)
             return rc;
     }
@@ -202,54 +204,71 @@ import_clean(struct importer *im, int64_t now_ms)
 
 /* ---- batch objects ---- */
 
+#define PATCHES_MAX 2
+
+/* text: of one object as patched, in the arena. */
 static enum err
-patch_once(struct importer *im, struct str scope, struct str batch, const char *expected, const struct json *patch,
-           struct arena *a, struct diag *d)
+patched(const struct snapshot *s, struct str scope, const struct import_patch *p, struct arena *a,
+        struct config_change *out, struct diag *d)
 {
-    struct config *config = im->admin->o.config;
-    const struct snapshot *s = snapshot_get(config);
-    const struct json *object = snapshot_object(s, S("batch"), scope, batch);
-    struct config_change change = {.kind = S("batch"), .scope = scope, .id = batch};
+    const struct json *object = snapshot_object(s, str_of(p->kind), scope, p->id), *patch = NULL;
     struct str status = json_str(json_get(object, S("status")));
     struct buf text;
     struct jw w;
-    enum err rc = ERR_OK;
+    enum err rc = json_parse(p->patch, a, &patch, d);
 
+    if (rc == ERR_OK && object == NULL)
+        rc = diag_set(d, ERR_NOT_FOUND, "no %s '%.*s'", p->kind, STR_ARG(p->id));
+    else if (rc == ERR_OK && p->expected != NULL && !str_eq(status, str_of(p->expected)))
+        rc = diag_set(d, ERR_INVALID, "%s '%.*s' is %.*s, not %s", p->kind, STR_ARG(p->id), STR_ARG(status),
+                      p->expected);
+    if (rc != ERR_OK)
+        return rc;
     buf_init(&text, LIMIT_ADMIN_BODY_BYTES);
     w = jw_to(&text);
-    if (object == NULL)
-        rc = diag_set(d, ERR_NOT_FOUND, "no batch '%.*s'", STR_ARG(batch));
-    else if (expected != NULL && !str_eq(status, str_of(expected)))
-        rc = diag_set(d, ERR_INVALID, "batch '%.*s' is %.*s, not %s", STR_ARG(batch), STR_ARG(status), expected);
-    if (rc == ERR_OK) {
-        change.version = snapshot_object_version(s, S("batch"), scope, batch);
-        json_merge_write(&w, patch, object, true);
-        change.json = arena_str(a, buf_str(&text));
-    }
-    snapshot_put(config, s);
-    if (rc == ERR_OK && (!buf_ok(&text) || change.json.p == NULL))
-        rc = diag_set(d, ERR_LIMIT, "batch '%.*s' has a description of more than %d bytes", STR_ARG(batch),
+    json_merge_write(&w, patch, object, true);
+    *out = (struct config_change){.kind = str_of(p->kind),
+                                  .scope = scope,
+                                  .id = p->id,
+                                  .json = arena_str(a, buf_str(&text)),
+                                  .version = snapshot_object_version(s, str_of(p->kind), scope, p->id)};
+    if (!buf_ok(&text) || out->json.p == NULL)
+        rc = diag_set(d, ERR_LIMIT, "%s '%.*s' has a description of more than %d bytes", p->kind, STR_ARG(p->id),
                       LIMIT_ADMIN_BODY_BYTES);
-    if (rc == ERR_OK)
-        rc = config_apply(config, &change, 1, os_now_ms(im->admin->o.os), d);
     buf_deinit(&text);
     return rc;
 }
 
 enum err
-import_patch(struct importer *im, struct str scope, struct str batch, const char *expected, struct str patch,
-             struct arena *a, struct diag *d)
+import_patch(struct importer *im, struct str scope, const struct import_patch *patches, size_t n, struct arena *a,
+             struct diag *d)
 {
-    const struct json *parsed;
-    enum err rc = json_parse(patch, a, &parsed, d);
+    struct config *config = im->admin->o.config;
+    struct config_change changes[PATCHES_MAX];
+    enum err rc = ERR_OK;
 
-    for (int i = 0; rc == ERR_OK && i < PATCH_ATTEMPTS; i++) {
-        rc = patch_once(im, scope, batch, expected, parsed, a, d);
-        if (rc != ERR_EXISTS)
+    CHECK(n > 0 && n <= PATCHES_MAX);
+    for (int tries = 0; tries < PATCH_ATTEMPTS; tries++) {
+        const struct snapshot *s = snapshot_get(config);
+        rc = ERR_OK;
+        for (size_t i = 0; rc == ERR_OK && i < n; i++)
+            rc = patched(s, scope, &patches[i], a, &changes[i], d);
+        if (rc == ERR_OK)
+            rc = config_apply(config, changes, n, os_now_ms(im->admin->o.os), d);
+        snapshot_put(config, s); /* ids may be borrowed from it */
+        if (rc != ERR_EXISTS)    /* else somebody saved one of them in between: look again */
             return rc;
-        rc = ERR_OK; /* somebody saved it in between: look again */
     }
-    return rc != ERR_OK ? rc : diag_set(d, ERR_BUSY, "batch '%.*s' is being changed", STR_ARG(batch));
+    return diag_set(d, ERR_BUSY, "%s '%.*s' is being changed", patches[0].kind, STR_ARG(patches[0].id));
+}
+
+enum err
+import_patch_batch(struct importer *im, struct str scope, struct str batch, const char *expected, struct str patch,
+                   struct arena *a, struct diag *d)
+{
+    struct import_patch one = {"batch", batch, expected, patch};
+
+    return import_patch(im, scope, &one, 1, a, d);
 }
 
 /* ---- the queue ---- */
@@ -324,6 +343,7 @@ run(void *ctx)
 
     os_thread_in_background();
     import_clean(im, os_now_ms(im->admin->o.os));
+    external_files_clean(im);
     os_lock(&im->lock);
     im->busy = false;
     os_cond_broadcast(&im->wake);
@@ -333,6 +353,7 @@ run(void *ctx)
             if (!os_cond_wait_us(&im->wake, &im->lock, CLEAN_INTERVAL_US)) {
                 os_unlock(&im->lock);
                 import_clean(im, os_now_ms(im->admin->o.os));
+                external_files_clean(im);
                 os_lock(&im->lock);
             }
             continue;
@@ -416,6 +437,8 @@ admin_import_open(struct admin *a, struct diag *d)
     map_init(&im->open);
     a->importer = im;
     rc = os_mkdir(a->o.os, im->dir, d);
+    if (rc == ERR_OK)
+        rc = external_files_open(im, d);
     if (rc == ERR_OK) {
         resume_all(im);
         im->busy = true; /* with cleaning up, to begin with */
@@ -448,6 +471,7 @@ admin_import_close(struct admin *a)
     os_cond_deinit(&im->wake);
     os_mutex_deinit(&im->lock);
     free(im->dir);
+    free(im->external_dir);
     free(im);
     a->importer = NULL;
 }

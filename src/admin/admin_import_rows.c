@@ -52,6 +52,24 @@ row_reader_init(struct row_reader *r, const struct snapshot *s, struct str scope
     return ERR_OK;
 }
 
+enum err
+row_reader_init_external(struct row_reader *r, struct str scope, struct str audience, const struct json *fields,
+                         struct arena *a, struct diag *d)
+{
+    *r = (struct row_reader){.scope = scope,
+                             .source = SOURCE_BATCH,
+                             .lenient = true,
+                             .check = true,
+                             .audience = audience,
+                             .view = schema_view_of_fields(fields, a)};
+    if (r->view == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to read the rows of an audience");
+    r->identities = schema_view_identities(r->view, &r->identity_count);
+    buf_init(&r->priv_text, LIMIT_UPLOAD_ROW_BYTES * 2);
+    buf_init(&r->priv_xdm, LIMIT_UPLOAD_ROW_BYTES * 2);
+    return ERR_OK;
+}
+
 void
 row_reader_deinit(struct row_reader *r)
 {
@@ -490,12 +508,16 @@ read_row(struct row_reader *r, struct str text, const struct json *row, int64_t 
          struct hit *out, struct row_fault *fault)
 {
     size_t bytes_max = r->event ? LIMIT_EVENT_BYTES : LIMIT_RECORD_BYTES;
-    struct hit h = {.kind = r->event ? HIT_EVENT : HIT_RECORD,
+    struct hit h = {.kind = r->audience.n > 0 ? HIT_MEMBER
+                            : r->event        ? HIT_EVENT
+                                              : HIT_RECORD,
                     .source = r->source,
                     .scope = r->scope,
                     .dataset = r->dataset,
                     .schema = r->schema,
                     .batch = r->batch,
+                    .audience = r->audience,
+                    .run = r->run,
                     .upsert = r->upsert,
                     .lake_only = r->lake_only};
     enum err rc = check_row(r, &text, &row, a, fault);

@@ -9,7 +9,7 @@
  * disk that is full or failing makes the batch `retrying` until the disk takes it or the server stops. */
 #include <stdlib.h>
 
-#include "admin/admin_import.h"
+#include "admin/admin_external.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -22,6 +22,7 @@ struct import_run {
     struct str scope, batch;
     const struct snapshot *snap;
     const struct json *object;
+    struct external_run external; /* its audience is empty: rows are of a dataset */
     struct row_reader reader;
     bool reader_open;
     struct row_format format;
@@ -180,8 +181,8 @@ wait_for_disk(struct import_run *run, bool *retrying, struct diag *d)
     if (!*retrying) {
         struct diag ignored = DIAG_INIT; /* the disk that refuses rows may refuse this as well */
         log_error("import_disk_refuses", "batch=%.*s what=\"%s\"", STR_ARG(run->batch), d->what);
-        (void)import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"retrying\"}"), &run->arena,
-                           &ignored);
+        (void)import_patch_batch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"retrying\"}"), &run->arena,
+                                 &ignored);
     }
     *retrying = true;
     metric_inc(M_IMPORT_RETRIES);
@@ -195,9 +196,9 @@ wait_for_disk(struct import_run *run, bool *retrying, struct diag *d)
 static enum err
 end_retrying(struct import_run *run, bool retrying, struct diag *d)
 {
-    return !retrying
-               ? ERR_OK
-               : import_patch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"processing\"}"), &run->arena, d);
+    return !retrying ? ERR_OK
+                     : import_patch_batch(run->im, run->scope, run->batch, NULL, S("{\"status\":\"processing\"}"),
+                                          &run->arena, d);
 }
 
 static bool
@@ -350,26 +351,56 @@ scan_log(struct import_run *run, uint64_t from, struct diag *d)
     return rc;
 }
 
+/* With what an external audience becomes at this moment. */
+static enum err
+save_with_audience(struct import_run *run, struct str patch, bool begins, int64_t now_ms, struct diag *d)
+{
+    struct import_patch patches[2] = {{"batch", run->batch, NULL, patch},
+                                      {"audience", run->external.audience, NULL, S_NULL}};
+    const struct snapshot *s;
+    struct buf text;
+    enum err rc;
+
+    if (run->external.audience.n == 0 || !run->external.profiles)
+        return import_patch(run->im, run->scope, patches, 1, &run->arena, d);
+    buf_init(&text, 1024);
+    s = snapshot_get(run->im->admin->o.config);
+    if (begins)
+        external_run_begins(&text, snapshot_object(s, S("audience"), run->scope, run->external.audience), run->batch,
+                            run->reader.run, now_ms);
+    else
+        external_run_ends(&text, &run->external, run->reader.run);
+    snapshot_put(run->im->admin->o.config, s);
+    patches[1].patch = buf_str(&text);
+    rc = buf_ok(&text) ? import_patch(run->im, run->scope, patches, 2, &run->arena, d)
+                       : diag_set(d, ERR_NOMEM, "no memory for an audience");
+    buf_deinit(&text);
+    return rc;
+}
+
 /* Step (3). A run that is resumed keeps the offset and the start of the first one. */
 static enum err
 begin_appending(struct import_run *run, struct diag *d)
 {
     const struct json *offset = json_get(run->object, S("logOffset"));
+    uint64_t at = offset != NULL ? (uint64_t)json_i64(offset, 0) : topic_end(run->im->admin->o.collect);
+    int64_t now_ms = os_now_ms(run->im->admin->o.os);
     struct buf patch;
     struct jw w;
     enum err rc;
 
+    run->reader.run = at + 1;
     if (offset != NULL)
-        return scan_log(run, (uint64_t)json_i64(offset, 0), d);
+        return scan_log(run, at, d);
     buf_init(&patch, 1024);
     w = jw_to(&patch);
     jw_object(&w);
     jw_kstr(&w, S("status"), S("processing"));
     jw_ki64(&w, S("started"), run->started_ms);
-    jw_ki64(&w, S("updated"), os_now_ms(run->im->admin->o.os));
-    jw_ki64(&w, S("logOffset"), (int64_t)topic_end(run->im->admin->o.collect));
+    jw_ki64(&w, S("updated"), now_ms);
+    jw_ki64(&w, S("logOffset"), (int64_t)at);
     jw_end(&w);
-    rc = import_patch(run->im, run->scope, run->batch, NULL, buf_str(&patch), &run->arena, d);
+    rc = save_with_audience(run, buf_str(&patch), true, now_ms, d);
     buf_deinit(&patch);
     return rc;
 }
@@ -450,7 +481,8 @@ finish(struct import_run *run, bool success, struct diag *d)
     jw_null(&w); /* only a run that is not over needs it */
     write_error_list(run, &w);
     jw_end(&w);
-    rc = import_patch(run->im, run->scope, run->batch, NULL, buf_str(&patch), &run->arena, d);
+    rc = success ? save_with_audience(run, buf_str(&patch), false, now_ms, d)
+                 : import_patch_batch(run->im, run->scope, run->batch, NULL, buf_str(&patch), &run->arena, d);
     buf_deinit(&patch);
     if (rc != ERR_OK)
         return rc;
@@ -465,17 +497,14 @@ finish(struct import_run *run, bool success, struct diag *d)
 
 /* ---- the batch ---- */
 
+/* Rows of a dataset. */
 static enum err
-prepare(struct import_run *run, struct diag *d)
+prepare_dataset(struct import_run *run, struct diag *d)
 {
     struct str dataset = json_str(json_get(json_at(json_get(run->object, S("relatedObjects")), 0), S("id")));
     const struct json *object = snapshot_object(run->snap, S("dataset"), run->scope, dataset);
-    const struct json *percent = json_get(run->object, S("partialIngestionPercentage"));
     enum err rc;
 
-    run->percent_max = json_f64(percent, 0);
-    run->diagnostics = json_bool(json_get(run->object, S("enableErrorDiagnostics")), false);
-    run->started_ms = json_i64(json_get(run->object, S("started")), os_now_ms(run->im->admin->o.os));
     if (object == NULL)
         return diag_set(d, ERR_INVALID, "dataset '%.*s' does not exist any more", STR_ARG(dataset));
     rc = import_format(json_get(run->object, S("inputFormat")), &run->format, d);
@@ -487,7 +516,38 @@ prepare(struct import_run *run, struct diag *d)
     run->reader.source = SOURCE_BATCH;
     run->reader.batch = run->batch;
     run->reader.lenient = true;
-    rc = import_files(run->im, run->batch, &run->arena, &run->files, &run->file_count, d);
+    return import_files(run->im, run->batch, &run->arena, &run->files, &run->file_count, d);
+}
+
+/* Rows of an external audience. */
+static enum err
+prepare_external(struct import_run *run, struct diag *d)
+{
+    const struct external_run *external = &run->external;
+    enum err rc;
+
+    if (snapshot_object(run->snap, S("audience"), run->scope, external->audience) == NULL)
+        return diag_set(d, ERR_INVALID, "audience '%.*s' does not exist any more", STR_ARG(external->audience));
+    run->format = (struct row_format){.shape = ROWS_CSV, .csv = CSV_RFC4180};
+    rc = row_reader_init_external(&run->reader, run->scope, external->audience, external->fields, &run->arena, d);
+    if (rc != ERR_OK)
+        return rc;
+    run->reader_open = true;
+    run->reader.batch = run->batch;
+    run->reader.lake_only = !external->profiles;
+    return external_run_files(run->im, external, &run->arena, &run->files, &run->file_count, d);
+}
+
+static enum err
+prepare(struct import_run *run, struct diag *d)
+{
+    enum err rc;
+
+    run->percent_max = json_f64(json_get(run->object, S("partialIngestionPercentage")), 0);
+    run->diagnostics = json_bool(json_get(run->object, S("enableErrorDiagnostics")), false);
+    run->started_ms = json_i64(json_get(run->object, S("started")), os_now_ms(run->im->admin->o.os));
+    run->external = external_run_read(run->object);
+    rc = run->external.audience.n > 0 ? prepare_external(run, d) : prepare_dataset(run, d);
     for (size_t i = 0; rc == ERR_OK && i < run->file_count; i++)
         run->input_bytes += run->files[i].bytes;
     return rc;

@@ -53,8 +53,8 @@ struct family {
 extern const struct family family_auth, family_schema, family_catalog, family_import, family_export, family_inlet,
     family_flow, family_namespace, family_identity, family_profile, family_segment, family_target, family_own,
     family_ops, family_sandbox, family_report, family_report_pages, family_registry, family_activity, family_explain,
-    family_preview, family_job, family_schedule, family_conversion, family_search, family_guardrail,
-    family_sample; /* pages: GET /reports, open and read only */
+    family_preview, family_job, family_schedule, family_conversion, family_search, family_guardrail, family_sample,
+    family_external, family_external_run, family_external_file; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,
@@ -66,6 +66,8 @@ struct jw admin_json(struct http_res *rs, int status);
 /* 24 lower-case hex digits, and a UUID, from the worker's rng, in the arena. */
 struct str admin_new_id(struct http_req *rq);
 struct str admin_new_uuid(struct http_req *rq);
+/* 26 characters: time and chance, as batches have them. */
+struct str admin_new_ulid(struct http_req *rq);
 /* Paging: limit and start of the query, clamped. */
 struct admin_page {
     size_t start, limit;

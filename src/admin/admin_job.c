@@ -30,8 +30,9 @@ struct job {
     struct arena *a;
     struct rule_audience *audiences;
     size_t count;
-    int64_t *since_ms; /* by audience */
-    struct map by_id;  /* index + 1 */
+    int64_t *since_ms;   /* by audience */
+    bool *opted_out_too; /* by audience */
+    struct map by_id;    /* index + 1 */
     bool nomem;
 };
 
@@ -72,12 +73,16 @@ choose(struct job *job, const struct segment_set *set, struct diag *d)
 
     job->audiences = ARENA_ARRAY(job->a, struct rule_audience, n);
     job->since_ms = ARENA_ARRAY(job->a, int64_t, n);
-    if (job->audiences == NULL || job->since_ms == NULL)
+    job->opted_out_too = ARENA_ARRAY(job->a, bool, n);
+    if (job->audiences == NULL || job->since_ms == NULL || job->opted_out_too == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a job");
     for (size_t i = 0; i < n; i++) {
         struct str id = e->segment_count > 0 ? e->segments[i] : set->ids[i];
-        if (map_get(set->by_id, id) != NULL)
-            add_audience(job, id);
+        size_t index = (size_t)(uintptr_t)map_get(set->by_id, id);
+        if (index == 0)
+            continue;
+        job->opted_out_too[job->count] = set->opted_out_too[index - 1];
+        add_audience(job, id);
     }
     snapshot_each(job->snap, S("segmentJob"), e->scope, take_instants, job);
     return job->nomem ? diag_set(d, ERR_NOMEM, "no memory for a job") : ERR_OK;
@@ -205,7 +210,8 @@ evaluate(struct job *job, struct buf *metrics, struct diag *d)
                                 .compare = true,
                                 .stored = view->live_segments.strict,
                                 .graph_version = rule_graph_version(view->hub_segments.graph),
-                                .since_ms = job->since_ms};
+                                .since_ms = job->since_ms,
+                                .opted_out_too = job->opted_out_too};
     if (view->live_segments.strict)
         rc = move_entries(job, d);
     if (rc == ERR_OK)

@@ -46,16 +46,21 @@ struct row_reader {
     enum hit_source source;
     bool event;
     bool upsert;
-    bool lake_only; /* neither unifiedProfile nor unifiedIdentity is enabled */
-    bool lenient;   /* convert values to the schema's types [PLATFORM 3.2]; inlets do not */
-    bool check;     /* against the schema; off for datasets tagged acp_validationContext:disabled */
-    bool converted; /* set when a row needed a conversion */
+    bool lake_only;      /* neither unifiedProfile nor unifiedIdentity is enabled */
+    bool lenient;        /* convert values to the schema's types [PLATFORM 3.2]; inlets do not */
+    bool check;          /* against the schema; off for datasets tagged acp_validationContext:disabled */
+    bool converted;      /* set when a row needed a conversion */
+    struct str audience; /* not empty: rows are members of this external audience, */
+    uint64_t run;        /* named by this run */
     struct buf priv_text, priv_xdm;
 };
 
 /* `object` is the dataset's. schema_id empty: the dataset's own. ERR_INVALID: the dataset has no such schema. */
 enum err row_reader_init(struct row_reader *r, const struct snapshot *s, struct str scope, struct str dataset,
                          const struct json *object, struct diag *d);
+/* For the rows of an external audience with these fields. The view is in the arena. ERR_NOMEM. */
+enum err row_reader_init_external(struct row_reader *r, struct str scope, struct str audience,
+                                  const struct json *fields, struct arena *a, struct diag *d);
 void row_reader_deinit(struct row_reader *r);
 
 /* One row. ERR_INVALID: *fault says why. The hit borrows from text, arena and reader: valid until the next call with

@@ -186,6 +186,8 @@ create(struct call *call, struct http_req *rq, struct http_res *rs, bool definit
 
     if (!admin_body_object(rq, rs, STYLE, &body))
         return;
+    if (audience_is_external(body) && json_str(json_get(body, S("audienceId"))).n > 0)
+        id = json_str(json_get(body, S("audienceId")));
     rc = segment_new_doc(call, rq, body, id, definition, &e, &d);
     if (rc != ERR_OK) {
         fail_save(rq, rs, rc, &d);

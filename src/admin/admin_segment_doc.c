@@ -81,51 +81,75 @@ put_judged(struct call *call, struct edit *e, const struct json *old, const stru
     return rc;
 }
 
+/* What runs will change. Hits of an audience of this name that was deleted count no more. */
+static void
+put_external(struct edit *e, struct call *call)
+{
+    struct edit_node *meta;
+
+    edit_put_str(e, e->root, S("type"), S("ExternalSegment"));
+    edit_default_raw(e, e->root, S("ttlInDays"), S("30"));
+    edit_put_bool(e, e->root, S("saveSegmentMembership"), true);
+    edit_remove(e->root, S("audienceMeta"));
+    meta = edit_object(e, e->root, S("audienceMeta"));
+    edit_put_i64(e, meta, S("floor"), (int64_t)topic_end(call->admin->o.collect) + 1);
+    edit_put_i64(e, meta, S("validUntil"), 0);
+}
+
+static void
+put_rule_based(struct edit *e, struct call *call, struct http_req *rq)
+{
+    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"" SEGMENT_SCHEMA "\"}"));
+    if (edit_get(e->root, S("mergePolicyId")) == NULL)
+        edit_put_str(e, e->root, S("mergePolicyId"), admin_merge_policy_id(rq->arena, call->scope));
+    edit_default_raw(e, e->root, S("definedOn"),
+                     S("[{\"meta:resourceType\":\"unions\",\"meta:containerId\":\"tenant\",\"$ref\":\"https://"
+                       "ns.adobe.com/xdm/context/profile__union\"}]"));
+    edit_default_raw(e, e->root, S("type"), S("\"SegmentDefinition\""));
+    edit_default_raw(e, e->root, S("originName"), S("\"REAL_TIME_CUSTOMER_PROFILE\""));
+    edit_default_raw(e, e->root, S("namespace"), S("\"AEPSegments\""));
+}
+
 enum err
 segment_new_doc(struct call *call, struct http_req *rq, const struct json *body, struct str id, bool definition,
                 struct edit *out, struct diag *d)
 {
     struct edit *e = out;
-    bool external = is_external(body);
-    enum err rc = external ? ERR_OK : check_required(body, definition, d);
+    enum err rc = is_external(body) ? ERR_OK : check_required(body, definition, d);
 
     if (rc != ERR_OK)
         return rc;
     *e = edit_of(rq->arena, body);
     remove_shown(e);
     edit_put_str(e, e->root, S("id"), id);
-    if (!external || json_get(body, S("audienceId")) == NULL)
+    if (!audience_is_external(body) && (!is_external(body) || json_get(body, S("audienceId")) == NULL))
         edit_put_str(e, e->root, S("audienceId"), id);
-    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"" SEGMENT_SCHEMA "\"}"));
     edit_put_str(e, e->root, S("profileInstanceId"), S("ups"));
     edit_put_str(e, e->root, S("imsOrgId"), call->org);
     edit_put_raw(e, e->root, S("sandbox"), admin_sandbox_text(rq->arena, call->snap, call->org, call->sandbox));
     edit_put_bool(e, e->root, S("isSystem"), false);
     edit_default_raw(e, e->root, S("description"), S("\"\""));
-    if (edit_get(e->root, S("mergePolicyId")) == NULL)
-        edit_put_str(e, e->root, S("mergePolicyId"), admin_merge_policy_id(rq->arena, call->scope));
+    if (audience_is_external(body))
+        put_external(e, call);
+    else
+        put_rule_based(e, call, rq);
     edit_default_raw(e, e->root, S("ansibleUiEnabled"), S("false"));
     edit_default_raw(e, e->root, S("dataGovernancePolicy"), S("{\"excludeOptOut\":true}"));
     put_times(e, rq, true);
-    edit_default_raw(e, e->root, S("definedOn"),
-                     S("[{\"meta:resourceType\":\"unions\",\"meta:containerId\":\"tenant\",\"$ref\":\"https://"
-                       "ns.adobe.com/xdm/context/profile__union\"}]"));
-    edit_default_raw(e, e->root, S("type"), S("\"SegmentDefinition\""));
-    edit_default_raw(e, e->root, S("originName"), S("\"REAL_TIME_CUSTOMER_PROFILE\""));
     edit_default_raw(e, e->root, S("overridePerformanceWarnings"), S("false"));
     edit_put_str(e, e->root, S("createdBy"), call->client_id);
     edit_put_str(e, e->root, S("lastModifiedBy"), call->client_id);
     edit_default_raw(e, e->root, S("lifecycleState"), S("\"published\""));
     edit_default_raw(e, e->root, S("state"), S("\"enabled\""));
     edit_default_raw(e, e->root, S("labels"), S("[]"));
-    edit_default_raw(e, e->root, S("namespace"), S("\"AEPSegments\""));
     return put_judged(call, e, NULL, body, d);
 }
 
 /* Members that stay what they were. */
-static const char *const fixed[] = {"id",       "audienceId",   "imsOrgId",    "sandbox",   "profileInstanceId",
-                                    "isSystem", "creationTime", "createEpoch", "createdBy", "namespace",
-                                    "type",     "originName"};
+static const char *const fixed[] = {"id",           "audienceId",      "imsOrgId",     "sandbox",   "profileInstanceId",
+                                    "isSystem",     "creationTime",    "createEpoch",  "createdBy", "namespace",
+                                    "type",         "originName",      "audienceMeta", "ttlInDays", "taskId",
+                                    "audienceType", "profileIngestion"};
 
 enum err
 segment_check_patch(const struct json *old, const struct json *patch, struct diag *d)

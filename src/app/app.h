@@ -71,6 +71,7 @@ struct http_service demo_site_service(struct demo_site *s);
 int cmd_serve(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_audience(int argc, char **argv);
+int cmd_audience_upload(int argc, char **argv); /* of `edgewise audience upload` */
 int cmd_pql(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);

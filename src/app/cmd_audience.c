@@ -16,7 +16,8 @@ usage(FILE *out)
     fprintf(
         out,
         "usage: edgewise audience explain AUDIENCE --identity NAMESPACE:VALUE [--server URL] [--data DIR]\n"
-        "       edgewise audience count AUDIENCE [--server URL] [--data DIR]\n\n"
+        "       edgewise audience count AUDIENCE [--server URL] [--data DIR]\n"
+        "       edgewise audience upload AUDIENCE FILE [...]: see edgewise audience upload --help\n\n"
         "AUDIENCE is a name or an id. explain shows what each part of the audience says of the person and what it\n"
         "saw; for a person who is not a member, also the least that is missing. count prints how many members there\n"
         "are. The credentials, and the address unless --server is given, are read from DIR/credentials.json\n"
@@ -228,7 +229,10 @@ print_answer(const struct json *v)
         printf(", and by itself %sfrom ", member ? "no longer " : "");
         print_str(flips);
     }
-    printf("\n\n");
+    printf("\n");
+    if (json_bool(json_get(v, S("optedOut")), false))
+        printf("but opted out, and is a member of no such audience: this is what the expression says\n");
+    printf("\n");
     print_node(json_get(v, S("tree")), 0);
     if (json_get(v, S("whyNot")) != NULL)
         print_why_not(json_get(v, S("whyNot")));
@@ -282,6 +286,8 @@ cmd_audience(int argc, char **argv)
 
     if (strcmp(what, "--help") == 0)
         return usage(stdout);
+    if (strcmp(what, "upload") == 0)
+        return cmd_audience_upload(argc - 1, argv + 1);
     if (argc < 3 || argc % 2 == 0 || (!explains && strcmp(what, "count") != 0))
         return usage(stderr);
     for (int i = 3; i < argc; i += 2) {

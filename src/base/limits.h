@@ -84,8 +84,16 @@
 #define LIMIT_ROW_ERROR_TEXT_BYTES 4096 /* OURS: of a bad row, shown with its errors */
 #define LIMIT_ROW_ERRORS_MS (30LL * 24 * 3600 * 1000) /* [PLATFORM 3.2] how long row errors are kept */
 #define LIMIT_EVENT_FUTURE_MS (24LL * 3600 * 1000)    /* [PLATFORM B-20] an event's timestamp ahead of its arrival */
-#define LIMIT_ENTITIES_PER_REQUEST 1000               /* [PLATFORM 4.4] identities in one API request */
-#define LIMIT_ENTITY_EVENTS 1000                      /* [PLATFORM 5.4] events in one answer */
+#define LIMIT_EXTERNAL_FIELDS 25                      /* [SEGMENTATION 16.3] columns of an external audience's file */
+#define LIMIT_EXTERNAL_DAYS 90                        /* [SEGMENTATION 16.3] for which a run keeps its members */
+#define LIMIT_EXTERNAL_DAYS_USUAL 30                  /* [SEGMENTATION 16.3] when nobody says otherwise */
+#define LIMIT_EXTERNAL_REFRESH_MS (7LL * 24 * 3600 * 1000)   /* [SEGMENTATION 16.3] before their end it can be moved */
+#define LIMIT_EXTERNAL_FILE_BYTES (1024LL * 1024 * 1024 - 1) /* [SEGMENTATION 16.3] below 1 GB */
+#define LIMIT_EXTERNAL_FILES                                                                                           \
+    1000 /* OURS: uploaded files of a sandbox, and of one run; old ones are deleted or replaced */
+#define LIMIT_EXTERNAL_RUNS 100         /* OURS: of an audience that are listed, the newest */
+#define LIMIT_ENTITIES_PER_REQUEST 1000 /* [PLATFORM 4.4] identities in one API request */
+#define LIMIT_ENTITY_EVENTS 1000        /* [PLATFORM 5.4] events in one answer */
 
 /* Rules */
 #define LIMIT_PQL_TEXT_BYTES 262144 /* [SEGMENTATION 2.1] */

@@ -116,6 +116,8 @@ bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str 
  * without an expression. */
 const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,
                                           const struct str **refs, size_t *ref_count);
+/* Members come with files: type ExternalSegment or ExternalAudience [SEGMENTATION 16.1]. */
+bool audience_is_external(const struct json *audience);
 /* Compiles an expression that is not saved, as saving an audience does: fields by the sandbox's schemas, messages with
  * code and place. json: pql/json. *out is owned: rule_free(). ERR_INVALID, ERR_LIMIT. */
 enum err snapshot_expression(const struct snapshot *s, struct str scope, struct str source, bool json,

@@ -263,6 +263,10 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
         return diag_set(d, ERR_LIMIT, "a sandbox holds at most %d audiences", LIMIT_AUDIENCES_HARD);
     if (same_text(all, o, "name", name) != NULL)
         return diag_set_path(d, ERR_EXISTS, "name", "an audience named '%.*s' exists", STR_ARG(name));
+    if (audience_is_external(o->json)) { /* members come with files */
+        rc = audience_check_external(all, o, d);
+        return rc == ERR_OK ? check_lifecycle(all, o, d) : rc;
+    }
     external = type.n > 0 && !str_eq(type, S("SegmentDefinition"));
     if (external && json_get(o->json, S("expression")) == NULL) /* membership comes with the data */
         return check_lifecycle(all, o, d);

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "codec/sha256.h"
 #include "config/schema_int.h"
+#include "model/optout.h"
 #include "rule/rule_graph.h"
 
 static enum err
@@ -100,6 +101,8 @@ version_of(struct config_object *const *objects, size_t n)
         CHECK(objects[i] != NULL);
         h = hash_bytes(objects[i]->id, h);
         h = hash_bytes(json_str(json_path(objects[i]->json, S("expression.value"))), h);
+        if (audience_opted_out_too(objects[i]->json))
+            h = hash_bytes(S("excludeOptOut"), h);
     }
     return h ? h : 1;
 }
@@ -116,6 +119,7 @@ audience_part_unref(struct audience_part *p)
     free(p->objects);
     free(p->ids);
     free(p->order);
+    free(p->opted_out_too);
     free(p);
 }
 
@@ -131,7 +135,8 @@ audience_part_alloc(size_t n)
     p->objects = calloc(n + 1, sizeof(struct config_object *));
     p->ids = calloc(n + 1, sizeof *p->ids);
     p->order = calloc(n + 1, sizeof *p->order);
-    if (p->objects != NULL && p->ids != NULL && p->order != NULL)
+    p->opted_out_too = calloc(n + 1, sizeof *p->opted_out_too);
+    if (p->objects != NULL && p->ids != NULL && p->order != NULL && p->opted_out_too != NULL)
         return p;
     audience_part_unref(p);
     return NULL;
@@ -175,6 +180,7 @@ audience_part_finish(struct audience_part *p, struct audience_part *before, stru
     }
     for (size_t i = 0; i < p->n && rc == ERR_OK; i++) {
         p->ids[i] = p->objects[i]->id;
+        p->opted_out_too[i] = audience_opted_out_too(p->objects[i]->json);
         audiences[i] = (struct rule_audience){p->ids[i], p->objects[i]->rule};
         if (!map_put(&p->by_id, p->ids[i], (void *)(uintptr_t)(i + 1), NULL))
             rc = nomem(d);
@@ -500,14 +506,15 @@ set_of(const struct audience_part *p, bool strict, struct config_bucket *all)
                                 .order = p->order,
                                 .count = p->n,
                                 .by_id = p->n > 0 ? &p->by_id : NULL,
+                                .opted_out_too = p->opted_out_too,
                                 .scans = p->scans,
                                 .strict = strict,
                                 .kept = audience_exists,
                                 .kept_ctx = all};
 }
 
-static void
-fill_sets(struct scope_compiled *s, const struct config_objects *all)
+static enum err
+fill_sets(struct scope_compiled *s, const struct config_objects *all, struct diag *d)
 {
     const struct config_bucket *b = objects_bucket(all, S("audience"), s->view.scope);
     bool strict = is_strict(all, s->view.scope);
@@ -517,6 +524,7 @@ fill_sets(struct scope_compiled *s, const struct config_objects *all)
     s->view.hub_segments = set_of(s->audiences, strict, s->all_audiences);
     s->view.live_segments = set_of(s->live, strict, s->all_audiences);
     s->view.edge_segments = set_of(s->edge, strict, s->all_audiences);
+    return audience_externals(b, &s->arena, &s->view.live_segments, d);
 }
 
 /* Does every enabled datastream of the scope evaluate audiences in the request? */
@@ -578,6 +586,7 @@ fill_edge(struct scope_compiled *s, const struct config_objects *all, const stru
     if (rc == ERR_OK && s->edge->graph != NULL) {
         rule_graph_attribute_paths(s->edge->graph, texts_add, &paths);
         rule_graph_event_paths(s->edge->graph, texts_add, &events);
+        texts_add(&paths, S(OPTOUT_PATH));
     }
     if (rc == ERR_OK && all_evaluate(all, s->view.scope))
         drop_evaluated(&audiences, s->edge);
@@ -626,12 +635,12 @@ scope_compile(struct str scope, const struct config_objects *all, const struct s
         rc = fill_parts(s, all, before, old, d);
     if (rc == ERR_OK)
         rc = fill_edge(s, all, before, d);
-    if (rc == ERR_OK) {
-        fill_sets(s, all);
+    if (rc == ERR_OK)
+        rc = fill_sets(s, all, d);
+    if (rc == ERR_OK)
         *out = s;
-    } else {
+    else
         scope_unref(s);
-    }
     return rc;
 }
 

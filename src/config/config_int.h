@@ -156,6 +156,14 @@ enum err audience_compile(const struct config_object *o, const struct schema_par
 enum err audience_check_fields(const struct config_object *o, const struct config_object *before,
                                const struct schema_part *schemas, struct diag *d);
 
+/* ---- config_external.c ---- */
+
+enum err audience_check_external(const struct config_objects *all, const struct config_object *o, struct diag *d);
+/* dataGovernancePolicy.excludeOptOut is false [SEGMENTATION 16.5]. */
+bool audience_opted_out_too(const struct json *audience);
+/* The published external audiences of the bucket (may be NULL), into the set. */
+enum err audience_externals(const struct config_bucket *b, struct arena *a, struct segment_set *set, struct diag *d);
+
 /* ---- config_compile.c ---- */
 
 /* Some audiences of a scope as a rule graph: all evaluated ones, or those that edges evaluate. */
@@ -165,6 +173,7 @@ struct audience_part {
     size_t n;
     struct str *ids;
     uint32_t *order;          /* indexes in byte order of the ids */
+    bool *opted_out_too;      /* by index */
     struct map by_id;         /* id -> (void *)(index + 1) */
     struct rule_graph *graph; /* NULL: no audiences */
     bool scans;

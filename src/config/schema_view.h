@@ -92,6 +92,10 @@ void schema_view_write(struct jw *w, const struct schema_view *v, bool text);
  * [PLATFORM 2.7]: its members, as above. False: no schema of the class is enabled, nothing is written. */
 bool schema_union_write(struct jw *w, const struct snapshot *s, struct str scope, struct str class_id, bool text);
 
+/* A view of the fields of an external audience, all of them at its root, one an identity. In the arena; NULL: it is
+ * exhausted. The list was checked when the audience was saved. */
+const struct schema_view *schema_view_of_fields(const struct json *fields, struct arena *a);
+
 /* ---- the global container: what every sandbox has ---- */
 
 enum schema_global_kind { GLOBAL_CLASS, GLOBAL_GROUP, GLOBAL_DATATYPE, GLOBAL_BEHAVIOUR };

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "model/optout.h"
 
 struct visit {
     struct edge_call *call;
@@ -102,7 +103,8 @@ in_audience(void *ctx, struct str audience)
     if (v->rules != NULL && set->by_id != NULL) {
         uintptr_t index = (uintptr_t)map_get(set->by_id, audience);
         if (index != 0)
-            return rule_state_member(v->rules, index - 1);
+            return rule_state_member(v->rules, index - 1) &&
+                   (set->opted_out_too[index - 1] || !opted_out(v->attributes));
     }
     return edge_rules_projected(&v->person.doc, audience);
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "decide/results.h"
+#include "segment/external.h"
 
 #define TYPICAL_CONTENT_BYTES 4096u
 
@@ -188,6 +189,25 @@ put_consent(const struct hub_step *s, const struct hit *hit, struct profile *p, 
     return profile_put_consent(p, inner != NULL ? inner : hit->consent, false, s->now_ms, d);
 }
 
+/* Notes which run named the person; whether that makes a member of him is for hub_refresh(). A run that counts no more,
+ * or an audience that is no more, says nothing. */
+static enum err
+put_member(const struct hub_step *s, const struct hit *hit, struct profile *p, struct diag *d)
+{
+    const struct hub_scope *sc = hub_scope(s->h, hit->scope);
+    uint32_t number = profile_names_find(&s->h->names, hit->audience);
+    const struct segment_external *x = sc != NULL ? segment_external_numbered(&sc->set, number) : NULL;
+    const struct profile_membership *before = profile_membership_numbered(p, number);
+    struct profile_membership m = {hit->audience, false, 0, number, 0};
+
+    if (x == NULL || hit->run == 0 || hit->run < x->floor)
+        return ERR_OK;
+    if (before != NULL)
+        m = *before;
+    m.run = hit->run > m.run ? hit->run : m.run;
+    return profile_put_membership(p, &m, d);
+}
+
 static enum err
 put_content(const struct hub_step *s, const struct hit *hit, const struct graph_link *link, struct profile *p,
             struct hub_change *change, bool *duplicate, struct diag *d)
@@ -200,6 +220,8 @@ put_content(const struct hub_step *s, const struct hit *hit, const struct graph_
     case HIT_CONSENT:
         change->cause = SEGMENT_ATTRIBUTES;
         return put_consent(s, hit, p, d);
+    case HIT_MEMBER:
+        return put_member(s, hit, p, d);
     case HIT_TICK:
     case HIT_JOB:
         break;
@@ -293,7 +315,8 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
     return rc;
 }
 
-/* A job is about the audiences that were there when it was asked for, and the snapshot of this round may be older. */
+/* A run's rows come when its audience was saved with what they need, and a job is about the audiences that were there
+ * when it was asked for: the snapshot of this round may be older. */
 static enum err
 renew_snapshot(struct hub *h, const struct record *r, struct hit *hit, struct diag *d)
 {
@@ -323,7 +346,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         reject(&step, d);
         return ERR_OK;
     }
-    if (rc == ERR_OK && hit.kind == HIT_JOB)
+    if (rc == ERR_OK && (hit.kind == HIT_JOB || hit.kind == HIT_MEMBER))
         rc = renew_snapshot(h, r, &hit, d);
     if (rc != ERR_OK)
         return rc;

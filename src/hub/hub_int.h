@@ -67,7 +67,7 @@ struct hub_counter {
 };
 
 struct hub_counters {
-    struct hub_counter *of; /* by index in the set */
+    struct hub_counter *of; /* by index in the set, external audiences behind it */
     uint32_t *listed;       /* those that have something to stage */
     size_t listed_count;
 };
@@ -77,7 +77,7 @@ struct hub_scope {
     const struct scope_view *view;
     struct segment_set set;
     struct hub_counters *counters;
-    const struct str *quoted;     /* by index in the set: the ids as JSON */
+    const struct str *quoted;     /* by index in the set, external audiences behind it: the ids as JSON */
     const struct hub_scope *jobs; /* of a strict sandbox: set, counters and quoted ids of all audiences; else NULL */
     const bool *projected;        /* by audience number: edges are told; for numbers below projected_end */
     size_t projected_end;

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "codec/pack.h"
+#include "model/optout.h"
+#include "segment/external.h"
 
 /* Members of an audience, in a row of their own: 'A' scope US audience -> count. */
 static enum err
@@ -48,6 +50,12 @@ stage_count(struct hub *h, struct str scope, struct str audience, int64_t delta,
     return buf_ok(&b) ? kv_put(h->kv, key, buf_str(&b), 0, d) : diag_set(d, ERR_NOMEM, "no memory for a counter");
 }
 
+static struct str
+audience_at(const struct segment_set *set, uint32_t index)
+{
+    return index < set->count ? set->ids[index] : set->externals[index - set->count].id;
+}
+
 static void
 count_later(const struct hub_scope *sc, uint32_t index, int delta)
 {
@@ -80,7 +88,7 @@ stage_listed(struct hub *h, struct str scope, const struct hub_scope *sc, struct
     while (rc == ERR_OK && c->listed_count > 0) {
         uint32_t index = c->listed[c->listed_count - 1];
         if (c->of[index].delta != 0)
-            rc = stage_count(h, scope, sc->set.ids[index], c->of[index].delta, d);
+            rc = stage_count(h, scope, audience_at(&sc->set, index), c->of[index].delta, d);
         if (rc != ERR_OK)
             break;
         c->of[index] = (struct hub_counter){0};
@@ -106,32 +114,58 @@ hub_stage_counts(struct hub *h, struct diag *d)
 
 static enum err
 tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
-             const struct segment_result *r, struct diag *d)
+             const struct rule_changes *changes, const struct str *removed, size_t removed_count, struct diag *d)
 {
-    enum err rc = hub_tell(s, p, sc->quoted, &r->changes, d);
+    enum err rc = hub_tell(s, p, sc->quoted, changes, d);
 
-    for (size_t i = 0; i < r->changes.n && rc == ERR_OK; i++)
-        count_later(sc, r->changes.items[i].audience, r->changes.items[i].member ? 1 : -1);
-    metric_add(M_HUB_MEMBERSHIPS, r->changes.n);
-    for (size_t i = 0; i < r->removed_count && rc == ERR_OK; i++)
-        rc = hub_count(s->h, p->scope, r->removed[i], -1, d);
+    for (size_t i = 0; i < changes->n && rc == ERR_OK; i++)
+        count_later(sc, changes->items[i].audience, changes->items[i].member ? 1 : -1);
+    metric_add(M_HUB_MEMBERSHIPS, changes->n);
+    for (size_t i = 0; i < removed_count && rc == ERR_OK; i++)
+        rc = hub_count(s->h, p->scope, removed[i], -1, d);
     return rc;
 }
 
-/* The person's collect consent, wherever it came from: set-consent or a record [PLATFORM 9.1]. */
+/* The person's collect consent, wherever it came from: set-consent or a record [PLATFORM 9.1]; and whether he opted out
+ * of audiences. When that changed, all of them are to be looked at. */
 static enum err
 update_consent(struct profile *p, struct diag *d)
 {
-    const struct json *merged;
+    const struct json *merged = NULL;
+    bool out_before = p->opted_out;
     enum err rc = ERR_OK;
 
-    p->consent_out = false;
-    if (p->consent.n == 0 && p->fragment_count == 0)
-        return ERR_OK;
-    rc = profile_merge(p, p->arena, &merged, d);
-    if (rc == ERR_OK)
-        p->consent_out = str_eq(json_str(json_path(merged, S("consents.collect.val"))), S("n"));
-    return rc;
+    if (p->consent.n > 0 || p->fragment_count > 0)
+        rc = profile_merge(p, p->arena, &merged, d);
+    if (rc != ERR_OK)
+        return rc;
+    p->consent_out = str_eq(json_str(json_path(merged, S("consents.collect.val"))), S("n"));
+    p->opted_out = opted_out(merged);
+    if (p->opted_out != out_before)
+        p->rule_state = S_NULL;
+    return ERR_OK;
+}
+
+/* Members by upload come first: rules may ask for them. *cause becomes what the rules are to be told. */
+static enum err
+update_externals(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, struct hub_change *change,
+                 struct external_moves *moves, struct diag *d)
+{
+    enum err rc = segment_external_apply(&sc->set, p, s->now_ms, &s->h->arena, moves, d);
+
+    if (rc != ERR_OK || moves->changes.n + moves->removed_count == 0)
+        return rc;
+    if (change->cause == SEGMENT_EVENT) /* beside an event, which comes alone: once in a while everything anew */
+        p->rule_state = S_NULL;
+    else
+        change->cause = SEGMENT_ATTRIBUTES;
+    return tell_changes(s, sc, p, &moves->changes, moves->removed, moves->removed_count, d);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 static enum err
@@ -147,9 +181,10 @@ apply(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, c
         *r = (struct segment_result){0};
         rc = ERR_OK;
     }
+    r->next_flip_ms = earlier(r->next_flip_ms, segment_external_next_ms(&sc->set, p));
     if (rc == ERR_OK && r->next_flip_ms != 0 && r->next_flip_ms <= s->now_ms)
         r->next_flip_ms = s->now_ms + MS_PER_MINUTE; /* a timer that does not move on must not spin */
-    return rc == ERR_OK ? tell_changes(s, sc, p, r, d) : rc;
+    return rc == ERR_OK ? tell_changes(s, sc, p, &r->changes, r->removed, r->removed_count, d) : rc;
 }
 
 /* A job moves entries by a state of all audiences, made for it. What is live reads them, and has its own state. */
@@ -176,6 +211,8 @@ enum err
 hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change *change, struct diag *d)
 {
     const struct hub_scope *sc = hub_scope(s->h, p->scope);
+    struct external_moves moves = {0};
+    struct hub_change told = *change;
     struct segment_result r = {0};
     struct str state = p->rule_state;
     size_t memberships = p->membership_count;
@@ -183,7 +220,9 @@ hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change
     enum err rc = update_consent(p, d);
 
     if (rc == ERR_OK && sc != NULL)
-        rc = update_audiences(s, sc, p, change, &r, d);
+        rc = update_externals(s, sc, p, &told, &moves, d);
+    if (rc == ERR_OK && sc != NULL)
+        rc = update_audiences(s, sc, p, &told, &r, d);
     for (size_t i = 0; i < p->lost_count && rc == ERR_OK; i++)
         rc = hub_count(s->h, p->scope, p->lost[i], -1, d);
     p->lost_count = 0;
@@ -191,8 +230,8 @@ hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change
         rc = hub_project(s, sc, p, &emitted, d);
     if (rc != ERR_OK)
         return rc;
-    if (change->lazy && !emitted && r.changes.n == 0 && memberships == p->membership_count &&
-        str_eq(state, p->rule_state))
+    if (change->lazy && !emitted && r.changes.n == 0 && moves.changes.n == 0 && moves.members == 0 &&
+        memberships == p->membership_count && str_eq(state, p->rule_state))
         return ERR_OK;
     return profile_save(s->h->kv, p, r.next_flip_ms, d);
 }

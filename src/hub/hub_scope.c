@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "segment/external.h"
 
 static uint64_t
 hash_list(const struct str *list, size_t n, uint64_t seed)
@@ -15,12 +16,27 @@ hash_list(const struct str *list, size_t n, uint64_t seed)
     return seed;
 }
 
+/* In order of creation, as the view has them. */
+static uint64_t
+hash_externals(const struct segment_set *set, uint64_t seed)
+{
+    for (size_t i = 0; i < set->external_count; i++) {
+        const struct segment_external *x = &set->externals[i];
+        seed = hash_bytes(x->id, seed);
+        seed = hash_bytes((struct str){(const char *)&x->floor, sizeof x->floor}, seed);
+        seed = hash_bytes((struct str){(const char *)&x->until_ms, sizeof x->until_ms}, seed);
+        seed = hash_bytes(S("x"), seed + x->opted_out_too);
+    }
+    return seed;
+}
+
 static uint64_t
 signature_of(const struct scope_view *v)
 {
     uint64_t version = v->live_segments.graph != NULL ? rule_graph_version(v->live_segments.graph) : 0;
     uint64_t seed = hash_bytes((struct str){(const char *)&version, sizeof version}, 1);
 
+    seed = hash_externals(&v->live_segments, seed);
     seed = hash_list(v->projected_audiences, v->projected_audience_count, seed);
     seed = hash_list(v->projected_paths, v->projected_path_count, seed);
     return hash_list(v->event_paths, v->event_path_count, seed);
@@ -41,12 +57,13 @@ counters_new(size_t n, struct arena *a)
 static const struct str *
 quote_ids(const struct segment_set *set, struct arena *a)
 {
-    struct str *quoted = ARENA_ARRAY(a, struct str, set->count);
+    size_t n = set->count + set->external_count;
+    struct str *quoted = ARENA_ARRAY(a, struct str, n);
 
-    for (size_t i = 0; quoted != NULL && i < set->count; i++) {
+    for (size_t i = 0; quoted != NULL && i < n; i++) {
         struct buf b;
         buf_init_in(&b, a, LIMIT_RECORD_VALUE_BYTES);
-        json_quote(&b, set->ids[i]);
+        json_quote(&b, i < set->count ? set->ids[i] : set->externals[i - set->count].id);
         quoted[i] = buf_str(&b);
         if (!buf_ok(&b))
             return NULL;
@@ -86,6 +103,33 @@ number_audiences(struct hub *h, struct segment_set *set, struct diag *d)
     return ERR_OK;
 }
 
+static int
+externals_by_number(const void *a, const void *b)
+{
+    const struct segment_external *x = a, *y = b;
+
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* The same for external ones, which then stand in order of the numbers. */
+static enum err
+number_externals(struct hub *h, struct segment_set *set, struct diag *d)
+{
+    struct segment_external *list = ARENA_ARRAY(&h->snap_arena, struct segment_external, set->external_count);
+    enum err rc = ERR_OK;
+
+    if (list == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
+    for (size_t i = 0; i < set->external_count && rc == ERR_OK; i++) {
+        list[i] = set->externals[i];
+        rc = profile_names_number(&h->names, list[i].id, &list[i].number, d);
+    }
+    if (rc == ERR_OK && set->external_count > 1)
+        qsort(list, set->external_count, sizeof *list, externals_by_number);
+    set->externals = list;
+    return rc;
+}
+
 static enum err
 mark_projected(struct hub *h, const struct scope_view *v, struct hub_scope *sc, struct diag *d)
 {
@@ -121,7 +165,11 @@ prepare(struct hub *h, const struct segment_set *set, struct hub_scope **out, st
 
     if (sc == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    *sc = (struct hub_scope){.set = *set, .counters = counters_new(set->count, a), .quoted = quote_ids(set, a)};
+    *sc = (struct hub_scope){.set = *set, .counters = counters_new(set->count + set->external_count, a)};
+    rc = number_externals(h, &sc->set, d);
+    if (rc != ERR_OK)
+        return rc;
+    sc->quoted = quote_ids(&sc->set, a);
     if (sc->counters == NULL || sc->quoted == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
     rc = number_audiences(h, &sc->set, d);

@@ -2,7 +2,7 @@
  * them. */
 #include "model/hit.h"
 
-static const char *const kind_names[] = {"event", "record", "consent", "tick", "job"};
+static const char *const kind_names[] = {"event", "record", "consent", "tick", "job", "member"};
 static const char *const source_names[] = {"edge", "stream", "batch"};
 static const char *const notice_names[] = {"display", "interact", "convert"};
 
@@ -90,6 +90,9 @@ hit_write(struct buf *out, const struct hit *h)
     put_text(&w, S("eventId"), h->event_id);
     if (h->event_ms != 0)
         jw_ki64(&w, S("eventMs"), h->event_ms);
+    put_text(&w, S("audience"), h->audience);
+    if (h->run != 0)
+        jw_ki64(&w, S("run"), (int64_t)h->run);
     if (h->upsert)
         jw_kbool(&w, S("upsert"), true);
     if (h->lake_only)
@@ -219,6 +222,8 @@ enum member {
     M_IDENTITY_MAP,
     M_EVENT_ID,
     M_EVENT_MS,
+    M_AUDIENCE,
+    M_RUN,
     M_UPSERT,
     M_LAKE_ONLY,
     M_XDM,
@@ -231,10 +236,11 @@ enum member {
 };
 
 static const struct str member_names[M__COUNT] = {
-    {"kind", 4},           {"source", 6},    {"scope", 5},    {"dataset", 7},     {"schema", 6},       {"batch", 5},
-    {"datastream", 10},    {"requestId", 9}, {"region", 6},   {"acceptedUs", 10}, {"identityMap", 11}, {"eventId", 7},
-    {"eventMs", 7},        {"upsert", 6},    {"lakeOnly", 8}, {"xdm", 3},         {"consent", 7},      {"segments", 8},
-    {"profileParams", 13}, {"decisions", 9}, {"notices", 7}};
+    {"kind", 4},           {"source", 6},      {"scope", 5},     {"dataset", 7},  {"schema", 6},
+    {"batch", 5},          {"datastream", 10}, {"requestId", 9}, {"region", 6},   {"acceptedUs", 10},
+    {"identityMap", 11},   {"eventId", 7},     {"eventMs", 7},   {"audience", 8}, {"run", 3},
+    {"upsert", 6},         {"lakeOnly", 8},    {"xdm", 3},       {"consent", 7},  {"segments", 8},
+    {"profileParams", 13}, {"decisions", 9},   {"notices", 7}};
 
 /* Answers the last value. */
 static const struct json *
@@ -268,7 +274,7 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     if (rc == ERR_NOMEM)
         return rc;
     last = json_is(root, JSON_OBJECT) ? find_members(root, m) : NULL;
-    kind = name_index(json_str(m[M_KIND]), kind_names, 5);
+    kind = name_index(json_str(m[M_KIND]), kind_names, sizeof kind_names / sizeof *kind_names);
     source = name_index(json_str(m[M_SOURCE]), source_names, 3);
     if (kind < 0 || source < 0)
         return diag_set(d, ERR_CORRUPT, "record is not a hit");
@@ -284,6 +290,8 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
     h.accepted_us = json_i64(m[M_ACCEPTED_US], 0);
     h.event_id = json_str(m[M_EVENT_ID]);
     h.event_ms = json_i64(m[M_EVENT_MS], 0);
+    h.audience = json_str(m[M_AUDIENCE]);
+    h.run = (uint64_t)json_i64(m[M_RUN], 0);
     h.upsert = json_bool(m[M_UPSERT], false);
     h.lake_only = json_bool(m[M_LAKE_ONLY], false);
     h.xdm = m[M_XDM];

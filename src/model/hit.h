@@ -17,6 +17,7 @@ enum hit_kind {
     HIT_CONSENT, /* set-consent: consent is the preferences object */
     HIT_TICK,    /* nothing but time: timers up to the record's time fire */
     HIT_JOB,     /* a segment job of a strict sandbox: request_id is its id, segments the audiences */
+    HIT_MEMBER,  /* a row of an external audience: its owner is a member; xdm is what else the row says */
 };
 
 enum hit_source { SOURCE_EDGE, SOURCE_STREAM, SOURCE_BATCH };
@@ -55,6 +56,8 @@ struct hit {
     struct identity_set identities; /* exactly one primary for events and records */
     struct str event_id;            /* xdm._id */
     int64_t event_ms;               /* xdm.timestamp */
+    struct str audience;            /* HIT_MEMBER: id; */
+    uint64_t run;                   /* the stamp of the run that says so: later runs have higher ones */
     bool upsert;                    /* HIT_RECORD: merge leaf by leaf instead of replacing the fragment */
     bool lake_only; /* of a dataset that feeds neither profiles nor the graph: kept, and folded by nobody [PLATFORM 3.1]
                      */

@@ -7,6 +7,8 @@
 
 #define DOC_VERSION 3
 #define FLAG_CONSENT_OUT 1u
+#define FLAG_RUNS 2u
+#define FLAG_OPTED_OUT 4u
 #define SPARE 4 /* room for what one record usually adds */
 
 void
@@ -106,6 +108,35 @@ pack_memberships(struct buf *b, const struct profile *p)
     }
 }
 
+static uint64_t
+external_count(const struct profile *p)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < p->membership_count && p->has_runs; i++)
+        n += p->memberships[i].run != 0;
+    return n;
+}
+
+/* Few profiles have any: they follow at the end. */
+static void
+pack_runs(struct buf *b, const struct profile *p, uint64_t count)
+{
+    uint32_t number = 0;
+
+    if (count == 0)
+        return;
+    pack_u64(b, count);
+    for (size_t i = 0; i < p->membership_count; i++) {
+        const struct profile_membership *m = &p->memberships[i];
+        if (m->run == 0)
+            continue;
+        pack_u64(b, m->number - number);
+        pack_u64(b, m->run);
+        number = m->number;
+    }
+}
+
 static void
 pack_regions(struct buf *b, const struct profile *p)
 {
@@ -123,6 +154,7 @@ pack_regions(struct buf *b, const struct profile *p)
 enum err
 profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag *d)
 {
+    uint64_t externals = external_count(p);
     struct buf b, key;
     enum err rc;
 
@@ -130,7 +162,8 @@ profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag 
     buf_init_in(&key, p->arena, LIMIT_RECORD_KEY_BYTES);
     (void)buf_grow(&b, 2u * PROFILE_CHUNK_BYTES); /* most documents fit: one allocation. A failure shows at the end */
     pack_u64(&b, DOC_VERSION);
-    pack_u64(&b, p->consent_out ? FLAG_CONSENT_OUT : 0);
+    pack_u64(&b, (p->consent_out ? FLAG_CONSENT_OUT : 0) | (externals > 0 ? FLAG_RUNS : 0) |
+                     (p->opted_out ? FLAG_OPTED_OUT : 0));
     pack_i64(&b, p->changed_ms);
     pack_i64(&b, p->consent_ms);
     pack_str(&b, p->consent);
@@ -145,6 +178,7 @@ profile_save(struct kv *k, const struct profile *p, int64_t due_ms, struct diag 
     pack_u64(&b, p->recent_count);
     for (size_t i = 0; i < p->recent_count; i++)
         profile_event_pack(&b, &p->recent[i]);
+    pack_runs(&b, p, externals);
     profile_key(&key, p->scope, p->id);
     if (b.full && b.n > LIMIT_RECORD_VALUE_BYTES / 2)
         rc = diag_set(d, ERR_LIMIT, "profile %llu: the document is larger than %d bytes", (unsigned long long)p->id,
@@ -211,8 +245,26 @@ unpack_memberships(struct unpack *u, struct profile *p, bool *exhausted)
         number += step >> 1;
         since_ms += (uint64_t)unpack_i64(u);
         *m = (struct profile_membership){profile_names_text(p->names, number), step & 1, (int64_t)since_ms,
-                                         (uint32_t)number};
+                                         (uint32_t)number, 0};
         u->bad |= step < 2 || m->audience.p == NULL;
+    }
+}
+
+static void
+unpack_runs(struct unpack *u, struct profile *p)
+{
+    uint64_t count = unpack_u64(u), number = 0, run;
+
+    p->has_runs = true;
+    u->bad |= count == 0 || count > p->membership_count;
+    for (uint64_t i = 0; i < count && !u->bad; i++) {
+        struct profile_membership *m;
+        number += unpack_u64(u);
+        run = unpack_u64(u);
+        m = number <= UINT32_MAX ? profile_membership_at(p, (uint32_t)number) : NULL;
+        u->bad |= m == NULL || run == 0;
+        if (m != NULL)
+            m->run = run;
     }
 }
 
@@ -248,14 +300,16 @@ static enum err
 unpack_doc(struct str bytes, struct profile *p, struct diag *d)
 {
     struct unpack u = unpack_from(bytes);
-    uint64_t version = unpack_u64(&u);
+    uint64_t version = unpack_u64(&u), flags;
     bool exhausted = false;
 
     if (!u.bad && version != DOC_VERSION)
         return diag_set(d, ERR_UNSUPPORTED,
                         "profile %llu: the document is of version %llu, this program reads version %d only",
                         (unsigned long long)p->id, (unsigned long long)version, DOC_VERSION);
-    p->consent_out = (unpack_u64(&u) & FLAG_CONSENT_OUT) != 0;
+    flags = unpack_u64(&u);
+    p->consent_out = (flags & FLAG_CONSENT_OUT) != 0;
+    p->opted_out = (flags & FLAG_OPTED_OUT) != 0;
     p->changed_ms = unpack_i64(&u);
     p->consent_ms = unpack_i64(&u);
     p->consent = unpack_str(&u);
@@ -268,6 +322,8 @@ unpack_doc(struct str bytes, struct profile *p, struct diag *d)
     p->recent = array_for(&u, p->arena, sizeof *p->recent, &p->recent_count, &p->recent_cap, &exhausted);
     for (size_t i = 0; i < p->recent_count; i++)
         p->recent[i] = profile_event_unpack(&u);
+    if (!exhausted && (flags & FLAG_RUNS) != 0)
+        unpack_runs(&u, p);
     if (exhausted)
         return diag_set(d, ERR_NOMEM, "profile %llu: no memory to load", (unsigned long long)p->id);
     if (u.bad || unpack_left(&u) != 0)

@@ -17,6 +17,8 @@ struct profile_cache {
 
 /* Something that the merged view or the rules read has changed. */
 void profile_touch(struct profile *p);
+/* Entry of an audience, to be changed; NULL: none. */
+struct profile_membership *profile_membership_at(const struct profile *p, uint32_t number);
 /* Makes room for one more in an arena array; NULL: exhausted. */
 void *profile_room(struct arena *a, void *items, size_t count, size_t *cap, size_t item_bytes);
 

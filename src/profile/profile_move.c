@@ -105,7 +105,8 @@ absorb_fragments(struct profile *p, const struct profile *from, struct diag *d)
     return ERR_OK;
 }
 
-/* Newest time wins; what is counted twice, or no more, is listed as lost. */
+/* Newest time wins; what is counted twice, or no more, is listed as lost. Of an external audience the newest run that
+ * named either one names them both. */
 static enum err
 absorb_memberships(struct profile *p, const struct profile *from, struct diag *d)
 {
@@ -119,10 +120,15 @@ absorb_memberships(struct profile *p, const struct profile *from, struct diag *d
     for (size_t i = 0; i < from->membership_count; i++) {
         const struct profile_membership *theirs = &from->memberships[i],
                                         *mine = profile_membership_numbered(p, theirs->number);
+        struct profile_membership entry = *theirs;
         unsigned before = (mine != NULL && mine->member) + (unsigned)theirs->member;
         bool take = mine == NULL || theirs->since_ms > mine->since_ms;
         bool after = take ? theirs->member : mine->member;
-        enum err rc = take ? profile_put_membership(p, theirs, d) : ERR_OK;
+        enum err rc = ERR_OK;
+        if (!take)
+            entry = *mine;
+        entry.run = mine != NULL && mine->run > theirs->run ? mine->run : theirs->run;
+        rc = profile_put_membership(p, &entry, d);
         if (rc != ERR_OK)
             return rc;
         if (before > (unsigned)after)

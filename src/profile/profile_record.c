@@ -203,12 +203,18 @@ membership_position(const struct profile *p, uint32_t number)
     return low;
 }
 
-const struct profile_membership *
-profile_membership_numbered(const struct profile *p, uint32_t number)
+struct profile_membership *
+profile_membership_at(const struct profile *p, uint32_t number)
 {
     size_t at = membership_position(p, number);
 
     return at < p->membership_count && p->memberships[at].number == number ? &p->memberships[at] : NULL;
+}
+
+const struct profile_membership *
+profile_membership_numbered(const struct profile *p, uint32_t number)
+{
+    return profile_membership_at(p, number);
 }
 
 const struct profile_membership *
@@ -231,6 +237,7 @@ profile_put_membership(struct profile *p, const struct profile_membership *m, st
     if (rc != ERR_OK)
         return rc;
     entry.audience = profile_names_text(p->names, entry.number);
+    p->has_runs = p->has_runs || entry.run != 0;
     at = membership_position(p, entry.number);
     if (at < p->membership_count && p->memberships[at].number == entry.number) {
         p->memberships[at] = entry;

@@ -47,6 +47,7 @@ struct profile_membership {
     bool member;         /* realized, else exited [SEGMENTATION 15.2] */
     int64_t since_ms;    /* lastQualificationTime */
     uint32_t number;     /* of the id in the names; 0: to be found */
+    uint64_t run;        /* of an external audience: stamp of the newest run that named the person; else 0 */
 };
 
 struct profile_region {
@@ -64,6 +65,7 @@ struct profile {
     struct profile_names *names; /* borrowed */
     bool created;                /* not in the table before */
     bool consent_out;
+    bool opted_out; /* of audiences, when they were evaluated last [SEGMENTATION 16.5] */
     int64_t changed_ms;
     struct str consent; /* preferences as JSON, empty: none */
     int64_t consent_ms; /* of their last change */
@@ -71,6 +73,7 @@ struct profile {
     size_t fragment_count;
     struct profile_membership *memberships; /* by number */
     size_t membership_count;
+    bool has_runs; /* some entries may be of external audiences */
     struct profile_region *regions;
     size_t region_count;
     struct str rule_state;        /* rule_state_save() bytes, empty: none */

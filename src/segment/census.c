@@ -12,10 +12,11 @@
 
 #include "base/map.h"
 #include "identity/graph.h"
+#include "model/optout.h"
+#include "profile/profile_scan.h"
 #include "rule/rule_block.h"
 
-#define SCAN_ROWS 256 /* of the table, looked at for keys while the lock is held; staged ones come on top */
-#define VISITS 16     /* profiles copied while the lock is held */
+#define VISITS 16 /* profiles copied while the lock is held */
 #define WORDS (LIMIT_CENSUS_ROWS / 64)
 #define LOADED_BYTES_MAX ((size_t)1 << 30) /* one profile of LIMIT_PROFILE_EVENTS large events */
 
@@ -53,17 +54,14 @@ struct census {
     struct claim *claims; /* owned array, by audience; NULL without compare */
     struct census_counts *counts;
 
-    uint64_t cursor; /* of kv_scan */
-    bool scanned;
-    uint64_t *ids; /* owned array: found by the scan, to be loaded */
-    size_t id_count, id_at, id_cap;
-    bool nomem;
+    struct profile_scan scan; /* to be loaded */
 
     struct arena loaded, parsed, kept;
     struct row *rows; /* owned array of LIMIT_CENSUS_ROWS */
     size_t row_count;
     const struct row *in_block[LIMIT_CENSUS_ROWS];
     uint64_t compared[WORDS];
+    uint64_t out[WORDS]; /* rows of people who opted out of audiences */
     int64_t now_ms, first_ms;
     bool started;
     uint64_t profiles, fragments;
@@ -114,6 +112,7 @@ allocate(struct census *c, struct diag *d)
         return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
     memcpy((char *)(uintptr_t)c->scope.p, c->o.scope.p, c->o.scope.n);
     c->o.scope = c->scope;
+    profile_scan_init(&c->scan, c->scope);
     for (size_t i = 0; i < n; i++) {
         if (!map_put(&c->by_id, c->o.audiences[i].id, (void *)(uintptr_t)(i + 1), NULL))
             return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
@@ -165,7 +164,7 @@ census_free(struct census *c)
     arena_deinit(&c->parsed);
     arena_deinit(&c->kept);
     free((char *)(uintptr_t)c->scope.p);
-    free(c->ids);
+    profile_scan_deinit(&c->scan);
     free(c->by_number);
     free(c->claims);
     free(c->counts);
@@ -187,7 +186,7 @@ census_options(const struct census *c)
 bool
 census_full(const struct census *c)
 {
-    bool last = c->again ? c->suspect_count == 0 : c->scanned && c->id_at == c->id_count;
+    bool last = c->again ? c->suspect_count == 0 : profile_scan_over(&c->scan);
 
     return c->row_count == LIMIT_CENSUS_ROWS || c->loaded.bytes_used >= LIMIT_CENSUS_BYTES ||
            (c->row_count > 0 && (last || c->again));
@@ -196,29 +195,7 @@ census_full(const struct census *c)
 bool
 census_done(const struct census *c)
 {
-    return c->scanned && c->id_at == c->id_count && c->row_count == 0 && c->suspect_count == 0;
-}
-
-static void
-collect_id(void *ctx, struct str key, struct str value)
-{
-    struct census *c = ctx;
-    struct str scope;
-    uint64_t id, *ids;
-
-    (void)value;
-    if (key.n == 0 || key.p[0] != 'P' || !profile_key_read(key, &scope, &id) || !str_eq(scope, c->scope))
-        return;
-    if (c->id_count == c->id_cap) {
-        size_t cap = c->id_cap == 0 ? SCAN_ROWS : c->id_cap * 2;
-        ids = realloc(c->ids, cap * sizeof *ids);
-        c->nomem = c->nomem || ids == NULL;
-        if (ids == NULL)
-            return;
-        c->ids = ids;
-        c->id_cap = cap;
-    }
-    c->ids[c->id_count++] = id;
+    return profile_scan_over(&c->scan) && c->row_count == 0 && c->suspect_count == 0;
 }
 
 /* Bit of a namespace; 0: one too many. */
@@ -320,6 +297,7 @@ take_instant(struct census *c, int64_t now_ms)
 enum err
 census_load(struct census *c, struct kv *k, struct profile_names *names, int64_t now_ms, struct diag *d)
 {
+    uint64_t id;
     enum err rc = ERR_OK;
 
     if (census_full(c) || census_done(c))
@@ -331,15 +309,9 @@ census_load(struct census *c, struct kv *k, struct profile_names *names, int64_t
         rc = load_one(c, k, names, c->suspects[--c->suspect_count], d);
     if (c->again)
         return rc;
-    if (c->id_at == c->id_count && !c->scanned) {
-        c->id_at = c->id_count = 0;
-        rc = kv_scan(k, &c->cursor, SCAN_ROWS, collect_id, c, d);
-        if (rc == ERR_OK && c->nomem)
-            rc = diag_set(d, ERR_NOMEM, "no memory to count profiles");
-        c->scanned = c->cursor == 0;
-    }
-    for (size_t i = 0; rc == ERR_OK && c->id_at < c->id_count && i < VISITS && !census_full(c); i++)
-        rc = load_one(c, k, names, c->ids[c->id_at++], d);
+    rc = profile_scan_more(&c->scan, k, d);
+    for (size_t i = 0; rc == ERR_OK && i < VISITS && !census_full(c) && profile_scan_take(&c->scan, &id); i++)
+        rc = load_one(c, k, names, id, d);
     return rc;
 }
 
@@ -452,6 +424,8 @@ fill(struct census *c, size_t *at, struct diag *d)
             rc = claim(c, r->profile, i, d);
         if (rc != ERR_OK)
             return rc;
+        if (opted_out(one.profile))
+            set_bit(c->out, i);
         c->in_block[i] = r;
     }
     return ERR_OK;
@@ -473,14 +447,27 @@ bits(uint64_t word)
     return (uint64_t)__builtin_popcountll(word);
 }
 
+/* Bits of the members of an audience, without those who opted out; or as the table has them. */
+static void
+members_of(const struct census *c, size_t index, size_t words, uint64_t *members)
+{
+    bool stored = c->o.compare && c->o.stored;
+    const uint64_t *found = stored ? c->claims[index].member : rule_block_members(c->block, index);
+    bool all = stored || (c->o.opted_out_too != NULL && c->o.opted_out_too[index]);
+
+    for (size_t w = 0; w < words; w++)
+        members[w] = all ? found[w] : found[w] & ~c->out[w];
+}
+
 static void
 count_one(struct census *c, size_t index, size_t words, uint64_t (*of_namespace)[WORDS])
 {
     const struct claim *claim = c->o.compare ? &c->claims[index] : NULL;
-    const uint64_t *members = claim != NULL && c->o.stored ? claim->member : rule_block_members(c->block, index);
     const uint64_t *undecided = rule_block_undecided(c->block, index);
     struct census_counts *n = &c->counts[index];
+    uint64_t members[WORDS];
 
+    members_of(c, index, words, members);
     for (size_t w = 0; w < words; w++) {
         n->members += bits(members[w]);
         n->undecided += undecided != NULL ? bits(undecided[w]) : 0;
@@ -498,8 +485,10 @@ count_one(struct census *c, size_t index, size_t words, uint64_t (*of_namespace)
 static void
 compare_one(struct census *c, size_t index, size_t words, uint64_t *differ)
 {
-    const uint64_t *members = rule_block_members(c->block, index), *undecided = rule_block_undecided(c->block, index);
+    const uint64_t *undecided = rule_block_undecided(c->block, index);
+    uint64_t members[WORDS];
 
+    members_of(c, index, words, members);
     for (size_t w = 0; w < words; w++) {
         uint64_t bad = (members[w] ^ c->claims[index].member[w]) & c->compared[w];
         if (undecided != NULL)
@@ -513,8 +502,9 @@ compare_one(struct census *c, size_t index, size_t words, uint64_t *differ)
 static void
 take_sample(struct census *c, size_t rows)
 {
-    const uint64_t *members = rule_block_members(c->block, 0);
+    uint64_t members[WORDS];
 
+    members_of(c, 0, (rows + 63) / 64, members);
     for (size_t i = 0; i < rows && c->sample_count < c->o.sample_max; i++) {
         const struct census_identity *first = &c->in_block[i]->first;
         struct census_identity copy;
@@ -565,6 +555,7 @@ evaluate(struct census *c, struct diag *d)
     rule_block_clear(c->block);
     arena_reset(&c->parsed);
     memset(c->compared, 0, sizeof c->compared);
+    memset(c->out, 0, sizeof c->out);
     if (c->claims != NULL)
         memset(c->claims, 0, c->o.count * sizeof *c->claims);
     return rc;

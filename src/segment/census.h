@@ -38,7 +38,8 @@ struct census_options {
     uint64_t graph_version;  /* for the table's owner, with compare: of the graph that memberships have to be true to */
     const int64_t *since_ms; /* with compare, by audience: entries and exits after it are this census' own. NULL: 0 */
     bool datasets;           /* profiles are counted by the datasets of their records and events, which are all read */
-    size_t sample_max;       /* members to name, of the first audience; at most LIMIT_PREVIEW_SAMPLE */
+    const bool *opted_out_too; /* by audience: people who opted out may be members; borrowed. NULL: of none */
+    size_t sample_max;         /* members to name, of the first audience; at most LIMIT_PREVIEW_SAMPLE */
 };
 
 /* ERR_INVALID: no audience, or what rule_block_compile() refuses; ERR_LIMIT, ERR_NOMEM. */

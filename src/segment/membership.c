@@ -48,13 +48,20 @@ may_move(const struct apply *ap, uint32_t index, bool member)
     return !ap->set->strict || c->by == SEGMENT_BY_STREAM || (c->by == SEGMENT_BY_TIMER && !member);
 }
 
+/* Whoever opted out is a member only of audiences that say so [SEGMENTATION 16.5]. */
+static bool
+is_open(const struct apply *ap, uint32_t index)
+{
+    return !ap->p->opted_out || (ap->set->opted_out_too != NULL && ap->set->opted_out_too[index]);
+}
+
 /* The state machine. A write that is older than the entry is ignored. */
 static enum err
 move_entry(struct apply *ap, uint32_t index, bool member, bool *moved, struct diag *d)
 {
     const struct segment_set *set = ap->set;
     const struct profile_membership *m = profile_membership_numbered(ap->p, set->numbers[index]);
-    struct profile_membership fresh = {set->ids[index], member, ap->env.now_ms, set->numbers[index]};
+    struct profile_membership fresh = {set->ids[index], member, ap->env.now_ms, set->numbers[index], 0};
 
     *moved = false;
     if (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms)
@@ -98,7 +105,10 @@ static enum err
 add_change(struct apply *ap, struct rule_changes *out, uint32_t index, bool member, struct diag *d)
 {
     bool moved;
-    enum err rc = move_entry(ap, index, member, &moved, d);
+    enum err rc;
+
+    member = member && is_open(ap, index);
+    rc = move_entry(ap, index, member, &moved, d);
 
     if (rc == ERR_OK && moved)
         out->items[out->n++] = (struct rule_change){index, member};
@@ -128,7 +138,7 @@ compare_stranger(const struct apply *ap, const struct profile_membership *m, str
 static void
 compare_one(const struct apply *ap, uint32_t index, const struct profile_membership *m, struct comparison *c)
 {
-    bool member = rule_state_member(ap->state, index);
+    bool member = rule_state_member(ap->state, index) && is_open(ap, index);
 
     if ((m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) || !may_move(ap, index, member)) {
         if (m != NULL)
@@ -136,7 +146,7 @@ compare_one(const struct apply *ap, uint32_t index, const struct profile_members
         return;
     }
     c->entries[c->n++] = (struct profile_membership){profile_names_text(ap->p->names, ap->set->numbers[index]), member,
-                                                     ap->env.now_ms, ap->set->numbers[index]};
+                                                     ap->env.now_ms, ap->set->numbers[index], 0};
     c->changes.items[c->changes.n++] = (struct rule_change){index, member};
 }
 
@@ -281,20 +291,61 @@ segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, co
     return ERR_OK;
 }
 
-void
-segment_write(struct jw *w, const struct profile *p)
+static void
+write_entry(struct jw *w, const struct profile_membership *m, int64_t valid_until_ms)
 {
+    jw_key(w, m->audience);
     jw_object(w);
-    jw_key(w, S("ups"));
+    jw_ktime(w, S("lastQualificationTime"), m->since_ms);
+    jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
+    if (valid_until_ms != 0 && m->member)
+        jw_ktime(w, S("validUntil"), valid_until_ms);
+    jw_end(w);
+}
+
+/* Those of external audiences that stand in the namespace of the first-th. */
+static void
+write_namespace(struct jw *w, const struct profile *p, size_t first,
+                struct segment_place (*place)(void *ctx, struct str audience), void *ctx)
+{
+    struct str namespace = place(ctx, p->memberships[first].audience).namespace;
+
+    for (size_t i = 0; i < first; i++) {
+        if (p->memberships[i].run != 0 && str_eq(place(ctx, p->memberships[i].audience).namespace, namespace))
+            return; /* written with that one */
+    }
+    jw_key(w, namespace);
     jw_object(w);
-    for (size_t i = 0; i < p->membership_count; i++) {
+    for (size_t i = first; i < p->membership_count; i++) {
         const struct profile_membership *m = &p->memberships[i];
-        jw_key(w, m->audience);
-        jw_object(w);
-        jw_ktime(w, S("lastQualificationTime"), m->since_ms);
-        jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
-        jw_end(w);
+        struct segment_place at = m->run != 0 ? place(ctx, m->audience) : (struct segment_place){0};
+        if (m->run != 0 && str_eq(at.namespace, namespace))
+            write_entry(w, m, at.valid_until_ms);
     }
     jw_end(w);
+}
+
+void
+segment_write(struct jw *w, const struct profile *p, struct segment_place (*place)(void *ctx, struct str audience),
+              void *ctx)
+{
+    size_t externals = 0;
+
+    for (size_t i = 0; i < p->membership_count; i++)
+        externals += p->memberships[i].run != 0;
+    jw_object(w);
+    if (externals < p->membership_count) {
+        jw_key(w, S("ups"));
+        jw_object(w);
+        for (size_t i = 0; i < p->membership_count; i++) {
+            if (p->memberships[i].run == 0)
+                write_entry(w, &p->memberships[i], 0);
+        }
+        jw_end(w);
+    }
+    for (size_t i = 0; i < p->membership_count; i++) {
+        if (p->memberships[i].run != 0)
+            write_namespace(w, p, i, place, ctx);
+    }
     jw_end(w);
 }

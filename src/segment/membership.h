@@ -16,6 +16,8 @@
 #include "profile/profile_store.h"
 #include "rule/rule_graph.h"
 
+struct segment_external;
+
 /* What the hub's snapshot says about the audiences of one scope. */
 struct segment_set {
     struct rule_graph *graph; /* NULL: no audiences */
@@ -23,7 +25,10 @@ struct segment_set {
     const uint32_t *numbers;  /* by index: of the ids, in the names of the profiles' table */
     const uint32_t *order;    /* all indexes, in order of the numbers */
     size_t count;
-    const struct map *by_id;                /* id -> (void *)(index + 1); NULL when count is 0 */
+    const struct map *by_id;                  /* id -> (void *)(index + 1); NULL when count is 0 */
+    const struct segment_external *externals; /* published external audiences, by number (external.h) */
+    size_t external_count;
+    const bool *opted_out_too;              /* by index: people who opted out may be members. NULL: of none */
     bool scans;                             /* some audience has a scan leaf: events must be at hand for every step */
     bool strict;                            /* entries move as documented for the audiences' methods only */
     bool (*kept)(void *ctx, struct str id); /* an audience outside the graph that still exists, such as an inactive one:
@@ -56,14 +61,23 @@ struct segment_result {
     size_t removed_count;
 };
 
-/* kv is needed when all events must be read. ERR_LIMIT: an audience took more steps than a rule may; nothing is changed
- * but the rule state, which will be built anew. */
+/* Of a person who opted out, audiences are false (profile.opted_out, which the caller keeps true; when it changes the
+ * rule state has to be built anew). kv is needed when all events must be read. ERR_LIMIT: an audience took more steps
+ * than a rule may; nothing is changed but the rule state, which will be built anew. */
 enum err segment_apply(const struct segment_set *set, struct kv *k, struct profile *p,
                        const struct segment_change *change, int64_t now_ms, struct arena *a, struct segment_result *out,
                        struct diag *d);
 
-/* segmentMembership as the profile look-up shows it. */
+/* Where an external audience's entries stand in segmentMembership, and when they end (0: never). Others are below
+ * "ups". */
+struct segment_place {
+    struct str namespace;
+    int64_t valid_until_ms;
+};
+
+/* segmentMembership as the profile look-up shows it [SEGMENTATION 15.1]. */
 struct jw;
-void segment_write(struct jw *w, const struct profile *p);
+void segment_write(struct jw *w, const struct profile *p, struct segment_place (*place)(void *ctx, struct str audience),
+                   void *ctx);
 
 #endif

@@ -482,10 +482,11 @@ TEST(import_resumes_behind_the_rows_on_the_log)
     (void)import_one(&w, "people", "{'format':'json'}", "", quoted(t, "{'_acme':{'crmId':'other'}}"));
     batch = create(&w, "people", "{'format':'json'}", "");
     CHECK_STATUS(upload(&w, batch, "people", "rows", many_rows(t, rows)), 200);
-    CHECK_OK(import_patch(w.admin.importer, S(SCOPE), str_of(batch), "loading",
-                          arena_printf(t->arena, "{\"status\":\"processing\",\"started\":%lld,\"logOffset\":%llu}",
-                                       (long long)NOW, (unsigned long long)topic_end(w.collect)),
-                          t->arena, d));
+    CHECK_OK(
+        import_patch_batch(w.admin.importer, S(SCOPE), str_of(batch), "loading",
+                           arena_printf(t->arena, "{\"status\":\"processing\",\"started\":%lld,\"logOffset\":%llu}",
+                                        (long long)NOW, (unsigned long long)topic_end(w.collect)),
+                           t->arena, d));
     for (size_t i = 0; i < before; i++) {
         struct hit h = {.kind = HIT_RECORD,
                         .source = SOURCE_BATCH,
@@ -526,8 +527,8 @@ TEST(import_completed_before_a_restart_is_processed_after_it)
     loading = create(&w, "people", "{'format':'json'}", "");
     CHECK_STATUS(upload(&w, batch, "people", "rows", many_rows(t, 10)), 200);
     CHECK_STATUS(upload(&w, loading, "people", "rows", many_rows(t, 3)), 200);
-    CHECK_OK(
-        import_patch(w.admin.importer, S(SCOPE), str_of(batch), "loading", S("{\"status\":\"loaded\"}"), t->arena, d));
+    CHECK_OK(import_patch_batch(w.admin.importer, S(SCOPE), str_of(batch), "loading", S("{\"status\":\"loaded\"}"),
+                                t->arena, d));
     world_restart(&w, true);
     CHECK_TRUE(admin_import_wait(&w.admin, WAIT_US));
     CHECK_STR(json_str(json_get(world_object(&w, "batch", batch), S("status"))), S("success"));

@@ -162,6 +162,8 @@ say(struct t *t, struct world *w, int64_t now_ms, struct say s)
     h.region = str_of(s.region);
     h.event_id = str_of(s.id);
     h.upsert = s.upsert;
+    h.audience = str_of(s.audience);
+    h.run = s.run;
     h.lake_only = s.lake_only;
     h.accepted_us = s.source == SOURCE_EDGE ? now_ms * 1000 + 7 : 0;
     h.identities = identities(t, s.ids);

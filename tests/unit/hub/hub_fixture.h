@@ -52,6 +52,8 @@ struct say {
     const char *dataset; /* NULL: "web" */
     int64_t event_ms;    /* 0: now */
     bool upsert, lake_only;
+    const char *audience; /* of HIT_MEMBER, */
+    uint64_t run;         /* named by it */
     unsigned partition;
 };
 void say(struct t *t, struct world *w, int64_t now_ms, struct say s);

@@ -38,6 +38,8 @@ TEST(hit_round_trip)
                     .accepted_us = 7,
                     .event_id = S("e1"),
                     .event_ms = -5,
+                    .audience = S("list"),
+                    .run = 4711,
                     .upsert = true,
                     .lake_only = true,
                     .decisions = &decision,
@@ -61,6 +63,8 @@ TEST(hit_round_trip)
     CHECK_EQ(r.accepted_us, 7);
     CHECK_STR(r.event_id, S("e1"));
     CHECK_EQ(r.event_ms, -5);
+    CHECK_STR(r.audience, S("list"));
+    CHECK_EQ(r.run, 4711);
     CHECK_TRUE(r.upsert && r.lake_only);
     CHECK_TRUE(json_equal(r.xdm, h.xdm));
     CHECK_TRUE(json_equal(r.profile_params, h.profile_params));

@@ -103,7 +103,7 @@ TEST(profile_document_round_trip)
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 7), q;
     const struct json *preferences;
-    struct profile_membership m = {S("aud-b"), true, 100, 0}, m2 = {S("aud-a"), false, 200, 0};
+    struct profile_membership m = {S("aud-b"), true, 100, 0, 0}, m2 = {S("aud-a"), false, 200, 0, 0};
 
     CHECK_EQ(p.created, true);
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);
@@ -246,7 +246,7 @@ TEST(profile_membership_of_an_unknown_number_is_damage)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 7);
-    struct profile_membership m = {S("aud"), true, 100, 0};
+    struct profile_membership m = {S("aud"), true, 100, 0, 0};
 
     CHECK_OK(profile_put_membership(&p, &m, d));
     p.memberships[0].number = 2;
@@ -260,7 +260,7 @@ TEST(profile_document_golden)
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 7);
     struct profile_fragment f = {S("crm"), S("CRM"), S("1"), 10, S("b1"), S("{\"a\":1}"), S("{\"a\":5}")};
-    struct profile_membership m[] = {{S("aud-a"), false, 200, 3}, {S("aud-b"), true, 100, 70}};
+    struct profile_membership m[] = {{S("aud-a"), false, 200, 3, 0}, {S("aud-b"), true, 100, 70, 0}};
     struct profile_region r = {S("va6"), 12, S("ECID"), S("1"), 99};
     struct profile_event e[] = {{S("e-2"), -1, S("web"), S("ECID"), S("1"), S("va6"), 5, S("{}"), S("{\"a\":1}"), 9},
                                 {S("e-1"), 500, S("web"), S("ECID"), S("1"), S_NULL, 0, S("{}"), S_NULL, 0}};
@@ -650,9 +650,9 @@ TEST(profile_absorb_takes_everything)
 {
     struct kv *k = table(t);
     struct profile p = loaded(t, k, 1), q = loaded(t, k, 2);
-    struct profile_membership both = {S("both"), true, 10, 0}, mine = {S("mine"), true, 10, 0},
-                              theirs = {S("theirs"), true, 20, 0}, left = {S("left"), false, 30, 0},
-                              was = {S("left"), true, 20, 0};
+    struct profile_membership both = {S("both"), true, 10, 0, 0}, mine = {S("mine"), true, 10, 0, 0},
+                              theirs = {S("theirs"), true, 20, 0, 0}, left = {S("left"), false, 30, 0, 0},
+                              was = {S("left"), true, 20, 0, 0};
     const struct json *c;
 
     put(t, &p, "crm", "1", 10, "{\"a\":1}", false);

@@ -292,7 +292,7 @@ TEST(segment_damaged_state_is_rebuilt)
 TEST(segment_of_segments_outside_the_graph_reads_entries)
 {
     static const char *const list[] = {"both", "inSegment(\"csv\") and tier = \"gold\"", NULL};
-    struct profile_membership csv = {S("csv"), true, START, 0};
+    struct profile_membership csv = {S("csv"), true, START, 0, 0};
     struct world w;
     struct profile p;
 
@@ -307,9 +307,18 @@ TEST(segment_of_segments_outside_the_graph_reads_entries)
     world_close(&w);
 }
 
+static struct segment_place
+upload(void *ctx, struct str audience)
+{
+    (void)ctx;
+    return str_eq(audience, S("list")) ? (struct segment_place){S("CustomerAudienceUpload"), START + 5}
+                                       : (struct segment_place){S("ups is not asked for"), 0};
+}
+
 TEST(segment_write_shape) /* [SEGMENTATION 15.1] */
 {
-    struct profile_membership a = {S("a"), true, START, 0}, b = {S("b"), false, START + 1, 0};
+    struct profile_membership a = {S("a"), true, START, 0, 0}, b = {S("b"), false, START + 1, 0, 0},
+                              c = {S("list"), true, START + 2, 0, 7};
     struct world w = {0};
     static const char *const list[] = {"x", "tier = \"gold\"", NULL};
     struct profile p;
@@ -320,12 +329,15 @@ TEST(segment_write_shape) /* [SEGMENTATION 15.1] */
     p = person(t, &w, 1);
     CHECK_OK(profile_put_membership(&p, &a, d));
     CHECK_OK(profile_put_membership(&p, &b, d));
+    CHECK_OK(profile_put_membership(&p, &c, d));
     buf_init(&out, 4096);
     jw = jw_to(&out);
-    segment_write(&jw, &p);
+    segment_write(&jw, &p, upload, NULL);
     CHECK_STR(buf_str(&out),
               S("{\"ups\":{\"a\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.000Z\",\"status\":\"realized\"},"
-                "\"b\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.001Z\",\"status\":\"exited\"}}}"));
+                "\"b\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.001Z\",\"status\":\"exited\"}},"
+                "\"CustomerAudienceUpload\":{\"list\":{\"lastQualificationTime\":\"2026-01-01T00:00:00.002Z\","
+                "\"status\":\"realized\",\"validUntil\":\"2026-01-01T00:00:00.005Z\"}}}"));
     buf_deinit(&out);
     world_close(&w);
 }
