@@ -25,6 +25,7 @@
  *   admin_search.c    /data/core/ups/search/...                 audiences by words         [SEGMENTATION 17.9]
  *   admin_guardrail_rest.c  /edgewise/guardrails                documented limits  OURS
  *   admin_external.c  /data/core/ais/...                         external audiences, their files  [SEGMENTATION 17.10]
+ *   admin_export_job.c  /data/core/ups/export/jobs              profiles to files             [SEGMENTATION 17.7]
  *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
  *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
  *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]
@@ -42,6 +43,7 @@
 
 struct hub;
 struct census;
+struct profile_scan;
 
 /* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no
  * hub. */
@@ -53,6 +55,10 @@ struct admin_hub {
     void (*read)(void *ctx, void (*f)(void *ctx, struct kv *k), void *f_ctx);
     uint64_t (*audience_size)(void *ctx, struct str scope, struct str audience);
     enum err (*drain)(void *ctx, uint64_t timeout_us, struct diag *d);
+    /* Some profiles of a scan, under the state lock (profile/profile_scan.h). */
+    enum err (*visit)(void *ctx, struct profile_scan *scan, struct arena *a,
+                      void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),
+                      void *each_ctx, struct diag *d);
     /* Counting over all profiles, a slice at a time (segment/census.h). ERR_BUSY: later. */
     enum err (*census_slice)(void *ctx, struct census *c, struct diag *d);
     enum err (*census_repair)(void *ctx, struct str scope, uint64_t profile, struct diag *d);

@@ -360,7 +360,7 @@ work(struct evaluator *ev, struct evaluation *e)
 
     e->state = EVALUATION_RUNNING;
     os_unlock(&ev->lock);
-    rc = e->job ? job_run(ev, e, &d) : evaluate(ev, e, &d);
+    rc = e->exports ? export_run(ev, e, &d) : e->job ? job_run(ev, e, &d) : evaluate(ev, e, &d);
     if (rc != ERR_OK && rc != ERR_CANCELLED)
         log_warn("evaluation_failed", "kind=%s code=%s reason=\"%s\"", e->job ? "job" : "preview", err_name(rc),
                  d.what);
@@ -423,6 +423,8 @@ admin_evaluate_open(struct admin *a, struct diag *d)
     if (a->o.hub.census_slice == NULL)
         return ERR_OK;
     rc = job_resume_all(ev, d);
+    if (rc == ERR_OK && a->o.hub.visit != NULL)
+        rc = export_resume_all(ev, d);
     return rc == ERR_OK ? os_thread_open(&ev->thread, "evaluate", run, ev, d) : rc;
 }
 

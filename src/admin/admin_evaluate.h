@@ -25,6 +25,7 @@ struct evaluation {
     struct arena arena;
     struct str id, scope;
     bool job;
+    bool exports;         /* a job that writes profiles to files (admin_export_job.h) */
     struct rule *rule;    /* of a preview, owned */
     bool by_dataset;      /* of a preview: what is said of datasets is wanted */
     struct str *segments; /* of a job: audiences by id; */
@@ -90,5 +91,8 @@ enum err job_resume_all(struct evaluator *ev, struct diag *d);
 /* --- admin_scheduler.c --- */
 /* Begins a job for every schedule that is due at now_ms; when the next one will be, in ms. Any thread. */
 int64_t scheduler_run(struct evaluator *ev, int64_t now_ms);
+/* --- admin_export_job.c, admin_export_run.c: the same for exports --- */
+enum err export_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
+enum err export_resume_all(struct evaluator *ev, struct diag *d);
 
 #endif

@@ -7,7 +7,12 @@
  *   GET /export/batches/{b}/meta?path=input_files[/fileMetaData1.json]
  *   GET /export/batches/{b}/failed[?path={file}]                  uploads of a failed batch
  *
- * Kept for LIMIT_ROW_ERRORS_MS. A file longer than a response may be is read in parts, with Range. */
+ *   GET /export/batches/{b}/files                                 the file of a batch that an export job wrote
+ *   GET /export/files/{file}[?path={name}]                        the same, by the id of the file; its bytes
+ *
+ * Kept for LIMIT_ROW_ERRORS_MS, those of export jobs as long as the job. A file longer than a response may be is read
+ * in parts, with Range. */
+#include "admin/admin_export_job.h"
 #include "admin/admin_import.h"
 #include "codec/url.h"
 
@@ -284,7 +289,85 @@ failed_get(void *ctx, struct http_req *rq, const struct route_params *params, st
         write_listing(rq, rs, S(""), entries, n);
 }
 
+/* ---- files of export jobs ---- */
+
+#define PART_NAME "part-00000.json"
+
+/* One batch has one file: <batch>-1. */
+static void
+write_data_file(struct call *call, struct http_req *rq, struct http_res *rs, struct str batch)
+{
+    struct str id = arena_printf(rq->arena, "%.*s-1", STR_ARG(batch));
+    struct str link = arena_printf(rq->arena, "%s://%.*s/data/foundation/export/files/%.*s?path=" PART_NAME,
+                                   rq->tls ? "https" : "http", STR_ARG(http_header(rq, S("Host"))), STR_ARG(id));
+    uint64_t bytes = size_of(call, export_path(call->admin, batch, rq->arena));
+    struct jw w = admin_json(rs, 200);
+
+    jw_object(&w);
+    jw_key(&w, S("data"));
+    jw_array(&w);
+    jw_object(&w);
+    jw_kstr(&w, S("dataSetFileId"), id);
+    jw_kstr(&w, S("dataSetViewId"), S(""));
+    jw_kstr(&w, S("name"), S(PART_NAME));
+    jw_kstr(&w, S("length"), arena_printf(rq->arena, "%llu", (unsigned long long)bytes));
+    jw_key(&w, S("_links"));
+    jw_object(&w);
+    jw_key(&w, S("self"));
+    jw_object(&w);
+    jw_kstr(&w, S("href"), link);
+    jw_end(&w);
+    jw_end(&w);
+    jw_end(&w);
+    jw_end(&w);
+    jw_key(&w, S("_page"));
+    jw_object(&w);
+    jw_ki64(&w, S("limit"), 100);
+    jw_ki64(&w, S("count"), 1);
+    jw_end(&w);
+    jw_end(&w);
+}
+
+static bool
+is_exported(struct call *call, struct str batch)
+{
+    return json_get(snapshot_object(call->snap, S("batch"), call->scope, batch), S("exportJob")) != NULL;
+}
+
+static void
+files_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct str batch = route_param(params, S("batch"));
+
+    if (is_exported(call, batch))
+        write_data_file(call, rq, rs, batch);
+    else if (snapshot_object(call->snap, S("batch"), call->scope, batch) != NULL)
+        fail(rq, rs, 404, "the rows of the batch are in the log: only batches of export jobs have a file");
+    else
+        fail(rq, rs, 404, "no such batch");
+}
+
+static void
+data_file_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    struct str id = route_param(params, S("file")), path = http_query(rq, S("path"));
+    struct str batch = str_slice(id, 0, BATCH_ID_BYTES);
+
+    if (id.n != BATCH_ID_BYTES + 2 || !str_ends(id, S("-1")) || !is_exported(call, batch))
+        fail(rq, rs, 404, "no such file");
+    else if (path.n == 0)
+        write_data_file(call, rq, rs, batch);
+    else if (!str_eq(path, S(PART_NAME)))
+        fail(rq, rs, 404, "the file has another name");
+    else
+        send_file(call, rq, rs, export_path(call->admin, batch, rq->arena), 0, "application/json");
+}
+
 static const struct route routes[] = {
+    {HTTP_GET, "/data/foundation/export/batches/{batch}/files", 0, files_get},
+    {HTTP_GET, "/data/foundation/export/files/{file}", 0, data_file_get},
     {HTTP_GET, "/data/foundation/export/batches/{batch}/meta", 0, meta_get},
     {HTTP_GET, "/data/foundation/export/batches/{batch}/failed", 0, failed_get},
 };

@@ -307,6 +307,16 @@ hub_size(void *ctx, struct str scope, struct str audience)
 }
 
 static enum err
+hub_profiles(void *ctx, struct profile_scan *scan, struct arena *a,
+             void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *each_ctx,
+             struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_visit(s->hub, scan, a, each, each_ctx, d);
+}
+
+static enum err
 census_slice(void *ctx, struct census *c, struct diag *d)
 {
     struct server *s = ctx;
@@ -383,6 +393,7 @@ open_admin(struct server *s, struct diag *d)
                                    .read = hub_table,
                                    .audience_size = hub_size,
                                    .drain = drain,
+                                   .visit = hub_profiles,
                                    .census_slice = census_slice,
                                    .census_repair = census_repair,
                                    .job = segment_job,

@@ -65,6 +65,7 @@
 #define LIMIT_PREVIEW_SAMPLE 1000                 /* [SEGMENTATION 17.8] members that a preview names */
 #define LIMIT_JOBS_WAITING 8                      /* OURS: segment jobs that have not ended; past it 429 */
 #define LIMIT_JOBS_KEPT 100                       /* OURS: jobs of a sandbox that are listed; the oldest go */
+#define LIMIT_EXPORTS_KEPT 100                    /* OURS: export jobs of a sandbox that are kept, with their files */
 #define LIMIT_JOB_AUDIENCES 1500                  /* [SEGMENTATION 18.1] named in one job, then "*" */
 #define LIMIT_BULK_IDS 100                        /* [SEGMENTATION 17.1] ids in one bulk-get */
 #define LIMIT_SCHEDULES 100                       /* OURS: of a sandbox, active or not */

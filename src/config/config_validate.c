@@ -349,6 +349,7 @@ static const struct config_kind kinds[] = {
     {"activity", false, check_activity},
     {"batch", false, check_batch},
     {"segmentJob", false, check_any},
+    {"exportJob", false, check_any},
     {"schedule", false, check_schedule},
     {"counter", false, check_any},
     {"connection", false, check_any},

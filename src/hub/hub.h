@@ -19,6 +19,7 @@
 #include "identity/graph.h"
 #include "model/projection.h"
 #include "pipeline/pipeline.h"
+#include "profile/profile_scan.h"
 #include "profile/profile_store.h"
 #include "segment/census.h"
 
@@ -77,6 +78,12 @@ enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct
 void hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx);
 /* Members of an audience per the last fold; kept as counters. */
 uint64_t hub_audience_size(struct hub *h, struct str scope, struct str audience);
+
+/* Some profiles of a scan (profile/profile_scan.h), each with its graph, under the state lock: what each() needs of one
+ * it copies. `a` is the caller's, for the loading. */
+enum err hub_visit(struct hub *h, struct profile_scan *scan, struct arena *a,
+                   void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *ctx,
+                   struct diag *d);
 
 /* One slice of a census (segment/census.h): profiles are loaded at the hub's clock. ERR_NOT_FOUND: no such scope.
  * ERR_BUSY: with compare, now is no moment at which memberships are those of census_options.graph_version; later. */

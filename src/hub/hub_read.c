@@ -73,6 +73,41 @@ hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, 
     return rc;
 }
 
+#define VISITS 8 /* profiles shown while the lock is held */
+
+static enum err
+visit_one(struct hub *h, struct str scope, uint64_t id, struct arena *a,
+          void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *ctx,
+          struct diag *d)
+{
+    struct graph_view view;
+    struct profile p = {0};
+    enum err rc = profile_load(h->kv, &h->names, scope, id, a, &p, d);
+
+    if (rc != ERR_OK || p.created) /* absorbed by another since it was found */
+        return rc;
+    rc = graph_read(h->kv, id, a, &view, d);
+    if (rc == ERR_OK)
+        each(ctx, h->kv, &p, &view);
+    return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+}
+
+enum err
+hub_visit(struct hub *h, struct profile_scan *scan, struct arena *a,
+          void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *ctx,
+          struct diag *d)
+{
+    uint64_t id;
+    enum err rc;
+
+    hub_lock(h);
+    rc = profile_scan_more(scan, h->kv, d);
+    for (int i = 0; rc == ERR_OK && i < VISITS && profile_scan_take(scan, &id); i++)
+        rc = visit_one(h, scan->scope, id, a, each, ctx, d);
+    hub_unlock(h);
+    return rc;
+}
+
 void
 hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx)
 {
