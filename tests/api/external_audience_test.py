@@ -583,6 +583,32 @@ def test_s19_35_an_opt_out_excludes():
     assert status("shy", "private") != "realized" and status("open", "private") == "realized"
 
 
+def test_in_a_strict_sandbox_uploads_move_at_once_and_rules_wait_for_the_job():
+    s.rest("PATCH", "/data/foundation/sandbox-management/sandboxes/prod", {"segmentation": "strict"}, expect=200)
+    inside = world.audience(s, "in the strict list", 'inSegment("strictly")')
+    submit("strictly", ttlInDays=2)
+
+    def job():
+        made = s.rest("POST", "/data/core/ups/segment/jobs", [{"segmentId": inside}], expect=200).json
+        for _ in range(500):
+            done = s.rest("GET", "/data/core/ups/segment/jobs/" + made["id"], expect=200).json
+            if done["status"] not in ("NEW", "QUEUED", "PROCESSING"):
+                break
+            time.sleep(0.02)
+        assert done["status"] == "SUCCEEDED", done
+        s.drain()
+        return memberships("strict-ada").get("ups", {}).get(inside, {}).get("status")
+    fill("strictly", ["strict-ada,,"])
+    assert status("strict-ada", "strictly") == "realized" and inside not in memberships("strict-ada").get("ups", {})
+    assert job() == "realized"
+    after(days=3)
+    assert status("strict-ada", "strictly") == "exited"
+    assert memberships("strict-ada")["ups"][inside]["status"] == "realized", "until the next job"
+    assert job() == "exited"
+    s.rest("PATCH", "/data/foundation/sandbox-management/sandboxes/prod", {"segmentation": "realtime"}, expect=200)
+    s.drain()
+
+
 def test_the_hubs_table_can_be_built_again():
     people_of = {who: external(who) for who in ("ada", "bob", "carl", "dora", "shy", "open", "k7", "vera", "before")}
     sizes = {a: size(a) for a in ("both", "killed", "rows", "gone", "private", "onpage", "first", "moved", "lives")}
