@@ -315,8 +315,9 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
     return rc;
 }
 
-/* A run's rows come when its audience was saved with what they need, and a job is about the audiences that were there
- * when it was asked for: the snapshot of this round may be older. */
+/* A run's rows come when its audience was saved with what they need, a job is about the audiences that were there when
+ * it was asked for, and an end that was moved before its instant is no end at a tick behind it: the snapshot of this
+ * round may be older than each of them. */
 static enum err
 renew_snapshot(struct hub *h, const struct record *r, struct hit *hit, struct diag *d)
 {
@@ -346,7 +347,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         reject(&step, d);
         return ERR_OK;
     }
-    if (rc == ERR_OK && (hit.kind == HIT_JOB || hit.kind == HIT_MEMBER))
+    if (rc == ERR_OK && (hit.kind == HIT_JOB || hit.kind == HIT_MEMBER || hit.kind == HIT_TICK))
         rc = renew_snapshot(h, r, &hit, d);
     if (rc != ERR_OK)
         return rc;

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "base/map.h"
 #include "identity/graph.h"
 #include "model/optout.h"
@@ -455,6 +456,7 @@ members_of(const struct census *c, size_t index, size_t words, uint64_t *members
     const uint64_t *found = stored ? c->claims[index].member : rule_block_members(c->block, index);
     bool all = stored || (c->o.opted_out_too != NULL && c->o.opted_out_too[index]);
 
+    CHECK(found != NULL || words == 0);
     for (size_t w = 0; w < words; w++)
         members[w] = all ? found[w] : found[w] & ~c->out[w];
 }

@@ -447,7 +447,7 @@ def test_what_may_be_changed():
     s.rest("PATCH", audience, [{"op": "add", "path": "/lifecycleState", "value": "inactive"}], expect=200)
     assert s.rest("POST", one + "/run", {}).status == 400
     after(days=6)
-    assert status("ada", "living") == "realized" and size("living") == 1
+    assert status("ada", "living") == "realized" and size("living") == 1, (external("ada"), size("living"))
     s.rest("PATCH", audience, [{"op": "add", "path": "/lifecycleState", "value": "published"}], expect=200)
     s.drain()
     assert status("ada", "living") == "exited" and size("living") == 0

@@ -126,6 +126,27 @@ TEST(hub_external_row_comes_with_its_audience) /* in one batch of records, behin
     world_close(&w);
 }
 
+TEST(hub_external_end_moved_just_before_the_tick)
+{
+    struct world w;
+    struct records r;
+
+    start(t, &w);
+    member(t, &w, NOW, "*CRM:1", "list", 5);
+    fold(t, &w);
+    put_list(t, &w, "list", 5, UNTIL + DAY);
+    say(t, &w, UNTIL + 1, (struct say){.kind = HIT_TICK, .source = SOURCE_STREAM, .ids = ""});
+    r = read_topic(t, &w, "collect");
+    hub_lock(w.hub);
+    CHECK_OK(hub_fold(w.hub, 0, &r.items[r.n - 1], d)); /* as the round does that began before */
+    hub_unlock(w.hub);
+    CHECK_EQ(read_memberships(t, &w).n, 2);
+    fold(t, &w);
+    CHECK_EQ(read_memberships(t, &w).n, 2); /* nobody left and came back */
+    CHECK_EQ(size(&w, "list"), 1);
+    world_close(&w);
+}
+
 TEST(hub_external_members_of_a_deleted_audience_are_gone)
 {
     struct world w;
