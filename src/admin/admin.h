@@ -18,6 +18,8 @@
  *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
  *   admin_explain.c   /data/core/ups/audiences/{id}/explain      why a person is a member, or not  OURS
  *   admin_preview.c   /data/core/ups/preview, .../estimate       counts of what is not saved  [SEGMENTATION 17.8]
+ *   admin_diff.c      /data/core/ups/diff                        what an edit would change  OURS
+ *   admin_as_of.c     /data/core/ups/as-of                       memberships at a past instant  OURS
  *   admin_job_rest.c  /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
  *   admin_schedule.c  /data/core/ups/config/schedules           when jobs begin by themselves  [SEGMENTATION 17.6]
  *   admin_conversion.c  /data/core/ups/segment/conversion       an expression's other form  [SEGMENTATION 17.4]
@@ -42,7 +44,10 @@
 #include "http/router.h"
 
 struct hub;
+struct jw;
+struct rule;
 struct census;
+struct past;
 struct profile_scan;
 
 /* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no
@@ -66,6 +71,8 @@ struct admin_hub {
     enum err (*job)(void *ctx, struct str scope, struct str job, const struct str *segments, size_t count,
                     uint64_t *offset, struct diag *d);
     enum err (*job_done)(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d);
+    /* A step of a look into the past (segment/past.h). ERR_BUSY: later. */
+    enum err (*past_slice)(void *ctx, struct past *p, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:
      * backwards. */
     enum err (*set_clock)(void *ctx, int64_t now_ms, struct diag *d);
@@ -87,6 +94,28 @@ struct admin;
 enum err admin_new(const struct admin_options *o, struct admin **out, struct diag *d);
 void admin_free(struct admin *a);
 struct http_service admin_service(struct admin *a);
+/* ---- for pages of the same process that stand for a shop's own server (the demo) ---- */
+
+struct admin_identity {
+    struct str scope, ns, id;
+};
+struct admin_person; /* what an evaluation reads of a profile, copied into an arena */
+
+/* ERR_NOT_FOUND: nobody has the identity. ERR_UNSUPPORTED: no hub here. ERR_LIMIT, ERR_NOMEM: too large. */
+enum err admin_person_load(struct admin *a, const struct admin_identity *who, int64_t now_ms, struct arena *scratch,
+                           struct admin_person **out, struct diag *d);
+struct admin_audience {
+    struct str id;
+    const struct json *object;
+    const struct rule *rule; /* NULL: memberships come from elsewhere */
+};
+/* Writes the members membership, optedOut, result, flipsAt, tree and whyNot of docs/explain.md into the open object;
+ * nothing when it fails: ERR_LIMIT. Without a rule there are no tree and no whyNot. */
+enum err admin_person_explain(struct admin_person *p, const struct admin_audience *audience, struct jw *w,
+                              struct diag *d);
+/* Members of an audience. ERR_UNSUPPORTED: no hub here. */
+enum err admin_audience_size(struct admin *a, struct str scope, struct str audience, uint64_t *size, struct diag *d);
+
 /* Every route, for the test against docs/openapi.yaml. */
 void admin_routes(void (*each)(void *ctx, const struct route *r), void *ctx);
 

@@ -11,23 +11,28 @@
 
 /* ---- one ---- */
 
+static const char *const kind_names[] = {[EVALUATION_PREVIEW] = "preview",
+                                         [EVALUATION_DIFF] = "diff",
+                                         [EVALUATION_AS_OF] = "as-of",
+                                         [EVALUATION_JOB] = "job"};
+
 enum err
-evaluation_new(struct str id, struct str scope, struct rule *rule, int64_t now_ms, struct evaluation **out,
+evaluation_new(enum evaluation_kind kind, struct str id, struct str scope, int64_t now_ms, struct evaluation **out,
                struct diag *d)
 {
     struct evaluation *e = calloc(1, sizeof *e);
 
     if (e == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for a preview");
+        return diag_set(d, ERR_NOMEM, "no memory for a %s", kind_names[kind]);
+    e->kind = kind;
     arena_init(&e->arena, LIMIT_REQUEST_ARENA_BYTES);
     e->id = arena_str(&e->arena, id);
     e->scope = arena_str(&e->arena, scope);
     e->created_ms = now_ms;
     if (e->id.p == NULL || e->scope.p == NULL) {
         evaluation_free(e);
-        return diag_set(d, ERR_NOMEM, "no memory for a preview");
+        return diag_set(d, ERR_NOMEM, "no memory for a %s", kind_names[kind]);
     }
-    e->rule = rule;
     *out = e;
     return ERR_OK;
 }
@@ -38,6 +43,7 @@ evaluation_free(struct evaluation *e)
     if (e == NULL)
         return;
     rule_free(e->rule);
+    rule_free(e->before);
     arena_deinit(&e->arena);
     free(e);
 }
@@ -51,8 +57,8 @@ ended(const struct evaluation *e)
 /* ---- the list, under the lock ---- */
 
 /* What runs stays in the list, cancelled: the thread frees it. */
-static void
-drop(struct evaluator *ev, struct evaluation *e)
+void
+evaluator_drop(struct evaluator *ev, struct evaluation *e)
 {
     struct evaluation **at = &ev->first;
 
@@ -63,7 +69,7 @@ drop(struct evaluator *ev, struct evaluation *e)
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
-    *(e->job ? &ev->jobs : &ev->previews) -= 1;
+    *(e->kind == EVALUATION_JOB ? &ev->jobs : &ev->questions) -= 1;
     evaluation_free(e);
 }
 
@@ -74,17 +80,17 @@ drop_expired(struct evaluator *ev, int64_t now_ms)
 
     for (struct evaluation *e = ev->first; e != NULL; e = next) {
         next = e->next;
-        if (!e->job && e->created_ms + LIMIT_PREVIEW_MS <= now_ms)
-            drop(ev, e);
+        if (e->kind != EVALUATION_JOB && e->created_ms + LIMIT_PREVIEW_MS <= now_ms)
+            evaluator_drop(ev, e);
     }
 }
 
 struct evaluation *
-evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms)
+evaluator_find(struct evaluator *ev, enum evaluation_kind kind, struct str scope, struct str id, int64_t now_ms)
 {
     drop_expired(ev, now_ms);
     for (struct evaluation *e = ev->first; e != NULL; e = e->next) {
-        if (!e->job && !e->cancelled && str_eq(e->id, id) && str_eq(e->scope, scope))
+        if (e->kind == kind && !e->cancelled && str_eq(e->id, id) && str_eq(e->scope, scope))
             return e;
     }
     return NULL;
@@ -109,14 +115,14 @@ evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct
 
     os_lock(&ev->lock);
     drop_expired(ev, now_ms);
-    for (old = ev->first; old != NULL && (old->job || !ended(old));)
+    for (old = ev->first; old != NULL && (old->kind == EVALUATION_JOB || !ended(old));)
         old = old->next;
-    if (ev->previews >= LIMIT_PREVIEWS && old != NULL)
-        drop(ev, old);
-    if (ev->previews >= LIMIT_PREVIEWS) {
-        rc = diag_set(d, ERR_BUSY, "%d previews have not ended yet", LIMIT_PREVIEWS);
+    if (ev->questions >= LIMIT_PREVIEWS && old != NULL)
+        evaluator_drop(ev, old);
+    if (ev->questions >= LIMIT_PREVIEWS) {
+        rc = diag_set(d, ERR_BUSY, "%d questions have not ended yet", LIMIT_PREVIEWS);
     } else {
-        ev->previews++;
+        ev->questions++;
         append(ev, e);
     }
     os_unlock(&ev->lock);
@@ -162,25 +168,12 @@ evaluator_wake(struct evaluator *ev)
     os_unlock(&ev->lock);
 }
 
-bool
-evaluator_cancel(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms)
-{
-    struct evaluation *e;
-
-    os_lock(&ev->lock);
-    e = evaluator_find(ev, scope, id, now_ms);
-    if (e != NULL)
-        drop(ev, e);
-    os_unlock(&ev->lock);
-    return e != NULL;
-}
-
 void
 evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id)
 {
     os_lock(&ev->lock);
     for (struct evaluation *e = ev->first; e != NULL; e = e->next)
-        e->cancelled = e->cancelled || (e->job && str_eq(e->id, id) && str_eq(e->scope, scope));
+        e->cancelled = e->cancelled || (e->kind == EVALUATION_JOB && str_eq(e->id, id) && str_eq(e->scope, scope));
     os_cond_broadcast(&ev->moved);
     os_unlock(&ev->lock);
 }
@@ -227,24 +220,32 @@ evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us)
 
 /* ---- counting ---- */
 
-/* How far it is, and whether to go on. */
-static bool
-report(struct evaluator *ev, struct evaluation *e, const struct census *c)
+bool
+evaluator_report(struct evaluator *ev, struct evaluation *e, uint64_t read, uint64_t matched)
 {
-    struct census_result r = census_result(c);
     bool on;
 
     os_lock(&ev->lock);
-    e->read = r.profiles;
-    e->matched = r.audiences[0].members;
-    e->fragments = r.fragments;
+    e->read = read;
+    e->matched = matched;
     on = !e->cancelled && !ev->stop;
     os_unlock(&ev->lock);
     return on;
 }
 
-static void
-pause(struct evaluator *ev)
+static bool
+report(struct evaluator *ev, struct evaluation *e, const struct census *c)
+{
+    struct census_result r = census_result(c);
+
+    os_lock(&ev->lock);
+    e->fragments = r.fragments;
+    os_unlock(&ev->lock);
+    return evaluator_report(ev, e, r.profiles, r.audiences[0].members);
+}
+
+void
+evaluator_pause(struct evaluator *ev)
 {
     os_lock(&ev->lock);
     if (!ev->stop)
@@ -293,14 +294,24 @@ evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, st
         if (!report(ev, e, c))
             return diag_set(d, ERR_CANCELLED, "cancelled");
         rc = hub->census_slice(hub->ctx, c, d);
-        if (rc == ERR_BUSY && (!e->job || in_force(ev, c))) {
-            pause(ev);
+        if (rc == ERR_BUSY && (e->kind != EVALUATION_JOB || in_force(ev, c))) {
+            evaluator_pause(ev);
             rc = ERR_OK;
         } else if (rc == ERR_OK && census_full(c)) {
             rc = run_block(ev, c, d);
         }
     }
     return rc;
+}
+
+static struct census_sample
+keep_sample(struct arena *a, struct census_sample s)
+{
+    struct census_identity *people = ARENA_ARRAY(a, struct census_identity, s.count);
+
+    for (size_t i = 0; people != NULL && i < s.count; i++)
+        people[i] = (struct census_identity){arena_str(a, s.people[i].ns), arena_str(a, s.people[i].id)};
+    return (struct census_sample){people, people != NULL ? s.count : 0};
 }
 
 /* The result outlives the census. */
@@ -311,36 +322,42 @@ keep_result(struct evaluation *e, const struct census *c, struct diag *d)
     struct arena *a = &e->arena;
 
     e->namespaces = ARENA_ARRAY(a, struct evaluation_namespace, r.namespace_count);
-    e->sample = ARENA_ARRAY(a, struct census_identity, r.sample_count);
     e->datasets = ARENA_ARRAY(a, struct census_dataset, r.dataset_count);
-    if (e->namespaces == NULL || e->sample == NULL || e->datasets == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for a preview");
-    for (size_t i = 0; i < r.namespace_count; i++) {
+    for (size_t i = 0; e->namespaces != NULL && i < r.namespace_count; i++) {
         struct evaluation_namespace ns = {arena_str(a, r.namespaces[i]), r.audiences[0].by_namespace[i]};
         if (ns.members > 0)
             e->namespaces[e->namespace_count++] = ns;
     }
-    for (size_t i = 0; i < r.dataset_count; i++)
+    for (size_t i = 0; e->datasets != NULL && i < r.dataset_count; i++)
         e->datasets[e->dataset_count++] =
             (struct census_dataset){arena_str(a, r.datasets[i].id), r.datasets[i].profiles};
-    for (size_t i = 0; i < r.sample_count; i++)
-        e->sample[e->sample_count++] =
-            (struct census_identity){arena_str(a, r.sample[i].ns), arena_str(a, r.sample[i].id)};
-    return a->refused ? diag_set(d, ERR_NOMEM, "no memory for a preview") : ERR_OK;
+    e->sample = keep_sample(a, r.sample);
+    e->diff = r.diff;
+    e->diff.entering_sample = keep_sample(a, r.diff.entering_sample);
+    e->diff.leaving_sample = keep_sample(a, r.diff.leaving_sample);
+    e->counted_ms = r.now_ms;
+    return a->refused ? diag_set(d, ERR_NOMEM, "no memory for a %s", kind_names[e->kind]) : ERR_OK;
 }
 
 static enum err
 evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
 {
-    struct rule_audience audience = {S("preview"), e->rule};
+    bool diff = e->kind == EVALUATION_DIFF;
+    bool both_too[] = {e->opted_out_too, e->opted_out_too};
+    struct rule_audience audiences[] = {{S("preview"), e->rule}, {S("diff:after"), e->rule}};
     struct census_options o = {.scope = e->scope,
-                               .audiences = &audience,
-                               .count = 1,
+                               .audiences = audiences,
+                               .count = diff ? 2 : 1,
+                               .opted_out_too = both_too,
+                               .diff = diff,
                                .datasets = e->by_dataset,
-                               .sample_max = LIMIT_PREVIEW_SAMPLE};
+                               .sample_max = diff ? LIMIT_DIFF_SAMPLE : LIMIT_PREVIEW_SAMPLE};
     struct census *c = NULL;
-    enum err rc = census_new(&o, &c, d);
+    enum err rc;
 
+    if (diff)
+        audiences[0] = (struct rule_audience){e->audience.n > 0 ? e->audience : S("diff:before"), e->before};
+    rc = census_new(&o, &c, d);
     if (rc == ERR_OK)
         rc = evaluator_count(ev, e, c, d);
     if (rc == ERR_OK)
@@ -349,6 +366,21 @@ evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
         rc = keep_result(e, c, d);
     census_free(c);
     return rc;
+}
+
+static enum err
+answer(struct evaluator *ev, struct evaluation *e, struct diag *d)
+{
+    switch (e->kind) {
+    case EVALUATION_JOB:
+        return e->exports ? export_run(ev, e, d) : job_run(ev, e, d);
+    case EVALUATION_AS_OF:
+        return as_of_run(ev, e, d);
+    case EVALUATION_PREVIEW:
+    case EVALUATION_DIFF:
+        break;
+    }
+    return evaluate(ev, e, d);
 }
 
 /* Under the lock, which it gives away meanwhile. */
@@ -360,15 +392,15 @@ work(struct evaluator *ev, struct evaluation *e)
 
     e->state = EVALUATION_RUNNING;
     os_unlock(&ev->lock);
-    rc = e->exports ? export_run(ev, e, &d) : e->job ? job_run(ev, e, &d) : evaluate(ev, e, &d);
-    if (rc != ERR_OK && rc != ERR_CANCELLED)
-        log_warn("evaluation_failed", "kind=%s code=%s reason=\"%s\"", e->job ? "job" : "preview", err_name(rc),
-                 d.what);
+    rc = answer(ev, e, &d);
+    if (rc != ERR_OK && rc != ERR_CANCELLED && rc != ERR_NOT_FOUND)
+        log_warn("evaluation_failed", "kind=%s code=%s reason=\"%s\"", kind_names[e->kind], err_name(rc), d.what);
     os_lock(&ev->lock);
     e->state = rc == ERR_OK ? EVALUATION_READY : EVALUATION_FAILED;
+    e->failure = rc;
     (void)snprintf(e->error, sizeof e->error, "%s", rc == ERR_OK ? "" : d.what); /* cut when long */
-    if (e->cancelled || e->job)                                                  /* what came of a job is saved */
-        drop(ev, e);
+    if (e->cancelled || e->kind == EVALUATION_JOB)                               /* what came of a job is saved */
+        evaluator_drop(ev, e);
     os_cond_broadcast(&ev->moved);
 }
 

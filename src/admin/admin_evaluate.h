@@ -11,8 +11,12 @@
 
 #include "admin/admin_int.h"
 #include "segment/census.h"
+#include "segment/past.h"
 
 enum evaluation_state { EVALUATION_NEW, EVALUATION_RUNNING, EVALUATION_READY, EVALUATION_FAILED };
+
+/* What is asked. All but a job are questions: they are kept, with the answer, for LIMIT_PREVIEW_MS. */
+enum evaluation_kind { EVALUATION_PREVIEW, EVALUATION_DIFF, EVALUATION_AS_OF, EVALUATION_JOB };
 
 struct evaluation_namespace {
     struct str code;
@@ -24,23 +28,32 @@ struct evaluation {
     struct evaluation *next; /* younger */
     struct arena arena;
     struct str id, scope;
-    bool job;
-    bool exports;         /* a job that writes profiles to files (admin_export_job.h) */
-    struct rule *rule;    /* of a preview, owned */
-    bool by_dataset;      /* of a preview: what is said of datasets is wanted */
+    enum evaluation_kind kind;
+    bool exports;          /* a job that writes profiles to files (admin_export_job.h) */
+    bool by_dataset;       /* of a preview: what is said of datasets is wanted */
+    struct rule *rule;     /* of a preview; of a diff, how it will be; owned */
+    struct rule *before;   /* of a diff, owned */
+    struct str audience;   /* of a diff or an as-of; empty: none */
+    bool opted_out_too;    /* of a diff: people who opted out may be members */
+    struct str ns, entity; /* of an as-of: the person; empty: a size is asked */
+    int64_t at_ms;
     struct str *segments; /* of a job: audiences by id; */
     size_t segment_count; /* 0: all */
     int64_t created_ms;
     enum evaluation_state state;
-    bool cancelled; /* the thread ends and frees it; a preview is found no more */
-    uint64_t read, matched, fragments;
+    bool cancelled;                          /* the thread ends and frees it; a question is found no more */
+    uint64_t fragments;                      /* of a preview */
+    uint64_t read, matched;                  /* profiles; of an as-of, records that were read, of so many */
     struct evaluation_namespace *namespaces; /* from here on: when ready */
     size_t namespace_count;
     struct census_dataset *datasets;
     size_t dataset_count;
-    struct census_identity *sample;
-    size_t sample_count;
-    char error[256]; /* when failed */
+    struct census_sample sample;
+    struct census_diff diff;
+    int64_t counted_ms; /* the instant that it is true of */
+    struct past_result past;
+    enum err failure; /* when failed */
+    char error[256];
 };
 
 struct evaluator {
@@ -48,17 +61,17 @@ struct evaluator {
     struct os_mutex lock;
     struct os_cond moved;
     struct evaluation *first; /* owned list, oldest first */
-    size_t previews, jobs;    /* in it; jobs with those about to be */
+    size_t questions, jobs;   /* in it; jobs with those about to be */
     bool rescheduled;         /* the thread's look at the schedules is out of date */
     bool stop;
     struct os_thread thread;
 };
 
-/* ERR_NOMEM; free with evaluation_free() until it is added. The rule becomes its own. */
-enum err evaluation_new(struct str id, struct str scope, struct rule *rule, int64_t now_ms, struct evaluation **out,
-                        struct diag *d);
+/* ERR_NOMEM; free with evaluation_free() until it is added. */
+enum err evaluation_new(enum evaluation_kind kind, struct str id, struct str scope, int64_t now_ms,
+                        struct evaluation **out, struct diag *d);
 void evaluation_free(struct evaluation *e);
-/* A preview into the queue, as the youngest; the oldest one that ended makes room. ERR_BUSY: LIMIT_PREVIEWS have not
+/* A question into the queue, as the youngest; the oldest one that ended makes room. ERR_BUSY: LIMIT_PREVIEWS have not
  * ended; `e` is still the caller's. */
 enum err evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d);
 /* A job comes in two steps, so that none is saved that finds no place: a place, ERR_BUSY when LIMIT_JOBS_WAITING have
@@ -68,12 +81,17 @@ void evaluator_add_job(struct evaluator *ev, struct evaluation *e);
 void evaluator_release_job(struct evaluator *ev);
 /* A schedule was changed. */
 void evaluator_wake(struct evaluator *ev);
-/* A preview, under the lock: NULL when there is none, or it is older than LIMIT_PREVIEW_MS. */
-struct evaluation *evaluator_find(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms);
-/* Takes a preview out of the list. False: there was none. */
-bool evaluator_cancel(struct evaluator *ev, struct str scope, struct str id, int64_t now_ms);
+/* A question, under the lock: NULL when there is none, or it is older than LIMIT_PREVIEW_MS. */
+struct evaluation *evaluator_find(struct evaluator *ev, enum evaluation_kind kind, struct str scope, struct str id,
+                                  int64_t now_ms);
+/* Takes it out of the list, under the lock; what runs ends soon. */
+void evaluator_drop(struct evaluator *ev, struct evaluation *e);
 /* Ends a job soon; one that ended stays as it is. */
 void evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id);
+/* Waits a moment before the hub is asked again that said "later". */
+void evaluator_pause(struct evaluator *ev);
+/* Says how far it is. False: it is to end. */
+bool evaluator_report(struct evaluator *ev, struct evaluation *e, uint64_t read, uint64_t matched);
 /* Runs a census to its end and repairs what is wrong. ERR_CANCELLED: asked to, or the process stops. ERR_BUSY: the
  * audiences that are compared are not the configuration's any more. */
 enum err evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d);
@@ -81,6 +99,29 @@ enum err evaluator_count(struct evaluator *ev, struct evaluation *e, struct cens
 void evaluator_wait(struct evaluator *ev);
 /* Waits until no job is left, or the time is over. */
 void evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us);
+
+/* --- admin_question.c: what preview, diff and as-of have in common --- */
+#define QUESTION_BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
+/* NEW, RUNNING, RESULT_READY, FAILED */
+struct str evaluation_state_name(enum evaluation_state state);
+/* False, and answered: this process has no hub. */
+bool question_possible(struct call *call, struct http_req *rq, struct http_res *rs);
+/* Compiles the body's predicateExpression as saving an audience does. *out is owned. ERR_INVALID, ERR_LIMIT. */
+enum err question_rule(struct call *call, const struct json *body, struct rule **out, struct diag *d);
+/* Into the queue; freed when it fails. *status is 429 when the queue is full. */
+enum err question_add(struct call *call, struct http_req *rq, struct evaluation *e, int *status, struct diag *d);
+/* The evaluator's lock stays taken when it is found; else the answer is written. */
+struct evaluation *question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
+                                 struct str id);
+/* 201: its id and state. */
+void question_created(struct http_res *rs, struct str id);
+/* Members id, audienceId, state, and error of one that failed. */
+void question_write(struct jw *w, const struct evaluation *e);
+void question_delete(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
+                     struct str id);
+
+/* --- admin_as_of.c --- */
+enum err as_of_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
 
 /* --- admin_job.c --- */
 /* Runs a job and saves what came of it. */

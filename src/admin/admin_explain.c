@@ -4,6 +4,7 @@
  * The hub lends the profile under its state lock: what the rule reads is copied there as text, and evaluated
  * afterwards, because an explanation evaluates each leaf over each event and nobody else should wait for that. */
 #include "admin/admin_xid.h"
+#include "base/check.h"
 #include "base/limits.h"
 #include "model/optout.h"
 #include "profile/profile_store.h"
@@ -13,19 +14,20 @@
 #define PROFILE_BYTES (64u * 1024 * 1024) /* [PLATFORM 11.3] a profile has at most 50 MB */
 
 /* What an evaluation reads of a profile, as copies. */
-struct person {
+struct admin_person {
     struct arena *a;
     struct str attributes;
     struct str *events;
     size_t event_count;
     struct profile_membership *memberships;
     size_t membership_count;
+    struct rule_env env;
     enum err rc;
     struct diag *d;
 };
 
 static enum err
-copy_attributes(struct person *out, const struct profile *p)
+copy_attributes(struct admin_person *out, const struct profile *p)
 {
     const struct json *merged = NULL;
     struct buf b;
@@ -41,7 +43,7 @@ copy_attributes(struct person *out, const struct profile *p)
 }
 
 static enum err
-copy_events(struct person *out, struct kv *k, const struct profile *p)
+copy_events(struct admin_person *out, struct kv *k, const struct profile *p)
 {
     struct profile_event *raw;
     enum err rc = profile_events_after(k, p, INT64_MIN, SIZE_MAX, p->arena, &raw, &out->event_count, out->d);
@@ -58,7 +60,7 @@ copy_events(struct person *out, struct kv *k, const struct profile *p)
 }
 
 static enum err
-copy_memberships(struct person *out, const struct profile *p)
+copy_memberships(struct admin_person *out, const struct profile *p)
 {
     out->memberships = ARENA_ARRAY(out->a, struct profile_membership, p->membership_count);
     for (size_t i = 0; out->memberships != NULL && i < p->membership_count; i++) {
@@ -74,7 +76,7 @@ copy_memberships(struct person *out, const struct profile *p)
 static void
 copy_person(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
 {
-    struct person *out = ctx;
+    struct admin_person *out = ctx;
 
     (void)g;
     out->rc = copy_attributes(out, p);
@@ -85,7 +87,7 @@ copy_person(void *ctx, struct kv *k, struct profile *p, const struct graph_view 
 }
 
 static const struct profile_membership *
-membership_of(const struct person *p, struct str audience)
+membership_of(const struct admin_person *p, struct str audience)
 {
     for (size_t i = 0; i < p->membership_count; i++) {
         if (str_eq(p->memberships[i].audience, audience))
@@ -103,19 +105,83 @@ in_segment(void *ctx, struct str id)
 }
 
 static enum err
-env_of(struct person *p, int64_t now_ms, struct rule_env *env, struct diag *d)
+parse_person(struct admin_person *p, int64_t now_ms, struct diag *d)
 {
     const struct json **events = ARENA_ARRAY(p->a, const struct json *, p->event_count);
     enum err rc;
 
     if (events == NULL)
         return diag_set(d, ERR_LIMIT, "the profile has too many events to explain");
-    *env = (struct rule_env){
+    p->env = (struct rule_env){
         .now_ms = now_ms, .events = events, .event_count = p->event_count, .in_segment = in_segment, .ctx = p};
-    rc = json_parse(p->attributes, p->a, &env->profile, d);
+    rc = json_parse(p->attributes, p->a, &p->env.profile, d);
     for (size_t i = 0; i < p->event_count && rc == ERR_OK; i++)
         rc = json_parse(p->events[i], p->a, &events[i], d);
     return rc;
+}
+
+enum err
+admin_person_load(struct admin *admin, const struct admin_identity *who, int64_t now_ms, struct arena *a,
+                  struct admin_person **out, struct diag *d)
+{
+    const struct admin_hub *hub = &admin->o.hub;
+    struct admin_person *p = ARENA_NEW(a, struct admin_person);
+    enum err rc;
+
+    if (hub->read_profile == NULL)
+        return diag_set(d, ERR_UNSUPPORTED, "this process has no hub: ask one that has");
+    if (p == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory to explain");
+    *p = (struct admin_person){.a = a, .d = d};
+    rc = hub->read_profile(hub->ctx, who->scope, who->ns, who->id, a, copy_person, p, d);
+    if (rc == ERR_OK)
+        rc = p->rc;
+    if (rc == ERR_OK)
+        rc = parse_person(p, now_ms, d);
+    p->d = NULL;
+    if (rc == ERR_OK)
+        *out = p;
+    return rc;
+}
+
+/* Members by upload leave together, at an instant that the audience knows. */
+static void
+write_uploaded(struct jw *w, const struct json *object, bool member)
+{
+    int64_t until_ms = json_i64(json_path(object, S("audienceMeta.validUntil")), 0);
+
+    jw_kbool(w, S("result"), member);
+    if (member && until_ms > 0)
+        jw_ktime(w, S("flipsAt"), until_ms);
+}
+
+enum err
+admin_person_explain(struct admin_person *p, const struct admin_audience *audience, struct jw *w, struct diag *d)
+{
+    const struct json *exclude = json_path(audience->object, S("dataGovernancePolicy.excludeOptOut"));
+    const struct profile_membership *m;
+    struct explain x;
+    enum err rc;
+
+    CHECK(p != NULL);
+    m = membership_of(p, audience->id);
+    rc = audience->rule != NULL ? rule_explain(audience->rule, &p->env, p->a, &x, d) : ERR_OK;
+    if (rc != ERR_OK)
+        return rc;
+    if (m != NULL) {
+        jw_key(w, S("membership"));
+        jw_object(w);
+        jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
+        jw_ktime(w, S("lastQualificationTime"), m->since_ms);
+        jw_end(w);
+    }
+    if (opted_out(p->env.profile) && json_bool(exclude, true)) /* whatever the expression says */
+        jw_kbool(w, S("optedOut"), true);
+    if (audience->rule != NULL)
+        segment_explain_write(w, audience->rule, &x, p->a);
+    else
+        write_uploaded(w, audience->object, m != NULL && m->member);
+    return ERR_OK;
 }
 
 /* ---- the answer ---- */
@@ -128,55 +194,27 @@ struct question {
     int64_t now_ms;
 };
 
-static void
-write_answer(struct jw *w, const struct question *q, const struct person *p, bool out, const struct explain *x,
-             struct arena *a)
-{
-    const struct profile_membership *m = membership_of(p, q->audience);
-
-    jw_object(w);
-    jw_kstr(w, S("id"), q->audience);
-    jw_kstr(w, S("name"), json_str(json_get(q->object, S("name"))));
-    jw_kstr(w, S("entityId"), q->identity.id);
-    jw_kstr(w, S("entityIdNS"), q->identity.ns);
-    jw_ktime(w, S("now"), q->now_ms);
-    if (m != NULL) {
-        jw_key(w, S("membership"));
-        jw_object(w);
-        jw_kstr(w, S("status"), m->member ? S("realized") : S("exited"));
-        jw_ktime(w, S("lastQualificationTime"), m->since_ms);
-        jw_end(w);
-    }
-    if (out) /* whatever the expression says */
-        jw_kbool(w, S("optedOut"), true);
-    segment_explain_write(w, q->rule, x, a);
-    jw_end(w);
-}
-
 static enum err
 answer(const struct call *call, const struct question *q, struct arena *scratch, struct http_res *rs, struct diag *d)
 {
-    const struct admin_hub *hub = &call->admin->o.hub;
-    struct person p = {.a = scratch, .d = d};
-    struct rule_env env;
-    struct explain x;
+    struct admin_identity who = {call->scope, q->identity.ns, q->identity.id};
+    struct admin_person *p = NULL;
     struct jw w;
-    enum err rc;
+    enum err rc = admin_person_load(call->admin, &who, q->now_ms, scratch, &p, d);
 
-    rc = hub->read_profile(hub->ctx, call->scope, q->identity.ns, q->identity.id, scratch, copy_person, &p, d);
-    if (rc == ERR_OK)
-        rc = p.rc;
-    if (rc == ERR_OK)
-        rc = env_of(&p, q->now_ms, &env, d);
-    if (rc == ERR_OK)
-        rc = rule_explain(q->rule, &env, scratch, &x, d);
     if (rc != ERR_OK)
         return rc;
     w = admin_json(rs, 200);
-    write_answer(&w, q, &p,
-                 opted_out(env.profile) &&
-                     json_bool(json_path(q->object, S("dataGovernancePolicy.excludeOptOut")), true),
-                 &x, scratch);
+    jw_object(&w);
+    jw_kstr(&w, S("id"), q->audience);
+    jw_kstr(&w, S("name"), json_str(json_get(q->object, S("name"))));
+    jw_kstr(&w, S("entityId"), q->identity.id);
+    jw_kstr(&w, S("entityIdNS"), q->identity.ns);
+    jw_ktime(&w, S("now"), q->now_ms);
+    rc = admin_person_explain(p, &(struct admin_audience){q->audience, q->object, q->rule}, &w, d);
+    jw_end(&w);
+    if (rc != ERR_OK)
+        return rc;
     return buf_ok(rs->body) ? ERR_OK : diag_set(d, ERR_LIMIT, "the explanation does not fit an answer");
 }
 
@@ -198,8 +236,6 @@ read_question(struct call *call, struct http_req *rq, const struct route_params 
     q->rule = snapshot_audience_rule(call->snap, call->scope, q->audience, &refs, &ref_count);
     if (q->rule == NULL)
         admin_fail(rq, rs, STYLE, 422, diag_set(&d, ERR_INVALID, "the audience has no expression"), &d);
-    else if (call->admin->o.hub.read_profile == NULL)
-        admin_fail(rq, rs, STYLE, 501, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
     else if (!xid_identity_of(call, http_query(rq, S("entityIdNS")), -1, http_query(rq, S("entityId")), rq->arena,
                               &q->identity))
         admin_fail(rq, rs, STYLE, 400,

@@ -99,13 +99,12 @@ static enum err
 enqueue(struct evaluator *ev, struct str scope, struct str id, int64_t created_ms, struct diag *d)
 {
     struct evaluation *e = NULL;
-    enum err rc = evaluation_new(id, scope, NULL, created_ms, &e, d);
+    enum err rc = evaluation_new(EVALUATION_JOB, id, scope, created_ms, &e, d);
 
     if (rc != ERR_OK) {
         evaluator_release_job(ev);
         return rc;
     }
-    e->job = true;
     e->exports = true;
     evaluator_add_job(ev, e);
     return ERR_OK;

@@ -326,11 +326,11 @@ job_evaluation(struct str scope, struct str id, const struct json *object, struc
     const struct json *segments = json_get(object, S("segments"));
     struct json_iter it = json_iter(segments);
     struct evaluation *e = NULL;
-    enum err rc = evaluation_new(id, scope, NULL, json_i64(json_get(object, S("creationTime")), 0), &e, d);
+    int64_t created_ms = json_i64(json_get(object, S("creationTime")), 0);
+    enum err rc = evaluation_new(EVALUATION_JOB, id, scope, created_ms, &e, d);
 
     if (rc != ERR_OK)
         return rc;
-    e->job = true;
     e->segments = ARENA_ARRAY(&e->arena, struct str, json_count(segments));
     while (e->segments != NULL && json_next(&it)) {
         struct str segment = json_str(json_get(it.value, S("segmentId")));

@@ -24,7 +24,7 @@ look(struct call *call, struct http_req *rq, struct queue_view *q)
     q->n = 0;
     os_lock(&ev->lock);
     for (const struct evaluation *e = ev->first; e != NULL && q->n < LIMIT_JOBS_WAITING; e = e->next) {
-        if (!e->job || !str_eq(e->scope, call->scope))
+        if (e->kind != EVALUATION_JOB || !str_eq(e->scope, call->scope))
             continue;
         q->ids[q->n] = arena_str(rq->arena, e->id);
         q->status[q->n++] = e->cancelled ? "CANCELLING" : e->state == EVALUATION_RUNNING ? "PROCESSING" : "QUEUED";

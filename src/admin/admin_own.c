@@ -151,25 +151,41 @@ drain_get(void *ctx, struct http_req *rq, const struct route_params *params, str
     jw_end(&w);
 }
 
+enum err
+admin_audience_size(struct admin *a, struct str scope, struct str audience, uint64_t *size, struct diag *d)
+{
+    const struct admin_hub *hub = &a->o.hub;
+
+    if (hub->audience_size == NULL)
+        return diag_set(d, ERR_UNSUPPORTED, "this process runs no hub: ask the one that does");
+    *size = hub->audience_size(hub->ctx, scope, audience);
+    return ERR_OK;
+}
+
 static void
 size_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     struct call *call = ctx;
-    const struct admin_hub *hub = &call->admin->o.hub;
     struct str id = route_param(params, S("id"));
+    struct diag d = DIAG_INIT;
+    uint64_t size = 0;
     struct jw w;
+    enum err rc;
 
     if (snapshot_object(call->snap, S("audience"), call->scope, id) == NULL) {
         admin_not_found(rq, rs, STYLE, "audience", id);
         return;
     }
-    if (!has_hub(rq, rs, hub->audience_size != NULL))
+    rc = admin_audience_size(call->admin, call->scope, id, &size, &d);
+    if (rc != ERR_OK) {
+        admin_fail(rq, rs, STYLE, 0, rc, &d);
         return;
+    }
     w = admin_json(rs, 200);
     jw_object(&w);
     jw_kstr(&w, S("id"), id);
     jw_key(&w, S("size"));
-    jw_u64(&w, hub->audience_size(hub->ctx, call->scope, id));
+    jw_u64(&w, size);
     jw_end(&w);
 }
 

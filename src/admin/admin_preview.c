@@ -9,7 +9,6 @@
 #include "admin/admin_evaluate.h"
 #include "admin/admin_xid.h"
 #include "codec/base64.h"
-#include "pql/pql.h"
 
 #define STYLE ERRORS_UPAPI
 #define PREVIEW "/data/core/ups/preview"
@@ -17,40 +16,7 @@
 #define MODEL "_xdm.context.profile"
 #define PAGE_DEFAULT 100
 
-static const char *
-state_name(enum evaluation_state state)
-{
-    static const char *const names[] = {[EVALUATION_NEW] = "NEW",
-                                        [EVALUATION_RUNNING] = "RUNNING",
-                                        [EVALUATION_READY] = "RESULT_READY",
-                                        [EVALUATION_FAILED] = "FAILED"};
-
-    return names[state];
-}
-
 /* ---- POST ---- */
-
-static enum err
-compile(struct call *call, const struct json *body, struct rule **out, struct diag *d)
-{
-    const struct json *expression = json_get(body, S("predicateExpression"));
-    struct str type = json_str(json_get(body, S("predicateType"))),
-               model = json_str(json_get(body, S("predicateModel"))), graph = json_str(json_get(body, S("graphType")));
-    enum pql_format format = PQL_TEXT;
-
-    if (!json_is(expression, JSON_STRING) || json_str(expression).n == 0)
-        return diag_set_path(d, ERR_INVALID, "predicateExpression", "predicateExpression must be an expression");
-    if (!pql_format_of(type, &format))
-        return diag_set_path(d, ERR_INVALID, "predicateType",
-                             "predicateType must be pql/text or pql/json, found '%.*s'", STR_ARG(type));
-    if (model.n > 0 && !str_eq(model, S(MODEL)))
-        return diag_set_path(d, ERR_INVALID, "predicateModel", "predicateModel must be " MODEL ", found '%.*s'",
-                             STR_ARG(model));
-    if (graph.n > 0 && !str_eq(graph, S("none")) && !str_eq(graph, S("pdg")))
-        return diag_set_path(d, ERR_INVALID, "graphType", "graphType must be none or pdg, found '%.*s'",
-                             STR_ARG(graph));
-    return snapshot_expression(call->snap, call->scope, json_str(expression), format == PQL_JSON, out, d);
-}
 
 /* <execution>:app-<uuid>:<query>:<n>, in base64 */
 static struct str
@@ -68,33 +34,15 @@ static enum err
 begin(struct call *call, struct http_req *rq, const struct json *body, struct str id, int *status, struct diag *d)
 {
     struct evaluation *e = NULL;
-    struct rule *rule = NULL;
-    enum err rc = compile(call, body, &rule, d);
+    enum err rc = evaluation_new(EVALUATION_PREVIEW, id, call->scope, rq->now_ms, &e, d);
 
     if (rc != ERR_OK)
         return rc;
-    rc = evaluation_new(id, call->scope, rule, rq->now_ms, &e, d);
-    if (rc != ERR_OK) {
-        rule_free(rule);
-        return rc;
-    }
-    rc = evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
-    if (rc != ERR_OK)
-        evaluation_free(e);
-    if (rc == ERR_BUSY)
-        *status = 429;
+    rc = question_rule(call, body, &e->rule, d);
+    if (rc == ERR_OK)
+        return question_add(call, rq, e, status, d);
+    evaluation_free(e);
     return rc;
-}
-
-static bool
-has_hub(struct call *call, struct http_req *rq, struct http_res *rs)
-{
-    struct diag d = DIAG_INIT;
-
-    if (call->admin->o.hub.census_slice != NULL)
-        return true;
-    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
-    return false;
 }
 
 static void
@@ -109,7 +57,7 @@ preview_post(void *ctx, struct http_req *rq, const struct route_params *params, 
     enum err rc;
 
     (void)params;
-    if (!has_hub(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
+    if (!question_possible(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
         return;
     rc = begin(call, rq, body, id, &status, &d);
     if (rc != ERR_OK) {
@@ -127,24 +75,6 @@ preview_post(void *ctx, struct http_req *rq, const struct route_params *params, 
 }
 
 /* ---- GET ---- */
-
-/* Under the evaluator's lock, which stays taken when it is found. */
-static struct evaluation *
-find(struct call *call, struct http_req *rq, struct http_res *rs, struct str id)
-{
-    struct evaluator *ev = call->admin->evaluator;
-    struct evaluation *e;
-
-    if (!has_hub(call, rq, rs))
-        return NULL;
-    os_lock(&ev->lock);
-    e = evaluator_find(ev, call->scope, id, rq->now_ms);
-    if (e != NULL)
-        return e;
-    os_unlock(&ev->lock);
-    admin_not_found(rq, rs, STYLE, "preview", id);
-    return NULL;
-}
 
 static void
 write_error(struct jw *w, const struct evaluation *e)
@@ -177,7 +107,7 @@ preview_get(void *ctx, struct http_req *rq, const struct route_params *params, s
 {
     struct call *call = ctx;
     struct admin_page page = admin_page(rq, PAGE_DEFAULT, LIMIT_PREVIEW_SAMPLE);
-    struct evaluation *e = find(call, rq, rs, route_param(params, S("previewId")));
+    struct evaluation *e = question_find(call, rq, rs, EVALUATION_PREVIEW, route_param(params, S("previewId")));
     size_t shown = 0, end;
     struct jw w;
 
@@ -187,11 +117,11 @@ preview_get(void *ctx, struct http_req *rq, const struct route_params *params, s
     jw_object(&w);
     jw_key(&w, S("results"));
     jw_array(&w);
-    for (size_t i = page.start; i < e->sample_count && shown < page.limit; i++, shown++)
-        write_person(&w, call, rq, &e->sample[i]);
+    for (size_t i = page.start; i < e->sample.count && shown < page.limit; i++, shown++)
+        write_person(&w, call, rq, &e->sample.people[i]);
     end = page.start + shown;
     jw_end(&w);
-    jw_kstr(&w, S("state"), str_of(state_name(e->state)));
+    jw_kstr(&w, S("state"), evaluation_state_name(e->state));
     write_error(&w, e);
     jw_key(&w, S("page"));
     jw_object(&w);
@@ -200,7 +130,7 @@ preview_get(void *ctx, struct http_req *rq, const struct route_params *params, s
     jw_end(&w);
     jw_key(&w, S("links"));
     jw_object(&w);
-    if (shown > 0 && end < e->sample_count)
+    if (shown > 0 && end < e->sample.count)
         jw_kstr(&w, S("next"),
                 arena_printf(rq->arena, PREVIEW "/%.*s?offset=%zu&limit=%zu", STR_ARG(e->id), end, page.limit));
     jw_end(&w);
@@ -239,14 +169,14 @@ static void
 estimate_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     struct call *call = ctx;
-    struct evaluation *e = find(call, rq, rs, route_param(params, S("previewId")));
+    struct evaluation *e = question_find(call, rq, rs, EVALUATION_PREVIEW, route_param(params, S("previewId")));
     struct jw w;
 
     if (e == NULL)
         return;
     w = admin_json(rs, 200);
     jw_object(&w);
-    jw_kstr(&w, S("state"), str_of(state_name(e->state)));
+    jw_kstr(&w, S("state"), evaluation_state_name(e->state));
     jw_ki64(&w, S("profilesReadSoFar"), (int64_t)e->read);
     jw_ki64(&w, S("profilesMatchedSoFar"), (int64_t)e->matched);
     if (e->state == EVALUATION_READY)
@@ -263,21 +193,11 @@ estimate_get(void *ctx, struct http_req *rq, const struct route_params *params, 
 static void
 preview_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    struct str id = route_param(params, S("previewId"));
-
-    if (!has_hub(call, rq, rs))
-        return;
-    if (evaluator_cancel(call->admin->evaluator, call->scope, id, rq->now_ms))
-        admin_empty(rs, 204);
-    else
-        admin_not_found(rq, rs, STYLE, "preview", id);
+    question_delete(ctx, rq, rs, EVALUATION_PREVIEW, route_param(params, S("previewId")));
 }
 
-#define BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
-
 static const struct route routes[] = {
-    {HTTP_POST, PREVIEW, BODY_MAX, preview_post},
+    {HTTP_POST, PREVIEW, QUESTION_BODY_MAX, preview_post},
     {HTTP_GET, PREVIEW "/{previewId}", 0, preview_get},
     {HTTP_DELETE, PREVIEW "/{previewId}", 0, preview_delete},
     {HTTP_GET, ESTIMATE "/{previewId}", 0, estimate_get},

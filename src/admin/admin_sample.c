@@ -29,18 +29,14 @@ static enum err
 begin(struct call *call, struct http_req *rq, struct str id, struct diag *d)
 {
     struct evaluation *e = NULL;
-    struct rule *rule = NULL;
-    enum err rc = snapshot_expression(call->snap, call->scope, S("true"), false, &rule, d);
+    enum err rc = evaluation_new(EVALUATION_PREVIEW, id, call->scope, rq->now_ms, &e, d);
 
     if (rc != ERR_OK)
         return rc;
-    rc = evaluation_new(id, call->scope, rule, rq->now_ms, &e, d);
-    if (rc != ERR_OK) {
-        rule_free(rule);
-        return rc;
-    }
     e->by_dataset = str_eq(id, DATASETS);
-    rc = evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
+    rc = snapshot_expression(call->snap, call->scope, S("true"), false, &e->rule, d);
+    if (rc == ERR_OK)
+        rc = evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
     if (rc != ERR_OK)
         evaluation_free(e);
     return rc;
@@ -50,7 +46,7 @@ begin(struct call *call, struct http_req *rq, struct str id, struct diag *d)
 static struct evaluation *
 fresh(struct call *call, struct http_req *rq, struct str id)
 {
-    struct evaluation *e = evaluator_find(call->admin->evaluator, call->scope, id, rq->now_ms);
+    struct evaluation *e = evaluator_find(call->admin->evaluator, EVALUATION_PREVIEW, call->scope, id, rq->now_ms);
 
     return e != NULL && (!ended(e) || e->created_ms + SAMPLE_MS > rq->now_ms) ? e : NULL;
 }
@@ -74,7 +70,7 @@ take(struct call *call, struct http_req *rq, struct http_res *rs, struct str id)
 {
     struct evaluator *ev = call->admin->evaluator;
     struct diag d = DIAG_INIT;
-    struct evaluation *e;
+    struct evaluation *e, *old;
     bool there;
     enum err rc = ERR_OK;
 
@@ -84,11 +80,12 @@ take(struct call *call, struct http_req *rq, struct http_res *rs, struct str id)
     }
     os_lock(&ev->lock);
     there = fresh(call, rq, id) != NULL;
+    old = there ? NULL : evaluator_find(ev, EVALUATION_PREVIEW, call->scope, id, rq->now_ms);
+    if (old != NULL)
+        evaluator_drop(ev, old);
     os_unlock(&ev->lock);
-    if (!there) {
-        (void)evaluator_cancel(ev, call->scope, id, rq->now_ms); /* an old one, if any */
+    if (!there)
         rc = begin(call, rq, id, &d);
-    }
     if (rc == ERR_OK) {
         os_lock(&ev->lock);
         e = wait_for(call, rq, id);

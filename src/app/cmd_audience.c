@@ -1,27 +1,32 @@
-/* cmd_audience.c - edgewise audience: why a person is a member of an audience or not, and how many members it has,
- * asked of a running server.
+/* cmd_audience.c - edgewise audience: why a person is a member of an audience or not, how many members it has, what an
+ * edit would change (cmd_audience_ask.c) and what was at a past instant, asked of a running server.
  *
  *   ✗ and                                        a line a node, a mark for what it is now
  *     ✓ loyalty.tier = "gold"
  *         loyalty.tier is "gold"                 what was seen, and when time alone changes it */
-#include "app/rest_client.h"
+#include "app/cmd_audience.h"
 #include "codec/json.h"
 #include "codec/url.h"
 
 #define AUDIENCES "/data/core/ups/audiences"
+#define NO_AUDIENCE "-"
 
 static int
 usage(FILE *out)
 {
-    fprintf(
-        out,
-        "usage: edgewise audience explain AUDIENCE --identity NAMESPACE:VALUE [--server URL] [--data DIR]\n"
-        "       edgewise audience count AUDIENCE [--server URL] [--data DIR]\n"
-        "       edgewise audience upload AUDIENCE FILE [...]: see edgewise audience upload --help\n\n"
-        "AUDIENCE is a name or an id. explain shows what each part of the audience says of the person and what it\n"
-        "saw; for a person who is not a member, also the least that is missing. count prints how many members there\n"
-        "are. The credentials, and the address unless --server is given, are read from DIR/credentials.json\n"
-        "(default: data).\n");
+    fprintf(out, "%s",
+            "usage: edgewise audience explain AUDIENCE --identity NAMESPACE:VALUE [--server URL] [--data DIR]\n"
+            "       edgewise audience count AUDIENCE [--server URL] [--data DIR]\n"
+            "       edgewise audience diff AUDIENCE|- --pql EXPRESSION [--server URL] [--data DIR]\n"
+            "       edgewise audience as-of AUDIENCE|- --at INSTANT [--identity NAMESPACE:VALUE] [--server URL]\n"
+            "                [--data DIR]\n"
+            "       edgewise audience upload AUDIENCE FILE [...]: see edgewise audience upload --help\n\n"
+            "AUDIENCE is a name or an id, - is none. explain shows what each part of the audience says of the person\n"
+            "and what it saw; for a person who is not a member, also the least that is missing. count prints how many\n"
+            "members there are. diff says who would enter and leave if the audience had this expression; nothing is\n"
+            "saved. as-of prints how many members there were at an instant such as 2026-05-04T10:00:00Z, or whether\n"
+            "the person was one; without an audience, all those that the person was a member of. The credentials, and\n"
+            "the address unless --server is given, are read from DIR/credentials.json (default: data).\n");
     return out == stdout ? 0 : 2;
 }
 
@@ -54,17 +59,23 @@ refused(struct rest_client *c, const struct http_answer *answer)
                     answer->status, STR_ARG(message));
 }
 
-static enum err
-get(struct rest_client *c, struct str target, const struct json **out)
+enum err
+audience_call(struct rest_client *c, const char *method, struct str target, struct str body, const struct json **out)
 {
     struct http_answer answer;
-    enum err rc = rest_client_send(c, "GET", target, "application/json", NULL, S_NULL, &answer);
+    enum err rc = rest_client_send(c, method, target, "application/json", NULL, body, &answer);
 
     if (rc != ERR_OK)
         return rc;
-    if (answer.status != 200)
+    if (answer.status < 200 || answer.status > 299)
         return refused(c, &answer);
     return json_parse(answer.body, &c->arena, out, &c->diag);
+}
+
+static enum err
+get(struct rest_client *c, struct str target, const struct json **out)
+{
+    return audience_call(c, "GET", target, S_NULL, out);
 }
 
 /* The id of the audience with this very name; what is no name is taken for an id. */
@@ -241,72 +252,125 @@ print_answer(const struct json *v)
 /* ---- commands ---- */
 
 static enum err
-explain(struct rest_client *c, struct str audience, struct str identity)
+explain(struct rest_client *c, struct str id, const struct asked *asked)
 {
-    ptrdiff_t colon = str_find_char(identity, ':');
     const struct json *answer = NULL;
-    struct str id;
-    enum err rc;
+    enum err rc =
+        get(c,
+            arena_printf(&c->arena, AUDIENCES "/%.*s/explain?entityIdNS=%.*s&entityId=%.*s", STR_ARG(encoded(c, id)),
+                         STR_ARG(encoded(c, asked->ns)), STR_ARG(encoded(c, asked->entity))),
+            &answer);
 
-    if (colon <= 0)
-        return diag_set(&c->diag, ERR_INVALID, "--identity must be NAMESPACE:VALUE, got '%.*s'", STR_ARG(identity));
-    rc = id_of(c, audience, &id);
-    if (rc == ERR_OK)
-        rc = get(c,
-                 arena_printf(&c->arena, AUDIENCES "/%.*s/explain?entityIdNS=%.*s&entityId=%.*s",
-                              STR_ARG(encoded(c, id)), STR_ARG(encoded(c, str_slice(identity, 0, (size_t)colon))),
-                              STR_ARG(encoded(c, str_slice(identity, (size_t)colon + 1, identity.n)))),
-                 &answer);
     if (rc == ERR_OK)
         print_answer(answer);
     return rc;
 }
 
 static enum err
-count(struct rest_client *c, struct str audience)
+count(struct rest_client *c, struct str id, const struct asked *asked)
 {
     const struct json *answer = NULL;
-    struct str id;
-    enum err rc = id_of(c, audience, &id);
+    enum err rc = get(c, arena_printf(&c->arena, "/edgewise/audiences/%.*s/size", STR_ARG(encoded(c, id))), &answer);
 
-    if (rc == ERR_OK)
-        rc = get(c, arena_printf(&c->arena, "/edgewise/audiences/%.*s/size", STR_ARG(encoded(c, id))), &answer);
+    (void)asked;
     if (rc == ERR_OK)
         printf("%lld\n", (long long)json_i64(json_get(answer, S("size")), 0));
     return rc;
 }
 
+struct options {
+    const char *data, *server, *identity, *pql, *at; /* NULL: not given */
+};
+
+static const struct command {
+    const char *name;
+    enum err (*run)(struct rest_client *c, struct str id, const struct asked *asked);
+    enum { NONE, MAY, MUST } identity, pql, at; /* options that it takes */
+    bool without;                               /* may be asked of no audience */
+} commands[] = {{"explain", explain, MUST, NONE, NONE, false},
+                {"count", count, NONE, NONE, NONE, false},
+                {"diff", audience_diff, NONE, MUST, NONE, true},
+                {"as-of", audience_as_of, MAY, NONE, MUST, true}};
+
+static const struct command *
+command_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* Where the value of an option goes; NULL: the command has no such option. */
+static const char **
+option(const struct command *command, const char *name, struct options *o)
+{
+    if (strcmp(name, "--data") == 0)
+        return &o->data;
+    if (strcmp(name, "--server") == 0)
+        return &o->server;
+    if (strcmp(name, "--identity") == 0 && command->identity != NONE)
+        return &o->identity;
+    if (strcmp(name, "--pql") == 0 && command->pql != NONE)
+        return &o->pql;
+    if (strcmp(name, "--at") == 0 && command->at != NONE)
+        return &o->at;
+    return NULL;
+}
+
+static bool
+complete(const struct command *command, const struct options *o)
+{
+    return (command->identity != MUST || o->identity != NULL) && (command->pql != MUST || o->pql != NULL) &&
+           (command->at != MUST || o->at != NULL);
+}
+
+static enum err
+run(struct rest_client *c, const struct command *command, struct str audience, const struct options *o)
+{
+    struct asked asked = {.pql = str_of(o->pql), .at = str_of(o->at)};
+    struct str identity = str_of(o->identity), id = S_NULL;
+    ptrdiff_t colon = str_find_char(identity, ':');
+    enum err rc;
+
+    if (o->identity != NULL && colon <= 0)
+        return diag_set(&c->diag, ERR_INVALID, "--identity must be NAMESPACE:VALUE, got '%s'", o->identity);
+    if (o->identity != NULL) {
+        asked.ns = str_slice(identity, 0, (size_t)colon);
+        asked.entity = str_slice(identity, (size_t)colon + 1, identity.n);
+    }
+    rc = rest_client_authenticate(c);
+    if (rc == ERR_OK && !(command->without && str_eq(audience, S(NO_AUDIENCE))))
+        rc = id_of(c, audience, &id);
+    return rc == ERR_OK ? command->run(c, id, &asked) : rc;
+}
+
 int
 cmd_audience(int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "", *data = "data", *server = NULL, *identity = NULL;
-    bool explains = strcmp(what, "explain") == 0;
+    const struct command *command = argc > 1 ? command_named(argv[1]) : NULL;
+    struct options o = {.data = "data"};
     struct rest_client c;
     enum err rc;
 
-    if (strcmp(what, "--help") == 0)
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
         return usage(stdout);
-    if (strcmp(what, "upload") == 0)
+    if (argc > 1 && strcmp(argv[1], "upload") == 0)
         return cmd_audience_upload(argc - 1, argv + 1);
-    if (argc < 3 || argc % 2 == 0 || (!explains && strcmp(what, "count") != 0))
+    if (command == NULL || argc < 3 || argc % 2 == 0)
         return usage(stderr);
     for (int i = 3; i < argc; i += 2) {
-        if (strcmp(argv[i], "--data") == 0)
-            data = argv[i + 1];
-        else if (strcmp(argv[i], "--server") == 0)
-            server = argv[i + 1];
-        else if (explains && strcmp(argv[i], "--identity") == 0)
-            identity = argv[i + 1];
-        else
+        const char **value = option(command, argv[i], &o);
+        if (value == NULL)
             return usage(stderr);
+        *value = argv[i + 1];
     }
-    if (explains != (identity != NULL))
+    if (!complete(command, &o))
         return usage(stderr);
-    rc = rest_client_open(&c, data, server);
+    rc = rest_client_open(&c, o.data, o.server);
     if (rc == ERR_OK)
-        rc = rest_client_authenticate(&c);
-    if (rc == ERR_OK)
-        rc = explains ? explain(&c, str_of(argv[2]), str_of(identity)) : count(&c, str_of(argv[2]));
+        rc = run(&c, command, str_of(argv[2]), &o);
     if (rc != ERR_OK)
         fprintf(stderr, "edgewise: %s\n", c.diag.what);
     rest_client_close(&c);

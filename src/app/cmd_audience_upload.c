@@ -8,7 +8,6 @@
 #include "codec/json.h"
 #include "codec/json_writer.h"
 #include "codec/url.h"
-#include "os/thread.h"
 
 #define AIS "/data/core/ais"
 #define POLL_US 50000
@@ -132,20 +131,12 @@ wait_for(struct upload *u, struct str run)
     struct str target =
         arena_printf(&u->c->arena, AIS "/external-audience/%.*s/run/%.*s", STR_ARG(u->audience), STR_ARG(run));
     const struct json *r = NULL;
-    struct os_mutex lock;
-    struct os_cond never;
     enum err rc;
 
-    os_mutex_init(&lock);
-    os_cond_init(&never);
     do {
-        os_lock(&lock);
-        (void)os_cond_wait_us(&never, &lock, POLL_US);
-        os_unlock(&lock);
+        rest_client_pause(POLL_US);
         rc = rest_client_call(u->c, "GET", target, "application/json", NULL, S_NULL, &r);
     } while (rc == ERR_OK && str_eq(json_str(json_get(r, S("status"))), S("PROCESSING")));
-    os_cond_deinit(&never);
-    os_mutex_deinit(&lock);
     if (rc == ERR_OK)
         rc = rest_client_call(u->c, "GET", S("/edgewise/drain"), "application/json", NULL, S_NULL, NULL);
     if (rc != ERR_OK)

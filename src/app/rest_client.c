@@ -4,6 +4,7 @@
 #include "codec/json.h"
 #include "codec/url.h"
 #include "os/os.h"
+#include "os/thread.h"
 
 #define ARENA_BYTES ((size_t)512 << 20)
 #define TIMEOUT_MS 120000 /* a drain waits for the hub */
@@ -92,4 +93,19 @@ rest_client_authenticate(struct rest_client *c)
     if (rc == ERR_OK)
         c->token = json_str(json_get(answer, S("access_token")));
     return rc;
+}
+
+void
+rest_client_pause(uint64_t us)
+{
+    struct os_mutex lock;
+    struct os_cond never;
+
+    os_mutex_init(&lock);
+    os_cond_init(&never);
+    os_lock(&lock);
+    (void)os_cond_wait_us(&never, &lock, us);
+    os_unlock(&lock);
+    os_cond_deinit(&never);
+    os_mutex_deinit(&lock);
 }

@@ -29,4 +29,7 @@ enum err rest_client_send(struct rest_client *c, const char *method, struct str 
 enum err rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type,
                           const char *accept, struct str body, const struct json **out);
 
+/* Waits between two looks at something that the server does in the background. */
+void rest_client_pause(uint64_t us);
+
 #endif

@@ -350,6 +350,14 @@ segment_job_done(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d
 }
 
 static enum err
+past_slice(void *ctx, struct past *p, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_past_slice(s->hub, p, d);
+}
+
+static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -397,7 +405,8 @@ open_admin(struct server *s, struct diag *d)
                                    .census_slice = census_slice,
                                    .census_repair = census_repair,
                                    .job = segment_job,
-                                   .job_done = segment_job_done};
+                                   .job_done = segment_job_done,
+                                   .past_slice = past_slice};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;
     }

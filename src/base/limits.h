@@ -60,9 +60,13 @@
 #define LIMIT_CENSUS_BYTES (32 * 1024 * 1024)     /* OURS: of stored profiles at once; one profile more may pass it */
 #define LIMIT_CENSUS_NAMESPACES 32                /* OURS: namespaces that members are counted by */
 #define LIMIT_CENSUS_DATASETS 64                  /* OURS: datasets that profiles are counted by; 40 are advised */
-#define LIMIT_PREVIEWS 16                         /* OURS: previews that are kept; a finished one makes room */
-#define LIMIT_PREVIEW_MS (30 * 60 * 1000)         /* OURS: how long a preview can be asked for */
+#define LIMIT_PREVIEWS 16                         /* OURS: previews, diffs, as-ofs kept; one that ended makes room */
+#define LIMIT_PREVIEW_MS (30 * 60 * 1000)         /* OURS: how long one of them can be asked for */
 #define LIMIT_PREVIEW_SAMPLE 1000                 /* [SEGMENTATION 17.8] members that a preview names */
+#define LIMIT_DIFF_SAMPLE 100                     /* OURS: people that a diff names, of those who enter and who leave */
+#define LIMIT_PAST_RECORDS 4096                   /* OURS: of memberships read between two looks at cancelling */
+#define LIMIT_PAST_PROFILES (8 * 1024 * 1024)     /* OURS: that moved since the instant whose size is asked; 128 MB */
+#define LIMIT_PAST_MOVES 64                       /* OURS: of an identity between profiles since the instant */
 #define LIMIT_JOBS_WAITING 8                      /* OURS: segment jobs that have not ended; past it 429 */
 #define LIMIT_JOBS_KEPT 100                       /* OURS: jobs of a sandbox that are listed; the oldest go */
 #define LIMIT_EXPORTS_KEPT 100                    /* OURS: export jobs of a sandbox that are kept, with their files */

@@ -430,6 +430,7 @@ open_partition(struct hub *h, size_t i, struct diag *d)
     }
     if (p->topic == h->o.own_collect)
         h->own = i;
+    p->end_at_open = end;
     return consumer_open(p->topic, p->next, &p->consumer, d);
 }
 
@@ -438,6 +439,7 @@ open_outs(struct hub *h, struct diag *d)
 {
     enum err rc = hub_out_open(h, &h->outs[h->out_count++], h->o.membership, S_NULL, d);
 
+    h->told_ahead = h->outs[0].replayed.count > 0;
     for (size_t i = 0; i < h->o.region_count && rc == ERR_OK; i++) {
         struct topic *t;
         char name[LIMIT_TOPIC_NAME_BYTES + 16];

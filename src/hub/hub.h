@@ -22,6 +22,7 @@
 #include "profile/profile_scan.h"
 #include "profile/profile_store.h"
 #include "segment/census.h"
+#include "segment/past.h"
 
 struct hub;
 
@@ -88,6 +89,8 @@ enum err hub_visit(struct hub *h, struct profile_scan *scan, struct arena *a,
 /* One slice of a census (segment/census.h): profiles are loaded at the hub's clock. ERR_NOT_FOUND: no such scope.
  * ERR_BUSY: with compare, now is no moment at which memberships are those of census_options.graph_version; later. */
 enum err hub_census_slice(struct hub *h, struct census *c, struct diag *d);
+/* A step of a look into the past (segment/past.h). ERR_BUSY: later. Else as past_capture() and past_read(). */
+enum err hub_past_slice(struct hub *h, struct past *p, struct diag *d);
 /* Evaluates a profile's audiences anew, from all its data; what changes is told as always. */
 enum err hub_census_repair(struct hub *h, struct str scope, uint64_t profile, struct diag *d);
 

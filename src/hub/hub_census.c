@@ -7,9 +7,8 @@
  * Repairing goes the way of every change: the rule state is thrown away, and the profile is refreshed. */
 #include "hub/hub_int.h"
 
-/* A hub that stopped never gets to the moment that a comparison waits for. */
-static enum err
-alive(struct hub *h, struct diag *d)
+enum err
+hub_alive(struct hub *h, struct diag *d)
 {
     enum err rc;
 
@@ -42,7 +41,7 @@ hub_census_slice(struct hub *h, struct census *c, struct diag *d)
     enum err rc;
 
     hub_lock(h);
-    rc = alive(h, d);
+    rc = hub_alive(h, d);
     if (rc == ERR_OK)
         rc = ready(h, hub_scope(h, o->scope), o, d);
     if (rc == ERR_OK)

@@ -69,6 +69,8 @@ split_dropped(const struct hub_step *s, const struct graph_link *link, struct pr
 
     for (size_t i = 0; i < link->dropped_count && rc == ERR_OK; i++) {
         rc = profile_split(h->kv, p, link->dropped[i].ns, link->dropped[i].id, link->dropped_profiles[i], d);
+        if (rc == ERR_OK)
+            rc = hub_tell_split(s, p, link->dropped_profiles[i], d);
         h->state.profiles++;
     }
     for (size_t i = 0; i < link->dropped_count && rc == ERR_OK; i++) {
@@ -79,6 +81,29 @@ split_dropped(const struct hub_step *s, const struct graph_link *link, struct pr
         return rc;
     rc = hub_refresh(s, p, &change, d);
     return rc == ERR_OK ? profile_load(h->kv, &h->names, p->scope, link->owner_profile, &h->arena, p, d) : rc;
+}
+
+/* p takes over everything of a profile that the graph has united it with. */
+static enum err
+absorb(const struct hub_step *s, const struct graph_link *link, size_t index, struct profile *p, struct diag *d)
+{
+    struct hub *h = s->h;
+    struct profile from;
+    struct hub_union u = {.from = &from, .identities = &link->merged_views[index]};
+    struct profile_membership *before = ARENA_ARRAY(&h->arena, struct profile_membership, p->membership_count);
+    enum err rc = before != NULL ? ERR_OK : diag_set(d, ERR_NOMEM, "no memory to unite profiles");
+
+    if (rc != ERR_OK)
+        return rc;
+    if (p->membership_count > 0)
+        memcpy(before, p->memberships, p->membership_count * sizeof *before);
+    u.before = before;
+    u.before_count = p->membership_count;
+    rc = profile_load(h->kv, &h->names, p->scope, link->merged[index], &h->arena, &from, d);
+    if (rc == ERR_OK)
+        rc = profile_absorb(h->kv, p, link->merged[index], d);
+    h->state.profiles--;
+    return rc == ERR_OK ? hub_tell_united(s, p, &u, d) : rc;
 }
 
 static enum err
@@ -93,10 +118,8 @@ identify(const struct hub_step *s, const struct hit *hit, struct graph_link *lin
     if (rc != ERR_OK)
         return rc;
     h->state.profiles += link->created;
-    for (size_t i = 0; i < link->merged_count && rc == ERR_OK; i++) {
-        rc = profile_absorb(h->kv, p, link->merged[i], d);
-        h->state.profiles--;
-    }
+    for (size_t i = 0; i < link->merged_count && rc == ERR_OK; i++)
+        rc = absorb(s, link, i, p, d);
     return rc == ERR_OK ? split_dropped(s, link, p, d) : rc;
 }
 

@@ -11,6 +11,7 @@
  *   hub_census.c   counting audiences over all profiles
  *   hub_out.c      records to emit, each once
  *   hub_scope.c    what the snapshot says, prepared
+ *   hub_past.c     memberships at a past instant
  *   hub_read.c     reading from other threads
  *
  * Lock order: turn, state, progress. The topics' and the table's own locks come below. Whoever wants the state queues
@@ -41,7 +42,8 @@ struct hub_partition {
     struct topic *topic;
     struct consumer *consumer; /* owned; the thread's */
     char name[LIMIT_POSITION_NAME_BYTES];
-    uint64_t next;      /* offset of the next record to fold */
+    uint64_t next; /* offset of the next record to fold */
+    uint64_t end_at_open;
     struct record head; /* the consumer's, when has_head: it waits for older ones of other partitions */
     bool has_head;
     bool dry; /* had nothing more when this round asked */
@@ -120,6 +122,7 @@ struct hub {
     struct arena out_arena; /* of the batch */
     struct hub_state state;
     bool state_changed;
+    bool told_ahead; /* the topic membership has records of steps that a crash made the table forget */
     struct hub_sweep sweep;
     struct kv_position *positions; /* owned array: for the commit */
     bool busy;                     /* the last append or commit found the disk full */
@@ -184,9 +187,36 @@ enum err hub_count(struct hub *h, struct str scope, struct str audience, int del
 enum err hub_stage_counts(struct hub *h, struct diag *d);
 
 /* --- hub_membership.c --- */
+/* The lists of a record. */
+enum hub_list {
+    HUB_UNITED,     /* the profile that ceased, whose identities ... */
+    HUB_IDENTITIES, /* ... were these: past_identity_print() */
+    HUB_SPLIT_FROM, /* the profile that the identity of this new one was in */
+    HUB_REALIZED,
+    HUB_EXITED,
+    HUB_JOINED, /* became a member because it was united with one: no entry */
+    HUB_LEFT,   /* the other way round, or the profile ceased: no exit */
+    HUB_REMOVED /* the audience is no more */
+};
+#define HUB_LISTS (HUB_REMOVED + 1)
+struct hub_told {
+    const struct rule_changes *changes;
+    const struct str *removed; /* audiences that are no more, of which the profile was a member */
+    size_t removed_count;
+};
 /* Emits the changes, with quoted ids by their audience index: one record, or several when one would be too long. */
 enum err hub_tell(const struct hub_step *s, const struct profile *p, const struct str *quoted,
-                  const struct rule_changes *changes, struct diag *d);
+                  const struct hub_told *told, struct diag *d);
+/* p has absorbed another profile. */
+struct hub_union {
+    const struct profile *from;              /* as it was */
+    const struct graph_view *identities;     /* of it */
+    const struct profile_membership *before; /* of p */
+    size_t before_count;
+};
+enum err hub_tell_united(const struct hub_step *s, const struct profile *p, const struct hub_union *u, struct diag *d);
+/* An identity left p for the new profile `to`. */
+enum err hub_tell_split(const struct hub_step *s, const struct profile *p, uint64_t to, struct diag *d);
 /* Remembers the entries of a record that was appended before a crash. Resets hub.arena. */
 enum err hub_membership_replayed(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 
@@ -247,6 +277,14 @@ enum err hub_emit_kept(struct hub *h, struct hub_out *out, const struct record *
 /* The same with copies of the texts. */
 enum err hub_emit(struct hub *h, struct hub_out *out, const struct record *r, struct diag *d);
 enum err hub_flush(struct hub *h, struct diag *d);
+
+/* --- hub_census.c --- */
+/* A hub that stopped never gets to the moment that somebody waits for: its failure. */
+enum err hub_alive(struct hub *h, struct diag *d);
+
+/* --- hub_read.c --- */
+/* Members of an audience, under the lock. */
+uint64_t hub_count_of(struct hub *h, struct str scope, struct str audience);
 
 /* --- hub_scope.c --- */
 enum err hub_take_snapshot(struct hub *h, struct diag *d);

@@ -116,7 +116,7 @@ static enum err
 tell_changes(const struct hub_step *s, const struct hub_scope *sc, const struct profile *p,
              const struct rule_changes *changes, const struct str *removed, size_t removed_count, struct diag *d)
 {
-    enum err rc = hub_tell(s, p, sc->quoted, changes, d);
+    enum err rc = hub_tell(s, p, sc->quoted, &(struct hub_told){changes, removed, removed_count}, d);
 
     for (size_t i = 0; i < changes->n && rc == ERR_OK; i++)
         count_later(sc, changes->items[i].audience, changes->items[i].member ? 1 : -1);

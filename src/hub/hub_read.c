@@ -118,7 +118,7 @@ hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx)
 }
 
 uint64_t
-hub_audience_size(struct hub *h, struct str scope, struct str audience)
+hub_count_of(struct hub *h, struct str scope, struct str audience)
 {
     struct str value;
     struct unpack u;
@@ -127,13 +127,22 @@ hub_audience_size(struct hub *h, struct str scope, struct str audience)
 
     buf_init(&key, LIMIT_RECORD_KEY_BYTES);
     buf_printf(&key, "A%.*s\x1f%.*s", STR_ARG(scope), STR_ARG(audience));
-    hub_lock(h);
     (void)hub_stage_counts(h, NULL); /* what cannot be staged is counted later */
     if (buf_ok(&key) && kv_get(h->kv, buf_str(&key), &value, NULL) == ERR_OK) {
         u = unpack_from(value);
         count = unpack_u64(&u);
     }
-    hub_unlock(h);
     buf_deinit(&key);
+    return count;
+}
+
+uint64_t
+hub_audience_size(struct hub *h, struct str scope, struct str audience)
+{
+    uint64_t count;
+
+    hub_lock(h);
+    count = hub_count_of(h, scope, audience);
+    hub_unlock(h);
     return count;
 }

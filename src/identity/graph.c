@@ -96,7 +96,7 @@ look_up(struct graph_work *w, struct candidate *c, size_t n, struct graph_link *
 
 /* Moves members and edges of profile `from` into the work. */
 static enum err
-take_over(struct graph_work *w, uint64_t from, uint64_t to, struct diag *d)
+take_over(struct graph_work *w, uint64_t from, uint64_t to, struct graph_view *was, struct diag *d)
 {
     struct graph_view other;
     size_t base = w->view.member_count;
@@ -118,6 +118,7 @@ take_over(struct graph_work *w, uint64_t from, uint64_t to, struct diag *d)
         e.b += base;
         w->view.edges[w->view.edge_count++] = e;
     }
+    *was = other;
     return graph_delete(w->k, from, d);
 }
 
@@ -125,7 +126,8 @@ static enum err
 unite(struct graph_work *w, const struct candidate *c, size_t n, struct graph_link *out, struct diag *d)
 {
     out->merged = ARENA_ARRAY(w->a, uint64_t, n);
-    if (out->merged == NULL)
+    out->merged_views = ARENA_ARRAY(w->a, struct graph_view, n);
+    if (out->merged == NULL || out->merged_views == NULL)
         return diag_set(d, ERR_NOMEM, "no memory to unite graphs");
     for (size_t i = 0; i < n; i++) {
         bool done = c[i].profile == 0 || c[i].profile == out->profile;
@@ -134,7 +136,7 @@ unite(struct graph_work *w, const struct candidate *c, size_t n, struct graph_li
             done = out->merged[k] == c[i].profile;
         if (done)
             continue;
-        rc = take_over(w, c[i].profile, out->profile, d);
+        rc = take_over(w, c[i].profile, out->profile, &out->merged_views[out->merged_count], d);
         if (rc != ERR_OK)
             return rc;
         out->merged[out->merged_count++] = c[i].profile;

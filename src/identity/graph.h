@@ -22,12 +22,29 @@ struct graph_namespaces {
     void *ctx;
 };
 
+struct graph_member {
+    struct str ns, id;
+    int64_t first_ms, last_ms;
+};
+struct graph_edge {
+    size_t a, b; /* indexes of members */
+    int64_t first_ms, last_ms;
+    struct str dataset; /* of the newest assertion */
+};
+struct graph_view {
+    struct graph_member *members; /* arena */
+    size_t member_count;
+    struct graph_edge *edges;
+    size_t edge_count;
+};
+
 struct graph_link {
-    uint64_t profile;             /* the profile of all linked identities now; never 0 */
-    bool created;                 /* it did not exist before */
-    const struct identity *owner; /* of the star: what the hit is filed under; one of the given */
-    uint64_t owner_profile;       /* `profile`, unless the cap pushed the owner out */
-    uint64_t *merged;             /* arena: profiles that ceased to exist; their data belongs to `profile` now */
+    uint64_t profile;                /* the profile of all linked identities now; never 0 */
+    bool created;                    /* it did not exist before */
+    const struct identity *owner;    /* of the star: what the hit is filed under; one of the given */
+    uint64_t owner_profile;          /* `profile`, unless the cap pushed the owner out */
+    uint64_t *merged;                /* arena: profiles that ceased to exist; their data belongs to `profile` now */
+    struct graph_view *merged_views; /* of each, as it was */
     size_t merged_count;
     struct identity *dropped;   /* arena: identities that the cap pushed out of the graph */
     uint64_t *dropped_profiles; /* the new profile of each */
@@ -49,21 +66,6 @@ bool graph_same(struct str ns_a, struct str id_a, struct str ns_b, struct str id
 /* Profile of an identity. ERR_NOT_FOUND. Email compares in lower case [PLATFORM B-16]. */
 enum err graph_profile(struct kv *k, struct str scope, struct str ns, struct str id, uint64_t *profile, struct diag *d);
 
-struct graph_member {
-    struct str ns, id;
-    int64_t first_ms, last_ms;
-};
-struct graph_edge {
-    size_t a, b; /* indexes of members */
-    int64_t first_ms, last_ms;
-    struct str dataset; /* of the newest assertion */
-};
-struct graph_view {
-    struct graph_member *members; /* arena */
-    size_t member_count;
-    struct graph_edge *edges;
-    size_t edge_count;
-};
 enum err graph_read(struct kv *k, uint64_t profile, struct arena *a, struct graph_view *out, struct diag *d);
 
 #endif

@@ -1,6 +1,6 @@
-/* log_maintain.c - retention: whole segments whose newest record is too old go, from the oldest on, as far as all
- * who read them have come. A segment that is
- * being read stays readable for those who hold it; only its name goes. */
+/* log_maintain.c - what is old: where records after an instant begin, and retention: whole segments whose newest record
+ * is too old go, from the oldest on, as far as all who read them have come. A segment that is being read stays readable
+ * for those who hold it; only its name goes. */
 #include "base/check.h"
 #include "base/log.h"
 #include "pipeline/pipeline_int.h"
@@ -37,6 +37,34 @@ out:
         os_lock(&t->m);
         s->newest_ms = newest;
         s->newest_known = true;
+        os_unlock(&t->m);
+    }
+    return rc;
+}
+
+enum err
+topic_after(struct topic *t, int64_t ms, uint64_t *offset, struct diag *d)
+{
+    enum err rc = ERR_OK;
+
+    *offset = 0;
+    for (bool found = false; rc == ERR_OK && !found;) {
+        struct log_segment *s;
+        bool known, last;
+        os_lock(&t->m);
+        s = log_list_find(t, *offset);
+        last = s == log_list_last(t);
+        known = last || s->newest_known;
+        rc = log_segment_acquire(t, s, d);
+        os_unlock(&t->m);
+        if (rc != ERR_OK)
+            return rc;
+        if (!known)
+            rc = newest_of(t, s, d);
+        os_lock(&t->m);
+        found = last || s->newest_ms > ms || s->end <= *offset;
+        *offset = found ? s->base : s->end;
+        log_segment_release(t, s);
         os_unlock(&t->m);
     }
     return rc;

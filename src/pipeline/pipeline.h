@@ -83,6 +83,10 @@ void topic_keep_from(struct topic *t, uint64_t offset);
  * thread; appends and consumers go on meanwhile. */
 enum err topic_maintain(struct topic *t, int64_t now_ms, struct diag *d);
 
+/* An offset before which no kept record has a time after `ms`: where to begin to read what came later. Looks at whole
+ * segments, so more may be read than is wanted, never less. */
+enum err topic_after(struct topic *t, int64_t ms, uint64_t *offset, struct diag *d);
+
 /* A reader that begins at `offset` (clamped to topic_begin). */
 enum err consumer_open(struct topic *t, uint64_t offset, struct consumer **out, struct diag *d);
 void consumer_close(struct consumer *c);

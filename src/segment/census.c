@@ -43,6 +43,12 @@ struct claim {
     uint64_t left[WORDS];
 };
 
+/* People to name. */
+struct sample {
+    struct census_identity *people; /* owned array of sample_max, texts in `kept` */
+    size_t n;
+};
+
 struct census {
     struct census_options o;
     struct str scope; /* owned copy */
@@ -77,8 +83,8 @@ struct census {
     size_t namespace_count;
     struct census_dataset datasets[LIMIT_CENSUS_DATASETS]; /* the same */
     size_t dataset_count;
-    struct census_identity *sample; /* owned array of sample_max, texts in `kept` */
-    size_t sample_count;
+    struct sample samples[2]; /* members; with diff those who enter, and those who leave */
+    struct census_diff diff;  /* but for its samples */
 };
 
 /* ---- life ---- */
@@ -105,11 +111,12 @@ allocate(struct census *c, struct diag *d)
     c->counts = calloc(n, sizeof *c->counts);
     c->suspects = calloc(LIMIT_CENSUS_ROWS, sizeof *c->suspects);
     c->wrong = calloc(LIMIT_CENSUS_ROWS, sizeof *c->wrong);
-    c->sample = calloc(c->o.sample_max + 1, sizeof *c->sample);
+    for (size_t i = 0; i < 2; i++)
+        c->samples[i].people = calloc(c->o.sample_max + 1, sizeof *c->samples[i].people);
     if (c->o.compare)
         c->claims = calloc(n, sizeof *c->claims);
     if (c->scope.p == NULL || c->rows == NULL || c->counts == NULL || c->suspects == NULL || c->wrong == NULL ||
-        c->sample == NULL || (c->o.compare && c->claims == NULL))
+        c->samples[0].people == NULL || c->samples[1].people == NULL || (c->o.compare && c->claims == NULL))
         return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
     memcpy((char *)(uintptr_t)c->scope.p, c->o.scope.p, c->o.scope.n);
     c->o.scope = c->scope;
@@ -130,6 +137,8 @@ census_new(const struct census_options *o, struct census **out, struct diag *d)
 
     if (o->count == 0)
         return diag_set(d, ERR_INVALID, "there is no audience to count");
+    if (o->diff && (o->count != 2 || o->compare))
+        return diag_set(d, ERR_INVALID, "a difference is one of two audiences, and compares no memberships");
     c = calloc(1, sizeof *c);
     if (c == NULL)
         return diag_set(d, ERR_NOMEM, "no memory to count audiences");
@@ -172,7 +181,8 @@ census_free(struct census *c)
     free(c->rows);
     free(c->suspects);
     free(c->wrong);
-    free(c->sample);
+    for (size_t i = 0; i < 2; i++)
+        free(c->samples[i].people);
     free(c);
 }
 
@@ -218,6 +228,13 @@ namespace_bit(struct census *c, struct str ns)
     return (uint32_t)1 << c->namespace_count++;
 }
 
+/* Somebody more can be named. */
+static bool
+names_more(const struct census *c)
+{
+    return c->samples[0].n < c->o.sample_max || (c->o.diff && c->samples[1].n < c->o.sample_max);
+}
+
 static enum err
 load_identities(struct census *c, struct kv *k, struct row *r, struct diag *d)
 {
@@ -228,7 +245,7 @@ load_identities(struct census *c, struct kv *k, struct row *r, struct diag *d)
         return ERR_OK;
     for (size_t i = 0; rc == ERR_OK && i < view.member_count; i++)
         r->namespaces |= namespace_bit(c, view.members[i].ns);
-    if (rc == ERR_OK && view.member_count > 0 && c->sample_count < c->o.sample_max)
+    if (rc == ERR_OK && view.member_count > 0 && names_more(c))
         r->first = (struct census_identity){arena_str(&c->loaded, view.members[0].ns),
                                             arena_str(&c->loaded, view.members[0].id)};
     return rc;
@@ -402,6 +419,7 @@ leave_out(struct census *c)
 {
     for (size_t k = 0; k < c->o.count && !c->again; k++)
         c->counts[k].undecided++;
+    c->diff.undecided++;
 }
 
 /* Rows from *at on, as many as fit. */
@@ -502,26 +520,45 @@ compare_one(struct census *c, size_t index, size_t words, uint64_t *differ)
 }
 
 static void
-take_sample(struct census *c, size_t rows)
+take_sample(struct census *c, struct sample *to, const uint64_t *of, size_t rows)
 {
-    uint64_t members[WORDS];
-
-    members_of(c, 0, (rows + 63) / 64, members);
-    for (size_t i = 0; i < rows && c->sample_count < c->o.sample_max; i++) {
+    for (size_t i = 0; i < rows && to->n < c->o.sample_max; i++) {
         const struct census_identity *first = &c->in_block[i]->first;
         struct census_identity copy;
-        if (!(members[i / 64] >> (i % 64) & 1) || first->id.p == NULL)
+        if (!(of[i / 64] >> (i % 64) & 1) || first->id.p == NULL)
             continue;
         copy = (struct census_identity){arena_str(&c->kept, first->ns), arena_str(&c->kept, first->id)};
         if (copy.ns.p != NULL && copy.id.p != NULL)
-            c->sample[c->sample_count++] = copy;
+            to->people[to->n++] = copy;
     }
+}
+
+/* What is undecided, before or after, neither enters nor leaves. */
+static void
+count_diff(struct census *c, size_t rows)
+{
+    const uint64_t *open[2] = {rule_block_undecided(c->block, 0), rule_block_undecided(c->block, 1)};
+    uint64_t before[WORDS], after[WORDS], entering[WORDS], leaving[WORDS];
+
+    members_of(c, 0, (rows + 63) / 64, before);
+    members_of(c, 1, (rows + 63) / 64, after);
+    for (size_t w = 0; w < (rows + 63) / 64; w++) {
+        uint64_t undecided = (open[0] != NULL ? open[0][w] : 0) | (open[1] != NULL ? open[1][w] : 0);
+        entering[w] = after[w] & ~before[w] & ~undecided;
+        leaving[w] = before[w] & ~after[w] & ~undecided;
+        c->diff.entering += bits(entering[w]);
+        c->diff.leaving += bits(leaving[w]);
+        c->diff.staying += bits(before[w] & after[w] & ~undecided);
+        c->diff.undecided += bits(undecided);
+    }
+    take_sample(c, &c->samples[0], entering, rows);
+    take_sample(c, &c->samples[1], leaving, rows);
 }
 
 static void
 tally(struct census *c)
 {
-    uint64_t of_namespace[LIMIT_CENSUS_NAMESPACES][WORDS] = {{0}}, differ[WORDS] = {0};
+    uint64_t of_namespace[LIMIT_CENSUS_NAMESPACES][WORDS] = {{0}}, differ[WORDS] = {0}, members[WORDS];
     size_t rows = rule_block_rows(c->block), words = (rows + 63) / 64;
 
     for (size_t i = 0; i < rows; i++) {
@@ -542,8 +579,12 @@ tally(struct census *c)
         else
             c->suspects[c->suspect_count++] = c->in_block[i]->id;
     }
-    if (!c->again)
-        take_sample(c, rows);
+    if (c->o.diff) {
+        count_diff(c, rows);
+    } else if (!c->again) {
+        members_of(c, 0, words, members);
+        take_sample(c, &c->samples[0], members, rows);
+    }
 }
 
 static enum err
@@ -592,7 +633,8 @@ census_run(struct census *c, struct diag *d)
 struct census_result
 census_result(const struct census *c)
 {
-    return (struct census_result){
+    struct census_sample first = {c->samples[0].people, c->samples[0].n};
+    struct census_result r = {
         .profiles = c->profiles,
         .fragments = c->fragments,
         .audiences = c->counts,
@@ -600,10 +642,17 @@ census_result(const struct census *c)
         .namespace_count = c->namespace_count,
         .datasets = c->datasets,
         .dataset_count = c->dataset_count,
-        .sample = c->sample,
-        .sample_count = c->sample_count,
+        .diff = c->diff,
         .now_ms = c->first_ms,
     };
+
+    if (!c->o.diff) {
+        r.sample = first;
+        return r;
+    }
+    r.diff.entering_sample = first;
+    r.diff.leaving_sample = (struct census_sample){c->samples[1].people, c->samples[1].n};
+    return r;
 }
 
 const uint64_t *

@@ -18,8 +18,9 @@
  * and what differs then is wrong (census_wrong). A profile whose audiences were never evaluated (segment_apply gave up)
  * is counted and not compared. inSegment  Of an audience that is counted too: that audience's own answer; of any other:
  * the profile's membership. Undecided  A rule that takes too many steps, and a profile that is too large for a block:
- * counted as such. Memory     LIMIT_CENSUS_BYTES of stored profiles, and one profile more, with what they take parsed.
- * Threads    One owner; load and run need not be on the same thread. */
+ * counted as such. Difference With `diff` there are two audiences, one before and one after a change: who is a member
+ * of one of them only, and how many are of both. Memory     LIMIT_CENSUS_BYTES of stored profiles, and one profile
+ * more, with what they take parsed. Threads    One owner; load and run need not be on the same thread. */
 #ifndef SEGMENT_CENSUS_H
 #define SEGMENT_CENSUS_H
 
@@ -39,10 +40,13 @@ struct census_options {
     const int64_t *since_ms; /* with compare, by audience: entries and exits after it are this census' own. NULL: 0 */
     bool datasets;           /* profiles are counted by the datasets of their records and events, which are all read */
     const bool *opted_out_too; /* by audience: people who opted out may be members; borrowed. NULL: of none */
-    size_t sample_max;         /* members to name, of the first audience; at most LIMIT_PREVIEW_SAMPLE */
+    bool diff;                 /* of two audiences: the first is how it was, the second how it will be */
+    size_t sample_max;         /* people to name: members of the first audience, or with diff those who enter, and
+                                  those who leave; at most LIMIT_PREVIEW_SAMPLE each */
 };
 
-/* ERR_INVALID: no audience, or what rule_block_compile() refuses; ERR_LIMIT, ERR_NOMEM. */
+/* ERR_INVALID: no audience, with diff not two of them or compare as well, or what rule_block_compile() refuses;
+ * ERR_LIMIT, ERR_NOMEM. */
 enum err census_new(const struct census_options *o, struct census **out, struct diag *d);
 void census_free(struct census *c);
 const struct census_options *census_options(const struct census *c);
@@ -74,17 +78,30 @@ struct census_dataset {
     uint64_t profiles;
 };
 
+/* One identity of each of the first that were found. */
+struct census_sample {
+    const struct census_identity *people;
+    size_t count;
+};
+
+/* With diff. Each decided profile that is a member before or after is in one of the three. */
+struct census_diff {
+    uint64_t entering, leaving, staying;
+    uint64_t undecided; /* before or after */
+    struct census_sample entering_sample, leaving_sample;
+};
+
 /* Of what was run so far; borrowed until the next call. */
 struct census_result {
     uint64_t profiles;
     uint64_t fragments;                    /* records of theirs */
     const struct census_counts *audiences; /* by index */
     const struct str *namespaces;
+    size_t namespace_count;                /* further ones than LIMIT_CENSUS_NAMESPACES are not counted */
     const struct census_dataset *datasets; /* when asked for */
     size_t dataset_count;                  /* further ones than LIMIT_CENSUS_DATASETS are not counted */
-    size_t namespace_count;                /* further ones than LIMIT_CENSUS_NAMESPACES are not counted */
-    const struct census_identity *sample;  /* one identity of each of the first members */
-    size_t sample_count;
+    struct census_sample sample;           /* of members; without diff */
+    struct census_diff diff;
     int64_t now_ms; /* of the first slice */
 };
 struct census_result census_result(const struct census *c);

@@ -6,6 +6,7 @@
 #include "identity/graph.h"
 #include "profile/profile_store.h"
 #include "segment/census.h"
+#include "segment/past.h"
 
 #define HEADERS_MAX 16
 
@@ -73,6 +74,26 @@ census_slice(void *ctx, struct census *census, struct diag *d)
 
     os_lock(&c->people_lock);
     rc = c->hub_waits ? diag_set(d, ERR_BUSY, "later") : census_load(census, c->people, &c->names, C_NOW, d);
+    os_unlock(&c->people_lock);
+    return rc;
+}
+
+static enum err
+past_slice(void *ctx, struct past *past, struct diag *d)
+{
+    struct control *c = ctx;
+    struct past_now now = {.k = c->people,
+                           .names = &c->names,
+                           .membership = c->membership,
+                           .end = topic_end(c->membership),
+                           .clock_ms = C_NOW,
+                           .size = 41};
+    enum err rc;
+
+    if (!past_wants_state(past))
+        return past_read(past, d);
+    os_lock(&c->people_lock);
+    rc = c->hub_waits ? diag_set(d, ERR_BUSY, "later") : past_capture(past, &now, d);
     os_unlock(&c->people_lock);
     return rc;
 }
@@ -156,7 +177,8 @@ control_open(struct t *t, struct control *c, bool emulator)
 {
     struct pipeline_options po = {.os = os_posix(), .dir = t->dir};
     struct topic_options config = {.name = "config", .writable = true, .compacted = true},
-                         collect = {.name = "collect", .writable = true};
+                         collect = {.name = "collect", .writable = true},
+                         membership = {.name = "membership", .writable = true};
     struct admin_options ao = {.signing_key = S("0123456789abcdef0123456789abcdef"), .ready = true};
     struct reply r;
 
@@ -170,13 +192,18 @@ control_open(struct t *t, struct control *c, bool emulator)
     CHECK_OK(pipeline_open(&po, &c->pipeline, d));
     CHECK_OK(pipeline_topic(c->pipeline, &config, &c->topic, d));
     CHECK_OK(pipeline_topic(c->pipeline, &collect, &c->collect, d));
+    CHECK_OK(pipeline_topic(c->pipeline, &membership, &c->membership, d));
     CHECK_OK(config_open(&(struct config_options){.os = os_posix(), .topic = c->topic}, &c->config, d));
     put_world(c);
     ao.config = c->config;
     ao.collect = c->collect;
     ao.dir = arena_printf(t->arena, "%s/uploads", t->dir).p;
     open_people(c);
-    ao.hub = (struct admin_hub){.ctx = c, .drain = drain, .audience_size = audience_size, .census_slice = census_slice};
+    ao.hub = (struct admin_hub){.ctx = c,
+                                .drain = drain,
+                                .audience_size = audience_size,
+                                .census_slice = census_slice,
+                                .past_slice = past_slice};
     ao.hub.set_clock = emulator ? set_clock : NULL;
     c->options = ao;
     CHECK_OK(admin_new(&ao, &c->admin, d));

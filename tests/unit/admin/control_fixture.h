@@ -19,7 +19,7 @@
 struct control {
     struct t *t;
     struct pipeline *pipeline;
-    struct topic *topic, *collect;
+    struct topic *topic, *collect, *membership;
     struct config *config;
     struct admin_options options;
     struct admin *admin;

@@ -116,7 +116,7 @@ TEST(hub_census_counts_what_is_not_saved)
     CHECK_EQ(r.namespace_count, 2);
     CHECK_EQ(r.audiences[0].by_namespace[0], 1);
     CHECK_EQ(r.audiences[0].by_namespace[1], 1);
-    CHECK_EQ(r.sample_count, 1);
+    CHECK_EQ(r.sample.count, 1);
     CHECK_EQ(r.now_ms, NOW + 3);
     counting_close(&w, &c);
     world_close(&w);
@@ -220,6 +220,76 @@ TEST(hub_census_agrees_with_memberships)
         }
         counting_close(&w, &c);
     }
+    world_close(&w);
+}
+
+static const char *const names[] = {"buyer", "gold", "gold-buyer", "today", "often", "sequence", "idle"};
+
+/* By index in the names. */
+static void
+is_member(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
+{
+    bool *members = ctx;
+
+    (void)k;
+    (void)g;
+    for (size_t i = 0; i < 7; i++) {
+        const struct profile_membership *m = profile_membership(p, str_of(names[i]));
+        members[i] = m != NULL && m->member;
+    }
+}
+
+/* A difference of two audiences is that of their members, one by one. */
+TEST(hub_census_diff_agrees_with_memberships)
+{
+    static const char *const types[] = {"view", "view", "buy", "other"};
+    struct world w;
+    bool members[40][7] = {{0}};
+    int64_t now_ms = NOW;
+    const struct snapshot *snap;
+
+    world_open(t, &w, "w");
+    put_world(t, &w);
+    put_audiences(t, &w);
+    world_open_hub(t, &w);
+    for (int i = 0; i < 400; i++) {
+        const char *ids = arena_printf(t->arena, "*CRM:%d", i < 40 ? i : (int)rng_below(&t->rng, 40)).p;
+        now_ms += (int64_t)rng_below(&t->rng, 60 * 60 * 1000);
+        if (rng_below(&t->rng, 5) == 0)
+            record(t, &w, now_ms, ids, rng_below(&t->rng, 2) == 0 ? "{'tier':'gold'}" : "{'tier':'blue'}");
+        else
+            event(t, &w, now_ms, ids, arena_printf(t->arena, "e%d", i).p, types[rng_below(&t->rng, 4)]);
+    }
+    fold(t, &w);
+    for (int i = 0; i < 40; i++)
+        CHECK_OK(hub_read_profile(w.hub, S(SCOPE), S("CRM"), str_of(arena_printf(t->arena, "%d", i).p), t->arena,
+                                  is_member, members[i], d));
+    snap = snapshot_get(w.config);
+    for (size_t a = 0; a < 7; a++) {
+        for (size_t b = 0; b < 7; b++) {
+            const struct str *refs;
+            size_t n, entering = 0, leaving = 0, staying = 0;
+            struct rule_audience both[] = {
+                {str_of(names[a]), snapshot_audience_rule(snap, S(SCOPE), str_of(names[a]), &refs, &n)},
+                {S("after"), snapshot_audience_rule(snap, S(SCOPE), str_of(names[b]), &refs, &n)}};
+            struct census_options o = {.scope = S(SCOPE), .audiences = both, .count = 2, .diff = true};
+            struct counting c = {0};
+            struct census_diff diff;
+            CHECK_OK(census_new(&o, &c.census, d));
+            CHECK_EQ(count_all(t, &w, &c), 0);
+            diff = census_result(c.census).diff;
+            for (int i = 0; i < 40; i++) {
+                entering += !members[i][a] && members[i][b];
+                leaving += members[i][a] && !members[i][b];
+                staying += members[i][a] && members[i][b];
+            }
+            CHECK_EQ(diff.entering, entering);
+            CHECK_EQ(diff.leaving, leaving);
+            CHECK_EQ(diff.staying, staying);
+            census_free(c.census);
+        }
+    }
+    snapshot_put(w.config, snap);
     world_close(&w);
 }
 

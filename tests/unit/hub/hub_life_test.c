@@ -193,15 +193,16 @@ TEST(hub_membership_entries_are_told_once)
     event(t, &w, NOW, "*ECID:" ECID1, "e1", "view"); /* the cause that the steps name */
     step.h = w.hub;
     hub_lock(w.hub);
-    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){first, 3}, d));
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct hub_told){.changes = &(struct rule_changes){first, 3}}, d));
     CHECK_OK(hub_flush(w.hub, d));
     hub_unlock(w.hub);
     hub_abandon(w.hub);
     world_reopen(t, &w);
     step.h = w.hub;
     hub_lock(w.hub);
-    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){second, 3}, d));
-    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){second, 1}, d)); /* told once before, so this is another */
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct hub_told){.changes = &(struct rule_changes){second, 3}}, d));
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct hub_told){.changes = &(struct rule_changes){second, 1}},
+                      d)); /* told once before, so this is another */
     CHECK_OK(hub_flush(w.hub, d));
     hub_unlock(w.hub);
     m = read_memberships(t, &w);
@@ -237,7 +238,7 @@ TEST(hub_long_membership_records_are_split)
         changes[i] = (struct rule_change){(uint32_t)i, i % 3 == 0};
     }
     hub_lock(w.hub);
-    CHECK_OK(hub_tell(&step, &p, ids, &(struct rule_changes){changes, COUNT}, d));
+    CHECK_OK(hub_tell(&step, &p, ids, &(struct hub_told){.changes = &(struct rule_changes){changes, COUNT}}, d));
     CHECK_OK(hub_flush(w.hub, d));
     hub_unlock(w.hub);
     all = read_topic(t, &w, "membership");

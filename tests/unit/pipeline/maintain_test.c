@@ -74,6 +74,32 @@ TEST(retention_keeps_what_is_not_read_yet)
     close_log(&f);
 }
 
+/* Whole segments are skipped, never a record that is asked for. */
+TEST(topic_after_skips_old_segments)
+{
+    struct fixture f = {.segment_bytes = 500, .retention_ms = 100};
+    uint64_t offset;
+
+    open_log(t, &f);
+    CHECK_OK(topic_after(f.topic, 7, &offset, d)); /* nothing is there */
+    CHECK_EQ(offset, 0);
+    for (int i = 0; i < 100; i++)
+        (void)append(t, f.topic, "key", "a value that fills segments", i);
+    for (int round = 0; round < 2; round++) {
+        for (int64_t ms = -1; ms < 102; ms++) {
+            CHECK_OK(topic_after(f.topic, ms, &offset, d));
+            CHECK_TRUE((int64_t)offset <= ms + 1);
+            CHECK_TRUE((int64_t)offset > ms - 12);
+        }
+        close_log(&f);
+        open_log(t, &f); /* then from the marks in the files */
+    }
+    CHECK_OK(topic_maintain(f.topic, 150, d));
+    CHECK_OK(topic_after(f.topic, 10, &offset, d));
+    CHECK_EQ(offset, topic_begin(f.topic));
+    close_log(&f);
+}
+
 TEST(retention_none_keeps_everything)
 {
     struct fixture f = {.segment_bytes = 500};

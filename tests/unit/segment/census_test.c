@@ -113,7 +113,7 @@ TEST(census_counts_one_scope)
     r = census_result(c);
     CHECK_EQ(r.profiles, 3);
     CHECK_EQ(r.audiences[0].members, 2);
-    CHECK_EQ(r.sample_count, 2);
+    CHECK_EQ(r.sample.count, 2);
     CHECK_EQ(r.namespace_count, 1); /* an ECID that is not 38 digits is no identity */
     CHECK_STR(r.namespaces[0], S("CRM"));
     CHECK_EQ(r.audiences[0].by_namespace[0], 2);
@@ -133,13 +133,13 @@ TEST(census_rows_and_sample_at_their_limits)
     c = census_of(t, &w, LIMIT_PREVIEW_SAMPLE);
     CHECK_EQ(count_all(t, &w, c), 1);
     CHECK_EQ(census_result(c).audiences[0].members, LIMIT_CENSUS_ROWS);
-    CHECK_EQ(census_result(c).sample_count, LIMIT_PREVIEW_SAMPLE);
+    CHECK_EQ(census_result(c).sample.count, LIMIT_PREVIEW_SAMPLE);
     census_free(c);
     person(t, &w, SCOPE, "CRM:x", S("{\"tier\":\"gold\"}"));
     c = census_of(t, &w, LIMIT_PREVIEW_SAMPLE + 1);
     CHECK_EQ(count_all(t, &w, c), 2);
     CHECK_EQ(census_result(c).audiences[0].members, LIMIT_CENSUS_ROWS + 1);
-    CHECK_EQ(census_result(c).sample_count, LIMIT_PREVIEW_SAMPLE);
+    CHECK_EQ(census_result(c).sample.count, LIMIT_PREVIEW_SAMPLE);
     census_free(c);
     world_close(&w);
 }
@@ -157,7 +157,7 @@ TEST(census_namespaces_at_their_limit)
     c = census_of(t, &w, 0);
     (void)count_all(t, &w, c);
     CHECK_EQ(census_result(c).namespace_count, LIMIT_CENSUS_NAMESPACES);
-    CHECK_EQ(census_result(c).sample_count, 0);
+    CHECK_EQ(census_result(c).sample.count, 0);
     census_free(c);
     person(t, &w, SCOPE, "N_one_more:1", S("{\"tier\":\"gold\"}"));
     c = census_of(t, &w, 0);
@@ -260,8 +260,49 @@ TEST(census_bytes_at_their_limit)
 TEST(census_refuses_nothing_to_count)
 {
     struct census_options o = {.scope = SCOPE};
+    struct rule_audience audience = {S("a"), NULL};
     struct census *c = NULL;
 
     CHECK_ERR(census_new(&o, &c, d), ERR_INVALID);
+    o = (struct census_options){.scope = SCOPE, .audiences = &audience, .count = 1, .diff = true};
+    CHECK_ERR(census_new(&o, &c, d), ERR_INVALID); /* a difference has two sides */
     CHECK_TRUE(c == NULL);
+}
+
+TEST(census_diff_and_its_sample_at_the_limit)
+{
+    struct world w;
+    struct rule *after = NULL;
+    struct census *c = NULL;
+    struct census_diff diff;
+
+    world_open(t, &w, "tier = \"gold\"");
+    CHECK_OK(pql_compile(S("tier = \"gold\" and points >= 10 or tier = \"blue\""), true, &after, NULL, d));
+    for (int i = 0; i < LIMIT_DIFF_SAMPLE + 1; i++)
+        person(t, &w, SCOPE, arena_printf(t->arena, "CRM:in%d", i).p, S("{\"tier\":\"blue\"}"));
+    for (int i = 0; i < 30; i++)
+        person(t, &w, SCOPE, arena_printf(t->arena, "CRM:out%d", i).p, S("{\"tier\":\"gold\",\"points\":9}"));
+    for (int i = 0; i < 7; i++)
+        person(t, &w, SCOPE, arena_printf(t->arena, "CRM:stays%d", i).p, S("{\"tier\":\"gold\",\"points\":10}"));
+    person(t, &w, SCOPE, "CRM:never", S("{\"tier\":\"none\"}"));
+    {
+        struct rule_audience both[] = {{S("a"), w.rule}, {S("b"), after}};
+        struct census_options o = {
+            .scope = SCOPE, .audiences = both, .count = 2, .diff = true, .sample_max = LIMIT_DIFF_SAMPLE};
+        CHECK_OK(census_new(&o, &c, d));
+    }
+    (void)count_all(t, &w, c);
+    diff = census_result(c).diff;
+    CHECK_EQ(diff.entering, LIMIT_DIFF_SAMPLE + 1);
+    CHECK_EQ(diff.leaving, 30);
+    CHECK_EQ(diff.staying, 7);
+    CHECK_EQ(diff.undecided, 0);
+    CHECK_EQ(diff.entering_sample.count, LIMIT_DIFF_SAMPLE);
+    CHECK_EQ(diff.leaving_sample.count, 30);
+    CHECK_EQ(census_result(c).sample.count, 0);
+    for (size_t i = 0; i < 30; i++)
+        CHECK_TRUE(str_starts(diff.leaving_sample.people[i].id, S("out")));
+    census_free(c);
+    rule_free(after);
+    world_close(&w);
 }

@@ -1,0 +1,122 @@
+/* admin_question.c - questions about all profiles: asked with POST, which gives an id; looked at with GET until they
+ * are answered; given up with DELETE. The thread of admin_evaluate.c answers. */
+#include "admin/admin_evaluate.h"
+#include "pql/pql.h"
+
+#define STYLE ERRORS_UPAPI
+#define MODEL "_xdm.context.profile"
+
+struct str
+evaluation_state_name(enum evaluation_state state)
+{
+    static const char *const names[] = {[EVALUATION_NEW] = "NEW",
+                                        [EVALUATION_RUNNING] = "RUNNING",
+                                        [EVALUATION_READY] = "RESULT_READY",
+                                        [EVALUATION_FAILED] = "FAILED"};
+
+    return str_of(names[state]);
+}
+
+bool
+question_possible(struct call *call, struct http_req *rq, struct http_res *rs)
+{
+    struct diag d = DIAG_INIT;
+
+    if (call->admin->o.hub.census_slice != NULL)
+        return true;
+    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
+    return false;
+}
+
+enum err
+question_rule(struct call *call, const struct json *body, struct rule **out, struct diag *d)
+{
+    const struct json *expression = json_get(body, S("predicateExpression"));
+    struct str type = json_str(json_get(body, S("predicateType"))),
+               model = json_str(json_get(body, S("predicateModel"))), graph = json_str(json_get(body, S("graphType")));
+    enum pql_format format = PQL_TEXT;
+
+    if (!json_is(expression, JSON_STRING) || json_str(expression).n == 0)
+        return diag_set_path(d, ERR_INVALID, "predicateExpression", "predicateExpression must be an expression");
+    if (!pql_format_of(type, &format))
+        return diag_set_path(d, ERR_INVALID, "predicateType",
+                             "predicateType must be pql/text or pql/json, found '%.*s'", STR_ARG(type));
+    if (model.n > 0 && !str_eq(model, S(MODEL)))
+        return diag_set_path(d, ERR_INVALID, "predicateModel", "predicateModel must be " MODEL ", found '%.*s'",
+                             STR_ARG(model));
+    if (graph.n > 0 && !str_eq(graph, S("none")) && !str_eq(graph, S("pdg")))
+        return diag_set_path(d, ERR_INVALID, "graphType", "graphType must be none or pdg, found '%.*s'",
+                             STR_ARG(graph));
+    return snapshot_expression(call->snap, call->scope, json_str(expression), format == PQL_JSON, out, d);
+}
+
+enum err
+question_add(struct call *call, struct http_req *rq, struct evaluation *e, int *status, struct diag *d)
+{
+    enum err rc = e->arena.refused ? diag_set(d, ERR_NOMEM, "no memory for a question")
+                                   : evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
+
+    if (rc != ERR_OK)
+        evaluation_free(e);
+    if (rc == ERR_BUSY)
+        *status = 429;
+    return rc;
+}
+
+struct evaluation *
+question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id)
+{
+    static const char *const kinds[] = {
+        [EVALUATION_PREVIEW] = "preview", [EVALUATION_DIFF] = "diff", [EVALUATION_AS_OF] = "as-of"};
+    struct evaluator *ev = call->admin->evaluator;
+    struct evaluation *e;
+
+    if (!question_possible(call, rq, rs))
+        return NULL;
+    os_lock(&ev->lock);
+    e = evaluator_find(ev, kind, call->scope, id, rq->now_ms);
+    if (e != NULL)
+        return e;
+    os_unlock(&ev->lock);
+    admin_not_found(rq, rs, STYLE, kinds[kind], id);
+    return NULL;
+}
+
+void
+question_created(struct http_res *rs, struct str id)
+{
+    struct jw w = admin_json(rs, 201);
+
+    jw_object(&w);
+    jw_kstr(&w, S("id"), id);
+    jw_kstr(&w, S("state"), evaluation_state_name(EVALUATION_NEW));
+    jw_end(&w);
+}
+
+void
+question_write(struct jw *w, const struct evaluation *e)
+{
+    jw_kstr(w, S("id"), e->id);
+    if (e->audience.n > 0)
+        jw_kstr(w, S("audienceId"), e->audience);
+    jw_kstr(w, S("state"), evaluation_state_name(e->state));
+    if (e->state != EVALUATION_FAILED)
+        return;
+    jw_key(w, S("error"));
+    jw_object(w);
+    jw_kstr(w, S("code"), str_of(err_name(e->failure)));
+    jw_kstr(w, S("description"), str_of(e->error));
+    jw_end(w);
+}
+
+void
+question_delete(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id)
+{
+    struct evaluation *e = question_find(call, rq, rs, kind, id);
+
+    if (e == NULL)
+        return;
+    evaluator_drop(call->admin->evaluator, e);
+    os_unlock(&call->admin->evaluator->lock);
+    admin_empty(rs, 204);
+}
