@@ -193,6 +193,20 @@
       });
       return pageEvent({});
     },
+    audiences: function () {
+      var tent = products[0];
+      $("#try-price").textContent = money(tent.price);
+      $("#look").addEventListener("click", function () {
+        send({ eventType: "commerce.productViews", commerce: { productViews: { value: 1 } }, productListItems: [productXdm(tent)] });
+      });
+      $("#buy-now").addEventListener("click", function () {
+        send({ eventType: "commerce.purchases",
+          commerce: { purchases: { value: 1 }, order: { purchaseID: "W-" + Date.now(), priceTotal: tent.price, currencyCode: "EUR" } },
+          productListItems: [productXdm(tent)] });
+      });
+      window.northpeakAudiences(user && customers[user.crmId] ? customers[user.crmId].name.split(" ")[0] : null);
+      return pageEvent({});
+    },
     account: function () {
       var user = stored("np.user");
       $("#people").innerHTML = Object.keys(customers).map(function (id) {

@@ -62,10 +62,18 @@ struct asset {
 };
 extern const struct asset demo_assets[];
 extern const size_t demo_asset_count;
+struct admin;
 struct demo_site;
-struct demo_site *demo_site_new(struct config *config);
+struct demo_site *demo_site_new(struct config *config, struct admin *admin);
 void demo_site_free(struct demo_site *s);
 struct http_service demo_site_service(struct demo_site *s);
+/* The shop's datastream in the snapshot; NULL: the demo is not loaded. */
+struct snapshot;
+const struct datastream *demo_datastream(const struct snapshot *snap);
+/* --- demo_audiences.c --- */
+struct http_req;
+struct http_res;
+void demo_audiences(struct admin *admin, const struct snapshot *snap, struct http_req *rq, struct http_res *rs);
 
 /* ---- subcommands: argv[0] is the subcommand; the exit code ---- */
 int cmd_serve(int argc, char **argv);

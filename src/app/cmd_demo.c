@@ -10,7 +10,6 @@
 #include "base/civil.h"
 #include "base/limits.h"
 #include "codec/json_writer.h"
-#include "os/thread.h"
 
 #define BATCH_WAIT_US 120000000
 #define TARGET_SPEC "1f2e3d4c-0000-4a5b-8c6d-7e8f90a1b201"
@@ -240,28 +239,64 @@ ensure_namespaces(struct loader *l)
 
 /* ---- audiences ---- */
 
+/* One of each shape. */
 struct demo_audience {
-    const char *name, *pql;
+    const char *name, *description, *pql; /* pql NULL: members of both of two audiences above, by index */
+    int both[2];
     struct str id;
 };
 
-static struct demo_audience audiences[] = {
-    {"Tent lovers: three tent views in 24 hours",
-     "xEvent[eventType = \"commerce.productViews\" and productListItems.productCategories.categoryID = \"tents\" and "
-     "timestamp occurs <= 24 hours before now].count() >= 3",
-     {0}},
-    {"Gold, no order for 60 days",
-     "loyalty.tier = \"gold\" and not(xEvent[eventType = \"commerce.purchases\" and timestamp occurs <= 60 days before "
-     "now].count() >= 1)",
-     {0}},
-    {"Spent over 500 in 30 days",
-     "xEvent[eventType = \"commerce.purchases\" and timestamp occurs <= 30 days before "
-     "now].sum(commerce.order.priceTotal) > 500",
-     {0}},
-    {"Known customers", "person.name.firstName.isNotNull()", {0}},
-    {"Club members", "loyalty.tier in [\"bronze\", \"silver\", \"gold\"]", {0}},
+#define BOUGHT "eventType = \"commerce.purchases\""
+#define LOOKED "eventType = \"commerce.productViews\""
+#define IN_TENTS "productListItems.productCategories.categoryID = \"tents\""
+
+enum { TENTS, WINBACK, SPENDERS, KNOWN, CLUB, NEVER, TO_WIN, DECIDED, LEFT, NORDIC, AUDIENCES };
+#define PAGE_AUDIENCES (CLUB + 1) /* that pages are told: mapped to the destinations */
+
+static struct demo_audience audiences[AUDIENCES] = {
+    [TENTS] = {.name = "Tent lovers: three tent views in 24 hours",
+               .description = "How often, within a window",
+               .pql = "xEvent[" LOOKED " and " IN_TENTS " and timestamp occurs <= 24 hours before now].count() >= 3"},
+    [WINBACK] = {.name = "Gold, no order for 60 days",
+                 .description = "An attribute, and an event that is missing",
+                 .pql = "loyalty.tier = \"gold\" and not(xEvent[" BOUGHT
+                        " and timestamp occurs <= 60 days before now].count() >= 1)"},
+    [SPENDERS] = {.name = "Spent over 500 in 30 days",
+                  .description = "A sum, within a window",
+                  .pql = "xEvent[" BOUGHT " and timestamp occurs <= 30 days before now].sum(commerce.order.priceTotal) "
+                         "> 500"},
+    [KNOWN] = {.name = "Known customers",
+               .description = "An attribute that is there",
+               .pql = "person.name.firstName.isNotNull()"},
+    [CLUB] = {.name = "Club members",
+              .description = "An attribute in a list",
+              .pql = "loyalty.tier in [\"bronze\", \"silver\", \"gold\"]"},
+    [NEVER] = {.name = "Never bought",
+               .description = "An event that never happened",
+               .pql = "xEvent[" BOUGHT "].count() = 0"},
+    [TO_WIN] = {.name = "Club members who never bought", .description = "A segment of segments", .both = {CLUB, NEVER}},
+    [DECIDED] = {.name = "Looked, and ordered within two days",
+                 .description = "A sequence, with a gap",
+                 .pql = "chain(xEvent, timestamp, [look: WHAT(" LOOKED "), order: WHAT(" BOUGHT ") GAP(<= 2 days)])"},
+    [LEFT] = {.name = "Looked this hour, no order since",
+              .description = "A sequence with something missing, within a window",
+              .pql = "chain(xEvent, timestamp, [look: WHAT(" LOOKED
+                     ") WHEN(<= 1 hours before now), not order: WHAT(" BOUGHT ")])"},
+    [NORDIC] = {.name = "Nordic, and one order above 400 in a year",
+                .description = "Attributes, and the largest of events",
+                .pql = "homeAddress.countryCode in [\"NO\", \"SE\"] and xEvent[" BOUGHT
+                       " and timestamp occurs <= 1 years before now].max(commerce.order.priceTotal) > 400"},
 };
-enum { TENTS, WINBACK, SPENDERS, KNOWN, CLUB, AUDIENCES };
+
+static struct str
+expression_of(struct loader *l, const struct demo_audience *x)
+{
+    const struct str *a = &audiences[x->both[0]].id, *b = &audiences[x->both[1]].id;
+
+    if (x->pql != NULL)
+        return str_of(x->pql);
+    return arena_printf(&l->rest.arena, "inSegment(\"%.*s\") and inSegment(\"%.*s\")", STR_ARG(*a), STR_ARG(*b));
+}
 
 static enum err
 ensure_audience(struct loader *l, struct demo_audience *x)
@@ -274,12 +309,13 @@ ensure_audience(struct loader *l, struct demo_audience *x)
     w = jw_to(&body);
     jw_object(&w);
     jw_kstr(&w, S("name"), str_of(x->name));
+    jw_kstr(&w, S("description"), str_of(x->description));
     jw_kstr(&w, S("type"), S("SegmentDefinition"));
     jw_key(&w, S("expression"));
     jw_object(&w);
     jw_kstr(&w, S("type"), S("PQL"));
     jw_kstr(&w, S("format"), S("pql/text"));
-    jw_kstr(&w, S("value"), str_of(x->pql));
+    jw_kstr(&w, S("value"), expression_of(l, x));
     jw_end(&w);
     jw_key(&w, S("schema"));
     jw_object(&w);
@@ -326,7 +362,7 @@ write_selectors(struct loader *l, struct jw *w, bool with_attributes)
     jw_object(w);
     jw_key(w, S("selectors"));
     jw_array(w);
-    for (int i = 0; i < AUDIENCES; i++)
+    for (int i = 0; i < PAGE_AUDIENCES; i++)
         jw_raw(w, arena_printf(&l->rest.arena,
                                "{\"type\":\"PLATFORM_SEGMENT\",\"value\":{\"id\":\"%.*s\",\"name\":\"%s\"}}",
                                STR_ARG(audiences[i].id), audiences[i].name));
@@ -549,17 +585,12 @@ static enum err
 wait_for_batch(struct loader *l, struct str batch)
 {
     uint64_t until = os_mono_us(os_posix()) + BATCH_WAIT_US;
-    struct os_mutex lock;
-    struct os_cond never;
     enum err rc = ERR_TIMEOUT;
 
-    os_mutex_init(&lock);
-    os_cond_init(&never);
-    os_lock(&lock);
     while (rc == ERR_TIMEOUT && os_mono_us(os_posix()) < until) {
         const struct json *answer = NULL;
         struct str status;
-        (void)os_cond_wait_us(&never, &lock, 50000);
+        rest_client_pause(50000);
         rc = get(l, arena_printf(&l->rest.arena, "/data/foundation/catalog/batches/%.*s", STR_ARG(batch)), &answer);
         status = json_str(json_get(json_get(answer, batch), S("status")));
         if (rc == ERR_OK && str_eq(status, S("failed")))
@@ -567,9 +598,6 @@ wait_for_batch(struct loader *l, struct str batch)
         else if (rc == ERR_OK && !str_eq(status, S("success")))
             rc = diag_set(&l->rest.diag, ERR_TIMEOUT, "batch %.*s is still '%.*s'", STR_ARG(batch), STR_ARG(status));
     }
-    os_unlock(&lock);
-    os_cond_deinit(&never);
-    os_mutex_deinit(&lock);
     return rc;
 }
 
@@ -616,6 +644,41 @@ load_file(struct loader *l, const struct demo_dataset *s, const char *format, co
     return rc == ERR_OK ? wait_for_batch(l, batch) : rc;
 }
 
+#define PANEL "trail_test_panel"
+#define EXTERNAL "/data/core/ais/external-audience"
+
+/* An audience that somebody else keeps: a list of customers, uploaded, for as long as the audience says. */
+static enum err
+ensure_panel(struct loader *l, struct buf *file)
+{
+    const struct json *answer = NULL;
+    struct str run, status = S_NULL;
+    enum err rc = get(l, S("/data/core/ups/audiences?limit=100"), &answer);
+
+    if (rc != ERR_OK || named(answer, S("Trail test panel")) != NULL)
+        return rc;
+    demo_panel_csv(file);
+    rc = call(l, "PUT", S("/data/core/ais/files/" PANEL ".csv"), "text/csv", buf_str(file), NULL);
+    if (rc == ERR_OK)
+        rc = post(
+            l, S(EXTERNAL "/submit"),
+            S("{\"name\":\"Trail test panel\",\"description\":\"A list that was uploaded\",\"audienceId\":\"" PANEL
+              "\",\"ttlInDays\":90,\"fields\":[{\"name\":\"crmId\",\"type\":\"string\",\"identityNs\":\"CRMID\"},"
+              "{\"name\":\"since\",\"type\":\"date\"}],\"sourceSpec\":{\"path\":\"" PANEL ".csv\",\"type\":\"file\"}}"),
+            NULL);
+    if (rc == ERR_OK)
+        rc = post(l, S(EXTERNAL "/" PANEL "/run"), S("{\"differentialIngestion\":false}"), &answer);
+    run = json_str(json_get(answer, S("runId")));
+    while (rc == ERR_OK && !str_eq(status, S("SUCCESS"))) {
+        rest_client_pause(20000);
+        rc = get(l, arena_printf(&l->rest.arena, EXTERNAL "/" PANEL "/run/%.*s", STR_ARG(run)), &answer);
+        status = json_str(json_get(answer, S("status")));
+        if (rc == ERR_OK && str_eq(status, S("FAILED")))
+            rc = diag_set(&l->rest.diag, ERR_INVALID, "the run of the test panel failed");
+    }
+    return rc;
+}
+
 static enum err
 load_files(struct loader *l)
 {
@@ -637,6 +700,11 @@ load_files(struct loader *l)
     if (rc == ERR_OK) {
         say("orders: two years, 24,004 orders (JSON)");
         rc = load_file(l, &datasets[ORDERS], "json", &file);
+    }
+    buf_clear(&file);
+    if (rc == ERR_OK) {
+        say("test panel: 625 customers (CSV, external audience)");
+        rc = ensure_panel(l, &file);
     }
     buf_deinit(&file);
     if (rc == ERR_OK) {

@@ -69,6 +69,14 @@ demo_crm_csv(struct buf *out)
     }
 }
 
+void
+demo_panel_csv(struct buf *out)
+{
+    buf_put(out, S("crmId,since\n"));
+    for (unsigned i = 1; i <= DEMO_CUSTOMERS; i += 16)
+        buf_printf(out, "%s,%u-03-01\n", customer_of(i).crm_id, 2020 + i / 16 % 6);
+}
+
 static void
 loyalty_of(unsigned number, struct rng *r, const char **tier, unsigned *points)
 {

@@ -16,6 +16,8 @@
 
 /* CSV with a header row of dotted schema paths. */
 void demo_crm_csv(struct buf *out);
+/* CSV with a header row: every sixteenth customer, Ada among them, tests what is new. */
+void demo_panel_csv(struct buf *out);
 /* JSON lines. */
 void demo_loyalty_json(struct buf *out);
 /* JSON lines of two years of orders before now_ms, in time order. */

@@ -464,7 +464,7 @@ open_http(struct server *s, struct diag *d)
     if (s->edge != NULL)
         s->services[o.service_count++] = edge_service(s->edge);
     if (s->conf.demo) {
-        s->demo = demo_site_new(s->config);
+        s->demo = demo_site_new(s->config, s->admin);
         s->services[o.service_count++] = demo_site_service(s->demo);
     }
     s->services[o.service_count++] = admin_service(s->admin);

@@ -9,6 +9,7 @@ import { Device, ROOT, Server, openBrowser, payload, runTests, until } from "./h
 
 const DAY_MS = 24 * 3600 * 1000;
 const DEFAULT_HERO = "Go further outside";
+const AUDIENCES = 11;
 const server = await Server.start("--emulator");
 const browser = await openBrowser(server);
 const tests = [];
@@ -17,11 +18,15 @@ const test = (name, body) => tests.push([name, body]);
 let anonymous, adaPhone, adaLaptop, noor, optedOut;
 const audience = {}, activity = {};
 
-async function shoot(device, name, options = {}) {
+async function shoot(device, name, { panel = true, ...options } = {}) {
   if (process.env.EDGEWISE_SCREENSHOTS !== "1") return;
   const folder = path.join(ROOT, "docs/screenshots");
   fs.mkdirSync(folder, { recursive: true });
-  await device.page.evaluate(() => document.querySelector("#edge")?.setAttribute("open", ""));
+  await device.page.evaluate((shown) => {
+    const edge = document.querySelector("#edge");
+    edge?.toggleAttribute("open", shown);
+    if (edge) edge.hidden = !shown;
+  }, panel);
   await device.page.screenshot({ path: path.join(folder, name + ".png"), animations: "disabled", ...options });
 }
 
@@ -51,13 +56,13 @@ test("the demo loads through the REST API", async () => {
   assert.match(out, /^loaded$/m);
   for (const a of (await server.rest("GET", "/data/core/ups/audiences?limit=100")).children) audience[a.name] = a.id;
   for (const a of (await server.rest("GET", `/${server.credentials.tenant}/target/activities`)).activities) activity[a.name] = String(a.id);
-  assert.equal(Object.keys(audience).length, 5);
+  assert.equal(Object.keys(audience).length, AUDIENCES);
   assert.deepEqual(Object.keys(activity).sort(), ["Banner test", "Greeting", "Home hero"]);
 });
 
 test("loading it again changes nothing", async () => {
   assert.match(await server.command("demo", "load"), /^loaded$/m);
-  assert.equal((await server.rest("GET", "/data/core/ups/audiences?limit=100")).children.length, 5);
+  assert.equal((await server.rest("GET", "/data/core/ups/audiences?limit=100")).children.length, AUDIENCES);
   assert.equal((await server.rest("GET", `/${server.credentials.tenant}/target/activities`)).activities.length, 3);
 });
 
@@ -328,6 +333,67 @@ test("the results page shows the same", async () => {
     await shoot(reader, "5-results", { fullPage: true });
   }
   await reader.close();
+});
+
+// The card of an audience, as the page draws it.
+const cardOf = (device, name) => device.page.locator(`.audience[data-name="${name}"]`);
+const sizeOf = async (device, name) => Number((await cardOf(device, name).locator(".size b").innerText()).replace(/,/g, ""));
+const isIn = (device, name) => cardOf(device, name).evaluate((e) => e.classList.contains("in"));
+const reasons = (device, name, kind) => cardOf(device, name).locator(`.why .${kind}`).allInnerTexts();
+
+test("the audiences page shows every audience with its size, and why Ada is in it or not", async () => {
+  await server.drain();
+  await adaLaptop.go("/audiences.html");
+  await adaLaptop.page.waitForSelector("html[data-audiences=known]");
+  assert.equal(await adaLaptop.page.locator(".audience").count(), AUDIENCES);
+  for (const [name, id] of Object.entries(audience)) {
+    const size = async () => (await server.rest("GET", `/edgewise/audiences/${id}/size`)).size;
+    await until("the size of " + name, async () => (await sizeOf(adaLaptop, name)) === (await size()));
+    const { ups, CustomerAudienceUpload: uploads } = (await server.entity("CRMID", "np-10001"))[0].entity.segmentMembership;
+    assert.equal(await isIn(adaLaptop, name), (ups[id] ?? uploads[id])?.status === "realized", name);
+  }
+  assert.match(await adaLaptop.text("#verdict"), /^Ada, you are in \d of 11 audiences$/);
+  assert.deepEqual(await reasons(adaLaptop, "Gold, no order for 60 days", "yes"), ['loyalty.tier is "gold"', "0 events that count (must not be >= 1)"]);
+  assert.deepEqual(await reasons(adaLaptop, "Trail test panel", "yes"), ["on the list that was uploaded"]);
+  assert.match(await cardOf(adaLaptop, "Trail test panel").locator(".next").innerText(), /^Leaves by itself /);
+  assert.deepEqual(await reasons(adaLaptop, "Club members who never bought", "yes"), ["in \u201cClub members\u201d"]);
+  assert.deepEqual(await reasons(adaLaptop, "Club members who never bought", "no"), ["not in \u201cNever bought\u201d"]);
+  assert.match(await cardOf(adaLaptop, "Spent over 500 in 30 days").locator(".next").innerText(), /^Missing: a sum > 500, it is 0$/);
+  assert.equal(await isIn(adaLaptop, "Spent over 500 in 30 days"), false);
+  await shoot(adaLaptop, "6-audiences", { fullPage: true, panel: false });
+});
+
+test("the audiences page follows what its visitor does, without a reload", async () => {
+  const guest = await Device.open(browser);
+  const tents = "Tent lovers: three tent views in 24 hours", hour = "Looked this hour, no order since", decided = "Looked, and ordered within two days";
+  await guest.go("/audiences.html");
+  await guest.page.waitForSelector("html[data-audiences=known]");
+  const before = { tents: await sizeOf(guest, tents), decided: await sizeOf(guest, decided), never: await sizeOf(guest, "Never bought") };
+  assert.equal(await isIn(guest, "Never bought"), true);
+  assert.equal(await isIn(guest, tents), false);
+  for (let i = 0; i < 3; i++) {
+    const sent = await during(guest, () => guest.page.click("#look"));
+    await until("the look", async () => sent.length || guest.last.body.events[0].xdm.eventType === "commerce.productViews");
+    await guest.last.answer;
+  }
+  await until("the third look to show", () => isIn(guest, tents));
+  assert.equal(await sizeOf(guest, tents), before.tents + 1);
+  assert.deepEqual(await reasons(guest, tents, "yes"), ["3 events that count (needs >= 3)"]);
+  assert.match(await cardOf(guest, tents).locator(".next").innerText(), /^Leaves by itself \d+ \w+ \d{4}, \d\d:\d\d$/);
+  await until("the look of this hour", () => isIn(guest, hour));
+  await guest.page.click("#buy-now");
+  await until("the order to show", () => isIn(guest, decided));
+  await until("the order to end two", async () => !(await isIn(guest, hour)) && !(await isIn(guest, "Never bought")));
+  assert.equal(await sizeOf(guest, decided), before.decided + 1);
+  assert.equal(await sizeOf(guest, "Never bought"), before.never - 1);
+  await guest.close();
+});
+
+test("nobody is explained to a stranger", async () => {
+  const plain = await server.call("GET", "/demo-audiences.json?entityId=np-10001&entityIdNS=CRMID");
+  assert.equal(plain.json.known, false);
+  assert.equal(plain.json.audiences.length, AUDIENCES);
+  for (const a of plain.json.audiences) assert.deepEqual(Object.keys(a).sort(), ["description", "id", "name", "pql", "size"]);
 });
 
 test("the same shop over plain http, where a script on the page carries the SDK's requests", async () => {
