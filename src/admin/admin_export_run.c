@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "admin/admin_entity.h"
+#include "admin/admin_job.h"
 #include "base/log.h"
 #include "profile/profile_scan.h"
 
@@ -415,27 +416,9 @@ save(struct export_run *run, enum err result, const struct diag *why, struct dia
     struct edit edit = edit_of(&run->a, object);
     struct config_change changes[LIMIT_CONFIG_CHANGES];
     size_t n = 1;
-    struct buf errors;
-    struct jw w;
     enum err rc;
 
-    buf_init_in(&errors, &run->a, LIMIT_ADMIN_BODY_BYTES);
-    w = jw_to(&errors);
-    jw_array(&w);
-    jw_object(&w);
-    jw_kstr(&w, S("code"), str_of(err_name(result)));
-    jw_kstr(&w, S("msg"), str_of(why->what));
-    jw_kstr(&w, S("callStack"), S(""));
-    jw_end(&w);
-    jw_end(&w);
-    edit_put_str(&edit, edit.root, S("status"),
-                 result == ERR_OK          ? S("SUCCEEDED")
-                 : result == ERR_CANCELLED ? S("CANCELLED")
-                                           : S("FAILED"));
-    if (result == ERR_OK)
-        edit_put_raw(&edit, edit.root, S("metrics"), metrics_of(run, now_ms, &run->a));
-    else if (result != ERR_CANCELLED)
-        edit_put_raw(&edit, edit.root, S("errors"), buf_str(&errors));
+    job_put_outcome(&edit, result, result == ERR_OK ? metrics_of(run, now_ms, &run->a) : S_NULL, why, &run->a);
     edit_put_i64(&edit, edit.root, S("updateTime"), now_ms / MS_PER_SECOND);
     changes[0] =
         (struct config_change){S("exportJob"), run->e->scope, run->e->id, edit_text(&edit), CONFIG_ANY_VERSION};

@@ -238,19 +238,11 @@ attempt(struct evaluator *ev, struct evaluation *e, struct arena *a, struct buf 
     return rc;
 }
 
-/* The job as it ended. */
-static enum err
-save(struct evaluator *ev, const struct evaluation *e, struct arena *a, enum err result, struct str metrics,
-     const struct diag *why, struct diag *d)
+void
+job_put_outcome(struct edit *edit, enum err result, struct str metrics, const struct diag *why, struct arena *a)
 {
-    struct config *config = ev->admin->o.config;
-    const struct snapshot *snap = snapshot_get(config);
-    const struct json *object = snapshot_object(snap, S("segmentJob"), e->scope, e->id);
-    int64_t now_ms = os_now_ms(ev->admin->o.os);
-    struct edit edit = edit_of(a, object);
     struct buf errors;
     struct jw w;
-    enum err rc = ERR_OK;
 
     buf_init_in(&errors, a, LIMIT_ADMIN_BODY_BYTES);
     w = jw_to(&errors);
@@ -261,14 +253,29 @@ save(struct evaluator *ev, const struct evaluation *e, struct arena *a, enum err
     jw_kstr(&w, S("callStack"), S(""));
     jw_end(&w);
     jw_end(&w);
-    edit_put_str(&edit, edit.root, S("status"),
+    edit_put_str(edit, edit->root, S("status"),
                  result == ERR_OK          ? S("SUCCEEDED")
                  : result == ERR_CANCELLED ? S("CANCELLED")
                                            : S("FAILED"));
     if (result == ERR_OK)
-        edit_put_raw(&edit, edit.root, S("metrics"), metrics);
+        edit_put_raw(edit, edit->root, S("metrics"), metrics);
     else if (result != ERR_CANCELLED)
-        edit_put_raw(&edit, edit.root, S("errors"), buf_str(&errors));
+        edit_put_raw(edit, edit->root, S("errors"), buf_str(&errors));
+}
+
+/* The job as it ended. */
+static enum err
+save(struct evaluator *ev, const struct evaluation *e, struct arena *a, enum err result, struct str metrics,
+     const struct diag *why, struct diag *d)
+{
+    struct config *config = ev->admin->o.config;
+    const struct snapshot *snap = snapshot_get(config);
+    const struct json *object = snapshot_object(snap, S("segmentJob"), e->scope, e->id);
+    int64_t now_ms = os_now_ms(ev->admin->o.os);
+    struct edit edit = edit_of(a, object);
+    enum err rc = ERR_OK;
+
+    job_put_outcome(&edit, result, metrics, why, a);
     edit_put_i64(&edit, edit.root, S("updateTime"), now_ms);
     edit_put_i64(&edit, edit.root, S("updateEpoch"), now_ms / MS_PER_SECOND);
     if (object != NULL) {

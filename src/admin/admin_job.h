@@ -27,6 +27,10 @@ struct job_order {
  * an error nothing is saved. */
 enum err job_begin(struct evaluator *ev, const struct job_order *o, struct str *text, struct diag *d);
 
+/* Status, and metrics or errors, of a job of either family that ended with `result`: CANCELLED by ERR_CANCELLED.
+ * metrics: JSON, of ERR_OK. */
+void job_put_outcome(struct edit *edit, enum err result, struct str metrics, const struct diag *why, struct arena *a);
+
 /* A saved job as the queue wants it. ERR_NOMEM. */
 enum err job_evaluation(struct str scope, struct str id, const struct json *object, struct evaluation **out,
                         struct diag *d);

@@ -16,18 +16,6 @@
 
 /* ---- what an expression qualifies for ---- */
 
-static bool
-reads_events(const struct rule_node *n)
-{
-    if (n == NULL)
-        return false;
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (reads_events(n->args[i]))
-            return true;
-    }
-    return n->op == RULE_EVENTS;
-}
-
 /* Ids named in inSegment() below a node. */
 struct refs {
     struct str items[64];
@@ -61,7 +49,7 @@ of_fields(const struct call *call, const struct rule *r, unsigned depth)
 {
     struct refs refs = {.n = 0};
 
-    if (r == NULL || depth > REFS_DEPTH || reads_events(rule_root(r)))
+    if (r == NULL || depth > REFS_DEPTH || rule_reads_events(rule_root(r)))
         return false;
     find_refs(rule_root(r), false, &refs);
     for (size_t i = 0; i < refs.n; i++) {
@@ -86,7 +74,7 @@ mixes_references(const struct call *call, const struct rule *r)
         size_t n;
         fields = of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), 1);
     }
-    return reads_events(rule_root(r)) && (!fields || refs.others);
+    return rule_reads_events(rule_root(r)) && (!fields || refs.others);
 }
 
 /* The first row of the table that keeps an audience from a method; 0: none [SEGMENTATION 14.3]. */

@@ -6,7 +6,6 @@
  *         loyalty.tier is "gold"                 what was seen, and when time alone changes it */
 #include "app/cmd_audience.h"
 #include "codec/json.h"
-#include "codec/url.h"
 
 #define AUDIENCES "/data/core/ups/audiences"
 #define NO_AUDIENCE "-"
@@ -31,16 +30,6 @@ usage(FILE *out)
 }
 
 /* ---- calls ---- */
-
-static struct str
-encoded(struct rest_client *c, struct str s)
-{
-    struct buf b;
-
-    buf_init_in(&b, &c->arena, 65536);
-    url_encode(&b, s);
-    return buf_str(&b);
-}
 
 /* What the server has to say of a failure: the first message below errors.<status>, else the body. */
 static enum err
@@ -84,8 +73,8 @@ id_of(struct rest_client *c, struct str audience, struct str *id)
 {
     const struct json *list = NULL;
     struct json_iter it;
-    enum err rc =
-        get(c, arena_printf(&c->arena, AUDIENCES "?limit=100&name=%.*s", STR_ARG(encoded(c, audience))), &list);
+    enum err rc = get(
+        c, arena_printf(&c->arena, AUDIENCES "?limit=100&name=%.*s", STR_ARG(rest_client_encode(c, audience))), &list);
 
     *id = audience;
     if (rc != ERR_OK)
@@ -255,11 +244,11 @@ static enum err
 explain(struct rest_client *c, struct str id, const struct asked *asked)
 {
     const struct json *answer = NULL;
-    enum err rc =
-        get(c,
-            arena_printf(&c->arena, AUDIENCES "/%.*s/explain?entityIdNS=%.*s&entityId=%.*s", STR_ARG(encoded(c, id)),
-                         STR_ARG(encoded(c, asked->ns)), STR_ARG(encoded(c, asked->entity))),
-            &answer);
+    enum err rc = get(c,
+                      arena_printf(&c->arena, AUDIENCES "/%.*s/explain?entityIdNS=%.*s&entityId=%.*s",
+                                   STR_ARG(rest_client_encode(c, id)), STR_ARG(rest_client_encode(c, asked->ns)),
+                                   STR_ARG(rest_client_encode(c, asked->entity))),
+                      &answer);
 
     if (rc == ERR_OK)
         print_answer(answer);
@@ -270,7 +259,8 @@ static enum err
 count(struct rest_client *c, struct str id, const struct asked *asked)
 {
     const struct json *answer = NULL;
-    enum err rc = get(c, arena_printf(&c->arena, "/edgewise/audiences/%.*s/size", STR_ARG(encoded(c, id))), &answer);
+    enum err rc =
+        get(c, arena_printf(&c->arena, "/edgewise/audiences/%.*s/size", STR_ARG(rest_client_encode(c, id))), &answer);
 
     (void)asked;
     if (rc == ERR_OK)

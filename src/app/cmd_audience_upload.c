@@ -7,7 +7,6 @@
 #include "codec/csv.h"
 #include "codec/json.h"
 #include "codec/json_writer.h"
-#include "codec/url.h"
 
 #define AIS "/data/core/ais"
 #define POLL_US 50000
@@ -30,16 +29,6 @@ usage(FILE *out)
             "those that it has. AUDIENCE is an audienceId. One that does not exist is made when --identity says which\n"
             "column has whose identities. Waits until the file was read.\n");
     return out == stdout ? 0 : 2;
-}
-
-static struct str
-encoded(struct rest_client *c, struct str s)
-{
-    struct buf b;
-
-    buf_init_in(&b, &c->arena, 65536);
-    url_encode(&b, s);
-    return buf_str(&b);
 }
 
 /* ---- the audience ---- */
@@ -102,7 +91,7 @@ static enum err
 find_audience(struct upload *u)
 {
     struct str target =
-        arena_printf(&u->c->arena, "/data/core/ups/audiences/%.*s", STR_ARG(encoded(u->c, u->audience)));
+        arena_printf(&u->c->arena, "/data/core/ups/audiences/%.*s", STR_ARG(rest_client_encode(u->c, u->audience)));
     const struct json *object = NULL;
     struct http_answer answer;
     enum err rc = rest_client_send(u->c, "GET", target, "application/json", NULL, S_NULL, &answer);
@@ -162,11 +151,13 @@ upload(struct upload *u)
     if (rc == ERR_OK)
         rc = find_audience(u);
     if (rc == ERR_OK)
-        rc = rest_client_call(c, "PUT", arena_printf(&c->arena, AIS "/files/%.*s", STR_ARG(encoded(c, u->path))),
+        rc = rest_client_call(c, "PUT",
+                              arena_printf(&c->arena, AIS "/files/%.*s", STR_ARG(rest_client_encode(c, u->path))),
                               "text/csv", NULL, u->bytes, NULL);
     if (rc == ERR_OK)
         rc = rest_client_call(
-            c, "POST", arena_printf(&c->arena, AIS "/external-audience/%.*s/run", STR_ARG(encoded(c, u->audience))),
+            c, "POST",
+            arena_printf(&c->arena, AIS "/external-audience/%.*s/run", STR_ARG(rest_client_encode(c, u->audience))),
             "application/json", NULL, body, &run);
     return rc == ERR_OK ? wait_for(u, json_str(json_get(run, S("runId")))) : rc;
 }

@@ -95,6 +95,16 @@ rest_client_authenticate(struct rest_client *c)
     return rc;
 }
 
+struct str
+rest_client_encode(struct rest_client *c, struct str s)
+{
+    struct buf b;
+
+    buf_init_in(&b, &c->arena, 65536);
+    url_encode(&b, s);
+    return buf_str(&b);
+}
+
 void
 rest_client_pause(uint64_t us)
 {

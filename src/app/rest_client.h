@@ -29,6 +29,9 @@ enum err rest_client_send(struct rest_client *c, const char *method, struct str 
 enum err rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type,
                           const char *accept, struct str body, const struct json **out);
 
+/* A text as a part of a target, in the client's arena. */
+struct str rest_client_encode(struct rest_client *c, struct str s);
+
 /* Waits between two looks at something that the server does in the background. */
 void rest_client_pause(uint64_t us);
 

@@ -48,6 +48,18 @@ rule_slot_count(const struct rule *r)
     return r->slot_count;
 }
 
+bool
+rule_reads_events(const struct rule_node *n)
+{
+    if (n == NULL)
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (rule_reads_events(n->args[i]))
+            return true;
+    }
+    return n->op == RULE_EVENTS;
+}
+
 /* An integer and a double of one value are different literals: they print and divide alike but not always. */
 static bool
 literal_equal(struct value a, struct value b)

@@ -200,6 +200,8 @@ struct rule *rule_new(struct arena *a, const struct rule_node *root, unsigned sl
 void rule_free(struct rule *r);
 const struct rule_node *rule_root(const struct rule *r);
 unsigned rule_slot_count(const struct rule *r);
+/* Something at or below n (NULL: nothing) is the list of events. */
+bool rule_reads_events(const struct rule_node *n);
 
 /* Trees are equal when every field that decides the meaning is equal; pos is not one of them. */
 bool rule_equal(const struct rule_node *a, const struct rule_node *b);

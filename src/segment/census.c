@@ -89,18 +89,6 @@ struct census {
 
 /* ---- life ---- */
 
-static bool
-reads_events(const struct rule_node *n)
-{
-    if (n == NULL)
-        return false;
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (reads_events(n->args[i]))
-            return true;
-    }
-    return n->op == RULE_EVENTS;
-}
-
 static enum err
 allocate(struct census *c, struct diag *d)
 {
@@ -124,7 +112,7 @@ allocate(struct census *c, struct diag *d)
     for (size_t i = 0; i < n; i++) {
         if (!map_put(&c->by_id, c->o.audiences[i].id, (void *)(uintptr_t)(i + 1), NULL))
             return diag_set(d, ERR_NOMEM, "no memory to count %zu audiences", n);
-        c->reads_events = c->reads_events || reads_events(rule_root(c->o.audiences[i].rule));
+        c->reads_events = c->reads_events || rule_reads_events(rule_root(c->o.audiences[i].rule));
     }
     return ERR_OK;
 }
