@@ -117,6 +117,8 @@
 #define LIMIT_REGEX_STEPS 1000000            /* [SEGMENTATION 7.2] one search */
 #define LIMIT_REGEX_BYTES (16 * 1024 * 1024) /* OURS: backtracking memory of one search */
 #define LIMIT_RULE_GRAPH_BYTES (1024 * 1024 * 1024) /* OURS: 100,000 audiences of 10 KB each */
+#define LIMIT_GRAPH_MARKS 1024  /* OURS: changes of audiences that a graph knows to tell apart: 40 KB */
+#define LIMIT_GRAPH_MANIFESTS 4 /* OURS: earlier numberings whose states are still read; older ones are made anew */
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
 #define LIMIT_WINDOW_PAIRS                                                                                             \
     20000 /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */

@@ -158,8 +158,8 @@ sort_ids(struct audience_part *p)
     qsort_r(p->order, p->n, sizeof *p->order, by_id, p->ids);
 }
 
-/* Compiles the graph of p's objects, or shares the part before when it has the same audiences (only names changed).
- * Takes p over. */
+/* Makes the graph of p's objects out of that of the part before, or shares that part when it has the same audiences
+ * (only names changed). Takes p over. */
 static enum err
 audience_part_finish(struct audience_part *p, struct audience_part *before, struct audience_part **out, struct diag *d)
 {
@@ -186,7 +186,7 @@ audience_part_finish(struct audience_part *p, struct audience_part *before, stru
             rc = nomem(d);
     }
     if (rc == ERR_OK && p->n > 0)
-        rc = rule_graph_new(audiences, p->n, p->version, &p->graph, d);
+        rc = rule_graph_extend(before != NULL ? before->graph : NULL, audiences, p->n, p->version, &p->graph, d);
     free(audiences);
     if (rc == ERR_OK)
         sort_ids(p);

@@ -44,7 +44,8 @@ edge_rules_update(const struct segment_set *set, struct edge_doc *doc, const str
     struct rule_changes changes;
     struct buf bytes;
     bool have = doc->rule_state.n > 0 && rule_state_load(set->graph, doc->rule_state, a, &state, NULL) == ERR_OK;
-    enum err rc = have && !set->scans ? ERR_OK : parse_events(doc, &env, a, d);
+    bool reads = !have || set->scans || rule_state_needs_events(state);
+    enum err rc = reads ? parse_events(doc, &env, a, d) : ERR_OK;
 
     if (rc == ERR_OK && !have)
         rc = rule_state_build(set->graph, &env, a, &state, d);

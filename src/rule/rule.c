@@ -5,10 +5,13 @@
  * a pattern. */
 #include "rule/rule.h"
 
+#include <stdatomic.h>
+
 #include "base/hash.h"
 
 struct rule {
-    struct arena *a; /* owned; holds this struct too */
+    struct arena *a;  /* owned; holds this struct too */
+    atomic_uint refs; /* holders are snapshots, and the last reader of one ends it on its own thread */
     const struct rule_node *root;
     unsigned slot_count;
 };
@@ -20,8 +23,20 @@ rule_new(struct arena *a, const struct rule_node *root, unsigned slot_count)
 
     if (r == NULL)
         return NULL;
-    *r = (struct rule){a, root, slot_count};
+    r->a = a;
+    r->root = root;
+    r->slot_count = slot_count;
+    atomic_init(&r->refs, 1);
     return r;
+}
+
+struct rule *
+rule_ref(const struct rule *r)
+{
+    struct rule *own = (struct rule *)(uintptr_t)r;
+
+    atomic_fetch_add_explicit(&own->refs, 1, memory_order_relaxed);
+    return own;
 }
 
 void
@@ -29,7 +44,7 @@ rule_free(struct rule *r)
 {
     struct arena *a;
 
-    if (r == NULL)
+    if (r == NULL || atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
         return;
     a = r->a;
     arena_deinit(a);
@@ -143,6 +158,46 @@ mix(uint64_t h, uint64_t x)
     return h ^ h >> 32;
 }
 
+static uint64_t
+time_ref_hash(uint64_t h, struct rule_time_ref r)
+{
+    return mix(h, (uint64_t)r.period << 32 | (r.period == PERIOD_NONE ? r.arg : (uint64_t)r.unit));
+}
+
+static uint64_t
+when_hash(uint64_t h, const struct rule_when *w)
+{
+    h = time_ref_hash(mix(h, (uint64_t)w->form + 1), w->from);
+    switch (w->form) {
+    case WHEN_DISTANCE:
+        return mix(mix(h, (uint64_t)w->amount), (uint64_t)w->cmp << 16 | (uint64_t)w->unit << 8 | (uint64_t)w->side);
+    case WHEN_SIDE:
+        return mix(h, (uint64_t)w->side);
+    case WHEN_BETWEEN:
+        return time_ref_hash(h, w->to);
+    default:
+        return h;
+    }
+}
+
+static uint64_t
+bounds_hash(uint64_t h, const struct rule_bound *bounds, size_t n, bool units)
+{
+    h = mix(h, n);
+    for (size_t i = 0; i < n; i++)
+        h = mix(mix(h, (uint64_t)bounds[i].amount), (uint64_t)bounds[i].cmp << 8 | (units ? bounds[i].unit : 0));
+    return h;
+}
+
+static uint64_t
+element_hash(uint64_t h, const struct rule_element *e)
+{
+    h = bounds_hash(h, e->counts, e->count_count, false);
+    h = bounds_hash(h, e->gaps, e->gap_count, true);
+    return e->has_when ? when_hash(h, &e->when) : mix(h, 1);
+}
+
+/* Everything that rule_equal compares is in it: between two runs of the program it stands for the tree. */
 uint64_t
 rule_hash(const struct rule_node *n)
 {
@@ -153,11 +208,12 @@ rule_hash(const struct rule_node *n)
     if (n->name.n > 0)
         h = hash_bytes(n->name, h);
     if (n->op == RULE_LITERAL)
-        h = mix(h, value_hash(n->value));
+        h = mix(mix(h, (uint64_t)n->value.kind << 1 | n->value.date_only), value_hash(n->value));
     if (n->when != NULL)
-        h = mix(h, (uint64_t)n->when->amount << 8 | (uint64_t)n->when->form << 4 | (uint64_t)n->when->side);
+        h = when_hash(h, n->when);
     if (n->element != NULL)
-        h = mix(h, (uint64_t)n->element->count_count << 8 | n->element->gap_count);
+        h = element_hash(h, n->element);
+    h = mix(h, n->arg_count);
     for (size_t i = 0; i < n->arg_count; i++)
         h = mix(h, rule_hash(n->args[i]));
     return h;

@@ -197,13 +197,16 @@ struct rule; /* an arena and a root */
 /* Takes over `a` (a heap-allocated arena, already initialised) in which root was built. slot_count: highest slot + 1.
  */
 struct rule *rule_new(struct arena *a, const struct rule_node *root, unsigned slot_count);
+/* One holder more: the tree lives until each has called rule_free(). Any thread. */
+struct rule *rule_ref(const struct rule *r);
 void rule_free(struct rule *r);
 const struct rule_node *rule_root(const struct rule *r);
 unsigned rule_slot_count(const struct rule *r);
 /* Something at or below n (NULL: nothing) is the list of events. */
 bool rule_reads_events(const struct rule_node *n);
 
-/* Trees are equal when every field that decides the meaning is equal; pos is not one of them. */
+/* Trees are equal when every field that decides the meaning is equal; pos is not one of them. The hash is of the same
+ * fields, and the same in every run of the program: saved states rely on it. */
 bool rule_equal(const struct rule_node *a, const struct rule_node *b);
 uint64_t rule_hash(const struct rule_node *n);
 

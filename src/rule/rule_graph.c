@@ -8,7 +8,10 @@
  * of them once, after everything it depends on. */
 #include "rule/rule_graph_int.h"
 
+#include <stdlib.h>
+
 #include "base/limits.h"
+#include "base/map.h"
 #include "rule/rule_order.h"
 
 #define BOOLEAN_DEPTH_MAX 256 /* deeper and-or-not trees are evaluated as one leaf */
@@ -31,7 +34,7 @@ collect(struct build *b, const struct rule_node *n, enum rule_op op, unsigned de
             continue;
         }
         id = build_boolean(b, n->args[i], depth + 1);
-        if (id == NO_ID || !VEC_PUSH(b->a, out, id)) {
+        if (id == NO_ID || !VEC_PUSH(&b->scratch, out, id)) {
             b->nomem = true;
             return false;
         }
@@ -69,142 +72,247 @@ build_boolean(struct build *b, const struct rule_node *n, unsigned depth)
     return b->nomem ? NO_ID : build_leaf(b, n);
 }
 
-/* ---- the whole ---- */
+/* ---- one audience ---- */
 
-static enum err
-add_audiences(struct build *b, size_t n, struct diag *d)
+static int
+by_path(const void *a, const void *b)
 {
-    struct rule_graph *g = b->g;
-    void *old;
+    const struct path_read *x = a, *y = b;
 
-    g->audiences = ARENA_ARRAY(b->a, struct graph_audience, n);
-    if (g->audiences == NULL)
-        return diag_set(d, ERR_LIMIT, "no memory for %zu audiences", n);
-    g->audience_count = n;
-    for (size_t i = 0; i < n; i++) {
-        struct graph_audience *one = &g->audiences[i];
-        size_t slots = rule_slot_count(b->audiences[i].rule);
-        *one = (struct graph_audience){arena_str(b->a, b->audiences[i].id), NO_ID};
-        if (one->id.p == NULL || !map_put(&g->by_id, one->id, one, &old))
-            return diag_set(d, ERR_LIMIT, "no memory for %zu audiences", n);
-        if (old != NULL)
-            return diag_set(d, ERR_INVALID, "two audiences have the id '%.*s'", STR_ARG(one->id));
-        g->slot_count = slots > g->slot_count ? slots : g->slot_count;
-    }
-    return ERR_OK;
+    if (x->path != y->path)
+        return (x->path > y->path) - (x->path < y->path);
+    return (x->root > y->root) - (x->root < y->root);
 }
 
+/* Paths, each once. */
 static bool
-link_parents(struct build *b)
+keep_reads(struct build *b, struct graph_audience *one)
 {
-    struct rule_graph *g = b->g;
+    struct path_read *kept;
+    size_t n = 0;
 
-    for (uint32_t i = 0; i < g->nodes.n; i++) {
-        const struct graph_node *n = &g->nodes.p[i];
-        for (size_t k = 0; k < n->child_count; k++) {
-            struct graph_node *child = &g->nodes.p[n->children[k]];
-            size_t count = child->parent_count;
-            if (!build_append_id(b, &child->parents, &count, i))
-                return false;
-            child->parent_count = (uint32_t)count;
-        }
+    if (b->reads.n > 1)
+        qsort(b->reads.p, b->reads.n, sizeof *b->reads.p, by_path);
+    for (size_t i = 0; i < b->reads.n; i++) {
+        if (n == 0 || by_path(&b->reads.p[i], &b->reads.p[n - 1]) != 0)
+            b->reads.p[n++] = b->reads.p[i];
     }
-    for (uint32_t i = 0; i < g->audience_count; i++) {
-        struct graph_node *root = &g->nodes.p[g->audiences[i].root];
-        size_t count = root->audience_count;
-        if (!build_append_id(b, &root->audiences, &count, i))
+    kept = ARENA_ARRAY(b->a, struct path_read, n);
+    if (kept == NULL)
+        return false;
+    if (n > 0)
+        memcpy(kept, b->reads.p, n * sizeof *kept);
+    one->reads = kept;
+    one->read_count = n;
+    return true;
+}
+
+typedef VEC(uint64_t) hash_list;
+
+static bool
+collect_refs(struct build *b, const struct rule_node *n, hash_list *out)
+{
+    struct str id = rule_segment_id(n);
+
+    if (id.p != NULL && !VEC_PUSH(&b->scratch, out, hash_keyed(b->g->id_key, id)))
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (!collect_refs(b, n->args[i], out))
             return false;
-        root->audience_count = (uint32_t)count;
-        g->fingerprint = (uint32_t)hash_u64(g->fingerprint, g->audiences[i].root);
     }
     return true;
 }
 
-static int
-by_text(const void *a, const void *b)
+static bool
+keep_refs(struct build *b, const struct rule_node *root, struct graph_audience *one)
 {
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+    hash_list found = {0};
+    uint64_t *kept;
+
+    if (!collect_refs(b, root, &found))
+        return false;
+    kept = ARENA_ARRAY(b->a, uint64_t, found.n);
+    if (kept == NULL)
+        return false;
+    if (found.n > 0)
+        memcpy(kept, found.p, found.n * sizeof *kept);
+    one->refs = kept;
+    one->ref_count = found.n;
+    return true;
 }
 
-static void
-list_paths(struct build *b)
+/* Contents point into the trees that they were first seen in. */
+static bool
+hold_rule(struct numbering *all, const struct rule *r)
+{
+    size_t cap = all->rule_cap ? all->rule_cap * 2 : 16;
+    struct rule **grown;
+
+    if (all->rule_count == all->rule_cap) {
+        grown = realloc(all->rules, cap * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        all->rules = grown;
+        all->rule_cap = cap;
+    }
+    all->rules[all->rule_count++] = rule_ref(r);
+    return true;
+}
+
+static bool
+compile(struct build *b, uint32_t index)
 {
     struct rule_graph *g = b->g;
+    struct graph_audience *one = &g->audiences[index], *old;
+    const struct rule *r = b->audiences[index].rule;
+    size_t things = g->nodes.n + g->series.n + g->predicates.n;
+    struct arena_mark mark = arena_mark(&b->scratch);
 
-    for (size_t i = 0; i < g->paths.n && !b->nomem; i++) {
-        const struct graph_path *p = &g->paths.p[i];
-        if ((p->in_profile && !VEC_PUSH(b->a, &g->attribute_paths, p->dotted)) ||
-            (p->in_event && !VEC_PUSH(b->a, &g->event_paths, p->dotted)))
-            b->nomem = true;
-    }
-    if (g->attribute_paths.n > 1)
-        qsort(g->attribute_paths.p, g->attribute_paths.n, sizeof *g->attribute_paths.p, by_text);
-    if (g->event_paths.n > 1)
-        qsort(g->event_paths.p, g->event_paths.n, sizeof *g->event_paths.p, by_text);
+    memset(&b->reads, 0, sizeof b->reads);
+    one->root = build_boolean(b, rule_root(r), 0);
+    if (b->nomem || one->root == NO_ID || !keep_reads(b, one) || !keep_refs(b, rule_root(r), one))
+        return false;
+    old = b->before != NULL ? rule_graph_audience_of(b->before, one->id) : NULL;
+    one->binding = old != NULL && old->root == one->root ? old->binding : NO_ID;
+    arena_release(&b->scratch, mark);
+    g->compiled++;
+    return g->nodes.n + g->series.n + g->predicates.n == things || hold_rule(b->numbering, r);
 }
 
-static uint32_t
-audience_index(const void *ctx, struct str id)
-{
-    const struct rule_graph *g = ctx;
-    const struct graph_audience *one = map_get(&g->by_id, id);
+/* ---- the whole ---- */
 
-    return one == NULL ? NO_ID : (uint32_t)(one - g->audiences);
+static void
+numbering_free(struct numbering *all)
+{
+    if (all == NULL || atomic_fetch_sub_explicit(&all->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < all->rule_count; i++)
+        rule_free(all->rules[i]);
+    for (size_t i = 0; i < atomic_load_explicit(&all->earlier_count, memory_order_relaxed); i++)
+        translation_free(all->earlier[i]);
+    free(all->rules);
+    free(all->nodes.slots);
+    free(all->predicates.slots);
+    free(all->series.slots);
+    free(all->paths.slots);
+    free(all->popular.slots);
+    arena_deinit(&all->arena);
+    os_mutex_deinit(&all->lock);
+    free(all);
+}
+
+static struct numbering *
+numbering_new(size_t bytes_max)
+{
+    struct numbering *all = calloc(1, sizeof *all);
+
+    if (all == NULL)
+        return NULL;
+    atomic_init(&all->refs, 1);
+    atomic_init(&all->earlier_count, 0);
+    os_mutex_init(&all->lock);
+    arena_init(&all->arena, bytes_max);
+    return all;
+}
+
+static bool
+copy_array(struct arena *a, void *p_field, size_t *cap, const void *from, size_t n, size_t item_bytes)
+{
+    size_t room = n + n / 16 + 16; /* a few audiences more */
+    void *to = arena_alloc(a, room * item_bytes);
+
+    if (to == NULL)
+        return false;
+    if (n > 0)
+        memcpy(to, from, n * item_bytes);
+    memcpy(p_field, &to, sizeof to);
+    *cap = room;
+    return true;
+}
+
+#define COPY(to, from)                                                                                                 \
+    (copy_array(b->flat, &(to)->p, &(to)->cap, (from)->p, (from)->n, sizeof *(from)->p) && ((to)->n = (from)->n, true))
+
+/* The arrays of before, whose numbers stay. */
+static bool
+copy_before(struct build *b)
+{
+    const struct rule_graph *from = b->before;
+    struct rule_graph *g = b->g;
+
+    b->first = (struct graph_mark){.nodes = (uint32_t)from->nodes.n,
+                                   .looks = from->look_count,
+                                   .series = (uint32_t)from->series.n,
+                                   .bindings = (uint32_t)from->bindings.n};
+    b->first_predicate = from->predicates.n;
+    g->look_count = from->look_count;
+    g->slot_count = from->slot_count;
+    return COPY(&g->nodes, &from->nodes) && COPY(&g->leaves, &from->leaves) && COPY(&g->windows, &from->windows) &&
+           COPY(&g->predicates, &from->predicates) && COPY(&g->series, &from->series) &&
+           COPY(&g->paths, &from->paths) && COPY(&g->marks, &from->marks) && COPY(&g->bindings, &from->bindings);
 }
 
 static enum err
-build_all(struct build *b, size_t n, struct diag *d)
+build_all(struct build *b, size_t n, size_t bytes_max, struct diag *d)
 {
     struct rule_graph *g = b->g;
-    uint32_t *order = NULL;
-    enum err rc = add_audiences(b, n, d);
+    uint32_t *fresh = NULL;
+    size_t fresh_count = 0;
+    enum err rc = ERR_OK;
 
-    if (rc == ERR_OK)
-        rc = rule_order(b->audiences, n, audience_index, g, b->a, &order, d);
+    b->nomem = b->before != NULL && !copy_before(b);
+    if (!b->nomem)
+        rc = grow_audiences(b, n, &fresh, &fresh_count, d);
     if (rc != ERR_OK)
         return rc;
     b->slot_count = g->slot_count + 2;
-    b->slots = ARENA_ARRAY(b->a, struct origin, b->slot_count);
-    b->nomem = b->slots == NULL;
-    for (size_t i = 0; i < n && !b->nomem; i++) {
-        struct graph_audience *one = &g->audiences[order[i]];
-        one->root = build_boolean(b, rule_root(b->audiences[order[i]].rule), 0);
-        b->nomem = b->nomem || one->root == NO_ID;
-    }
+    b->slots = ARENA_ARRAY(b->flat, struct origin, b->slot_count);
+    b->nomem = b->nomem || b->slots == NULL;
+    for (size_t i = 0; i < fresh_count && !b->nomem; i++)
+        b->nomem = !compile(b, fresh[i]);
+    b->nomem = b->nomem || !rule_graph_link(b);
     if (!b->nomem)
-        build_wake_index(b);
-    list_paths(b);
-    if (b->nomem || !link_parents(b))
-        return diag_set(d, ERR_LIMIT, "the predicate graph of %zu audiences needs more than %zu bytes", n,
-                        g->arena.bytes_max);
+        build_wake_index(b, bytes_max);
+    if (b->nomem || !rule_graph_mark_new(b))
+        return diag_set(d, ERR_LIMIT, "the predicate graph of %zu audiences needs more than %zu bytes", n, bytes_max);
     return ERR_OK;
 }
 
-enum err
-rule_graph_new_within(const struct rule_audience *audiences, size_t n, uint64_t version, size_t bytes_max,
-                      struct rule_graph **out, struct diag *d)
+static enum err
+graph_new(const struct rule_graph *before, const struct rule_audience *audiences, size_t n, uint64_t version,
+          size_t bytes_max, struct rule_graph **out, struct diag *d)
 {
-    struct rule_graph *g;
-    struct build b = {.audiences = audiences};
+    struct rule_graph *g = calloc(1, sizeof *g);
+    struct build b = {.before = before, .audiences = audiences, .g = g};
+    struct map key;
     enum err rc;
 
-    if (n > LIMIT_AUDIENCES_HARD)
-        return diag_set(d, ERR_LIMIT, "a sandbox has at most %d live audiences, got %zu", LIMIT_AUDIENCES_HARD, n);
-    g = calloc(1, sizeof *g);
     if (g == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the predicate graph");
     arena_init(&g->arena, bytes_max);
     g->scratch_bytes_max = LIMIT_RULE_SCRATCH_BYTES;
-    map_init(&g->by_id);
     g->version = version;
-    b.g = g;
-    b.a = &g->arena;
-    rc = build_all(&b, n, d);
-    free(b.nodes.slots);
-    free(b.predicates.slots);
-    free(b.series.slots);
-    free(b.paths.slots);
-    free(b.popular.slots);
+    if (before != NULL) {
+        g->numbering = before->numbering;
+        atomic_fetch_add_explicit(&g->numbering->refs, 1, memory_order_relaxed);
+        g->id_key = before->id_key;
+    } else {
+        g->numbering = numbering_new(bytes_max);
+        map_init(&key);
+        g->id_key = key.seed;
+    }
+    if (g->numbering == NULL) {
+        rule_graph_free(g);
+        return diag_set(d, ERR_NOMEM, "no memory for the predicate graph");
+    }
+    b.numbering = g->numbering;
+    b.a = &g->numbering->arena;
+    b.flat = &g->arena;
+    arena_init(&b.scratch, bytes_max);
+    os_lock(&g->numbering->lock);
+    rc = build_all(&b, n, bytes_max, d);
+    os_unlock(&g->numbering->lock);
+    arena_deinit(&b.scratch);
     if (rc != ERR_OK)
         rule_graph_free(g);
     else
@@ -212,11 +320,46 @@ rule_graph_new_within(const struct rule_audience *audiences, size_t n, uint64_t 
     return rc;
 }
 
+#define SPARE_MIN 256 /* so much that is dead is carried on, whatever the size of the graph */
+
+/* More is dead than alive: the states carry its bits, and the trees behind it stay in memory. */
+static bool
+crowded(const struct rule_graph *g)
+{
+    return g->numbering->nodes.n > 2 * g->live_count + SPARE_MIN ||
+           g->numbering->rule_count > 2 * g->audience_count + SPARE_MIN;
+}
+
+enum err
+rule_graph_extend_within(const struct rule_graph *before, const struct rule_audience *audiences, size_t n,
+                         uint64_t version, size_t bytes_max, struct rule_graph **out, struct diag *d)
+{
+    enum err rc = ERR_LIMIT;
+
+    if (n > LIMIT_AUDIENCES_HARD)
+        return diag_set(d, ERR_LIMIT, "a sandbox has at most %d live audiences, got %zu", LIMIT_AUDIENCES_HARD, n);
+    if (before != NULL && !crowded(before))
+        rc = graph_new(before, audiences, n, version, bytes_max, out, d);
+    if (rc != ERR_LIMIT) /* without what is dead it may fit */
+        return rc;
+    rc = graph_new(NULL, audiences, n, version, bytes_max, out, d);
+    if (rc == ERR_OK && before != NULL)
+        (void)rule_graph_learn_from(*out, before, d); /* without memory for it, states are made anew */
+    return rc;
+}
+
+enum err
+rule_graph_extend(const struct rule_graph *before, const struct rule_audience *audiences, size_t n, uint64_t version,
+                  struct rule_graph **out, struct diag *d)
+{
+    return rule_graph_extend_within(before, audiences, n, version, LIMIT_RULE_GRAPH_BYTES, out, d);
+}
+
 enum err
 rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
                struct diag *d)
 {
-    return rule_graph_new_within(audiences, n, version, LIMIT_RULE_GRAPH_BYTES, out, d);
+    return rule_graph_extend(NULL, audiences, n, version, out, d);
 }
 
 void
@@ -224,8 +367,10 @@ rule_graph_free(struct rule_graph *g)
 {
     if (g == NULL)
         return;
-    map_deinit(&g->by_id);
+    wake_index_free(g->wake[0]);
+    wake_index_free(g->wake[1]);
     arena_deinit(&g->arena);
+    numbering_free(g->numbering);
     free(g);
 }
 
@@ -240,7 +385,13 @@ rule_graph_audience_count(const struct rule_graph *g)
 size_t
 rule_graph_node_count(const struct rule_graph *g)
 {
-    return g->nodes.n;
+    return g->live_count;
+}
+
+size_t
+rule_graph_compiled_count(const struct rule_graph *g)
+{
+    return g->compiled;
 }
 
 uint64_t

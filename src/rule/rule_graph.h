@@ -15,15 +15,16 @@
  * field and value to leaves) and the scan leaves; only nodes whose child changed are visited.
  *
  * State      struct rule_state is one profile's: a bit per node, the pairs of its window leaves, the next instant at
- * which something flips by itself. It is valid for one graph version; with another it is rebuilt from the data. Now
- * Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that). Results equal
- * the reference evaluator's at that instant. One freedom: doubles add in the order of the events' timestamps (ties as
- * they arrived), so only with env->events in that order do sums agree to the last bit.  OURS Failure    A leaf that
- * takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an error the state is spent:
- * load it again or build it anew. Threads    A graph is immutable: share it. A state belongs to one thread at a time.
- * Cost       1,000 audiences over 100 window leaves, one event that touches eight: 0.7 us when they share a
- * predicate, 2.2 us with eight predicates; load 0.1 to 0.3 us, save 0.1 to 0.4 us, 350 to 650 bytes; building the graph
- * 3 ms. */
+ * which something flips by itself. Its bytes name the graph that wrote them. A graph that grew from that one, or
+ * learned what its numbers mean, takes them over and evaluates only what is new; with any other the state is built
+ * anew. Now Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that).
+ * Results equal the reference evaluator's at that instant. One freedom: doubles add in the order of the events'
+ * timestamps (ties as they arrived), so only with env->events in that order do sums agree to the last bit.  OURS
+ * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an
+ * error the state is spent: load it again or build it anew. Threads    A graph is immutable: share it. A state belongs
+ * to one thread at a time. Cost       1,000 audiences over 100 window leaves, one event that touches eight: 0.7 us when
+ * they share a predicate, 2.2 us with eight predicates; load 0.1 to 0.3 us, save 0.1 to 0.4 us, 350 to 650 bytes;
+ * building the graph 3 ms. */
 #ifndef RULE_RULE_GRAPH_H
 #define RULE_RULE_GRAPH_H
 
@@ -42,10 +43,27 @@ struct rule_audience {
  */
 enum err rule_graph_new(const struct rule_audience *audiences, size_t n, uint64_t version, struct rule_graph **out,
                         struct diag *d);
+/* The same for audiences that changed since `before` was made (NULL: from nothing): only those that are new or edited,
+ * or refer to such a one, are compiled, and states of `before` and of graphs before it are loaded as they are. `before`
+ * stays as it is and may be freed; its rules must still be there. When more is dead than alive, or before is full, the
+ * graph is made from nothing, and knows the states of `before` all the same. */
+enum err rule_graph_extend(const struct rule_graph *before, const struct rule_audience *audiences, size_t n,
+                           uint64_t version, struct rule_graph **out, struct diag *d);
 void rule_graph_free(struct rule_graph *g);
 size_t rule_graph_audience_count(const struct rule_graph *g);
-size_t rule_graph_node_count(const struct rule_graph *g);
+size_t rule_graph_node_count(const struct rule_graph *g);     /* those in use */
+size_t rule_graph_compiled_count(const struct rule_graph *g); /* audiences that were compiled to make this graph */
 uint64_t rule_graph_version(const struct rule_graph *g);
+
+/* What the numbers in states mean, to be kept beside them: rows of at most RULE_MANIFEST_ROW_WORDS * 8 bytes (the first
+ * one: 40 KB), of which a change of a few audiences changes few. A graph that was made from nothing learns the
+ * manifests of graphs that wrote states which it will be given; LIMIT_GRAPH_MANIFESTS of them. What it knows already is
+ * no error. Any thread. ERR_CORRUPT: the rows do not read; ERR_LIMIT: it knows as many as it can; ERR_NOMEM. */
+#define RULE_MANIFEST_ROW_WORDS 4096
+size_t rule_graph_manifest_rows(const struct rule_graph *g);
+void rule_graph_manifest_row(const struct rule_graph *g, size_t row, struct buf *out);
+size_t rule_manifest_row_count(struct str head); /* from the first row; 0: it does not read */
+enum err rule_graph_learn(const struct rule_graph *g, const struct str *rows, size_t n, struct diag *d);
 
 /* What audience i needs: how far back it looks by the events' timestamps (0: no events; INT64_MAX: without a bound),
  * and whether it has a scan leaf that reads events, so that env->events must be there in every step. */
@@ -70,9 +88,15 @@ struct rule_changes { /* arena array, in audience order */
 /* A state from scratch: evaluates every audience over env (all stored events). */
 enum err rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct arena *a,
                           struct rule_state **out, struct diag *d);
-/* From saved bytes. ERR_UNSUPPORTED: they belong to another graph version: build anew. ERR_CORRUPT. */
+/* From saved bytes. ERR_UNSUPPORTED: of a graph that this one knows nothing about: build anew. ERR_CORRUPT. */
 enum err rule_state_load(const struct rule_graph *g, struct str bytes, struct arena *a, struct rule_state **out,
                          struct diag *d);
+/* The bytes were of an earlier graph, and the next step brings the state up to it. Its changes then also list every
+ * audience that is new or means something else, whatever its truth: hold it against what you know. Audiences that are
+ * no more are not listed. Until that step, ask nothing else of the state but the following. */
+bool rule_state_is_behind(const struct rule_state *s);
+/* ... and for that, env->events must hold all stored events, as for rule_state_build(). */
+bool rule_state_needs_events(const struct rule_state *s);
 void rule_state_save(const struct rule_state *s, struct buf *out);
 
 /* One more event, already part of env->events too (only scan leaves read those; an edge without scan leaves may pass

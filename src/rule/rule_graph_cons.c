@@ -1,16 +1,33 @@
 /* rule_graph_cons.c - from content to number: the things of the graph that equal parts of different audiences share.
  *
  * Paths, predicates of an event, series and nodes each have a table from the hash of their content to their number; a
- * thing is looked up there before it is made. The hashes also make up the graph's fingerprint. */
+ * thing is looked up there before it is made. The tables outlive a graph and know more numbers than it has: only what
+ * was in use in the graph before, or is new in this one, is found. */
 #include "rule/rule_graph_int.h"
-
-#include "base/hash.h"
 
 void
 cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id)
 {
     if (!rule_cons_add(c, hash, id))
         b->nomem = true;
+}
+
+bool
+build_has_node(const struct build *b, uint32_t id)
+{
+    return id < b->first.nodes ? bit_get(b->before->live, id) : id < b->g->nodes.n;
+}
+
+bool
+build_has_series(const struct build *b, uint32_t id)
+{
+    return id < b->first.series ? b->before->series.p[id].leaf_count > 0 : id < b->g->series.n;
+}
+
+bool
+build_has_predicate(const struct build *b, uint32_t id)
+{
+    return id < b->first_predicate ? b->before->predicates.p[id].series_count > 0 : id < b->g->predicates.n;
 }
 
 /* ---- paths ---- */
@@ -25,8 +42,11 @@ static bool
 same_path(const void *ctx, uint32_t id)
 {
     const struct path_key *k = ctx;
-    const struct graph_path *p = &k->g->paths.p[id];
+    const struct graph_path *p;
 
+    if (id >= k->g->paths.n)
+        return false;
+    p = &k->g->paths.p[id];
     if (p->n != k->n)
         return false;
     for (size_t i = 0; i < k->n; i++) {
@@ -71,15 +91,15 @@ build_path(struct build *b, const struct str *parts, size_t n)
 
     for (size_t i = 0; i < n; i++)
         hash = hash_bytes(parts[i], hash);
-    id = cons_find(&b->paths, hash, same_path, &key);
+    id = cons_find(&b->numbering->paths, hash, same_path, &key);
     if (id != NO_ID || b->nomem)
         return id;
     id = (uint32_t)b->g->paths.n;
-    if (!copy_path(b, parts, n, &copy) || !VEC_PUSH(b->a, &b->g->paths, copy)) {
+    if (!copy_path(b, parts, n, &copy) || !VEC_PUSH(b->flat, &b->g->paths, copy)) {
         b->nomem = true;
         return NO_ID;
     }
-    cons_add(b, &b->paths, hash, id);
+    cons_add(b, &b->numbering->paths, hash, id);
     return id;
 }
 
@@ -91,18 +111,14 @@ build_read_path(struct build *b, enum origin_root root, const struct str *parts,
     if ((root != ORIGIN_PROFILE && root != ORIGIN_EVENT) || n == 0)
         return;
     id = build_path(b, parts, n);
-    if (b->nomem)
-        return;
-    if (root == ORIGIN_PROFILE)
-        b->g->paths.p[id].in_profile = true;
-    else
-        b->g->paths.p[id].in_event = true;
+    if (!b->nomem && !VEC_PUSH(&b->scratch, &b->reads, ((struct path_read){id, root})))
+        b->nomem = true;
 }
 
 /* ---- predicates and series ---- */
 
 struct predicate_key {
-    const struct rule_graph *g;
+    const struct build *b;
     const struct conjunct *conjuncts;
     size_t n;
 };
@@ -111,8 +127,11 @@ static bool
 same_predicate(const void *ctx, uint32_t id)
 {
     const struct predicate_key *k = ctx;
-    const struct predicate *p = &k->g->predicates.p[id];
+    const struct predicate *p;
 
+    if (!build_has_predicate(k->b, id))
+        return false;
+    p = &k->b->g->predicates.p[id];
     if (p->n != k->n)
         return false;
     for (size_t i = 0; i < k->n; i++) {
@@ -125,15 +144,13 @@ same_predicate(const void *ctx, uint32_t id)
 uint32_t
 build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n)
 {
-    struct predicate_key key = {b->g, conjuncts, n};
-    struct predicate p = {.n = n};
-    wake_alternatives wakes;
-    uint64_t hash = n;
+    struct predicate_key key = {b, conjuncts, n};
+    struct predicate p = {.n = n, .content = n};
     uint32_t id;
 
     for (size_t i = 0; i < n; i++)
-        hash = hash_u64(hash_u64(hash, rule_hash(conjuncts[i].node)), conjuncts[i].slot);
-    id = cons_find(&b->predicates, hash, same_predicate, &key);
+        p.content = hash_u64(hash_u64(p.content, rule_hash(conjuncts[i].node)), conjuncts[i].slot);
+    id = cons_find(&b->numbering->predicates, p.content, same_predicate, &key);
     if (id != NO_ID || b->nomem)
         return id;
     id = (uint32_t)b->g->predicates.n;
@@ -144,92 +161,99 @@ build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n)
     }
     if (n > 0)
         memcpy(p.conjuncts, conjuncts, n * sizeof *conjuncts);
-    build_alternatives(b, conjuncts, n, &wakes);
-    if (b->nomem || !VEC_PUSH(b->a, &b->g->predicates, p) || !VEC_PUSH(b->a, &b->predicate_wakes, wakes)) {
+    build_alternatives(b, conjuncts, n, &p.wakes);
+    if (b->nomem || !build_keep_alternatives(b, &p.wakes) || !VEC_PUSH(b->flat, &b->g->predicates, p)) {
         b->nomem = true;
         return NO_ID;
     }
-    cons_add(b, &b->predicates, hash, id);
-    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    cons_add(b, &b->numbering->predicates, p.content, id);
     return id;
 }
 
 struct series_key {
-    const struct rule_graph *g;
+    const struct build *b;
     const struct series *like;
+    bool enough; /* only one that keeps, or may still be made to keep, what is needed */
 };
 
 static bool
 same_series(const void *ctx, uint32_t id)
 {
     const struct series_key *k = ctx;
-    const struct series *a = &k->g->series.p[id], *b = k->like;
+    const struct series *a, *b = k->like;
 
+    if (!build_has_series(k->b, id))
+        return false;
+    a = &k->b->g->series.p[id];
     if (a->predicate != b->predicate || a->time_path != b->time_path || (a->value == NULL) != (b->value == NULL))
         return false;
-    return a->value == NULL ||
-           (a->values == b->values && a->value_slot == b->value_slot && rule_equal(a->value, b->value));
+    if (a->value != NULL &&
+        (a->values != b->values || a->value_slot != b->value_slot || !rule_equal(a->value, b->value)))
+        return false;
+    return !k->enough || id >= k->b->first.series || needs_cover(a, b);
 }
 
-bool
-build_append_id(struct build *b, uint32_t **p, size_t *n, uint32_t id)
+static uint64_t
+series_key_hash(const struct series *like)
 {
-    uint32_t *grown = *p;
-
-    if ((*n & (*n - 1)) == 0) { /* full at every power of two */
-        grown = arena_alloc(b->a, (*n ? *n * 2 : 1) * sizeof *grown);
-        if (grown == NULL) {
-            b->nomem = true;
-            return false;
-        }
-        if (*n > 0)
-            memcpy(grown, *p, *n * sizeof *grown);
-        *p = grown;
-    }
-    grown[(*n)++] = id;
-    return true;
-}
-
-uint32_t
-build_series(struct build *b, const struct series *like)
-{
-    struct series_key key = {b->g, like};
     uint64_t hash = hash_u64(like->predicate, like->time_path);
-    struct predicate *p;
-    uint32_t id;
 
-    if (like->value != NULL)
-        hash = hash_u64(hash, rule_hash(like->value));
-    id = cons_find(&b->series, hash, same_series, &key);
-    if (id != NO_ID || b->nomem)
-        return id;
-    id = (uint32_t)b->g->series.n;
-    p = &b->g->predicates.p[like->predicate];
-    if (!VEC_PUSH(b->a, &b->g->series, *like) || !build_append_id(b, &p->series, &p->series_count, id)) {
-        b->nomem = true;
-        return NO_ID;
+    return like->value != NULL ? hash_u64(hash, rule_hash(like->value)) : hash;
+}
+
+/* Any series of this content: what its leaves are compared by. */
+static uint32_t
+series_root(struct build *b, const struct series *like)
+{
+    struct series_key key = {b, like, false};
+    uint32_t id = cons_find(&b->numbering->series, series_key_hash(like), same_series, &key);
+
+    return id == NO_ID ? NO_ID : b->g->series.p[id].root;
+}
+
+/* One that keeps enough, or a new one. */
+static uint32_t
+build_series(struct build *b, const struct series *like, uint32_t root)
+{
+    struct series_key key = {b, like, true};
+    uint64_t hash = series_key_hash(like);
+    uint32_t id = cons_find(&b->numbering->series, hash, same_series, &key);
+    struct series s = *like;
+
+    if (id == NO_ID) {
+        id = (uint32_t)b->g->series.n;
+        s.root = root == NO_ID ? id : root;
+        s.keep_pairs = s.keep_total = s.forever = false;
+        s.newest = 0;
+        memset(&s.horizons, 0, sizeof s.horizons);
+        if (!VEC_PUSH(b->flat, &b->g->series, s)) {
+            b->nomem = true;
+            return NO_ID;
+        }
+        cons_add(b, &b->numbering->series, hash, id);
     }
-    cons_add(b, &b->series, hash, id);
-    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    if (id >= b->first.series && !needs_widen(&b->g->series.p[id], like, b->a))
+        b->nomem = true;
     return id;
 }
 
 /* ---- nodes ---- */
 
 struct node_key {
-    const struct rule_graph *g;
+    const struct build *b;
     enum node_kind kind;
     const uint32_t *children;
     size_t n;
     const struct rule_node *expr;
     const struct window_leaf *window;
+    uint32_t series_root;
 };
 
 static bool
 same_window(const struct window_leaf *a, const struct window_leaf *b)
 {
-    if (a->series != b->series || a->aggregate != b->aggregate || a->timed != b->timed ||
-        a->bound_count != b->bound_count || a->span_count != b->span_count)
+    if (a->aggregate != b->aggregate || a->timed != b->timed || a->bound_count != b->bound_count ||
+        a->span_count != b->span_count)
         return false;
     for (size_t i = 0; i < a->bound_count; i++) {
         if (a->bounds[i].cmp != b->bounds[i].cmp || a->bounds[i].literal.kind != b->bounds[i].literal.kind ||
@@ -247,15 +271,21 @@ static bool
 same_node(const void *ctx, uint32_t id)
 {
     const struct node_key *k = ctx;
-    const struct graph_node *n = &k->g->nodes.p[id];
+    const struct rule_graph *g = k->b->g;
+    const struct graph_node *n;
 
+    if (!build_has_node(k->b, id))
+        return false;
+    n = &g->nodes.p[id];
     if (n->kind != k->kind)
         return false;
-    if (n->kind == NODE_LEAF)
-        return rule_equal(k->g->leaves.p[n->index].expr, k->expr);
-    if (n->kind == NODE_WINDOW)
-        return same_window(&k->g->windows.p[n->index], k->window);
-    return n->child_count == k->n && memcmp(n->children, k->children, k->n * sizeof *k->children) == 0;
+    if (n->kind == NODE_WINDOW) {
+        const struct window_leaf *w = &g->windows.p[n->index];
+        return g->series.p[w->series].root == k->series_root && same_window(w, k->window);
+    }
+    if (n->kind == NODE_LEAF && !rule_equal(g->leaves.p[n->index].expr, k->expr))
+        return false;
+    return n->child_count == k->n && (k->n == 0 || memcmp(n->children, k->children, k->n * sizeof *k->children) == 0);
 }
 
 /* A new node with its children's properties. */
@@ -277,12 +307,11 @@ add_node(struct build *b, struct graph_node node, const uint32_t *children, size
         node.scans = node.scans || child->scans;
         node.lookback_ms = child->lookback_ms > node.lookback_ms ? child->lookback_ms : node.lookback_ms;
     }
-    if (!VEC_PUSH(b->a, &b->g->nodes, node)) {
+    if (!VEC_PUSH(b->flat, &b->g->nodes, node)) {
         b->nomem = true;
         return NO_ID;
     }
-    cons_add(b, &b->nodes, hash, id);
-    b->g->fingerprint = (uint32_t)hash_u64(b->g->fingerprint, hash);
+    cons_add(b, &b->numbering->nodes, hash, id);
     return id;
 }
 
@@ -298,7 +327,7 @@ by_id(const void *a, const void *b)
 static uint32_t
 build_junction(struct build *b, enum node_kind kind, uint32_t *children, size_t n)
 {
-    struct node_key key = {.g = b->g, .kind = kind, .children = children};
+    struct node_key key = {.b = b, .kind = kind, .children = children};
     uint64_t hash = kind;
     uint32_t id;
 
@@ -311,7 +340,7 @@ build_junction(struct build *b, enum node_kind kind, uint32_t *children, size_t 
         return children[0];
     for (size_t i = 0; i < key.n; i++)
         hash = hash_u64(hash, children[i]);
-    id = cons_find(&b->nodes, hash, same_node, &key);
+    id = cons_find(&b->numbering->nodes, hash, same_node, &key);
     if (id != NO_ID)
         return id;
     return add_node(b, (struct graph_node){.kind = kind}, children, key.n, hash);
@@ -324,7 +353,7 @@ build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size
 
     if (kind == NODE_NOT && b->g->nodes.p[children[0]].kind == NODE_NOT)
         return b->g->nodes.p[children[0]].children[0];
-    copy = ARENA_ARRAY(b->a, uint32_t, n + 1);
+    copy = ARENA_ARRAY(&b->scratch, uint32_t, n + 1);
     if (copy == NULL) {
         b->nomem = true;
         return NO_ID;
@@ -352,71 +381,90 @@ copy_window(struct build *b, const struct window_leaf *w, struct window_leaf *ou
 
 /* An event is late or old by its timestamp; a window over another field says nothing about the event's age. */
 static int64_t
-window_lookback_ms(const struct rule_graph *g, const struct window_leaf *w)
+window_lookback_ms(const struct rule_graph *g, const struct series *like, const struct window_leaf *w)
 {
-    const struct graph_path *path = &g->paths.p[g->series.p[w->series].time_path];
+    const struct graph_path *path = &g->paths.p[like->time_path];
 
     if (path->n != 1 || !str_eq(path->parts[0], S("timestamp")))
         return INT64_MAX;
     return spans_lookback_ms(w->spans, w->span_count);
 }
 
-uint32_t
-build_window(struct build *b, const struct window_leaf *w)
+static uint32_t
+add_window(struct build *b, const struct series *like, const struct window_leaf *w, uint32_t root, uint64_t hash)
 {
-    struct node_key key = {.g = b->g, .kind = NODE_WINDOW, .window = w};
     struct graph_node node = {.kind = NODE_WINDOW, .index = (uint32_t)b->g->windows.n};
-    struct series *s = &b->g->series.p[w->series];
-    uint64_t hash = hash_u64(hash_u64(NODE_WINDOW, w->series), w->span_count);
+    struct series needs = *like;
     struct window_leaf copy;
-    uint32_t id;
+    struct horizon horizon;
+
+    node.lookback_ms = window_lookback_ms(b->g, like, w);
+    if (!copy_window(b, w, &copy)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    horizon = (struct horizon){copy.spans, copy.span_count};
+    if (horizon.n > 0 && !VEC_PUSH(&b->scratch, &needs.horizons, horizon))
+        b->nomem = true;
+    if (!b->nomem)
+        copy.series = build_series(b, &needs, root);
+    if (b->nomem || !VEC_PUSH(b->flat, &b->g->windows, copy)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    if (root == NO_ID) /* its series is the first of this content */
+        hash = hash_u64(hash, copy.series);
+    return add_node(b, node, NULL, 0, hash);
+}
+
+uint32_t
+build_window(struct build *b, const struct series *like, const struct window_leaf *w)
+{
+    uint32_t root = series_root(b, like), id;
+    struct node_key key = {.b = b, .kind = NODE_WINDOW, .window = w, .series_root = root};
+    uint64_t hash = hash_u64(NODE_WINDOW, w->span_count);
 
     for (size_t i = 0; i < w->bound_count; i++)
         hash = hash_u64(hash_u64(hash, w->bounds[i].cmp), value_hash(w->bounds[i].literal));
     for (size_t i = 0; i < w->span_count; i++)
         hash = hash_u64(hash_u64(hash, time_fn_hash(&w->spans[i].lo)), time_fn_hash(&w->spans[i].hi));
-    id = cons_find(&b->nodes, hash, same_node, &key);
-    if (id != NO_ID)
-        return id;
-    node.lookback_ms = window_lookback_ms(b->g, w);
-    if (!copy_window(b, w, &copy) || !VEC_PUSH(b->a, &b->g->windows, copy)) {
-        b->nomem = true;
-        return NO_ID;
-    }
-    id = add_node(b, node, NULL, 0, hash);
-    if (id != NO_ID)
-        (void)build_append_id(b, &s->leaves, &s->leaf_count, id); /* sets nomem itself */
-    return id;
+    if (root == NO_ID)
+        return add_window(b, like, w, root, hash);
+    hash = hash_u64(hash, root);
+    id = cons_find(&b->numbering->nodes, hash, same_node, &key);
+    return id != NO_ID ? id : add_window(b, like, w, root, hash);
 }
 
-struct graph_audience *
+const struct graph_audience *
 build_audience(const struct build *b, struct str id)
 {
-    return map_get(&b->g->by_id, id);
+    return rule_graph_audience_of(b->g, id);
 }
 
+/* What was found out about a new leaf, in scratch so far, stays. */
 static bool
-register_leaf(struct build *b, uint32_t id, struct leaf *l, struct graph_node *node)
+keep_leaf(struct build *b, struct leaf *l, struct graph_node *node)
 {
-    struct rule_graph *g = b->g;
-    wake_alternatives wakes = {0};
+    struct clock_term *terms = ARENA_ARRAY(b->a, struct clock_term, l->terms.n);
+    struct leaf_dep *deps = ARENA_ARRAY(b->a, struct leaf_dep, l->deps.n);
 
+    if (terms == NULL || deps == NULL)
+        return false;
+    if (l->terms.n > 0)
+        memcpy(terms, l->terms.p, l->terms.n * sizeof *terms);
+    if (l->deps.n > 0)
+        memcpy(deps, l->deps.p, l->deps.n * sizeof *deps);
+    l->terms.p = terms;
+    l->deps.p = deps;
+    l->terms.cap = l->terms.n;
+    l->deps.cap = l->deps.n;
     if (l->reads & READS_EVENTS) {
-        build_leaf_guard(b, l->expr, &wakes, &node->lookback_ms);
+        build_leaf_guard(b, l->expr, &l->wakes, &node->lookback_ms);
         node->scans = true;
-        if (!VEC_PUSH(b->a, &g->event_leaves, id) || !VEC_PUSH(b->a, &b->leaf_wakes, wakes))
-            return false;
     }
-    if ((l->reads & READS_RECORD) != 0 && !VEC_PUSH(b->a, &g->record_leaves, id))
-        return false;
-    if (l->restless && !VEC_PUSH(b->a, &g->restless_leaves, id))
-        return false;
-    if ((l->reads & READS_LOOK) != 0) {
-        l->look = (uint32_t)g->look_leaves.n;
-        if (!VEC_PUSH(b->a, &g->look_leaves, id))
-            return false;
-    }
-    return true;
+    if ((l->reads & READS_LOOK) != 0)
+        l->look = b->g->look_count++;
+    return !b->nomem && build_keep_alternatives(b, &l->wakes) && VEC_PUSH(b->flat, &b->g->leaves, *l);
 }
 
 /* The record's field in  field = literal,  by far the most frequent leaf: a step looks each field up once. */
@@ -437,27 +485,36 @@ compared_field(struct build *b, const struct rule_node *n)
 uint32_t
 build_leaf(struct build *b, const struct rule_node *n)
 {
-    struct node_key key = {.g = b->g, .kind = NODE_LEAF, .expr = n};
     struct graph_node node = {.kind = NODE_LEAF, .index = (uint32_t)b->g->leaves.n};
+    struct node_key key = {.b = b, .kind = NODE_LEAF, .expr = n};
     uint64_t hash = hash_u64(NODE_LEAF, rule_hash(n));
-    uint32_t id = cons_find(&b->nodes, hash, same_node, &key), *children;
     struct leaf l = {0};
+    uint32_t id, *children;
 
+    build_leaf_reads(b, n, &l);
+    children = ARENA_ARRAY(&b->scratch, uint32_t, l.deps.n);
+    if (b->nomem || children == NULL) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    for (size_t i = 0; i < l.deps.n; i++) {
+        children[i] = l.deps.p[i].node;
+        hash = hash_u64(hash, children[i]);
+    }
+    key.children = children;
+    key.n = l.deps.n;
+    id = cons_find(&b->numbering->nodes, hash, same_node, &key);
     if (id != NO_ID)
         return id;
-    build_leaf_reads(b, n, &l);
+    l.node = (uint32_t)b->g->nodes.n;
     l.field = compared_field(b, n);
     if (l.field != NO_ID) {
         l.cmp = n->cmp;
         l.literal = n->args[1]->value;
     }
-    children = ARENA_ARRAY(b->a, uint32_t, l.deps.n);
-    if (children == NULL || !register_leaf(b, (uint32_t)b->g->nodes.n, &l, &node) ||
-        !VEC_PUSH(b->a, &b->g->leaves, l)) {
+    if (!keep_leaf(b, &l, &node)) {
         b->nomem = true;
         return NO_ID;
     }
-    for (size_t i = 0; i < l.deps.n; i++)
-        children[i] = l.deps.p[i].node;
     return add_node(b, node, children, l.deps.n, hash);
 }

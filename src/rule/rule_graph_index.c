@@ -7,10 +7,11 @@
  *
  *   x = "a"   "a" = x   x.equals("a", "b")   x in ["a", "b"]   p or q, when both have alternatives
  *
- * Comparison converts (true = "true", 5 = "5"), so a value that is present and no text wakes everything on its path. */
+ * Comparison converts (true = "true", 5 = "5"), so a value that is present and no text wakes everything on its path.
+ *
+ * A graph has two such tables: the bulk, which it shares with graphs before and after it, and one of what is newer.
+ * When the newer part has grown to a fraction of the bulk, a new bulk is made of what is in use. */
 #include "rule/rule_graph_int.h"
-
-#include "base/hash.h"
 
 #define ALTERNATIVES_MAX                                                                                               \
     4096 /* a longer list is not worth its index entries: its predicate is tried on every event                        \
@@ -36,7 +37,7 @@ add_alternative(struct finder *f, const struct origin *path, struct str value)
     one.path = build_path(f->b, path->parts, path->n);
     if (f->found.n >= ALTERNATIVES_MAX || f->b->nomem)
         return false;
-    if (!VEC_PUSH(f->b->a, &f->found, one))
+    if (!VEC_PUSH(&f->b->scratch, &f->found, one))
         f->b->nomem = true;
     return !f->b->nomem;
 }
@@ -137,7 +138,7 @@ static uint32_t
 popularity(struct build *b, const struct wake_alternative *one)
 {
     uint64_t hash = hash_bytes(one->value, one->path + 1);
-    struct cons *c = &b->popular;
+    struct cons *c = &b->numbering->popular;
     uint32_t count = cons_find(c, hash, any, NULL);
 
     if (count == NO_ID) {
@@ -175,7 +176,23 @@ build_alternatives(struct build *b, const struct conjunct *conjuncts, size_t n, 
     }
 }
 
+bool
+build_keep_alternatives(struct build *b, wake_alternatives *wakes)
+{
+    struct wake_alternative *kept = ARENA_ARRAY(b->a, struct wake_alternative, wakes->n);
+
+    if (kept == NULL)
+        return false;
+    if (wakes->n > 0)
+        memcpy(kept, wakes->p, wakes->n * sizeof *kept);
+    wakes->p = kept;
+    wakes->cap = wakes->n;
+    return true;
+}
+
 /* ---- the table ---- */
+
+#define NEWER_MIN 256 /* targets that are looked up apart, whatever the size of the bulk; else a quarter of it */
 
 static struct wake_slot *
 slot_for(const struct wake_index *w, uint32_t path, struct str value)
@@ -188,10 +205,9 @@ slot_for(const struct wake_index *w, uint32_t path, struct str value)
     return &w->slots[i];
 }
 
-static void
-index_one(struct build *b, const struct wake_alternative *one, struct wake_target target)
+static bool
+index_one(struct wake_index *w, const struct wake_alternative *one, struct wake_target target)
 {
-    struct wake_index *w = &b->g->wake;
     struct wake_slot *slot = slot_for(w, one->path, one->value);
     size_t i = 0;
 
@@ -200,59 +216,141 @@ index_one(struct build *b, const struct wake_alternative *one, struct wake_targe
     slot->value = one->value;
     while (i < w->paths.n && w->paths.p[i].path != one->path)
         i++;
-    if (!VEC_PUSH(b->a, &slot->targets, target) ||
-        (i == w->paths.n && !VEC_PUSH(b->a, &w->paths, (struct wake_path){.path = one->path}))) {
-        b->nomem = true;
-        return;
-    }
+    if (!VEC_PUSH(&w->arena, &slot->targets, target) ||
+        (i == w->paths.n && !VEC_PUSH(&w->arena, &w->paths, (struct wake_path){.path = one->path})))
+        return false;
     target.skip = NO_ID;
-    if (!VEC_PUSH(b->a, &w->paths.p[i].targets, target))
-        b->nomem = true;
+    return VEC_PUSH(&w->arena, &w->paths.p[i].targets, target);
 }
 
-static void
-index_target(struct build *b, const wake_alternatives *alternatives, enum wake_kind kind, uint32_t id)
+static bool
+index_target(struct wake_index *w, const wake_alternatives *alternatives, enum wake_kind kind, uint32_t id)
 {
     struct wake_target target = {kind, id, NO_ID};
 
-    if (alternatives->n == 0 && !VEC_PUSH(b->a, &b->g->wake.always, target))
-        b->nomem = true;
-    for (size_t i = 0; i < alternatives->n && !b->nomem; i++)
-        index_one(b, &alternatives->p[i], target);
+    if (alternatives->n == 0)
+        return VEC_PUSH(&w->arena, &w->always, target);
+    for (size_t i = 0; i < alternatives->n; i++) {
+        if (!index_one(w, &alternatives->p[i], target))
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_woken(const struct rule_graph *g, const struct leaf *l)
+{
+    return (l->reads & READS_EVENTS) != 0 && bit_get(g->live, l->node);
+}
+
+/* How many targets the predicates and leaves from these on have. */
+static size_t
+count_targets(const struct rule_graph *g, size_t predicate, size_t leaf)
+{
+    size_t count = 0;
+
+    for (size_t i = predicate; i < g->predicates.n; i++) {
+        if (g->predicates.p[i].series_count > 0)
+            count += g->predicates.p[i].wakes.n + 1;
+    }
+    for (size_t i = leaf; i < g->leaves.n; i++) {
+        if (is_woken(g, &g->leaves.p[i]))
+            count += g->leaves.p[i].wakes.n + 1;
+    }
+    return count;
+}
+
+static bool
+fill_index(struct wake_index *w, const struct rule_graph *g, size_t predicate, size_t leaf)
+{
+    w->slot_count = 4;
+    while (w->slot_count < 2 * w->target_count)
+        w->slot_count *= 2;
+    w->slots = ARENA_ARRAY(&w->arena, struct wake_slot, w->slot_count);
+    if (w->slots == NULL)
+        return false;
+    for (size_t i = predicate; i < g->predicates.n; i++) {
+        if (g->predicates.p[i].series_count > 0 &&
+            !index_target(w, &g->predicates.p[i].wakes, WAKE_PREDICATE, (uint32_t)i))
+            return false;
+    }
+    for (size_t i = leaf; i < g->leaves.n; i++) {
+        if (is_woken(g, &g->leaves.p[i]) && !index_target(w, &g->leaves.p[i].wakes, WAKE_LEAF, g->leaves.p[i].node))
+            return false;
+    }
+    return true;
 }
 
 void
-build_wake_index(struct build *b)
+wake_index_free(struct wake_index *w)
 {
-    struct wake_index *w = &b->g->wake;
-    size_t count = 0;
-
-    for (size_t i = 0; i < b->predicate_wakes.n; i++)
-        count += b->predicate_wakes.p[i].n;
-    for (size_t i = 0; i < b->leaf_wakes.n; i++)
-        count += b->leaf_wakes.p[i].n;
-    w->slot_count = 4;
-    while (w->slot_count < 2 * count)
-        w->slot_count *= 2;
-    w->slots = ARENA_ARRAY(b->a, struct wake_slot, w->slot_count);
-    if (w->slots == NULL) {
-        b->nomem = true;
+    if (w == NULL || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
         return;
+    arena_deinit(&w->arena);
+    free(w);
+}
+
+static struct wake_index *
+index_new(struct build *b, size_t bytes_max, size_t predicate, size_t leaf)
+{
+    const struct rule_graph *g = b->g;
+    struct wake_index *w = calloc(1, sizeof *w);
+
+    if (w == NULL) {
+        b->nomem = true;
+        return NULL;
     }
-    for (size_t i = 0; i < b->predicate_wakes.n && !b->nomem; i++)
-        index_target(b, &b->predicate_wakes.p[i], WAKE_PREDICATE, (uint32_t)i);
-    for (size_t i = 0; i < b->leaf_wakes.n && !b->nomem; i++)
-        index_target(b, &b->leaf_wakes.p[i], WAKE_LEAF, b->g->event_leaves.p[i]);
+    atomic_init(&w->refs, 1);
+    arena_init(&w->arena, bytes_max);
+    w->target_count = count_targets(g, predicate, leaf);
+    w->predicates = g->predicates.n;
+    w->leaves = g->leaves.n;
+    if (fill_index(w, g, predicate, leaf))
+        return w;
+    b->nomem = true;
+    wake_index_free(w);
+    return NULL;
+}
+
+/* After rule_graph_link(). */
+void
+build_wake_index(struct build *b, size_t bytes_max)
+{
+    struct rule_graph *g = b->g;
+    struct wake_index *bulk = b->before != NULL ? b->before->wake[0] : NULL;
+    size_t newer;
+
+    if (bulk != NULL) {
+        newer = count_targets(g, bulk->predicates, bulk->leaves);
+        if (newer <= NEWER_MIN || newer <= bulk->target_count / 4) {
+            atomic_fetch_add_explicit(&bulk->refs, 1, memory_order_relaxed);
+            g->wake[0] = bulk;
+            if (newer > 0)
+                g->wake[1] = index_new(b, bytes_max, bulk->predicates, bulk->leaves);
+            return;
+        }
+    }
+    g->wake[0] = index_new(b, bytes_max, 0, 0);
 }
 
 /* ---- an event ---- */
 
 struct waker {
     const struct rule_graph *g;
+    const struct wake_index *index;
     const struct wake_path *at;
     void (*each)(void *ctx, const struct wake_target *target, bool exact);
     void *ctx;
 };
+
+/* The bulk names what was in use when it was made. */
+static void
+wake_target(const struct waker *k, const struct wake_target *target, bool exact)
+{
+    if (target->kind == WAKE_PREDICATE ? k->g->predicates.p[target->id].series_count > 0
+                                       : bit_get(k->g->live, target->id))
+        k->each(k->ctx, target, exact);
+}
 
 static void
 wake_hit(void *ctx, struct path_hit hit)
@@ -262,12 +360,12 @@ wake_hit(void *ctx, struct path_hit hit)
 
     if (!json_is(hit.value, JSON_STRING)) {
         for (size_t i = 0; i < k->at->targets.n; i++)
-            k->each(k->ctx, &k->at->targets.p[i], false);
+            wake_target(k, &k->at->targets.p[i], false);
         return;
     }
-    slot = slot_for(&k->g->wake, k->at->path, json_str(hit.value));
+    slot = slot_for(k->index, k->at->path, json_str(hit.value));
     for (size_t i = 0; i < slot->targets.n; i++)
-        k->each(k->ctx, &slot->targets.p[i], hit.direct);
+        wake_target(k, &slot->targets.p[i], hit.direct);
 }
 
 void
@@ -276,10 +374,13 @@ wake_event(const struct rule_graph *g, const struct json *event,
 {
     struct waker k = {.g = g, .each = each, .ctx = ctx};
 
-    for (size_t i = 0; i < g->wake.always.n; i++)
-        each(ctx, &g->wake.always.p[i], false);
-    for (size_t i = 0; i < g->wake.paths.n; i++) {
-        k.at = &g->wake.paths.p[i];
-        path_walk(event, &g->paths.p[k.at->path], wake_hit, &k);
+    for (size_t part = 0; part < 2 && g->wake[part] != NULL; part++) {
+        k.index = g->wake[part];
+        for (size_t i = 0; i < k.index->always.n; i++)
+            wake_target(&k, &k.index->always.p[i], false);
+        for (size_t i = 0; i < k.index->paths.n; i++) {
+            k.at = &k.index->paths.p[i];
+            path_walk(event, &g->paths.p[k.at->path], wake_hit, &k);
+        }
     }
 }

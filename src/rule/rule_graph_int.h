@@ -1,21 +1,33 @@
 /* rule_graph_int.h - the parts of the predicate graph that its own files share.
  *
- * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_cons.c (sharing), rule_graph_window.c (which
- * expressions become window leaves), rule_graph_scan.c (what the other leaves read, and when they must be looked at
- * again), rule_graph_index.c (which event wakes what), rule_graph_time.c (instants that move with the clock),
- * rule_graph_series.c (the pairs of a profile and a window leaf's truth), rule_graph_state.c (the steps),
- * rule_graph_store.c (their bytes).
+ * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_grow.c (what stays when audiences change),
+ * rule_graph_cons.c (sharing), rule_graph_window.c (which expressions become window leaves), rule_graph_needs.c (which
+ * of them can share a series), rule_graph_scan.c (what the other leaves read, and when they must be looked at again),
+ * rule_graph_index.c (which event wakes what), rule_graph_live.c (what is in use, and who asks whom), rule_graph_time.c
+ * (instants that move with the clock), rule_graph_series.c (the pairs of a profile and a window leaf's truth),
+ * rule_graph_state.c (the steps), rule_graph_store.c (their bytes), rule_graph_manifest.c (what numbers mean, for
+ * states that other graphs wrote).
  *
  *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
  *                                   -> window leaf -> series -> predicate of an event
  *
  * A predicate is evaluated once per event however many leaves use it; a series (predicate, value, time field) keeps its
- * pairs once however many windows and thresholds are asked of it. */
+ * pairs once however many windows and thresholds are asked of it.
+ *
+ * Growth: nodes, leaves, series, predicates, paths and bindings (an audience and what it means) have numbers. A graph
+ * that is made from the one before keeps them, and what is new gets the next ones; so a state saved under any graph
+ * before is a prefix of what the newest knows. What no audience reaches any more is dead: not woken, not evaluated, and
+ * never found again by its content, for its bit in states is not kept true. What a number means never changes, and that
+ * includes what a series keeps: a leaf that needs more of it gets a series of its own. */
 #ifndef RULE_RULE_GRAPH_INT_H
 #define RULE_RULE_GRAPH_INT_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
-#include "base/map.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "os/thread.h"
 #include "rule/rule_cons.h"
 #include "rule/rule_graph.h"
 
@@ -103,14 +115,31 @@ struct conjunct {
     uint16_t slot; /* the event */
 };
 
+/* An event can satisfy a predicate, or matter to a leaf, only when the text at one of its paths equals that
+ * alternative's. None: any event may. */
+struct wake_alternative {
+    uint32_t path;
+    struct str value;
+    uint32_t skip; /* the conjunct that an exact hit has proved; NO_ID: none */
+};
+typedef VEC(struct wake_alternative) wake_alternatives;
+
 struct predicate { /* all conjuncts hold for the event */
     struct conjunct *conjuncts;
     size_t n;
-    uint32_t *series;
+    wake_alternatives wakes;
+    uint32_t *series; /* those in use; none: the predicate is dead */
     size_t series_count;
+    uint64_t content;
 };
 
 enum aggregate { AGGREGATE_COUNT, AGGREGATE_SUM };
+
+/* How far back pairs matter to a leaf: not before the latest of the starts of its windows. */
+struct horizon {
+    const struct time_span *spans;
+    size_t n; /* 1 or more */
+};
 
 struct series {
     uint32_t predicate;
@@ -118,12 +147,16 @@ struct series {
     const struct rule_node *value; /* NULL: the event itself */
     uint16_t value_slot;
     uint32_t time_path;
-    uint32_t *leaves; /* node ids of its window leaves */
+    uint32_t root;    /* the first series of this content, whatever it keeps: what leaves are compared by */
+    uint32_t *leaves; /* node ids of its window leaves in use; none: the series is dead */
     size_t leaf_count;
+    uint64_t content;
+    /* What it keeps for them: settled once the graph that first had it is made. */
     bool keep_pairs;
     bool keep_total; /* some leaf counts without a window */
     bool forever;    /* some leaf sums without a window: no pair ever leaves */
     uint32_t newest; /* only so many pairs that are not in the future matter; NO_ID: all */
+    VEC(struct horizon) horizons;
 };
 
 struct window_bound {
@@ -185,6 +218,8 @@ struct leaf {
     uint32_t look; /* index of its next look in a state, when reads & READS_LOOK; else NO_ID */
     VEC(struct clock_term) terms;
     VEC(struct leaf_dep) deps; /* audiences inside the expression */
+    wake_alternatives wakes;   /* when it reads events */
+    uint32_t node;
 };
 
 enum node_kind { NODE_AND, NODE_OR, NODE_NOT, NODE_LEAF, NODE_WINDOW };
@@ -194,33 +229,39 @@ struct graph_node {
     uint32_t index;     /* of the leaf or window leaf */
     uint32_t *children; /* all with smaller numbers; for a leaf: the roots of its deps */
     uint32_t child_count;
-    uint32_t *parents;
     uint32_t parent_count;
+    uint32_t *parents;   /* those in use */
     uint32_t *audiences; /* whose root this is */
     uint32_t audience_count;
     bool scans;
     int64_t lookback_ms;
+    uint64_t content; /* hash of all that decides its truth, the same in every graph and every run */
 };
 
 struct graph_audience {
     struct str id;
+    uint64_t hash;           /* of the id */
+    const struct rule *rule; /* of the caller; never looked into, for it may be gone: only compared */
     uint32_t root;
+    uint32_t binding;     /* number of "this id means this node" */
+    const uint64_t *refs; /* hashes of the ids in its inSegment() */
+    size_t ref_count;
+    const struct path_read *reads;
+    size_t read_count;
 };
 
-/* The wake-up index: what to evaluate for an event. Alternatives: an event can satisfy the target only when the text at
- * one of its paths equals that alternative's. */
+struct path_read { /* a path that an audience reads */
+    uint32_t path;
+    enum origin_root root; /* PROFILE or EVENT */
+};
+
+/* The wake-up index: what to evaluate for an event. */
 enum wake_kind { WAKE_PREDICATE, WAKE_LEAF };
 struct wake_target {
     enum wake_kind kind;
-    uint32_t id;
+    uint32_t id;   /* WAKE_LEAF: of the node */
     uint32_t skip; /* the conjunct that an exact hit has proved; NO_ID: none */
 };
-struct wake_alternative {
-    uint32_t path;
-    struct str value;
-    uint32_t skip;
-};
-typedef VEC(struct wake_alternative) wake_alternatives;
 
 struct wake_slot { /* of an open-addressed table; no targets: free */
     struct str value;
@@ -234,70 +275,159 @@ struct wake_path { /* looked up in every event */
 };
 
 struct wake_index {
+    atomic_uint refs;
+    struct arena arena;
+    size_t predicates, leaves; /* it holds those with smaller numbers */
+    size_t target_count;
     VEC(struct wake_path) paths;
     VEC(struct wake_target) always;
     struct wake_slot *slots;
     size_t slot_count; /* 0 or a power of two */
 };
 
-struct rule_graph {
+struct look_leaf {
+    uint32_t node, look;
+};
+
+/* One graph among those that number alike: how far it counted. */
+struct graph_mark {
+    uint64_t fingerprint; /* of all that is numbered so far, and of the changes of audiences on the way */
+    uint32_t nodes, looks, series, bindings;
+};
+
+/* What graphs that grew from one another share: the contents behind the numbers, and the tables that find a number by
+ * its content. The tables may name what a graph does not have (a graph that was made and given up, a newer one): a
+ * reader compares the content in its own arrays. Everything is only added to, under the lock. */
+struct numbering {
+    atomic_uint refs;
+    struct os_mutex lock; /* held while a graph is made */
     struct arena arena;
+    struct cons nodes, predicates, series, paths;
+    struct cons popular; /* alternative to how many conjunctions offer it */
+    struct rule **rules; /* owned array of holds: the contents point into their trees */
+    size_t rule_count, rule_cap;
+    atomic_size_t earlier_count;
+    struct translation *earlier[LIMIT_GRAPH_MANIFESTS]; /* owned; set once, then counted */
+};
+
+struct rule_graph {
+    struct numbering *numbering; /* held */
+    struct arena arena;          /* of what is this graph's own: the arrays below */
     uint64_t version;
-    uint32_t fingerprint; /* of the structure: a state of another graph with the same version is noticed */
     struct graph_audience *audiences;
     size_t audience_count;
-    struct map by_id; /* audience id to its struct graph_audience */
+    struct hash_key id_key;
+    uint32_t *by_id; /* open-addressed, of indexes of audiences */
+    size_t by_id_slots;
     VEC(struct graph_node) nodes;
     VEC(struct leaf) leaves;
     VEC(struct window_leaf) windows;
     VEC(struct predicate) predicates;
     VEC(struct series) series;
     VEC(struct graph_path) paths;
+    VEC(struct graph_mark) marks; /* the last is this graph */
+    VEC(uint64_t) bindings;       /* content: id and root */
+    uint32_t *binding_audience;   /* index of the audience; NO_ID: the binding is no more */
+    uint64_t *live;               /* a bit per node */
+    size_t live_count;
+    size_t compiled;                 /* audiences whose trees were walked to make this graph */
     VEC(struct str) attribute_paths; /* sorted */
     VEC(struct str) event_paths;
-    VEC(uint32_t) event_leaves;  /* node ids of leaves that read events */
-    VEC(uint32_t) record_leaves; /* ... that read the record, parameters or memberships */
-    VEC(uint32_t) look_leaves;   /* ... with a look, in look order */
+    VEC(uint32_t) event_leaves;        /* node ids of leaves in use that read events */
+    VEC(uint32_t) record_leaves;       /* ... that read the record, parameters or memberships */
+    VEC(struct look_leaf) look_leaves; /* ... with a look */
     VEC(uint32_t) restless_leaves;
+    uint32_t look_count;
+    uint64_t *live_looks;     /* a bit per look */
     size_t slot_count;        /* highest over all rules */
     size_t scratch_bytes_max; /* LIMIT_RULE_SCRATCH_BYTES; tests set less */
-    struct wake_index wake;
+    struct wake_index
+        *wake[2]; /* held: the bulk, shared with graphs before and after; and what is newer (NULL: none) */
 };
 
-/* rule_graph_new() in so many bytes: LIMIT_RULE_GRAPH_BYTES, and less in tests. */
-enum err rule_graph_new_within(const struct rule_audience *audiences, size_t n, uint64_t version, size_t bytes_max,
-                               struct rule_graph **out, struct diag *d);
+/* rule_graph_extend() in so many bytes for each of its arenas: LIMIT_RULE_GRAPH_BYTES, and less in tests. */
+enum err rule_graph_extend_within(const struct rule_graph *before, const struct rule_audience *audiences, size_t n,
+                                  uint64_t version, size_t bytes_max, struct rule_graph **out, struct diag *d);
 
 /* ---- building ---- */
 
 struct build {
     struct rule_graph *g;
-    struct arena *a; /* the graph's */
+    struct numbering *numbering;
+    struct arena *a;                 /* contents: the numbering's */
+    struct arena *flat;              /* arrays: the graph's */
+    struct arena scratch;            /* of one audience at a time */
+    const struct rule_graph *before; /* NULL: none; what is dead in it is never found */
     const struct rule_audience *audiences;
-    struct cons nodes, predicates, series, paths;
-    VEC(wake_alternatives) predicate_wakes; /* per predicate; empty: always */
-    VEC(wake_alternatives) leaf_wakes;      /* per node in g->event_leaves */
-    struct cons popular;                    /* alternative to how many conjunctions offer it */
-    struct origin *slots;                   /* per slot, while a leaf is read */
+    struct graph_mark first; /* of what is new */
+    size_t first_predicate;
+    VEC(struct path_read) reads; /* of the audience in hand; in scratch */
+    struct origin *slots;        /* per slot, while a leaf is read */
     size_t slot_count;
     bool nomem;
 };
 
 /* rule_cons_add, with b->nomem for its failure. */
 void cons_add(struct build *b, struct cons *c, uint64_t hash, uint32_t id);
+/* In use before, or new: only these are found by their content. */
+bool build_has_node(const struct build *b, uint32_t id);
+bool build_has_series(const struct build *b, uint32_t id);
+bool build_has_predicate(const struct build *b, uint32_t id);
 
 uint32_t build_path(struct build *b, const struct str *parts, size_t n);
 void build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n);
 uint32_t build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n);
-uint32_t build_series(struct build *b, const struct series *like);
-/* A node with this content; *w is copied when new. */
-uint32_t build_window(struct build *b, const struct window_leaf *w);
+/* A window leaf over a series with the content of *like that keeps what *like keeps (horizons apart: those are the
+ * leaf's windows). *w is copied when new, with its series chosen here. */
+uint32_t build_window(struct build *b, const struct series *like, const struct window_leaf *w);
 /* The expression as a leaf for the reference evaluator. */
 uint32_t build_leaf(struct build *b, const struct rule_node *n);
 uint32_t build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size_t n);
-/* Appends to an array of ids that doubles in the graph's arena. */
-bool build_append_id(struct build *b, uint32_t **p, size_t *n, uint32_t id);
-struct graph_audience *build_audience(const struct build *b, struct str id);
+const struct graph_audience *build_audience(const struct build *b, struct str id);
+
+/* ---- rule_graph_needs.c ---- */
+
+/* Whatever `wide` keeps is enough for `narrow`, at every instant. */
+bool needs_cover(const struct series *wide, const struct series *narrow);
+/* keeps keeps what more does, too. false: the arena is exhausted. */
+bool needs_widen(struct series *keeps, const struct series *more, struct arena *a);
+/* The first instant that can still matter at now or later; INT64_MAX: no pair can. */
+int64_t needs_horizon_ms(const struct series *keeps, int64_t now);
+uint64_t needs_hash(const struct series *keeps);
+
+/* ---- rule_graph_grow.c ---- */
+
+/* Takes over from b->before what stays. *fresh (arena, scratch): the audiences to compile, each after those it refers
+ * to. ERR_INVALID: two audiences with one id, or a cycle. */
+enum err grow_audiences(struct build *b, size_t n, uint32_t **fresh, size_t *fresh_count, struct diag *d);
+struct graph_audience *rule_graph_audience_of(const struct rule_graph *g, struct str id);
+
+/* ---- rule_graph_live.c ---- */
+
+/* What is in use, who is whose parent, and the lists of leaves. false: no memory. */
+bool rule_graph_link(struct build *b);
+
+/* ---- rule_graph_manifest.c ---- */
+
+struct translation {
+    struct arena arena;       /* of the arrays */
+    struct graph_mark *marks; /* of the earlier graphs */
+    size_t mark_count;
+    uint32_t *nodes; /* by earlier number: ours, or NO_ID */
+    uint32_t *series;
+    uint32_t *looks;        /* by earlier look: ours, or NO_ID */
+    uint32_t *bindings;     /* by our number: the earlier one, or NO_ID */
+    uint32_t binding_count; /* ours at the time */
+};
+void translation_free(struct translation *t);
+/* Contents and bindings of what is new, and how far this graph counts. false: no memory. */
+bool rule_graph_mark_new(struct build *b);
+/* The mark with this fingerprint among those of g and before; NULL: none. */
+const struct graph_mark *rule_graph_mark_of(const struct rule_graph *g, uint64_t fingerprint);
+const struct translation *rule_graph_translation_of(const struct rule_graph *g, uint64_t fingerprint,
+                                                    const struct graph_mark **mark);
+/* rule_graph_learn() of the graph itself. */
+enum err rule_graph_learn_from(const struct rule_graph *g, const struct rule_graph *earlier, struct diag *d);
 
 /* The window leaf (or a conjunction of two, or its negation) that means n in a boolean position; NO_ID: it is none. */
 uint32_t build_window_leaf(struct build *b, const struct rule_node *n);
@@ -344,9 +474,12 @@ void build_leaf_reads(struct build *b, const struct rule_node *n, struct leaf *o
 /* What an event must hold to matter to n, and how far back n looks. */
 void build_leaf_guard(struct build *b, const struct rule_node *n, wake_alternatives *out, int64_t *lookback_ms);
 
-/* Alternatives of a conjunction; none: any event may satisfy it. */
+/* Alternatives of a conjunction, in scratch; none: any event may satisfy it. */
 void build_alternatives(struct build *b, const struct conjunct *conjuncts, size_t n, wake_alternatives *out);
-void build_wake_index(struct build *b);
+/* A copy that stays. */
+bool build_keep_alternatives(struct build *b, wake_alternatives *wakes);
+void build_wake_index(struct build *b, size_t bytes_max);
+void wake_index_free(struct wake_index *w);
 /* Calls each() for whatever the event may satisfy, more than once at times. exact: the value is the text of the
  * target's alternative and nothing else. */
 void wake_event(const struct rule_graph *g, const struct json *event,
@@ -380,12 +513,22 @@ struct rule_state {
     uint32_t window_owner;  /* node whose flip that is */
     bool broken;            /* a step failed half-way */
     uint64_t *bits;
-    int64_t *looks;              /* TIME_NEVER: none */
+    int64_t *looks;              /* by look; TIME_NEVER: none */
+    struct state_news *news;     /* of a state that an earlier graph wrote, until its first step; else NULL */
     struct series_state *series; /* those that hold something, by id */
     size_t series_count, series_cap;
     /* scratch, all zero between steps; NULL until the first step */
     uint64_t *dirty, *dirty_sum;
     uint64_t *woken;
+};
+
+/* What the graph that wrote a state did not have. */
+struct state_news {
+    VEC(uint32_t) nodes;
+    VEC(uint32_t) series;    /* to be filled from the stored events */
+    VEC(uint32_t) audiences; /* indexes: new, or meaning something else */
+    bool reads_events;
+    bool lost_owner;
 };
 
 struct rule_state *state_new(const struct rule_graph *g, struct arena *a);

@@ -134,7 +134,7 @@ add_term(struct reader *r, const struct origin *o, const struct time_span *span)
     } else if (o->root != ORIGIN_NONE) {
         t.path = build_path(r->b, o->parts, o->n);
     }
-    if (!VEC_PUSH(r->b->a, &r->l->terms, t))
+    if (!VEC_PUSH(&r->b->scratch, &r->l->terms, t))
         r->b->nomem = true;
 }
 
@@ -243,7 +243,7 @@ visit_in_segment(struct reader *r, const struct rule_node *n)
     if (id->op == RULE_LITERAL && id->value.kind == VALUE_STRING)
         known = build_audience(r->b, id->value.s);
     if (known != NULL) {
-        if (!VEC_PUSH(r->b->a, &r->l->deps, ((struct leaf_dep){known->id, known->root})))
+        if (!VEC_PUSH(&r->b->scratch, &r->l->deps, ((struct leaf_dep){known->id, known->root})))
             r->b->nomem = true;
         return;
     }
@@ -448,7 +448,7 @@ guard_pattern(struct guard *g, const struct pattern *p)
     for (size_t i = 0; i < found.n; i++) {
         struct wake_alternative one = found.p[i];
         one.skip = NO_ID;
-        if (!VEC_PUSH(g->b->a, g->wakes, one))
+        if (!VEC_PUSH(&g->b->scratch, g->wakes, one))
             g->b->nomem = true;
     }
     g->lookback_ms = back > g->lookback_ms ? back : g->lookback_ms;

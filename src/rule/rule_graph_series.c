@@ -116,23 +116,11 @@ void
 series_prune(const struct rule_graph *g, struct series_state *ss, int64_t now)
 {
     const struct series *s = &g->series.p[ss->id];
-    int64_t horizon = INT64_MAX, lo;
     size_t past;
 
     if (s->forever || ss->n == 0)
         return;
-    for (size_t i = 0; i < s->leaf_count; i++) {
-        const struct window_leaf *w = &g->windows.p[g->nodes.p[s->leaves[i]].index];
-        if (w->span_count == 0)
-            continue;
-        lo = INT64_MIN;
-        for (size_t k = 0; k < w->span_count; k++) {
-            int64_t least = time_fn_least(&w->spans[k].lo, now);
-            lo = least > lo ? least : lo;
-        }
-        horizon = lo < horizon ? lo : horizon;
-    }
-    drop_oldest(ss, pairs_from(ss, horizon));
+    drop_oldest(ss, pairs_from(ss, needs_horizon_ms(s, now)));
     if (s->newest != NO_ID) {
         past = pairs_until(ss, now);
         drop_oldest(ss, past > s->newest ? past - s->newest : 0);

@@ -7,6 +7,9 @@
  * whose window leaves are marked attributes   leaves that read the record, parameters or memberships are marked time
  * window leaves are marked when the next flip of any of them has come; scan leaves when their look has
  *
+ * The first step of a state that an earlier graph wrote does more: series that are new are filled from the stored
+ * events, and nodes that are new are evaluated with what the step marks.
+ *
  * A leaf whose evaluation runs into its step or memory limit keeps its truth: it is "not evaluated", never false
  * [SEGMENTATION 12]. A step that fails otherwise leaves the state half-way: it is marked broken, and the caller loads
  * it again or builds it anew. */
@@ -46,7 +49,7 @@ struct step {
 struct rule_state *
 state_new(const struct rule_graph *g, struct arena *a)
 {
-    size_t words = words_for(g->nodes.n), looks = g->look_leaves.n;
+    size_t words = words_for(g->nodes.n), looks = g->look_count;
     struct rule_state *s = arena_calloc(a, 1, sizeof *s + words * sizeof *s->bits + looks * sizeof *s->looks);
 
     if (s == NULL)
@@ -197,6 +200,22 @@ add_event(struct step *t, uint32_t id, const struct json *event, struct value as
         mark(t, series->leaves[i]);
 }
 
+static bool
+is_news(const struct rule_state *s, uint32_t series)
+{
+    size_t lo = 0, hi = s->news->series.n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->news->series.p[mid] < series)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < s->news->series.n && s->news->series.p[lo] == series;
+}
+
+/* Into all series, but not into those that are filled from the stored events, where it is already. */
 static void
 take_event(struct step *t, const struct json *event)
 {
@@ -210,11 +229,29 @@ take_event(struct step *t, const struct json *event)
         const struct predicate *p = &t->g->predicates.p[w->predicate];
         if (!predicate_holds(t, w, as_value))
             continue;
-        for (size_t k = 0; k < p->series_count && !t->nomem; k++)
-            add_event(t, p->series[k], event, as_value);
+        for (size_t k = 0; k < p->series_count && !t->nomem; k++) {
+            if (t->s->news == NULL || !is_news(t->s, p->series[k]))
+                add_event(t, p->series[k], event, as_value);
+        }
     }
     for (size_t i = 0; i < t->woken.n; i++)
         bit_set(t->s->woken, t->woken.p[i].predicate, false);
+}
+
+/* An event into the series that are new. Few: each predicate is asked, where the index would name all that are woken.
+ */
+static void
+fill_news(struct step *t, const struct json *event)
+{
+    struct value as_value = value_of_json(event, t->a, &t->nomem);
+    const struct state_news *news = t->s->news;
+
+    t->time_path = NO_ID;
+    for (size_t i = 0; i < news->series.n && !t->nomem; i++) {
+        struct woken w = {t->g->series.p[news->series.p[i]].predicate, NO_ID};
+        if (predicate_holds(t, &w, as_value))
+            add_event(t, news->series.p[i], event, as_value);
+    }
 }
 
 /* ---- leaves ---- */
@@ -417,8 +454,8 @@ mark_due(struct step *t)
     const struct rule_graph *g = t->g;
 
     for (size_t i = 0; i < g->look_leaves.n; i++) {
-        if (s->looks[i] <= t->env.now_ms)
-            mark(t, g->look_leaves.p[i]);
+        if (s->looks[g->look_leaves.p[i].look] <= t->env.now_ms)
+            mark(t, g->look_leaves.p[i].node);
     }
     for (size_t i = 0; i < g->restless_leaves.n; i++)
         mark(t, g->restless_leaves.p[i]);
@@ -470,12 +507,68 @@ step_begin(struct step *t, const struct rule_graph *g, struct rule_state *s, con
     return ERR_OK;
 }
 
+/* A new leaf may ask a series that the state has had all along. */
+static enum err
+take_new_node(struct step *t, uint32_t id)
+{
+    const struct graph_node *n = &t->g->nodes.p[id];
+    struct series_state *ss = NULL;
+
+    mark(t, id);
+    if (n->kind == NODE_WINDOW)
+        ss = state_series(t->s, t->g->windows.p[n->index].series);
+    return ss != NULL ? series_decode(t->s, ss, t->d) : ERR_OK;
+}
+
+/* What the graph that wrote the state did not have. */
+static void
+take_news(struct step *t)
+{
+    const struct state_news *news = t->s->news;
+
+    if (news == NULL)
+        return;
+    for (size_t i = 0; i < t->env.event_count && news->series.n > 0 && !t->nomem; i++)
+        fill_news(t, t->env.events[i]);
+    for (size_t i = 0; i < news->nodes.n && t->rc == ERR_OK; i++)
+        t->rc = take_new_node(t, news->nodes.p[i]);
+    t->lost_owner = t->lost_owner || news->lost_owner;
+}
+
+static enum err
+begin_marking(struct step *t)
+{
+    take_news(t);
+    return t->rc != ERR_OK ? t->rc : mark_due(t);
+}
+
 static int
 by_audience(const void *a, const void *b)
 {
     const struct rule_change *x = a, *y = b;
 
     return (x->audience > y->audience) - (x->audience < y->audience);
+}
+
+/* In order, each once, with those that the state cannot tell the truth before of. */
+static void
+sort_changes(struct step *t)
+{
+    const struct state_news *news = t->s->news;
+    size_t n = 0;
+
+    for (size_t i = 0; news != NULL && i < news->audiences.n; i++) {
+        uint32_t one = news->audiences.p[i];
+        if (!VEC_PUSH(t->a, &t->changes, ((struct rule_change){one, rule_state_member(t->s, one)})))
+            t->nomem = true;
+    }
+    if (t->changes.n > 1)
+        qsort(t->changes.p, t->changes.n, sizeof *t->changes.p, by_audience);
+    for (size_t i = 0; i < t->changes.n; i++) {
+        if (n == 0 || t->changes.p[n - 1].audience != t->changes.p[i].audience)
+            t->changes.p[n++] = t->changes.p[i];
+    }
+    t->changes.n = n;
 }
 
 static enum err
@@ -488,6 +581,8 @@ step_settle(struct step *t, struct rule_changes *changes)
         visit_marked(t);
     if (!t->nomem && rc == ERR_OK && t->lost_owner && !t->all_windows)
         rc = find_flip(t);
+    if (!t->nomem && rc == ERR_OK)
+        sort_changes(t);
     if (t->nomem)
         rc = diag_set(t->d, ERR_LIMIT, "no memory for a step of an audience state");
     if (rc != ERR_OK)
@@ -499,8 +594,7 @@ step_settle(struct step *t, struct rule_changes *changes)
     state_series_sweep(s);
     s->now_ms = t->env.now_ms;
     s->broken = false;
-    if (t->changes.n > 1)
-        qsort(t->changes.p, t->changes.n, sizeof *t->changes.p, by_audience);
+    s->news = NULL;
     if (changes != NULL)
         *changes = (struct rule_changes){t->changes.p, t->changes.n};
     return ERR_OK;
@@ -521,8 +615,10 @@ rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct 
     if (rc == ERR_OK) {
         for (size_t i = 0; i < env->event_count && !t.nomem; i++)
             take_event(&t, env->events[i]);
-        for (uint32_t i = 0; i < g->nodes.n; i++)
-            mark(&t, i);
+        for (uint32_t i = 0; i < g->nodes.n; i++) {
+            if (bit_get(g->live, i))
+                mark(&t, i);
+        }
         t.all_windows = true;
         rc = step_settle(&t, NULL);
     }
@@ -540,7 +636,7 @@ rule_state_event(const struct rule_graph *g, struct rule_state *s, const struct 
     enum err rc = step_begin(&t, g, s, env, a, d);
 
     if (rc == ERR_OK)
-        rc = mark_due(&t);
+        rc = begin_marking(&t);
     if (rc == ERR_OK) {
         take_event(&t, event);
         rc = step_settle(&t, changes);
@@ -557,7 +653,7 @@ rule_state_attributes(const struct rule_graph *g, struct rule_state *s, const st
     enum err rc = step_begin(&t, g, s, env, a, d);
 
     if (rc == ERR_OK)
-        rc = mark_due(&t);
+        rc = begin_marking(&t);
     if (rc == ERR_OK) {
         for (size_t i = 0; i < g->record_leaves.n; i++)
             mark(&t, g->record_leaves.p[i]);
@@ -575,7 +671,7 @@ rule_state_time(const struct rule_graph *g, struct rule_state *s, const struct r
     enum err rc = step_begin(&t, g, s, env, a, d);
 
     if (rc == ERR_OK)
-        rc = mark_due(&t);
+        rc = begin_marking(&t);
     if (rc == ERR_OK)
         rc = step_settle(&t, changes);
     arena_deinit(&t.scratch);
@@ -583,6 +679,18 @@ rule_state_time(const struct rule_graph *g, struct rule_state *s, const struct r
 }
 
 /* ---- questions ---- */
+
+bool
+rule_state_is_behind(const struct rule_state *s)
+{
+    return s->news != NULL;
+}
+
+bool
+rule_state_needs_events(const struct rule_state *s)
+{
+    return s->news != NULL && s->news->reads_events;
+}
 
 bool
 rule_state_member(const struct rule_state *s, size_t audience)
@@ -595,7 +703,9 @@ rule_state_next_flip_ms(const struct rule_state *s)
 {
     int64_t next = s->window_flip_ms;
 
-    for (size_t i = 0; i < s->g->look_leaves.n; i++)
-        next = s->looks[i] < next ? s->looks[i] : next;
+    for (size_t i = 0; i < s->g->look_leaves.n; i++) {
+        int64_t look = s->looks[s->g->look_leaves.p[i].look];
+        next = look < next ? look : next;
+    }
     return next == TIME_NEVER ? 0 : next;
 }

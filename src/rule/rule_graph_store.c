@@ -1,7 +1,7 @@
 /* rule_graph_store.c - a state as bytes, read on every request.
  *
- *   'G', 1            kind and version of the format
- *   fixed64           version of the graph     fixed32  fingerprint of its structure
+ *   'G', 2            kind and version of the format
+ *   fixed64           fingerprint of the graph: what the numbers below mean, and how many there are
  *   fixed64           instant of the last evaluation
  *   varint, varint    next flip of a window leaf, as a difference (0: none), and its node
  *   bytes             one bit per node, in order
@@ -10,14 +10,17 @@
  * (rule_graph_series.c) fixed32           CRC32C of all before
  *
  * Loading copies the bytes once and leaves the series encoded until a step touches them; saving copies those that were
- * not touched. */
+ * not touched.
+ *
+ * Bytes of an earlier graph are read by its mark. What it numbered is the same number here, or is translated; what
+ * is not known afterwards is the state's news. */
 #include "rule/rule_graph_int.h"
 
 #include "codec/pack.h"
 
 #define STATE_KIND 'G'
-#define STATE_FORMAT 1
-#define STATE_HEAD_BYTES (2 + 8 + 4)
+#define STATE_FORMAT 2
+#define STATE_HEAD_BYTES (2 + 8)
 
 struct series_state *
 state_series(struct rule_state *s, uint32_t id)
@@ -119,13 +122,12 @@ rule_state_save(const struct rule_state *s, struct buf *out)
 
     buf_putc(out, STATE_KIND);
     buf_putc(out, STATE_FORMAT);
-    pack_fixed64(out, g->version);
-    pack_fixed32(out, g->fingerprint);
+    pack_fixed64(out, g->marks.p[g->marks.n - 1].fingerprint);
     pack_fixed64(out, (uint64_t)s->now_ms);
     put_difference(out, s->window_flip_ms, s->now_ms);
     pack_u64(out, s->window_owner);
     buf_put(out, (struct str){(const char *)s->bits, (g->nodes.n + 7) / 8});
-    for (size_t i = 0; i < g->look_leaves.n; i++)
+    for (size_t i = 0; i < g->look_count; i++)
         put_difference(out, s->looks[i], s->now_ms);
     pack_u64(out, s->series_count);
     for (size_t i = 0; i < s->series_count; i++) {
@@ -148,58 +150,221 @@ get_difference(struct unpack *u, int64_t now, int64_t *out)
     return !u->bad && *out > now;
 }
 
+/* Who wrote the bytes, and how its numbers become ours. */
+struct origin_graph {
+    const struct graph_mark *mark;
+    const struct translation *to; /* NULL: they are ours */
+};
+
 static bool
-get_series(struct rule_state *s, struct unpack *u)
+ours_node(const struct rule_graph *g, const struct origin_graph *from, uint64_t id, uint32_t *out)
+{
+    *out = from->to != NULL ? from->to->nodes[id] : (uint32_t)id;
+    return *out != NO_ID && bit_get(g->live, *out);
+}
+
+static bool
+ours_series(const struct rule_graph *g, const struct origin_graph *from, uint64_t id, uint32_t *out)
+{
+    *out = from->to != NULL ? from->to->series[id] : (uint32_t)id;
+    return *out != NO_ID && g->series.p[*out].leaf_count > 0;
+}
+
+static bool
+get_series(struct rule_state *s, const struct origin_graph *from, struct unpack *u)
 {
     uint64_t count = unpack_u64(u), id = 0;
+    struct series_state *ss;
+    uint32_t ours;
 
-    if (u->bad || count > s->g->series.n)
+    if (u->bad || count > from->mark->series)
         return false;
     s->series_cap = count + 4;
     s->series = ARENA_ARRAY(s->arena, struct series_state, s->series_cap);
     if (s->series == NULL)
-        return true; /* told by the caller from series_count */
-    for (; s->series_count < count && !u->bad; s->series_count++) {
+        return true; /* told by the caller */
+    for (uint64_t i = 0; i < count && !u->bad; i++) {
         uint64_t step = unpack_u64(u);
+        struct str raw = unpack_str(u);
         id += step;
-        if (step > s->g->series.n || id >= s->g->series.n || (step == 0 && s->series_count > 0))
+        if (step > from->mark->series || id >= from->mark->series || (step == 0 && i > 0))
             return false;
-        s->series[s->series_count] = (struct series_state){.id = (uint32_t)id, .raw = unpack_str(u)};
+        if (!ours_series(s->g, from, id, &ours) || state_series(s, ours) != NULL)
+            continue;
+        ss = state_series_add(s, ours);
+        ss->decoded = false;
+        ss->raw = raw;
     }
     return !u->bad && unpack_left(u) == 0;
 }
 
+/* Bits of the nodes that both know; when they are translated, known[] gets those. */
+static void
+get_bits(struct rule_state *s, const struct origin_graph *from, const unsigned char *bytes, uint64_t *known)
+{
+    size_t n = from->mark->nodes;
+    uint32_t ours;
+
+    if (from->to == NULL) {
+        if (n > 0)
+            memcpy(s->bits, bytes, (n + 7) / 8);
+        if (n % 64 != 0)
+            s->bits[n / 64] &= ((uint64_t)1 << n % 64) - 1;
+        for (size_t i = 0; i < words_for(s->g->nodes.n); i++)
+            s->bits[i] &= s->g->live[i];
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!ours_node(s->g, from, i, &ours))
+            continue;
+        bit_set(known, ours, true);
+        bit_set(s->bits, ours, bytes[i / 8] >> (i % 8) & 1);
+    }
+}
+
 static bool
-get_body(struct rule_state *s, struct unpack *u)
+get_looks(struct rule_state *s, const struct origin_graph *from, struct unpack *u)
+{
+    int64_t at;
+
+    for (size_t i = 0; i < from->mark->looks; i++) {
+        uint32_t ours = from->to != NULL ? from->to->looks[i] : (uint32_t)i;
+        if (!get_difference(u, s->now_ms, &at))
+            return false;
+        if (ours != NO_ID && bit_get(s->g->live_looks, ours))
+            s->looks[ours] = at;
+    }
+    return true;
+}
+
+/* ---- news ---- */
+
+static bool
+reads_events(const struct rule_graph *g, uint32_t node)
+{
+    const struct graph_node *n = &g->nodes.p[node];
+
+    return n->kind == NODE_LEAF && (g->leaves.p[n->index].reads & READS_EVENTS) != 0;
+}
+
+static bool
+add_news_node(struct rule_state *s, uint32_t node)
+{
+    s->news->reads_events = s->news->reads_events || reads_events(s->g, node);
+    return VEC_PUSH(s->arena, &s->news->nodes, node);
+}
+
+static bool
+list_new_nodes(struct rule_state *s, const struct origin_graph *from, const uint64_t *known)
+{
+    size_t words = words_for(s->g->nodes.n);
+
+    if (from->to == NULL) {
+        for (uint32_t i = from->mark->nodes; i < s->g->nodes.n; i++) {
+            if (bit_get(s->g->live, i) && !add_news_node(s, i))
+                return false;
+        }
+        return true;
+    }
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t left = s->g->live[w] & ~known[w]; left != 0; left &= left - 1) {
+            if (!add_news_node(s, (uint32_t)(w * 64 + (size_t)__builtin_ctzll(left))))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool
+list_new_series(struct rule_state *s, const struct origin_graph *from)
 {
     const struct rule_graph *g = s->g;
-    size_t bytes = (g->nodes.n + 7) / 8;
-    uint64_t owner;
+    uint64_t *known = ARENA_ARRAY(s->arena, uint64_t, words_for(g->series.n));
+    uint32_t ours;
 
+    if (known == NULL)
+        return false;
+    for (size_t i = 0; i < from->mark->series; i++) {
+        if (ours_series(g, from, i, &ours))
+            bit_set(known, ours, true);
+    }
+    for (uint32_t i = 0; i < g->series.n; i++) {
+        if (g->series.p[i].leaf_count > 0 && !bit_get(known, i) && !VEC_PUSH(s->arena, &s->news->series, i))
+            return false;
+    }
+    s->news->reads_events = s->news->reads_events || s->news->series.n > 0;
+    return true;
+}
+
+static bool
+list_new_audiences(struct rule_state *s, const struct origin_graph *from)
+{
+    const struct rule_graph *g = s->g;
+    uint32_t first = from->to == NULL ? from->mark->bindings : 0;
+
+    for (uint32_t i = first; i < g->bindings.n; i++) {
+        uint32_t theirs = from->to != NULL && i < from->to->binding_count ? from->to->bindings[i] : NO_ID;
+        if (g->binding_audience[i] == NO_ID || (theirs != NO_ID && theirs < from->mark->bindings))
+            continue;
+        if (!VEC_PUSH(s->arena, &s->news->audiences, g->binding_audience[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+list_news(struct rule_state *s, const struct origin_graph *from, const uint64_t *known, uint64_t owner)
+{
+    uint32_t ours = NO_ID;
+
+    s->news = ARENA_NEW(s->arena, struct state_news);
+    if (s->news == NULL)
+        return false;
+    s->news->lost_owner = owner != NO_ID && !ours_node(s->g, from, owner, &ours);
+    s->window_owner = owner == NO_ID || s->news->lost_owner ? NO_ID : ours;
+    return list_new_nodes(s, from, known) && list_new_series(s, from) && list_new_audiences(s, from);
+}
+
+/* *nomem: it would read, with more memory. */
+static bool
+get_body(struct rule_state *s, const struct origin_graph *from, struct unpack *u, bool *nomem)
+{
+    const struct rule_graph *g = s->g;
+    size_t bytes = (from->mark->nodes + 7) / 8;
+    uint64_t owner, *known = NULL;
+
+    *nomem = false;
+    if (from->to != NULL) {
+        known = ARENA_ARRAY(s->arena, uint64_t, words_for(g->nodes.n));
+        *nomem = known == NULL;
+    }
+    if (*nomem)
+        return false;
     s->now_ms = (int64_t)unpack_fixed64(u);
     if (s->now_ms < TIME_FIRST_MS || s->now_ms > TIME_LAST_MS || !get_difference(u, s->now_ms, &s->window_flip_ms))
         return false;
     owner = unpack_u64(u);
-    if (unpack_left(u) < bytes || (owner >= g->nodes.n && owner != NO_ID))
+    if (unpack_left(u) < bytes || (owner >= from->mark->nodes && owner != NO_ID))
         return false;
     s->window_owner = (uint32_t)owner;
-    if (bytes > 0)
-        memcpy(s->bits, u->p, bytes);
+    get_bits(s, from, u->p, known);
     u->p += bytes;
-    if (g->nodes.n % 64 != 0)
-        s->bits[g->nodes.n / 64] &= ((uint64_t)1 << g->nodes.n % 64) - 1;
-    for (size_t i = 0; i < g->look_leaves.n; i++) {
-        if (!get_difference(u, s->now_ms, &s->looks[i]))
-            return false;
-    }
-    return get_series(s, u);
+    if (!get_looks(s, from, u) || !get_series(s, from, u))
+        return false;
+    *nomem = s->series == NULL;
+    if (!*nomem && (from->to != NULL || from->mark != &g->marks.p[g->marks.n - 1]))
+        *nomem = !list_news(s, from, known, owner);
+    return !*nomem;
 }
 
 enum err
 rule_state_load(const struct rule_graph *g, struct str bytes, struct arena *a, struct rule_state **out, struct diag *d)
 {
+    struct origin_graph from = {0};
     struct rule_state *s;
     struct unpack u;
+    uint64_t fingerprint;
+    bool nomem;
     uint32_t crc;
     char *copy;
 
@@ -212,18 +377,23 @@ rule_state_load(const struct rule_graph *g, struct str bytes, struct arena *a, s
     if (crc != crc32c(0, bytes.p, bytes.n - 4))
         return diag_set(d, ERR_CORRUPT, "audience state: its checksum does not match");
     u = unpack_from((struct str){bytes.p + 2, STATE_HEAD_BYTES - 2});
-    if (unpack_fixed64(&u) != g->version || unpack_fixed32(&u) != g->fingerprint)
-        return diag_set(d, ERR_UNSUPPORTED, "audience state: it belongs to another version of the audiences");
+    fingerprint = unpack_fixed64(&u);
+    from.mark = rule_graph_mark_of(g, fingerprint);
+    if (from.mark == NULL)
+        from.to = rule_graph_translation_of(g, fingerprint, &from.mark);
+    if (from.mark == NULL)
+        return diag_set(d, ERR_UNSUPPORTED, "audience state: it belongs to audiences that are not known any more");
     s = state_new(g, a);
     copy = arena_alloc(a, bytes.n);
     if (s == NULL || copy == NULL)
         return diag_set(d, ERR_LIMIT, "no memory for an audience state of %zu bytes", bytes.n);
     memcpy(copy, bytes.p, bytes.n);
     u = unpack_from((struct str){copy + STATE_HEAD_BYTES, bytes.n - STATE_HEAD_BYTES - 4});
-    if (!get_body(s, &u))
-        return diag_set(d, ERR_CORRUPT, "audience state: it does not read");
-    if (s->series == NULL)
+    if (get_body(s, &from, &u, &nomem)) {
+        *out = s;
+        return ERR_OK;
+    }
+    if (nomem)
         return diag_set(d, ERR_LIMIT, "no memory for an audience state of %zu bytes", bytes.n);
-    *out = s;
-    return ERR_OK;
+    return diag_set(d, ERR_CORRUPT, "audience state: it does not read");
 }

@@ -314,18 +314,12 @@ leaf_of(struct build *b, const struct aggregation *g, const struct window_bound 
                             .bound_count = bound_count,
                             .spans = (struct time_span *)(uintptr_t)p->spans,
                             .span_count = p->span_count};
-    uint32_t id;
 
     like.predicate = build_predicate(b, p->conjuncts, p->n);
     like.time_path =
         p->time_path.n != 0 ? build_path(b, p->time_path.parts, p->time_path.n) : build_path(b, &timestamp, 1);
-    w.series = b->nomem ? NO_ID : build_series(b, &like);
-    if (b->nomem)
-        return NO_ID;
-    id = build_window(b, &w);
-    if (!b->nomem)
-        series_needs(&b->g->series.p[w.series], &w);
-    return id;
+    series_needs(&like, &w);
+    return b->nomem ? NO_ID : build_window(b, &like, &w);
 }
 
 static uint32_t

@@ -1,12 +1,13 @@
 /* membership.c - from the evaluator's truth to membership entries.
  *
- *   load the rule state, or build it from all data when the audiences changed (its bytes name the graph's version)
+ *   load the rule state, or build it from all data when there is none that can be read
  *   step it: event, attributes or time
  *   every audience whose truth differs from its entry moves the entry [SEGMENTATION 15.2], if the change may
- *   purge what exited long ago; after a build, also entries of audiences that are no more
+ *   purge what exited long ago; when audiences changed, also entries of audiences that are no more
  *
- * The state is a cache of the data: when it is damaged or belongs to other audiences it is built anew and nothing is
- * lost.
+ * When audiences changed since the state was saved, the step evaluates what is new, and names the audiences that are
+ * new or mean something else. The state is a cache of the data: when it is damaged or of audiences that nobody knows
+ * any more it is built anew and nothing is lost.
  *
  * A strict set keeps no account of what was held back. What is streamed, and a job, compare every audience with its
  * entry, so a truth that came about while entries had to stand still is found then; and because of that the answer
@@ -95,7 +96,7 @@ load_state(struct apply *ap, bool *built, struct diag *d)
     *built = rc == ERR_UNSUPPORTED || rc == ERR_CORRUPT;
     if (rc != ERR_OK && !*built)
         return rc;
-    rc = *built || ap->set->scans ? load_events(ap, d) : ERR_OK;
+    rc = *built || ap->set->scans || rule_state_needs_events(ap->state) ? load_events(ap, d) : ERR_OK;
     if (rc == ERR_OK && *built)
         rc = rule_state_build(ap->set->graph, &ap->env, ap->a, &ap->state, d);
     return rc;
@@ -182,12 +183,35 @@ compare_all(struct apply *ap, struct diag *d)
     return ERR_OK;
 }
 
+/* Entries of audiences that are no more go: the others are compared one by one. */
+static enum err
+drop_strangers(struct apply *ap, struct diag *d)
+{
+    struct profile *p = ap->p;
+    struct comparison c = {.entries = p->memberships, .removed = ARENA_ARRAY(ap->a, struct str, p->membership_count)};
+
+    if (c.removed == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for memberships");
+    for (size_t i = 0; i < p->membership_count; i++) {
+        const struct profile_membership m = p->memberships[i];
+        if (ap->set->by_id != NULL && map_get(ap->set->by_id, m.audience) != NULL)
+            c.entries[c.n++] = m;
+        else
+            compare_stranger(ap, &m, &c);
+    }
+    p->membership_count = c.n;
+    ap->result.removed = c.removed;
+    ap->result.removed_count = c.removed_count;
+    return ERR_OK;
+}
+
 static enum err
 step(struct apply *ap, struct diag *d)
 {
     const struct rule_graph *g = ap->set->graph;
     const struct segment_change *c = ap->change;
     struct rule_changes found = {0}, *out = &ap->result.changes;
+    bool behind = rule_state_is_behind(ap->state);
     enum err rc;
 
     if (c->cause == SEGMENT_EVENT)
@@ -196,10 +220,12 @@ step(struct apply *ap, struct diag *d)
         rc = rule_state_attributes(g, ap->state, &ap->env, ap->a, &found, d);
     else
         rc = rule_state_time(g, ap->state, &ap->env, ap->a, &found, d);
+    if (rc == ERR_OK && ap->set->strict && c->by == SEGMENT_BY_STREAM)
+        return compare_all(ap, d);
+    if (rc == ERR_OK && behind)
+        rc = drop_strangers(ap, d);
     if (rc != ERR_OK)
         return rc;
-    if (ap->set->strict && c->by == SEGMENT_BY_STREAM)
-        return compare_all(ap, d);
     out->items = ARENA_ARRAY(ap->a, struct rule_change, found.n);
     if (out->items == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for memberships");
