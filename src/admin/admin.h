@@ -64,6 +64,8 @@ struct admin_hub {
     enum err (*visit)(void *ctx, struct profile_scan *scan, struct arena *a,
                       void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),
                       void *each_ctx, struct diag *d);
+    /* Profiles visited since audiences or mappings changed, of how many; false: all are up to date. */
+    bool (*sweep)(void *ctx, uint64_t *done, uint64_t *total);
     /* Counting over all profiles, a slice at a time (segment/census.h). ERR_BUSY: later. */
     enum err (*census_slice)(void *ctx, struct census *c, struct diag *d);
     enum err (*census_repair)(void *ctx, struct str scope, uint64_t profile, struct diag *d);

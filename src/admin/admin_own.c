@@ -162,6 +162,30 @@ admin_audience_size(struct admin *a, struct str scope, struct str audience, uint
     return ERR_OK;
 }
 
+/* Whether all profiles are up to date with the audiences, and how far it has come when not. */
+static void
+sweep_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct admin_hub *hub = &call->admin->o.hub;
+    uint64_t done = 0, total = 0;
+    struct jw w;
+    bool active;
+
+    (void)params;
+    if (!has_hub(rq, rs, hub->sweep != NULL))
+        return;
+    active = hub->sweep(hub->ctx, &done, &total);
+    w = admin_json(rs, 200);
+    jw_object(&w);
+    jw_kbool(&w, S("active"), active);
+    jw_key(&w, S("done"));
+    jw_u64(&w, done);
+    jw_key(&w, S("total"));
+    jw_u64(&w, total);
+    jw_end(&w);
+}
+
 static void
 size_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
@@ -196,6 +220,7 @@ static const struct route routes[] = {
     {HTTP_PUT, "/edgewise/datastreams/{id}", LIMIT_ADMIN_BODY_BYTES, datastream_put},
     {HTTP_DELETE, "/edgewise/datastreams/{id}", 0, datastream_delete},
     {HTTP_GET, "/edgewise/drain", 0, drain_get},
+    {HTTP_GET, "/edgewise/sweep", 0, sweep_get},
     {HTTP_GET, "/edgewise/audiences/{id}/size", 0, size_get},
 };
 const struct family family_own = {routes, sizeof routes / sizeof *routes, STYLE, false};

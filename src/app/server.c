@@ -306,6 +306,17 @@ hub_size(void *ctx, struct str scope, struct str audience)
     return hub_audience_size(s->hub, scope, audience);
 }
 
+static bool
+hub_sweep(void *ctx, uint64_t *done, uint64_t *total)
+{
+    struct server *s = ctx;
+    struct hub_progress p = hub_sweep_progress(s->hub);
+
+    *done = p.done;
+    *total = p.total;
+    return p.active;
+}
+
 static enum err
 hub_profiles(void *ctx, struct profile_scan *scan, struct arena *a,
              void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g), void *each_ctx,
@@ -402,6 +413,7 @@ open_admin(struct server *s, struct diag *d)
                                    .audience_size = hub_size,
                                    .drain = drain,
                                    .visit = hub_profiles,
+                                   .sweep = hub_sweep,
                                    .census_slice = census_slice,
                                    .census_repair = census_repair,
                                    .job = segment_job,

@@ -35,6 +35,11 @@
     X(M_HUB_REJECTED, COUNTER, "hub_rejected_total", "records the hub could not use")                                  \
     X(M_HUB_LAG, GAUGE, "hub_lag_records", "records waiting for the hub")                                              \
     X(M_HUB_PROFILES, GAUGE, "hub_profiles", "profiles on the hub")                                                    \
+    X(M_HUB_SWEEP_PROFILES, GAUGE, "hub_sweep_profiles",                                                               \
+      "profiles that a sweep after changed audiences visits; 0: none runs")                                            \
+    X(M_HUB_SWEEP_VISITED, GAUGE, "hub_sweep_visited", "profiles that it has visited so far")                          \
+    X(M_HUB_STATES_BUILT, COUNTER, "hub_states_built_total",                                                           \
+      "rule states made from all data of a profile: new profiles, merged ones, states that could not be read")         \
     X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                             \
     X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds",                                           \
       "from a window's end to the firing of its timer; what is folded again counts, too")                              \

@@ -93,11 +93,13 @@ publish(struct hub *h)
         lag += (int64_t)(topic_end(h->partitions[i].topic) - h->partitions[i].next);
     }
     h->version_seen = h->snap != NULL ? h->snap->version : 0;
-    h->sweeping = h->sweep.active;
+    h->sweep_seen = (struct hub_progress){h->sweep.active, h->sweep.visited, h->sweep.total};
     os_cond_broadcast(&h->moved);
     os_unlock(&h->progress);
     metric_set(M_HUB_LAG, lag);
     metric_set(M_HUB_PROFILES, (int64_t)h->state.profiles);
+    metric_set(M_HUB_SWEEP_PROFILES, (int64_t)h->sweep.total);
+    metric_set(M_HUB_SWEEP_VISITED, (int64_t)h->sweep.visited);
 }
 
 static enum err
@@ -264,16 +266,17 @@ fold_batch(struct hub *h, uint64_t wait_us, size_t *count, struct diag *d)
     return rc;
 }
 
-/* Without a thread of its own the hub commits every round. */
+/* Without a thread of its own the hub commits every round. Who waits for records is told at once; who waits for the end
+ * of a sweep is told then. */
 static bool
-time_to_commit(struct hub *h)
+time_to_commit(struct hub *h, bool folded)
 {
     bool asked;
 
     if (!h->own_thread || h->busy || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
         return true;
     os_lock(&h->progress);
-    asked = h->waiters > 0 || h->stop;
+    asked = (h->waiters > 0 && (folded || !h->sweep.active)) || h->stop;
     os_unlock(&h->progress);
     return asked || os_mono_us(h->o.os) - h->committed_us >= HUB_COMMIT_US;
 }
@@ -295,12 +298,12 @@ hub_round(struct hub *h, uint64_t wait_us, bool *idle, struct diag *d)
     hub_lock(h);
     if (rc == ERR_OK && !h->busy) {
         sweeping = h->sweep.active;
-        rc = hub_sweep_slice(h, d);
+        rc = hub_sweep_some(h, count > 0 || !h->own_thread, d);
     }
     h->uncommitted |= count > 0 || sweeping || h->repaired;
     h->repaired = false;
     if (rc == ERR_OK)
-        rc = settle(h, time_to_commit(h), d);
+        rc = settle(h, time_to_commit(h, count > 0), d);
     hub_unlock(h);
     *idle = count == 0 && !sweeping && !waited && !h->uncommitted;
     return rc;
@@ -612,7 +615,7 @@ reached(const struct hub *h, const struct target *t)
         if (h->folded[i] < t->ends[i])
             return false;
     }
-    return !t->sweeps || (h->version_seen >= t->version && !h->sweeping);
+    return !t->sweeps || (h->version_seen >= t->version && !h->sweep_seen.active);
 }
 
 static enum err

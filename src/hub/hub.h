@@ -67,6 +67,15 @@ enum err hub_job_done(struct hub *h, uint64_t offset, uint64_t timeout_us, struc
 enum err hub_pull(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
                   struct projection *out, struct diag *d);
 
+/* The sweep that brings every profile up to date after audiences or mappings changed: it visits `total` profiles, in
+ * between the records that come meanwhile, and begins again when they change again. Sizes of new and edited audiences
+ * are exact when it is over. Any thread. */
+struct hub_progress {
+    bool active;
+    uint64_t done, total;
+};
+struct hub_progress hub_sweep_progress(struct hub *h);
+
 /* How far the last commit has come in a partition of collect, or in membership: from there on records are read again
  * after a crash, so retention must leave them. 0: not a topic of this hub's. Any thread. */
 uint64_t hub_committed(struct hub *h, const struct topic *t);

@@ -12,6 +12,7 @@
  *   hub_out.c      records to emit, each once
  *   hub_scope.c    what the snapshot says, prepared
  *   hub_past.c     memberships at a past instant
+ *   hub_manifest.c what the numbers in rule states mean
  *   hub_read.c     reading from other threads
  *
  * Lock order: turn, state, progress. The topics' and the table's own locks come below. Whoever wants the state queues
@@ -86,6 +87,7 @@ struct hub_scope {
     const struct subset *attributes, *events; /* events NULL: none are projected */
     uint32_t events_signature;                /* of the paths of events; never 0 */
     uint64_t signature;                       /* of all that a sweep would bring into profiles */
+    bool swept;                               /* all profiles are at it */
 };
 
 /* Committed with everything else, under the key "H". */
@@ -102,6 +104,7 @@ struct hub_sweep {
     uint64_t after;     /* begins when own_collect is folded up to here */
     uint64_t cursor;    /* of kv_scan */
     uint64_t cause;
+    uint64_t visited, total; /* profiles */
 };
 
 struct hub {
@@ -135,7 +138,7 @@ struct hub {
     struct os_cond moved;
     uint64_t *folded;      /* owned array: committed position of each partition */
     uint64_t version_seen; /* of the snapshot that was taken last */
-    bool sweeping;
+    struct hub_progress sweep_seen;
     size_t waiters; /* who would see a commit at once */
     bool stop;
     bool abandoned;
@@ -248,7 +251,8 @@ enum err hub_fire(struct hub *h, int64_t limit_ms, uint64_t cause, struct diag *
 /* --- hub_sweep.c --- */
 /* After a new snapshot was taken: begins a sweep when some scope's signature is not the one that profiles are at. */
 enum err hub_sweep_check(struct hub *h, struct diag *d);
-enum err hub_sweep_slice(struct hub *h, struct diag *d);
+/* Visits profiles for as long as a batch may take, or one slice when `brief`. */
+enum err hub_sweep_some(struct hub *h, bool brief, struct diag *d);
 enum err hub_append_tick(struct hub *h, int64_t now_ms, uint64_t *offset, struct diag *d);
 /* Keys of profiles, in the hub's arena. */
 struct hub_slice {
@@ -285,6 +289,10 @@ enum err hub_alive(struct hub *h, struct diag *d);
 /* --- hub_read.c --- */
 /* Members of an audience, under the lock. */
 uint64_t hub_count_of(struct hub *h, struct str scope, struct str audience);
+/* --- hub_manifest.c --- */
+/* Before the first state is written by g: g learns what the states of the table mean, and its own numbers are kept
+ * beside them. Resets hub.arena. Under the lock. */
+enum err hub_manifest_adopt(struct hub *h, struct str scope, const struct rule_graph *g, struct diag *d);
 
 /* --- hub_scope.c --- */
 enum err hub_take_snapshot(struct hub *h, struct diag *d);

@@ -184,6 +184,7 @@ apply(const struct hub_step *s, const struct hub_scope *sc, struct profile *p, c
     r->next_flip_ms = earlier(r->next_flip_ms, segment_external_next_ms(&sc->set, p));
     if (rc == ERR_OK && r->next_flip_ms != 0 && r->next_flip_ms <= s->now_ms)
         r->next_flip_ms = s->now_ms + MS_PER_MINUTE; /* a timer that does not move on must not spin */
+    metric_add(M_HUB_STATES_BUILT, r->built);
     return rc == ERR_OK ? tell_changes(s, sc, p, &r->changes, r->removed, r->removed_count, d) : rc;
 }
 
@@ -207,6 +208,21 @@ update_audiences(const struct hub_step *s, const struct hub_scope *sc, struct pr
     return rc;
 }
 
+/* What a sweep found has to be stored: an entry, an exit, another timer. Else the state stays as it is stored, under an
+ * earlier graph: the next event or timer brings it up to date as this visit did. */
+static enum err
+worth_saving(const struct hub_step *s, struct profile *p, const struct segment_result *r, bool *worth, struct diag *d)
+{
+    int64_t due_ms = 0;
+    enum err rc = ERR_OK;
+
+    *worth = r->built || r->changes.n > 0 || r->removed_count > 0;
+    if (!*worth)
+        rc = profile_due(s->h->kv, p, &due_ms, d);
+    *worth = *worth || due_ms != r->next_flip_ms;
+    return rc;
+}
+
 enum err
 hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change *change, struct diag *d)
 {
@@ -214,9 +230,8 @@ hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change
     struct external_moves moves = {0};
     struct hub_change told = *change;
     struct segment_result r = {0};
-    struct str state = p->rule_state;
     size_t memberships = p->membership_count;
-    bool emitted = false;
+    bool had_state = p->rule_state.n > 0, emitted = false, worth = true;
     enum err rc = update_consent(p, d);
 
     if (rc == ERR_OK && sc != NULL)
@@ -228,10 +243,10 @@ hub_refresh(const struct hub_step *s, struct profile *p, const struct hub_change
     p->lost_count = 0;
     if (rc == ERR_OK && sc != NULL)
         rc = hub_project(s, sc, p, &emitted, d);
-    if (rc != ERR_OK)
+    if (rc == ERR_OK && change->lazy && !emitted && memberships == p->membership_count &&
+        had_state == (p->rule_state.n > 0) && moves.changes.n + moves.removed_count + moves.members == 0)
+        rc = worth_saving(s, p, &r, &worth, d);
+    if (rc != ERR_OK || !worth)
         return rc;
-    if (change->lazy && !emitted && r.changes.n == 0 && moves.changes.n == 0 && moves.members == 0 &&
-        memberships == p->membership_count && str_eq(state, p->rule_state))
-        return ERR_OK;
     return profile_save(s->h->kv, p, r.next_flip_ms, d);
 }

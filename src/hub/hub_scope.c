@@ -198,7 +198,9 @@ add_scope(struct hub *h, struct str name, const struct scope_view *v, struct dia
         sc->events = v->event_cut;
     if (sc->attributes == NULL || !map_put(&h->scopes, name, sc, NULL))
         return diag_set(d, ERR_NOMEM, "no memory for a snapshot");
-    return mark_projected(h, v, sc, d);
+    if (sc->set.graph != NULL)
+        rc = hub_manifest_adopt(h, name, sc->set.graph, d);
+    return rc == ERR_OK ? mark_projected(h, v, sc, d) : rc;
 }
 
 static int

@@ -54,12 +54,13 @@ store_signatures(struct hub *h, struct diag *d)
     enum err rc = ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && (slot = map_next(&h->scopes, &i)) != NULL;) {
-        const struct hub_scope *sc = slot->value;
+        struct hub_scope *sc = slot->value;
         uint64_t stored;
         struct str key;
         rc = signature_row(h, slot->key, &key, &stored, d);
         if (rc == ERR_OK && stored != sc->signature)
             rc = kv_put(h->kv, key, (struct str){(const char *)&sc->signature, sizeof sc->signature}, 0, d);
+        sc->swept = rc == ERR_OK;
     }
     return rc;
 }
@@ -71,12 +72,13 @@ some_differ(struct hub *h, bool *differ, struct diag *d)
     enum err rc = ERR_OK;
 
     *differ = false;
-    for (size_t i = 0; rc == ERR_OK && !*differ && (slot = map_next(&h->scopes, &i)) != NULL;) {
-        const struct hub_scope *sc = slot->value;
+    for (size_t i = 0; rc == ERR_OK && (slot = map_next(&h->scopes, &i)) != NULL;) {
+        struct hub_scope *sc = slot->value;
         uint64_t stored;
         struct str key;
         rc = signature_row(h, slot->key, &key, &stored, d);
-        *differ = stored != sc->signature;
+        sc->swept = stored == sc->signature;
+        *differ = *differ || !sc->swept;
     }
     return rc;
 }
@@ -100,10 +102,10 @@ hub_sweep_check(struct hub *h, struct diag *d)
     bool differ;
     enum err rc;
 
-    if (h->sweep.active && h->sweep.signature == signature)
-        return ERR_OK; /* what changed meanwhile concerns no profile */
     arena_reset(&h->arena);
     rc = some_differ(h, &differ, d);
+    if (rc == ERR_OK && h->sweep.active && h->sweep.signature == signature)
+        return ERR_OK; /* what changed meanwhile concerns no profile */
     if (rc != ERR_OK || !(differ || h->sweep.project_all))
         return rc;
     if (h->state.profiles == 0) /* nothing to bring up to date */
@@ -111,6 +113,8 @@ hub_sweep_check(struct hub *h, struct diag *d)
     h->sweep.active = true;
     h->sweep.signature = signature;
     h->sweep.cursor = 0;
+    h->sweep.visited = 0;
+    h->sweep.total = h->state.profiles;
     h->sweep.cause = HUB_CAUSE_SWEEP;
     h->sweep.after = 0;
     if (h->o.emulated_clock || hub_append_tick(h, os_now_ms(h->o.os), &offset, d) != ERR_OK)
@@ -163,16 +167,16 @@ sweep_one(struct hub *h, struct str key, struct diag *d)
     struct hub_change change = {.cause = SEGMENT_TIME, .lazy = true};
     const struct hub_scope *sc;
     struct profile p;
-    struct str scope, row;
-    uint64_t id, stored;
+    struct str scope;
+    uint64_t id;
     enum err rc;
 
     if (!profile_key_read(key, &scope, &id))
         return ERR_OK;
+    h->sweep.visited++;
     sc = hub_scope(h, scope);
-    rc = signature_row(h, scope, &row, &stored, d);
-    if (rc != ERR_OK || sc == NULL || (stored == sc->signature && !h->sweep.project_all))
-        return rc; /* another scope's sweep */
+    if (sc == NULL || (sc->swept && !h->sweep.project_all))
+        return ERR_OK; /* another scope's sweep */
     rc = profile_load(h->kv, &h->names, scope, id, &h->arena, &p, d);
     if (rc != ERR_OK || p.created) /* absorbed by another since the slice was read */
         return rc;
@@ -193,14 +197,12 @@ sweep_visit(struct hub *h, struct str key, size_t index, struct diag *d)
     return sweep_one(h, key, d);
 }
 
-enum err
-hub_sweep_slice(struct hub *h, struct diag *d)
+static enum err
+sweep_slice(struct hub *h, struct diag *d)
 {
     struct hub_slice slice;
     enum err rc;
 
-    if (!h->sweep.active || h->partitions[h->own].next < h->sweep.after)
-        return ERR_OK;
     rc = hub_slice_read(h, &h->sweep.cursor, &slice, d);
     for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
         rc = sweep_visit(h, slice.keys[i], i, d);
@@ -209,4 +211,31 @@ hub_sweep_slice(struct hub *h, struct diag *d)
     rc = store_signatures(h, d);
     h->sweep = (struct hub_sweep){0};
     return rc;
+}
+
+enum err
+hub_sweep_some(struct hub *h, bool brief, struct diag *d)
+{
+    uint64_t start = os_mono_us(h->o.os);
+    enum err rc = ERR_OK;
+
+    if (h->partitions[h->own].next < h->sweep.after)
+        return ERR_OK;
+    while (rc == ERR_OK && h->sweep.active) {
+        rc = sweep_slice(h, d);
+        if (brief || os_mono_us(h->o.os) - start > HUB_BATCH_US || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
+            break;
+    }
+    return rc;
+}
+
+struct hub_progress
+hub_sweep_progress(struct hub *h)
+{
+    struct hub_progress p;
+
+    os_lock(&h->progress);
+    p = h->sweep_seen;
+    os_unlock(&h->progress);
+    return p;
 }

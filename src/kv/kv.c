@@ -577,6 +577,22 @@ kv_next_due(struct kv *k, int64_t limit_ms, struct buf *key, int64_t *due_ms)
 }
 
 int64_t
+kv_due_of(struct kv *k, struct str key)
+{
+    uint64_t hash = kv_hash(k, key);
+    size_t i = staged_find(k, hash, key);
+    struct kv_slot slot;
+    bool found;
+
+    if (i != KV_NONE)
+        return k->staged.slots[i].deleted ? 0 : k->staged.slots[i].due_ms;
+    os_lock(&k->m);
+    found = find_committed(k, hash, key, &slot) != NULL;
+    os_unlock(&k->m);
+    return found ? slot.due_ms : 0;
+}
+
+int64_t
 kv_earliest_due(struct kv *k)
 {
     struct kv_due item;

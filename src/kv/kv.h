@@ -64,6 +64,8 @@ uint64_t kv_disk_bytes(const struct kv *k);
 /* Entries with due_ms != 0 and due_ms <= limit_ms, earliest first, staged changes included. Copies the key of the
  * earliest into key (its size in key->n: give room for LIMIT_RECORD_KEY_BYTES); ERR_NOT_FOUND when none is due. */
 enum err kv_next_due(struct kv *k, int64_t limit_ms, struct buf *key, int64_t *due_ms);
+/* The key's due_ms, staged changes included; 0: none, or no such key. */
+int64_t kv_due_of(struct kv *k, struct str key);
 /* The earliest due_ms of all, 0 when there is none. */
 int64_t kv_earliest_due(struct kv *k);
 

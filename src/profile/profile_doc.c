@@ -372,3 +372,16 @@ profile_load(struct kv *k, struct profile_names *names, struct str scope, uint64
         *out = p;
     return rc;
 }
+
+enum err
+profile_due(struct kv *k, const struct profile *p, int64_t *due_ms, struct diag *d)
+{
+    struct buf key;
+
+    buf_init_in(&key, p->arena, LIMIT_RECORD_KEY_BYTES);
+    profile_key(&key, p->scope, p->id);
+    if (!buf_ok(&key))
+        return diag_set(d, ERR_NOMEM, "no memory for a profile's key");
+    *due_ms = kv_due_of(k, buf_str(&key));
+    return ERR_OK;
+}

@@ -127,6 +127,8 @@ const struct profile_membership *profile_membership_numbered(const struct profil
 enum err profile_put_membership(struct profile *p, const struct profile_membership *m, struct diag *d);
 /* Replaces all entries by a list of the profile's arena with room for cap, in order of their numbers. */
 void profile_set_memberships(struct profile *p, struct profile_membership *list, size_t n, size_t cap);
+/* When the stored row is due: next_flip_ms of the last profile_save(). ERR_NOMEM. */
+enum err profile_due(struct kv *k, const struct profile *p, int64_t *due_ms, struct diag *d);
 /* Takes over everything of `from` (fragments, events, regions, memberships by newest time); from's rows are deleted. */
 enum err profile_absorb(struct kv *k, struct profile *p, uint64_t from, struct diag *d);
 /* Moves what is filed under one identity to another profile, which is saved: the cap pushed the identity out.

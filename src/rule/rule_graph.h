@@ -63,6 +63,9 @@ uint64_t rule_graph_version(const struct rule_graph *g);
 size_t rule_graph_manifest_rows(const struct rule_graph *g);
 void rule_graph_manifest_row(const struct rule_graph *g, size_t row, struct buf *out);
 size_t rule_manifest_row_count(struct str head); /* from the first row; 0: it does not read */
+/* By its first row: it is of g, or of a graph that g grew from; of g itself. */
+bool rule_manifest_is_of(const struct rule_graph *g, struct str head);
+bool rule_manifest_is_newest_of(const struct rule_graph *g, struct str head);
 enum err rule_graph_learn(const struct rule_graph *g, const struct str *rows, size_t n, struct diag *d);
 
 /* What audience i needs: how far back it looks by the events' timestamps (0: no events; INT64_MAX: without a bound),

@@ -226,13 +226,12 @@ struct manifest {
 };
 
 static bool
-manifest_arrays(struct manifest *m)
+word_arrays(struct manifest *m)
 {
-    m->marks = ARENA_ARRAY(&m->arena, struct graph_mark, m->mark_count);
     m->nodes = ARENA_ARRAY(&m->arena, uint64_t, m->node_count);
     m->series = ARENA_ARRAY(&m->arena, uint64_t, m->series_count);
     m->bindings = ARENA_ARRAY(&m->arena, uint64_t, m->binding_count);
-    return m->marks != NULL && m->nodes != NULL && m->series != NULL && m->bindings != NULL;
+    return m->nodes != NULL && m->series != NULL && m->bindings != NULL;
 }
 
 static uint64_t
@@ -260,7 +259,8 @@ manifest_of(const struct rule_graph *g, struct manifest *m)
     m->node_count = g->nodes.n;
     m->series_count = g->series.n;
     m->binding_count = g->bindings.n;
-    if (!manifest_arrays(m))
+    m->marks = ARENA_ARRAY(&m->arena, struct graph_mark, m->mark_count);
+    if (m->marks == NULL || !word_arrays(m))
         return false;
     memcpy(m->marks, g->marks.p, g->marks.n * sizeof *m->marks);
     for (size_t i = 0; i < g->nodes.n; i++)
@@ -341,7 +341,10 @@ read_head(struct manifest *m, struct str row)
     m->binding_count = unpack_u64(&u);
     m->mark_count = unpack_u64(&u);
     if (u.bad || m->node_count >= NO_ID || m->series_count >= NO_ID || m->binding_count >= NO_ID ||
-        m->mark_count == 0 || m->mark_count > LIMIT_GRAPH_MARKS || !manifest_arrays(m))
+        m->mark_count == 0 || m->mark_count > LIMIT_GRAPH_MARKS)
+        return false;
+    m->marks = ARENA_ARRAY(&m->arena, struct graph_mark, m->mark_count);
+    if (m->marks == NULL)
         return false;
     for (size_t i = 0; i < m->mark_count; i++) {
         struct graph_mark *k = &m->marks[i];
@@ -371,6 +374,31 @@ rule_manifest_row_count(struct str head)
     return 1 + rows_for(nodes) + rows_for(series) + rows_for(bindings);
 }
 
+static uint64_t
+newest_mark(struct str head)
+{
+    struct manifest m = {0};
+    uint64_t fingerprint = 0;
+
+    arena_init(&m.arena, LIMIT_RULE_GRAPH_BYTES);
+    if (read_head(&m, head))
+        fingerprint = m.marks[m.mark_count - 1].fingerprint;
+    arena_deinit(&m.arena);
+    return fingerprint;
+}
+
+bool
+rule_manifest_is_of(const struct rule_graph *g, struct str head)
+{
+    return rule_graph_mark_of(g, newest_mark(head)) != NULL;
+}
+
+bool
+rule_manifest_is_newest_of(const struct rule_graph *g, struct str head)
+{
+    return g->marks.p[g->marks.n - 1].fingerprint == newest_mark(head);
+}
+
 /* The words of one kind, from its rows. */
 static bool
 read_words(uint64_t *words, size_t n, const struct str *rows)
@@ -387,11 +415,11 @@ read_words(uint64_t *words, size_t n, const struct str *rows)
 }
 
 static bool
-manifest_read(struct manifest *m, const struct str *rows, size_t n)
+manifest_read(struct manifest *m, const struct str *rows)
 {
     size_t nodes, series;
 
-    if (n == 0 || rule_manifest_row_count(rows[0]) != n || !read_head(m, rows[0]))
+    if (!word_arrays(m))
         return false;
     nodes = rows_for(m->node_count);
     series = rows_for(m->series_count);
@@ -524,25 +552,41 @@ known(const struct rule_graph *g, const struct manifest *m)
 }
 
 static enum err
-learn(const struct rule_graph *g, const struct manifest *m, struct diag *d)
+unreadable(struct diag *d)
+{
+    return diag_set(d, ERR_CORRUPT, "the manifest of a predicate graph does not read");
+}
+
+static enum err
+nomem(struct diag *d)
+{
+    return diag_set(d, ERR_NOMEM, "no memory for what an earlier predicate graph meant");
+}
+
+/* rows: where m's words are still to be read from; NULL: they are there. */
+static enum err
+learn(const struct rule_graph *g, struct manifest *m, const struct str *rows, struct diag *d)
 {
     struct numbering *all = g->numbering;
     struct translation *t;
-    enum err rc = ERR_OK;
+    enum err rc;
     size_t n;
 
     os_lock(&all->lock);
     n = atomic_load_explicit(&all->earlier_count, memory_order_relaxed);
-    if (!known(g, m)) {
-        t = n < LIMIT_GRAPH_MANIFESTS ? translation_new(g, m) : NULL;
+    if (known(g, m)) {
+        rc = ERR_OK;
+    } else if (n == LIMIT_GRAPH_MANIFESTS) {
+        rc = diag_set(d, ERR_LIMIT, "a predicate graph knows at most %d earlier ones", LIMIT_GRAPH_MANIFESTS);
+    } else if (rows != NULL && !manifest_read(m, rows)) {
+        rc = unreadable(d);
+    } else {
+        t = translation_new(g, m);
         if (t != NULL) {
             all->earlier[n] = t;
             atomic_store_explicit(&all->earlier_count, n + 1, memory_order_release);
-        } else {
-            rc = n < LIMIT_GRAPH_MANIFESTS
-                     ? diag_set(d, ERR_NOMEM, "no memory for what an earlier predicate graph meant")
-                     : diag_set(d, ERR_LIMIT, "a predicate graph knows at most %d earlier ones", LIMIT_GRAPH_MANIFESTS);
         }
+        rc = t != NULL ? ERR_OK : nomem(d);
     }
     os_unlock(&all->lock);
     return rc;
@@ -555,8 +599,10 @@ rule_graph_learn(const struct rule_graph *g, const struct str *rows, size_t n, s
     enum err rc;
 
     arena_init(&m.arena, LIMIT_RULE_GRAPH_BYTES);
-    rc = manifest_read(&m, rows, n) ? learn(g, &m, d)
-                                    : diag_set(d, ERR_CORRUPT, "the manifest of a predicate graph does not read");
+    if (n > 0 && rule_manifest_row_count(rows[0]) == n && read_head(&m, rows[0]))
+        rc = learn(g, &m, rows, d);
+    else
+        rc = unreadable(d);
     arena_deinit(&m.arena);
     return rc;
 }
@@ -568,8 +614,7 @@ rule_graph_learn_from(const struct rule_graph *g, const struct rule_graph *earli
     enum err rc;
 
     arena_init(&m.arena, LIMIT_RULE_GRAPH_BYTES);
-    rc = manifest_of(earlier, &m) ? learn(g, &m, d)
-                                  : diag_set(d, ERR_NOMEM, "no memory for what an earlier predicate graph meant");
+    rc = manifest_of(earlier, &m) ? learn(g, &m, NULL, d) : nomem(d);
     arena_deinit(&m.arena);
     return rc;
 }

@@ -313,6 +313,7 @@ segment_apply(const struct segment_set *set, struct kv *k, struct profile *p, co
         return rc;
     }
     ap.result.next_flip_ms = next_flip(&ap);
+    ap.result.built = built && ap.state != NULL && change->by != SEGMENT_BY_JOB;
     *out = ap.result;
     return ERR_OK;
 }

@@ -59,6 +59,7 @@ struct segment_result {
     int64_t next_flip_ms;        /* a window ends or an exited entry is to be purged; 0: never */
     struct str *removed;         /* arena: audiences that are no more, of which the profile was a member until now */
     size_t removed_count;
+    bool built; /* the rule state was made from all data */
 };
 
 /* Of a person who opted out, audiences are false (profile.opted_out, which the caller keeps true; when it changes the

@@ -333,7 +333,8 @@ put_visible(struct buf *b, struct str s)
     }
 }
 
-/* Rule states are a cache, numbered as the audiences came and went in that hub's life: left out. */
+/* Rule states are a cache, numbered as the audiences came and went in that hub's life: left out, and so are the rows
+ * that say what the numbers mean. */
 static struct str
 without_state(struct t *t, struct world *w, const struct row *row)
 {
@@ -366,6 +367,8 @@ table_text(struct t *t, struct world *w)
     qsort(rows.items, rows.n, sizeof *rows.items, by_key);
     buf_init(&b, 1u << 28);
     for (size_t i = 0; i < rows.n; i++) {
+        if (rows.items[i].key.p[0] == 'M')
+            continue;
         put_visible(&b, rows.items[i].key);
         buf_putc(&b, '=');
         put_visible(&b, without_state(t, w, &rows.items[i]));

@@ -439,7 +439,7 @@ TEST(hub_sweep_survives_a_crash)
     CHECK_OK(hub_round(w.hub, 0, &idle, d));
     CHECK_TRUE(w.hub->sweep.active);
     hub_lock(w.hub); /* one more slice is emitted and not committed */
-    CHECK_OK(hub_sweep_slice(w.hub, d));
+    CHECK_OK(hub_sweep_some(w.hub, true, d));
     CHECK_OK(hub_flush(w.hub, d));
     hub_unlock(w.hub);
     hub_abandon(w.hub);
@@ -767,5 +767,98 @@ TEST(hub_drain_times_out_and_close_folds_the_rest)
     hub_close(w.hub);
     world_reopen(t, &w);
     CHECK_EQ(w.hub->partitions[0].next, 2000);
+    world_close(&w);
+}
+
+/* ---- rule states when audiences change ---- */
+
+static void
+note_state(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
+{
+    (void)k;
+    (void)g;
+    *(struct str *)ctx = arena_str(p->arena, p->rule_state); /* the arena is the caller's */
+}
+
+static struct str
+state_of(struct t *t, struct world *w, const char *ecid)
+{
+    struct str state = S_NULL;
+
+    CHECK_OK(hub_read_profile(w->hub, S(SCOPE), S("ECID"), str_of(ecid), t->arena, note_state, &state, d));
+    return state;
+}
+
+TEST(hub_states_survive_changed_audiences_and_restarts)
+{
+    struct world w;
+    int64_t built;
+    struct str before;
+
+    start_busy(t, &w, "w");
+    for (int i = 0; i < 20; i++)
+        event(t, &w, NOW + i, i % 2 ? "*ECID:" ECID1 : "*ECID:" ECID2, arena_printf(t->arena, "e%d", i).p,
+              i == 7 ? "buy" : "view");
+    fold(t, &w);
+    built = metric_value(M_HUB_STATES_BUILT);
+    before = state_of(t, &w, ECID2);
+    put_audience(t, &w, "nobody", "xEvent[eventType = \"refund\"].count() >= 1"); /* nothing comes of it: not written */
+    fold(t, &w);
+    CHECK_STR(state_of(t, &w, ECID2), before);
+    put_audience(t, &w, "viewer", "xEvent[eventType = \"view\"].count() >= 3");
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 2);
+    CHECK_TRUE(!str_eq(state_of(t, &w, ECID2), before));
+    CHECK_OK(config_delete(w.config, S("audience"), S(SCOPE), S("nobody"), NOW + 30, d));
+    fold(t, &w);
+    before = state_of(t, &w, ECID1);
+    hub_close(w.hub);
+    world_reopen(t, &w); /* the graph is made from nothing: other numbers */
+    put_audience(t, &w, "refunded", "xEvent[eventType = \"refund\"].count() >= 1");
+    event(t, &w, NOW + 40, "*ECID:" ECID1, "r1", "refund");
+    event(t, &w, NOW + 41, "*ECID:" ECID2, "r2", "buy");
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("refunded")), 1);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("viewer")), 2);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 2);
+    CHECK_EQ(metric_value(M_HUB_STATES_BUILT), built);
+    world_close(&w);
+}
+
+static uint64_t
+manifest_slots(struct t *t, struct world *w)
+{
+    struct str value = S_NULL;
+
+    hub_lock(w->hub);
+    CHECK_OK(kv_get(w->hub->kv, S("M" SCOPE), &value, d));
+    hub_unlock(w->hub);
+    return value.n;
+}
+
+/* LIMIT_GRAPH_MANIFESTS numberings are kept, and learned by the next graph; a state of an older one is made anew. */
+TEST(hub_manifests_are_bounded)
+{
+    struct world w;
+    int64_t built;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "view");
+    fold(t, &w);
+    CHECK_EQ(manifest_slots(t, &w), 1);
+    built = metric_value(M_HUB_STATES_BUILT);
+    for (int i = 0; i <= LIMIT_GRAPH_MANIFESTS + 1; i++) {
+        hub_close(w.hub);
+        world_reopen(t, &w);
+        fold(t, &w);
+        /* x refers to y, which is made later: after a restart y comes first, and numbers are others */
+        put_audience(t, &w, arena_printf(t->arena, "x%d", i).p,
+                     arena_printf(t->arena, "inSegment(\"y%d\") and xEvent[eventType = \"t%d\"].count() > 1", i, i).p);
+        put_audience(t, &w, arena_printf(t->arena, "y%d", i).p,
+                     arena_printf(t->arena, "xEvent[eventType = \"s%d\"].count() > 1", i).p);
+        fold(t, &w);
+        CHECK_EQ(manifest_slots(t, &w), i < LIMIT_GRAPH_MANIFESTS ? i + 1 : LIMIT_GRAPH_MANIFESTS);
+        CHECK_EQ(metric_value(M_HUB_STATES_BUILT), built + (i > LIMIT_GRAPH_MANIFESTS));
+    }
     world_close(&w);
 }
