@@ -279,17 +279,21 @@ static bool
 list_new_series(struct rule_state *s, const struct origin_graph *from)
 {
     const struct rule_graph *g = s->g;
-    uint64_t *known = ARENA_ARRAY(s->arena, uint64_t, words_for(g->series.n));
+    uint64_t *known = NULL;
     uint32_t ours;
 
-    if (known == NULL)
-        return false;
-    for (size_t i = 0; i < from->mark->series; i++) {
-        if (ours_series(g, from, i, &ours))
-            bit_set(known, ours, true);
+    if (from->to != NULL) {
+        known = ARENA_ARRAY(s->arena, uint64_t, words_for(g->series.n));
+        if (known == NULL)
+            return false;
+        for (size_t i = 0; i < from->mark->series; i++) {
+            if (ours_series(g, from, i, &ours))
+                bit_set(known, ours, true);
+        }
     }
-    for (uint32_t i = 0; i < g->series.n; i++) {
-        if (g->series.p[i].leaf_count > 0 && !bit_get(known, i) && !VEC_PUSH(s->arena, &s->news->series, i))
+    for (uint32_t i = known != NULL ? 0 : from->mark->series; i < g->series.n; i++) {
+        if (g->series.p[i].leaf_count > 0 && (known == NULL || !bit_get(known, i)) &&
+            !VEC_PUSH(s->arena, &s->news->series, i))
             return false;
     }
     s->news->reads_events = s->news->reads_events || s->news->series.n > 0;
