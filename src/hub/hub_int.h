@@ -261,8 +261,9 @@ struct hub_slice {
     size_t n, cap;
     bool exhausted;
 };
-/* The next ones of a walk over the table; *cursor as for kv_scan(). Resets the arena. */
-enum err hub_slice_read(struct hub *h, uint64_t *cursor, struct hub_slice *out, struct diag *d);
+/* The next ones of a walk over the table, which looks at about so many rows; *cursor as for kv_scan(). Resets the arena.
+ */
+enum err hub_slice_read(struct hub *h, uint64_t *cursor, size_t rows, struct hub_slice *out, struct diag *d);
 
 /* --- hub_job.c --- */
 /* Evaluates all profiles of the hit's scope, all at now_ms. Resets the arena. */

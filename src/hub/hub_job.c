@@ -72,7 +72,7 @@ walk(struct job *job, struct diag *d)
 
     do {
         struct hub_slice slice;
-        rc = hub_slice_read(h, &cursor, &slice, d);
+        rc = hub_slice_read(h, &cursor, HUB_SWEEP_SLICE, &slice, d);
         for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
             rc = visit(job, slice.keys[i], d);
         if (rc == ERR_OK && kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)

@@ -150,13 +150,13 @@ collect_key(void *ctx, struct str key, struct str value)
 }
 
 enum err
-hub_slice_read(struct hub *h, uint64_t *cursor, struct hub_slice *out, struct diag *d)
+hub_slice_read(struct hub *h, uint64_t *cursor, size_t rows, struct hub_slice *out, struct diag *d)
 {
     enum err rc;
 
     arena_reset(&h->arena);
     *out = (struct hub_slice){.a = &h->arena};
-    rc = kv_scan(h->kv, cursor, HUB_SWEEP_SLICE, collect_key, out, d);
+    rc = kv_scan_keys(h->kv, cursor, rows, collect_key, out, d);
     return rc == ERR_OK && out->exhausted ? diag_set(d, ERR_NOMEM, "no memory for keys of profiles") : rc;
 }
 
@@ -198,12 +198,12 @@ sweep_visit(struct hub *h, struct str key, size_t index, struct diag *d)
 }
 
 static enum err
-sweep_slice(struct hub *h, struct diag *d)
+sweep_slice(struct hub *h, size_t rows, struct diag *d)
 {
     struct hub_slice slice;
     enum err rc;
 
-    rc = hub_slice_read(h, &h->sweep.cursor, &slice, d);
+    rc = hub_slice_read(h, &h->sweep.cursor, rows, &slice, d);
     for (size_t i = 0; i < slice.n && rc == ERR_OK; i++)
         rc = sweep_visit(h, slice.keys[i], i, d);
     if (rc != ERR_OK || h->sweep.cursor != 0)
@@ -222,7 +222,7 @@ hub_sweep_some(struct hub *h, bool brief, struct diag *d)
     if (h->partitions[h->own].next < h->sweep.after)
         return ERR_OK;
     while (rc == ERR_OK && h->sweep.active) {
-        rc = sweep_slice(h, d);
+        rc = sweep_slice(h, brief ? HUB_SWEEP_SLICE : 8 * HUB_SWEEP_SLICE, d);
         if (brief || os_mono_us(h->o.os) - start > HUB_BATCH_US || kv_staged_bytes(h->kv) > HUB_STAGED_BYTES)
             break;
     }

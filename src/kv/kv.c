@@ -606,6 +606,7 @@ kv_earliest_due(struct kv *k)
 struct scan {
     void (*each)(void *ctx, struct str key, struct str value);
     void *ctx;
+    bool keys_only;
     size_t seen;
 };
 
@@ -626,7 +627,8 @@ scan_bucket(struct kv *k, size_t bucket, struct scan *scan, struct diag *d)
         os_unlock(&k->m);
         if (staged_find(k, k->index.slots[i].hash, key) != KV_NONE)
             continue; /* comes with the staged ones, or is deleted */
-        rc = kv_get(k, key, &value, d);
+        if (!scan->keys_only)
+            rc = kv_get(k, key, &value, d);
         if (rc == ERR_OK) {
             scan->each(scan->ctx, key, value);
             scan->seen++;
@@ -644,18 +646,17 @@ scan_staged(struct kv *k, uint64_t from, uint64_t to, struct scan *scan)
         if (!s->used || s->deleted || s->hash < from || s->hash > to)
             continue;
         scan->each(scan->ctx, staged_key(k, s),
-                   (struct str){k->batch.p + s->at + KV_ENTRY_BYTES + s->key_bytes, s->value_bytes});
+                   scan->keys_only ? S_NULL
+                                   : (struct str){k->batch.p + s->at + KV_ENTRY_BYTES + s->key_bytes, s->value_bytes});
         scan->seen++;
     }
 }
 
 /* The cursor is the lowest hash that is still to come. Slices end at bucket borders of the index, which stay borders
  * when it grows. */
-enum err
-kv_scan(struct kv *k, uint64_t *cursor, size_t limit, void (*each)(void *ctx, struct str key, struct str value),
-        void *ctx, struct diag *d)
+static enum err
+scan_slice(struct kv *k, uint64_t *cursor, size_t limit, struct scan scan, struct diag *d)
 {
-    struct scan scan = {each, ctx, 0};
     size_t bucket;
     uint64_t to = UINT64_MAX;
     enum err rc = ERR_OK;
@@ -677,4 +678,18 @@ kv_scan(struct kv *k, uint64_t *cursor, size_t limit, void (*each)(void *ctx, st
     scan_staged(k, *cursor, to, &scan);
     *cursor = to + 1; /* 0 behind the last one */
     return ERR_OK;
+}
+
+enum err
+kv_scan(struct kv *k, uint64_t *cursor, size_t limit, void (*each)(void *ctx, struct str key, struct str value),
+        void *ctx, struct diag *d)
+{
+    return scan_slice(k, cursor, limit, (struct scan){.each = each, .ctx = ctx}, d);
+}
+
+enum err
+kv_scan_keys(struct kv *k, uint64_t *cursor, size_t limit, void (*each)(void *ctx, struct str key, struct str value),
+             void *ctx, struct diag *d)
+{
+    return scan_slice(k, cursor, limit, (struct scan){.each = each, .ctx = ctx, .keys_only = true}, d);
 }

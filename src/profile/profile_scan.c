@@ -56,7 +56,7 @@ profile_scan_more(struct profile_scan *s, struct kv *k, struct diag *d)
     if (s->priv_at < s->priv_count || s->priv_scanned)
         return ERR_OK;
     s->priv_at = s->priv_count = 0;
-    rc = kv_scan(k, &s->priv_cursor, SCAN_ROWS, collect_id, s, d);
+    rc = kv_scan_keys(k, &s->priv_cursor, SCAN_ROWS, collect_id, s, d);
     if (rc == ERR_OK && s->priv_nomem)
         rc = diag_set(d, ERR_NOMEM, "no memory for the list of profiles");
     s->priv_scanned = s->priv_cursor == 0;
