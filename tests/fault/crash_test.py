@@ -34,6 +34,52 @@ def test_kill_under_load():
     print("     %d kills, %d answers" % (ROUNDS, len(load.acknowledged)))
 
 
+def count(pql):
+    """Over all profiles, by the vectorised evaluator."""
+    one = s.rest("POST", "/data/core/ups/preview", {"predicateExpression": pql, "predicateType": "pql/text",
+                 "predicateModel": "_xdm.context.profile", "graphType": "none"}, expect=201).json["previewId"]
+    for _ in range(1000):
+        r = s.rest("GET", "/data/core/ups/estimate/" + one, expect=200).json
+        if r["state"] == "RESULT_READY":
+            return r["estimatedSize"]
+        time.sleep(0.02)
+    raise AssertionError(r)
+
+
+def test_kill_during_a_backfill():
+    """Audiences come, change and go, and the server is killed while it brings profiles up to date with them."""
+    rng, made = random.Random(SEED + 1), {}
+
+    def save(name, pql):
+        body = {"name": name, "type": "SegmentDefinition", "lifecycleState": "published",
+                "expression": {"type": "PQL", "format": "pql/text", "value": pql},
+                "schema": {"name": "_xdm.context.profile"}}
+        path = "/data/core/ups/audiences"
+        if name in made:
+            s.rest("PUT", path + "/" + made[name][0], body, expect=2)
+            made[name] = (made[name][0], pql)
+        else:
+            made[name] = (s.rest("POST", path, body, expect=2).json["id"], pql)
+
+    for i in range(3 * ROUNDS):
+        save("backfill %d" % (i % ROUNDS), 'xEvent[eventType = "%s"].count() %s %d' % (
+            rng.choice(["view", "commerce.purchases"]), rng.choice([">=", "<"]), rng.randrange(1, 9)))
+        if rng.random() < 0.2:
+            gone = rng.choice(sorted(made))
+            s.rest("DELETE", "/data/core/ups/audiences/" + made.pop(gone)[0], expect=2)
+        time.sleep(rng.random() * 0.01)
+        s.kill()
+        s.start()
+        s.token = None
+    s.drain()
+    assert s.rest("GET", "/edgewise/sweep", expect=200).json == {"active": False, "done": 0, "total": 0}
+    for name, (audience, pql) in made.items():
+        size = s.rest("GET", "/edgewise/audiences/%s/size" % audience, expect=200).json["size"]
+        assert size == count(pql), (name, pql, size)
+        s.rest("DELETE", "/data/core/ups/audiences/" + audience, expect=2)
+    s.drain()
+
+
 def test_acknowledged_events_are_in_the_log_once():
     scene.check_log()
 
