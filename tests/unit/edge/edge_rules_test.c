@@ -98,3 +98,34 @@ TEST(edge_rules_renewed_after_a_projection)
     CHECK_OK(edge_rules_renew(NULL, &doc, NOW, t->arena, d)); /* a sandbox without a view: nothing to evaluate */
     audiences_close(&w);
 }
+
+/* A saved audience costs a document nothing but itself: what the state counted stays, though the events are gone. */
+TEST(edge_rules_keep_the_state_when_audiences_change)
+{
+    struct audiences w;
+    struct edge_doc doc = {.known = true};
+    struct rule_state *state = NULL;
+    struct rule_graph *next = NULL;
+    struct rule_audience more[3];
+    struct rule *gold = NULL;
+    const struct json *attributes = NULL;
+
+    audiences_open(t, &w);
+    for (int i = 0; i < 2; i++) {
+        const struct json *event = add_event(t, &doc, i ? "e2" : "e1", NOW + i);
+        CHECK_OK(edge_rules_update(&w.view.edge_segments, &doc, NULL, event, NOW + i, t->arena, &state, d));
+        more[i] = (struct rule_audience){w.ids[i], w.rules[i]};
+    }
+    CHECK_OK(pql_compile(S("loyalty.level = \"gold\""), true, &gold, NULL, d));
+    more[2] = (struct rule_audience){S("plain"), gold};
+    CHECK_OK(rule_graph_extend(w.graph, more, 3, 8, &next, d));
+    rule_graph_free(w.graph);
+    w.graph = w.view.edge_segments.graph = next;
+    w.view.edge_segments.count = 3;
+    doc.event_count = 0;
+    CHECK_OK(json_parse(S("{\"loyalty\":{\"level\":\"gold\"}}"), t->arena, &attributes, d));
+    CHECK_OK(edge_rules_update(&w.view.edge_segments, &doc, attributes, NULL, NOW + 2, t->arena, &state, d));
+    CHECK_TRUE(rule_state_member(state, 0) && rule_state_member(state, 2));
+    audiences_close(&w);
+    rule_free(gold);
+}

@@ -272,6 +272,56 @@ TEST(segment_changed_audiences_rebuild)
     world_close(&w);
 }
 
+/* The same change by a graph that grew from the one before: the state is taken over, and only what is new or edited is
+ * held against its entry. */
+TEST(segment_changed_audiences_take_the_state_over)
+{
+    static const char *const before[] = {"buyer", BOUGHT, "gold", "tier = \"gold\"", "old", "tier = \"gold\"", NULL};
+    static const char *const after[] = {
+        "buyer", BOUGHT, "gold", "tier = \"blue\"", "twice", "xEvent[eventType = \"buy\"].count() >= 2", NULL};
+    struct rule_graph *grown = NULL;
+    struct rule_audience input[3];
+    struct rule *kept[2];
+    struct world w;
+    struct profile p;
+    struct segment_result r;
+
+    world_open(t, &w, before);
+    p = person(t, &w, 1);
+    record(t, &w, &p, "{\"tier\":\"gold\"}", START);
+    event(t, &w, &p, 1, "buy", START, START);
+    event(t, &w, &p, 2, "buy", START, START + 1);
+    CHECK_EQ(p.membership_count, 3);
+    CHECK_OK(profile_save(w.k, &p, 0, d));
+    grown = w.set.graph;
+    w.set.graph = NULL;
+    kept[0] = rule_ref(w.rules[1]);
+    kept[1] = rule_ref(w.rules[2]);
+    input[0] = (struct rule_audience){S("buyer"), rule_ref(w.rules[0])};
+    audiences_close(&w);
+    audiences(t, &w, after, 2);
+    rule_graph_free(w.set.graph);
+    rule_free(w.rules[0]);
+    w.rules[0] = (struct rule *)(uintptr_t)input[0].rule;
+    for (size_t i = 1; i < 3; i++)
+        input[i] = (struct rule_audience){w.set.ids[i], w.rules[i]};
+    CHECK_OK(rule_graph_extend(grown, input, 3, 2, &w.set.graph, d));
+    rule_graph_free(grown);
+    p = person(t, &w, 1);
+    r = applied(t, &w, &p, SEGMENT_TIME, NULL, START + 100);
+    CHECK_TRUE(!r.built);
+    CHECK_EQ(r.changes.n, 2);
+    CHECK_TRUE(r.changes.items[0].audience == 1 && !r.changes.items[0].member);
+    CHECK_TRUE(r.changes.items[1].audience == 2 && r.changes.items[1].member);
+    CHECK_EQ(r.removed_count, 1);
+    CHECK_STR(r.removed[0], S("old"));
+    CHECK_EQ(profile_membership(&p, S("buyer"))->since_ms, START);
+    CHECK_EQ(applied(t, &w, &p, SEGMENT_TIME, NULL, START + 200).changes.n, 0); /* once */
+    world_close(&w);
+    rule_free(kept[0]);
+    rule_free(kept[1]);
+}
+
 TEST(segment_damaged_state_is_rebuilt)
 {
     static const char *const list[] = {"buyer", BOUGHT, NULL};
