@@ -279,6 +279,7 @@ check_audience(const struct config_objects *all, struct config_object *o, struct
                       &text, d);
     if (rc == ERR_OK && o->rule == NULL)
         rc = compile_audience(o, d);
+    o->meaning = hash_bytes(text, hash_bytes(o->id, audience_opted_out_too(o->json)));
     return rc == ERR_OK ? check_lifecycle(all, o, d) : rc;
 }
 

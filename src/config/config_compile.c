@@ -99,10 +99,8 @@ version_of(struct config_object *const *objects, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         CHECK(objects[i] != NULL);
-        h = hash_bytes(objects[i]->id, h);
-        h = hash_bytes(json_str(json_path(objects[i]->json, S("expression.value"))), h);
-        if (audience_opted_out_too(objects[i]->json))
-            h = hash_bytes(S("excludeOptOut"), h);
+        h = (h ^ objects[i]->meaning) * 0xff51afd7ed558ccdu;
+        h ^= h >> 32;
     }
     return h ? h : 1;
 }

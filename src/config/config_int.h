@@ -49,6 +49,7 @@ struct config_object {
     uint64_t version;         /* offset of its record + 1 */
     uint64_t created;         /* offset of the object's first record + 1: the order of creation */
     struct rule *rule;        /* audience with an expression: owned */
+    uint64_t meaning;         /* audience: hash of what membership depends on; here, for a save asks all for theirs */
     struct str *segment_refs; /* audience: ids in inSegment() */
     size_t segment_ref_count;
     struct datastream *datastream;

@@ -220,3 +220,39 @@ TEST(config_audience_in_json)
     CHECK_SAYS("must be pql/text or pql/json, found 'pql/yaml'");
     fixture_close(&f);
 }
+
+/* ---- many audiences ---- */
+
+static void
+check_compiled(struct t *t, struct fixture *f, size_t count, size_t compiled)
+{
+    const struct snapshot *s = snapshot_get(f->config);
+    const struct segment_set *set = &snapshot_scope(s, S(SCOPE))->hub_segments;
+
+    CHECK_EQ(set->count, count);
+    CHECK_EQ(rule_graph_compiled_count(set->graph), compiled);
+    for (size_t i = 1; i < set->count; i++)
+        CHECK_TRUE(str_cmp(set->ids[set->order[i - 1]], set->ids[set->order[i]]) < 0);
+    snapshot_put(f->config, s);
+}
+
+/* A save compiles what it saves, and what refers to it; other objects leave the graph alone. */
+TEST(config_saved_audience_compiles_itself_only)
+{
+    struct fixture f;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (int i = 0; i < 30; i++)
+        put_audience(t, &f, arena_printf(t->arena, "a%d", 29 - i).p, arena_printf(t->arena, "score > %d", i).p);
+    check_compiled(t, &f, 30, 1);
+    put_audience(t, &f, "b", "inSegment(\"a7\") and score < 100");
+    check_compiled(t, &f, 31, 1);
+    put_audience(t, &f, "a7", "score > 700");
+    check_compiled(t, &f, 31, 2);
+    CHECK_OK(config_delete(f.config, S("audience"), S(SCOPE), S("a3"), NOW, d));
+    check_compiled(t, &f, 30, 0);
+    fixture_reopen(t, &f);
+    check_compiled(t, &f, 30, 30);
+    fixture_close(&f);
+}
