@@ -13,8 +13,8 @@
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
  * Cost       Saving an audience compiles that audience; what it costs besides is copies of lists and of the graph's
- * arrays, 1 ms per 1,000 audiences of the scope. An offer or a flow leaves the graph alone, and costs 0.2 ms besides the
- * disk. Opening: 7 us per audience. snapshot_get and _put: 9 ns. */
+ * arrays, 1 ms per 1,000 audiences of the scope. An offer or a flow leaves the graph alone, and costs 0.2 ms besides
+ * the disk. Opening: 7 us per audience. snapshot_get and _put: 9 ns. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
