@@ -261,7 +261,8 @@ struct hub_slice {
     size_t n, cap;
     bool exhausted;
 };
-/* The next ones of a walk over the table, which looks at about so many rows; *cursor as for kv_scan(). Resets the arena.
+/* The next ones of a walk over the table, which looks at about so many rows; *cursor as for kv_scan(). Resets the
+ * arena.
  */
 enum err hub_slice_read(struct hub *h, uint64_t *cursor, size_t rows, struct hub_slice *out, struct diag *d);
 
