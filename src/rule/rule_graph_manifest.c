@@ -482,6 +482,7 @@ translate_looks(const struct rule_graph *g, const struct manifest *m, struct tra
 {
     size_t look = 0;
 
+    memset(t->looks, 0xff, m->node_count * sizeof *t->looks); /* NO_ID */
     for (size_t i = 0; i < m->node_count; i++) {
         if ((m->nodes[i] & 1) == 0)
             continue;

@@ -169,6 +169,9 @@ TEST(admin_operation)
     r = control_ask(&c, "GET /edgewise/drain", NULL);
     CHECK_REPLY(r, 200);
     CHECK_TRUE(c.drained);
+    r = control_ask(&c, "GET /edgewise/sweep", NULL);
+    CHECK_REPLY(r, 200);
+    CHECK_BODY(r, "{\"active\":true,\"done\":40,\"total\":100}");
     control_close(&c);
     control_open(t, &c, false);
     CHECK_REPLY(control_raw(&c, "POST /emulator/clock", "", "{\"now\":\"2026-03-01T00:00:00Z\"}"), 404);
