@@ -155,7 +155,7 @@ fingerprint_of(const struct build *b)
         h = hash_u64(h, g->series.p[i].content);
     for (size_t i = b->first.bindings; i < g->bindings.n; i++)
         h = hash_u64(h, g->bindings.p[i]);
-    for (size_t i = 0; i < b->first.bindings; i++) {
+    for (size_t i = 0; before != NULL && i < b->first.bindings; i++) {
         if (before->binding_audience[i] != NO_ID && g->binding_audience[i] == NO_ID)
             h = hash_u64(h, ~g->bindings.p[i]);
     }

@@ -862,3 +862,31 @@ TEST(hub_manifests_are_bounded)
     }
     world_close(&w);
 }
+
+/* So many edits that the graph is made from nothing in between: its numbers are others, in the same process. */
+TEST(hub_states_survive_a_graph_made_anew)
+{
+    struct world w;
+    int64_t built;
+
+    start(t, &w, "w");
+    for (int i = 0; i < 6; i++)
+        event(t, &w, NOW + i, "*ECID:" ECID1, arena_printf(t->arena, "e%d", i).p, "view");
+    fold(t, &w);
+    built = metric_value(M_HUB_STATES_BUILT);
+    for (int i = 0; i < 300; i++) {
+        put_audience(t, &w, "edited", arena_printf(t->arena, "xEvent[eventType = \"view\"].count() = %d", i % 7 + 1).p);
+        put_audience(t, &w, "edited too", arena_printf(t->arena, "score > %d", i).p);
+        if (i % 50 == 0)
+            fold(t, &w);
+    }
+    fold(t, &w);
+    CHECK_TRUE(manifest_slots(t, &w) > 1);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("edited")), 1); /* the last one: count() = 6 */
+    put_audience(t, &w, "edited", "xEvent[eventType = \"view\"].count() = 7");
+    event(t, &w, NOW + 10, "*ECID:" ECID1, "e10", "view");
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("edited")), 1);
+    CHECK_EQ(metric_value(M_HUB_STATES_BUILT), built);
+    world_close(&w);
+}
