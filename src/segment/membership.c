@@ -205,6 +205,17 @@ drop_strangers(struct apply *ap, struct diag *d)
     return ERR_OK;
 }
 
+/* What the step lists is not all that may have to move: a strict set held entries back, and whether people who opted
+ * out may be members is no part of an expression. */
+static bool
+wants_all(const struct apply *ap, bool behind)
+{
+    const struct segment_change *c = ap->change;
+
+    return (ap->set->strict && c->by == SEGMENT_BY_STREAM) ||
+           (ap->p->opted_out && (behind || c->by == SEGMENT_BY_SWEEP));
+}
+
 static enum err
 step(struct apply *ap, struct diag *d)
 {
@@ -220,7 +231,7 @@ step(struct apply *ap, struct diag *d)
         rc = rule_state_attributes(g, ap->state, &ap->env, ap->a, &found, d);
     else
         rc = rule_state_time(g, ap->state, &ap->env, ap->a, &found, d);
-    if (rc == ERR_OK && ap->set->strict && c->by == SEGMENT_BY_STREAM)
+    if (rc == ERR_OK && wants_all(ap, behind))
         return compare_all(ap, d);
     if (rc == ERR_OK && behind)
         rc = drop_strangers(ap, d);

@@ -322,6 +322,31 @@ TEST(segment_changed_audiences_take_the_state_over)
     rule_free(kept[1]);
 }
 
+/* Whether people who opted out may be members is no part of the expression: the graph and the state stay, and the sweep
+ * that follows such an edit finds them all the same. */
+TEST(segment_sweep_asks_people_who_opted_out)
+{
+    static const char *const list[] = {"gold", "tier = \"gold\"", NULL};
+    const struct segment_change sweep = {.cause = SEGMENT_TIME, .by = SEGMENT_BY_SWEEP};
+    const bool yes[] = {true};
+    struct segment_result r;
+    struct world w;
+    struct profile p;
+
+    world_open(t, &w, list);
+    p = person(t, &w, 1);
+    p.opted_out = true;
+    record(t, &w, &p, "{\"tier\":\"gold\"}", START);
+    CHECK_EQ(p.membership_count, 0);
+    w.set.opted_out_too = yes;
+    CHECK_OK(segment_apply(&w.set, w.k, &p, &sweep, START + 1, t->arena, &r, d));
+    CHECK_TRUE(!r.built && r.changes.n == 1 && r.changes.items[0].member);
+    w.set.opted_out_too = NULL;
+    CHECK_OK(segment_apply(&w.set, w.k, &p, &sweep, START + 2, t->arena, &r, d));
+    CHECK_TRUE(r.changes.n == 1 && !r.changes.items[0].member);
+    world_close(&w);
+}
+
 TEST(segment_damaged_state_is_rebuilt)
 {
     static const char *const list[] = {"buyer", BOUGHT, NULL};
