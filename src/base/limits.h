@@ -122,6 +122,11 @@
 #define LIMIT_RULE_SCRATCH_BYTES (64 * 1024 * 1024) /* OURS: one leaf evaluated over LIMIT_PROFILE_EVENTS events */
 #define LIMIT_WINDOW_PAIRS                                                                                             \
     20000 /* OURS: (time, value) pairs of one window series; LIMIT_PROFILE_EVENTS carts of four */
+#define LIMIT_WINDOW_TEXT_BYTES 256 /* OURS: of a text that such a series keeps; the rest is cut off */
+#define LIMIT_WINDOW_PARTS 16       /* OURS: elements of a sequence, aggregates of an expression */
+#define LIMIT_WINDOW_FLIP_PAIRS                                                                                        \
+    4096 /* OURS: pairs looked at for the instant at which a leaf flips; past it the leaf asks to be looked at early   \
+          */
 #define LIMIT_AUDIENCES_HARD 100000                   /* OURS: per sandbox; [SEGMENTATION 18.1] advises 4000 at most */
 #define LIMIT_RULE_BLOCK_BYTES (1024LL * 1024 * 1024) /* OURS: 4096 profiles under 100,000 audiences take a fifth */
 #define LIMIT_BLOCK_ROWS 16384                        /* OURS: profiles; more gain nothing and leave the cache */

@@ -4,15 +4,18 @@
 void
 pack_u64(struct buf *b, uint64_t v)
 {
-    char bytes[10];
-    size_t n = 0;
+    size_t n = 1;
+    char *at;
 
-    while (v >= 0x80) {
-        bytes[n++] = (char)(v | 0x80);
-        v >>= 7;
-    }
-    bytes[n++] = (char)v;
-    buf_put(b, (struct str){bytes, n});
+    for (uint64_t rest = v >> 7; rest != 0; rest >>= 7)
+        n++;
+    at = buf_grow(b, n);
+    if (at == NULL)
+        return;
+    b->n += n;
+    for (; v >= 0x80; v >>= 7)
+        *at++ = (char)(v | 0x80);
+    *at = (char)v;
 }
 
 void
@@ -80,6 +83,8 @@ unpack_u64(struct unpack *u)
 {
     uint64_t v = 0;
 
+    if (!u->bad && u->p < u->end && *u->p < 0x80) /* most */
+        return *u->p++;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         const unsigned char *p = take(u, 1);
         if (p == NULL)

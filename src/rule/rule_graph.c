@@ -50,6 +50,7 @@ build_boolean(struct build *b, const struct rule_node *n, unsigned depth)
     struct leaf paths;
     uint32_t id;
 
+    b->why = NULL;
     if ((n->op == RULE_AND || n->op == RULE_OR) && depth < BOOLEAN_DEPTH_MAX && n->arg_count > 0) {
         if (!collect(b, n, n->op, depth, &children))
             return NO_ID;

@@ -4,12 +4,15 @@
  * it are leaves of three kinds, chosen by the compiler:
  *
  *   attribute  reads only record attributes (and literals). Re-evaluated when attributes change; its truth is one bit.
- *   window     count, exists or sum over the events that satisfy a predicate of the event alone, inside a window that
- * ends now
- *              ("<= n units before now", "today", no window), compared with constants. Keeps the matching (time, value)
- * pairs of the profile: an event touches it only when its predicate's discriminating equality (such as eventType = "x")
- * matches; it flips by itself when a pair leaves the window. scan       everything else that reads events or the clock:
- * evaluated by the reference evaluator over the stored events.
+ *   window     reads events through what can be kept of them: count, exists, sum, average, min and max over the
+ *              events that satisfy a predicate of the event alone, inside a window that is a function of now ("<= n
+ *              units before now", "today") or none; the first or last of them by some value; expressions over several
+ *              of these and record attributes; sequences whose elements do not read each other's events. Keeps the
+ *              (time, value) pairs of the profile's matching events: an event touches it only when its predicate's
+ *              discriminating equality (such as eventType = "x") matches; it flips by itself when a pair leaves the
+ *              window.
+ *   scan       everything else that reads events or the clock: evaluated by the reference evaluator over the stored
+ *              events.
  *
  * Cost follows what changed: an event wakes only the window leaves that its values can satisfy (an index from event
  * field and value to leaves) and the scan leaves; only nodes whose child changed are visited.
@@ -20,8 +23,10 @@
  * anew.
  *
  * Now        Every call takes the instant from env->now_ms (an earlier one than the state's last counts as that).
- * Results equal the reference evaluator's at that instant. One freedom: doubles add in the order of the events'
- * timestamps (ties as they arrived), so only with env->events in that order do sums agree to the last bit.  OURS
+ * Results equal the reference evaluator's at that instant. One freedom: where the order of the list matters (the last
+ * bit of a sum of doubles, which of several kinds of values min and max look at, which of equals topN takes), it is the
+ * order of the events' timestamps, ties as they arrived; so only with env->events in that order is the agreement
+ * certain.  OURS
  *
  * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an
  * error the state is spent: load it again or build it anew.
@@ -80,6 +85,8 @@ enum err rule_graph_learn(const struct rule_graph *g, const struct str *rows, si
  * and whether it has a scan leaf that reads events, so that env->events must be there in every step. */
 int64_t rule_graph_lookback_ms(const struct rule_graph *g, size_t audience);
 bool rule_graph_scans(const struct rule_graph *g, size_t audience);
+/* Why it scans, for people: what the first such leaf does that keeps no state. NULL: it does not scan. */
+const char *rule_graph_scan_reason(const struct rule_graph *g, size_t audience);
 /* Calls each() for every attribute path (dotted) that the graph reads, and for every event path. */
 void rule_graph_attribute_paths(const struct rule_graph *g, void (*each)(void *ctx, struct str path), void *ctx);
 void rule_graph_event_paths(const struct rule_graph *g, void (*each)(void *ctx, struct str path), void *ctx);

@@ -3,6 +3,7 @@
  * Paths, predicates of an event, series and nodes each have a table from the hash of their content to their number; a
  * thing is looked up there before it is made. The tables outlive a graph and know more numbers than it has: only what
  * was in use in the graph before, or is new in this one, is found. */
+#include "base/limits.h"
 #include "rule/rule_graph_int.h"
 
 void
@@ -115,6 +116,24 @@ build_read_path(struct build *b, enum origin_root root, const struct str *parts,
         b->nomem = true;
 }
 
+/* The field of the record (RULE_PROFILE) or of an event (RULE_SLOT) in  field = literal,  by far the most frequent
+ * condition: it is read without the evaluator. */
+static uint32_t
+compared_field(struct build *b, const struct rule_node *n, enum rule_op root, uint16_t slot)
+{
+    const struct rule_node *at = n->op == RULE_COMPARE ? n->args[0] : n;
+    struct str parts[ORIGIN_PARTS];
+    size_t depth = 0;
+
+    if (n->op != RULE_COMPARE || n->args[1]->op != RULE_LITERAL)
+        return NO_ID;
+    for (; at->op == RULE_FIELD && depth < ORIGIN_PARTS; at = at->args[0])
+        parts[ORIGIN_PARTS - ++depth] = at->name;
+    if (at->op != root || depth == 0 || (root == RULE_SLOT && at->slot != slot))
+        return NO_ID;
+    return build_path(b, parts + ORIGIN_PARTS - depth, depth);
+}
+
 /* ---- predicates and series ---- */
 
 struct predicate_key {
@@ -161,6 +180,14 @@ build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n)
     }
     if (n > 0)
         memcpy(p.conjuncts, conjuncts, n * sizeof *conjuncts);
+    for (size_t i = 0; i < n; i++) {
+        struct conjunct *c = &p.conjuncts[i];
+        c->field = compared_field(b, c->node, RULE_SLOT, c->slot);
+        if (c->field != NO_ID) {
+            c->cmp = c->node->cmp;
+            c->literal = c->node->args[1]->value;
+        }
+    }
     build_alternatives(b, conjuncts, n, &p.wakes);
     if (b->nomem || !build_keep_alternatives(b, &p.wakes) || !VEC_PUSH(b->flat, &b->g->predicates, p)) {
         b->nomem = true;
@@ -177,6 +204,14 @@ struct series_key {
 };
 
 static bool
+same_expr(const struct rule_node *a, uint16_t a_slot, const struct rule_node *b, uint16_t b_slot)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a_slot == b_slot && rule_equal(a, b);
+}
+
+static bool
 same_series(const void *ctx, uint32_t id)
 {
     const struct series_key *k = ctx;
@@ -185,10 +220,9 @@ same_series(const void *ctx, uint32_t id)
     if (!build_has_series(k->b, id))
         return false;
     a = &k->b->g->series.p[id];
-    if (a->predicate != b->predicate || a->time_path != b->time_path || (a->value == NULL) != (b->value == NULL))
-        return false;
-    if (a->value != NULL &&
-        (a->values != b->values || a->value_slot != b->value_slot || !rule_equal(a->value, b->value)))
+    if (a->predicate != b->predicate || a->time_path != b->time_path || a->keeps != b->keeps ||
+        !same_expr(a->value, a->value_slot, b->value, b->value_slot) ||
+        !same_expr(a->test, a->test_slot, b->test, b->test_slot))
         return false;
     return !k->enough || id >= k->b->first.series || needs_cover(a, b);
 }
@@ -196,9 +230,11 @@ same_series(const void *ctx, uint32_t id)
 static uint64_t
 series_key_hash(const struct series *like)
 {
-    uint64_t hash = hash_u64(like->predicate, like->time_path);
+    uint64_t hash = hash_u64(hash_u64(like->predicate, like->time_path), like->keeps);
 
-    return like->value != NULL ? hash_u64(hash, rule_hash(like->value)) : hash;
+    if (like->value != NULL)
+        hash = hash_u64(hash, rule_hash(like->value));
+    return like->test != NULL ? hash_u64(hash, rule_hash(like->test) + 1) : hash;
 }
 
 /* Any series of this content: what its leaves are compared by. */
@@ -225,6 +261,7 @@ build_series(struct build *b, const struct series *like, uint32_t root)
         s.root = root == NO_ID ? id : root;
         s.keep_pairs = s.keep_total = s.forever = false;
         s.newest = 0;
+        s.picks = 0;
         memset(&s.horizons, 0, sizeof s.horizons);
         if (!VEC_PUSH(b->flat, &b->g->series, s)) {
             b->nomem = true;
@@ -246,22 +283,14 @@ struct node_key {
     size_t n;
     const struct rule_node *expr;
     const struct window_leaf *window;
-    uint32_t series_root;
+    const uint32_t *series_roots; /* by part */
 };
 
 static bool
-same_window(const struct window_leaf *a, const struct window_leaf *b)
+same_roots(const struct rule_graph *g, const struct window_leaf *w, const uint32_t *roots)
 {
-    if (a->aggregate != b->aggregate || a->timed != b->timed || a->bound_count != b->bound_count ||
-        a->span_count != b->span_count)
-        return false;
-    for (size_t i = 0; i < a->bound_count; i++) {
-        if (a->bounds[i].cmp != b->bounds[i].cmp || a->bounds[i].literal.kind != b->bounds[i].literal.kind ||
-            !value_same(a->bounds[i].literal, b->bounds[i].literal))
-            return false;
-    }
-    for (size_t i = 0; i < a->span_count; i++) {
-        if (!time_fn_equal(&a->spans[i].lo, &b->spans[i].lo) || !time_fn_equal(&a->spans[i].hi, &b->spans[i].hi))
+    for (size_t i = 0; i < w->part_count; i++) {
+        if (g->series.p[w->parts[i].series].root != roots[i])
             return false;
     }
     return true;
@@ -281,7 +310,7 @@ same_node(const void *ctx, uint32_t id)
         return false;
     if (n->kind == NODE_WINDOW) {
         const struct window_leaf *w = &g->windows.p[n->index];
-        return g->series.p[w->series].root == k->series_root && same_window(w, k->window);
+        return window_same(w, k->window) && same_roots(g, w, k->series_roots);
     }
     if (n->kind == NODE_LEAF && !rule_equal(g->leaves.p[n->index].expr, k->expr))
         return false;
@@ -362,77 +391,89 @@ build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size
     return build_junction(b, kind, copy, n);
 }
 
+static uint64_t
+roots_hash(const struct window_leaf *w, const uint32_t *roots)
+{
+    uint64_t hash = window_hash(w);
+
+    for (size_t i = 0; i < w->part_count; i++)
+        hash = hash_u64(hash, roots[i]);
+    return hash;
+}
+
+/* Chooses the series of a part: one that keeps enough. */
 static bool
-copy_window(struct build *b, const struct window_leaf *w, struct window_leaf *out)
+choose_series(struct build *b, const struct series *like, struct window_leaf *w, size_t i)
 {
-    *out = *w;
-    out->bounds = ARENA_ARRAY(b->a, struct window_bound, w->bound_count);
-    out->spans = ARENA_ARRAY(b->a, struct time_span, w->span_count);
-    if (out->bounds == NULL || out->spans == NULL)
-        return false;
-    if (w->bound_count > 0)
-        memcpy(out->bounds, w->bounds, w->bound_count * sizeof *w->bounds);
-    if (w->span_count > 0)
-        memcpy(out->spans, w->spans, w->span_count * sizeof *w->spans);
-    for (size_t i = 0; i < w->span_count; i++)
-        out->falls_back = out->falls_back || w->spans[i].lo.falls_back || w->spans[i].hi.falls_back;
-    return true;
-}
-
-/* An event is late or old by its timestamp; a window over another field says nothing about the event's age. */
-static int64_t
-window_lookback_ms(const struct rule_graph *g, const struct series *like, const struct window_leaf *w)
-{
-    const struct graph_path *path = &g->paths.p[like->time_path];
-
-    if (path->n != 1 || !str_eq(path->parts[0], S("timestamp")))
-        return INT64_MAX;
-    return spans_lookback_ms(w->spans, w->span_count);
-}
-
-static uint32_t
-add_window(struct build *b, const struct series *like, const struct window_leaf *w, uint32_t root, uint64_t hash)
-{
-    struct graph_node node = {.kind = NODE_WINDOW, .index = (uint32_t)b->g->windows.n};
+    struct horizon horizon = part_horizon(w, i);
     struct series needs = *like;
-    struct window_leaf copy;
-    struct horizon horizon;
 
-    node.lookback_ms = window_lookback_ms(b->g, like, w);
-    if (!copy_window(b, w, &copy)) {
-        b->nomem = true;
-        return NO_ID;
-    }
-    horizon = (struct horizon){copy.spans, copy.span_count};
+    series_needs(&needs, w, i);
     if (horizon.n > 0 && !VEC_PUSH(&b->scratch, &needs.horizons, horizon))
         b->nomem = true;
     if (!b->nomem)
-        copy.series = build_series(b, &needs, root);
-    if (b->nomem || !VEC_PUSH(b->flat, &b->g->windows, copy)) {
+        w->parts[i].series = build_series(b, &needs, series_root(b, like));
+    return !b->nomem;
+}
+
+/* roots: those that are known already; all are, afterwards. */
+static uint32_t
+add_window(struct build *b, const struct series *likes, const struct window_leaf *w, uint32_t *roots)
+{
+    struct graph_node node = {.kind = NODE_WINDOW, .index = (uint32_t)b->g->windows.n};
+    struct window_leaf copy;
+
+    node.lookback_ms = window_lookback_ms(b->g, likes, w);
+    if (!window_copy(b, w, &copy)) {
         b->nomem = true;
         return NO_ID;
     }
-    if (root == NO_ID) /* its series is the first of this content */
-        hash = hash_u64(hash, copy.series);
-    return add_node(b, node, NULL, 0, hash);
+    for (size_t i = 0; i < w->part_count; i++) {
+        if (!choose_series(b, &likes[i], &copy, i))
+            return NO_ID;
+        roots[i] = b->g->series.p[copy.parts[i].series].root;
+    }
+    if (!VEC_PUSH(b->flat, &b->g->windows, copy)) {
+        b->nomem = true;
+        return NO_ID;
+    }
+    return add_node(b, node, NULL, 0, roots_hash(w, roots));
 }
 
 uint32_t
-build_window(struct build *b, const struct series *like, const struct window_leaf *w)
+build_window(struct build *b, const struct series *likes, const struct window_leaf *w)
 {
-    uint32_t root = series_root(b, like), id;
-    struct node_key key = {.b = b, .kind = NODE_WINDOW, .window = w, .series_root = root};
-    uint64_t hash = hash_u64(NODE_WINDOW, w->span_count);
+    uint32_t roots[LIMIT_WINDOW_PARTS], id;
+    struct node_key key = {.b = b, .kind = NODE_WINDOW, .window = w, .series_roots = roots};
+    bool known = true;
 
-    for (size_t i = 0; i < w->bound_count; i++)
-        hash = hash_u64(hash_u64(hash, w->bounds[i].cmp), value_hash(w->bounds[i].literal));
-    for (size_t i = 0; i < w->span_count; i++)
-        hash = hash_u64(hash_u64(hash, time_fn_hash(&w->spans[i].lo)), time_fn_hash(&w->spans[i].hi));
-    if (root == NO_ID)
-        return add_window(b, like, w, root, hash);
-    hash = hash_u64(hash, root);
-    id = cons_find(&b->numbering->nodes, hash, same_node, &key);
-    return id != NO_ID ? id : add_window(b, like, w, root, hash);
+    for (size_t i = 0; i < w->part_count; i++) {
+        roots[i] = series_root(b, &likes[i]);
+        known = known && roots[i] != NO_ID;
+    }
+    id = known ? cons_find(&b->numbering->nodes, roots_hash(w, roots), same_node, &key) : NO_ID;
+    return id != NO_ID ? id : add_window(b, likes, w, roots);
+}
+
+/* ---- contents that may turn out to be known ---- */
+
+static size_t
+things(const struct build *b)
+{
+    return b->g->nodes.n + b->g->series.n + b->g->predicates.n + b->g->paths.n;
+}
+
+struct build_try
+build_try_begin(const struct build *b)
+{
+    return (struct build_try){arena_mark(b->a), things(b)};
+}
+
+void
+build_try_end(struct build *b, struct build_try t)
+{
+    if (!b->nomem && things(b) == t.things)
+        arena_release(b->a, t.mark);
 }
 
 const struct graph_audience *
@@ -459,27 +500,13 @@ keep_leaf(struct build *b, struct leaf *l, struct graph_node *node)
     l->terms.cap = l->terms.n;
     l->deps.cap = l->deps.n;
     if (l->reads & READS_EVENTS) {
+        l->why = b->why != NULL ? b->why : "it reads events in a way that keeps no state";
         build_leaf_guard(b, l->expr, &l->wakes, &node->lookback_ms);
         node->scans = true;
     }
     if ((l->reads & READS_LOOK) != 0)
         l->look = b->g->look_count++;
     return !b->nomem && build_keep_alternatives(b, &l->wakes) && VEC_PUSH(b->flat, &b->g->leaves, *l);
-}
-
-/* The record's field in  field = literal,  by far the most frequent leaf: a step looks each field up once. */
-static uint32_t
-compared_field(struct build *b, const struct rule_node *n)
-{
-    const struct rule_node *at = n->op == RULE_COMPARE ? n->args[0] : n;
-    struct str parts[ORIGIN_PARTS];
-    size_t depth = 0;
-
-    if (n->op != RULE_COMPARE || n->args[1]->op != RULE_LITERAL)
-        return NO_ID;
-    for (; at->op == RULE_FIELD && depth < ORIGIN_PARTS; at = at->args[0])
-        parts[ORIGIN_PARTS - ++depth] = at->name;
-    return at->op == RULE_PROFILE && depth > 0 ? build_path(b, parts + ORIGIN_PARTS - depth, depth) : NO_ID;
 }
 
 uint32_t
@@ -507,7 +534,7 @@ build_leaf(struct build *b, const struct rule_node *n)
     if (id != NO_ID)
         return id;
     l.node = (uint32_t)b->g->nodes.n;
-    l.field = compared_field(b, n);
+    l.field = compared_field(b, n, RULE_PROFILE, 0);
     if (l.field != NO_ID) {
         l.cmp = n->cmp;
         l.literal = n->args[1]->value;

@@ -1,15 +1,17 @@
 /* rule_graph_int.h - the parts of the predicate graph that its own files share.
  *
  * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_grow.c (what stays when audiences change),
- * rule_graph_cons.c (sharing), rule_graph_window.c (which expressions become window leaves), rule_graph_needs.c (which
- * of them can share a series), rule_graph_scan.c (what the other leaves read, and when they must be looked at again),
- * rule_graph_index.c (which event wakes what), rule_graph_live.c (what is in use, and who asks whom), rule_graph_time.c
- * (instants that move with the clock), rule_graph_series.c (the pairs of a profile and a window leaf's truth),
+ * rule_graph_cons.c (sharing), rule_graph_window.c (which expressions become window leaves: counts and sums),
+ * rule_graph_chain.c (sequences), rule_graph_expr.c (other aggregates, and expressions of several), rule_graph_part.c
+ * (window leaves as things that are shared), rule_graph_needs.c (which of them can share a series), rule_graph_scan.c
+ * (what the other leaves read, and when they must be looked at again), rule_graph_index.c (which event wakes what),
+ * rule_graph_live.c (what is in use, and who asks whom), rule_graph_time.c (instants that move with the clock),
+ * rule_graph_series.c (the pairs of a profile), rule_graph_truth.c (a window leaf over them, and when it flips),
  * rule_graph_state.c (the steps), rule_graph_store.c (their bytes), rule_graph_manifest.c (what numbers mean, for
  * states that other graphs wrote).
  *
  *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
- *                                   -> window leaf -> series -> predicate of an event
+ *                                   -> window leaf -> part -> series -> predicate of an event
  *
  * A predicate is evaluated once per event however many leaves use it; a series (predicate, value, time field) keeps its
  * pairs once however many windows and thresholds are asked of it.
@@ -88,6 +90,8 @@ int64_t time_fn_crosses(const struct time_fn *f, int64_t limit, int64_t now);
 /* The least value that f takes at now or later. */
 int64_t time_fn_least(const struct time_fn *f, int64_t now);
 bool time_fn_moves(const struct time_fn *f);
+/* f(now) >= now at every now: events of the past are behind no end of f. */
+bool time_fn_reaches_now(const struct time_fn *f);
 bool time_fn_equal(const struct time_fn *a, const struct time_fn *b);
 /* How far f can lie behind now; INT64_MAX: no bound. */
 int64_t time_fn_behind_ms(const struct time_fn *f);
@@ -112,7 +116,10 @@ struct graph_path { /* a path inside a profile or an event */
 
 struct conjunct {
     const struct rule_node *node;
-    uint16_t slot; /* the event */
+    uint16_t slot;        /* the event */
+    uint32_t field;       /* path of the event's field that node compares with a literal and nothing else; else NO_ID */
+    enum value_cmp cmp;   /* ... how, */
+    struct value literal; /* ... and with what: here, for most conditions fail and nothing else of them is read */
 };
 
 /* An event can satisfy a predicate, or matter to a leaf, only when the text at one of its paths equals that
@@ -133,7 +140,20 @@ struct predicate { /* all conjuncts hold for the event */
     uint64_t content;
 };
 
-enum aggregate { AGGREGATE_COUNT, AGGREGATE_SUM };
+/* What a pair of a series keeps beside its time. */
+enum series_keeps {
+    KEEPS_TIMES,   /* nothing; with `value`: one pair per value that is not null */
+    KEEPS_NUMBERS, /* one pair per value that is a number */
+    KEEPS_VALUES,  /* one pair per value that has an order: numbers, times, texts */
+    KEEPS_PICKS    /* one pair per event: its sort value, null where it has none, and whether `test` holds */
+};
+
+enum {
+    PICKS_FIRST = 1,
+    PICKS_LAST = 2,
+    PICKS_WINDOWED = 4, /* among those in a window that reaches up to now */
+    PICKS_ALL = 8       /* in any window */
+};
 
 /* How far back pairs matter to a leaf: not before the latest of the starts of its windows. */
 struct horizon {
@@ -143,9 +163,11 @@ struct horizon {
 
 struct series {
     uint32_t predicate;
-    enum aggregate values;         /* with `value`: COUNT keeps one pair per non-null value, SUM one per number */
+    enum series_keeps keeps;
     const struct rule_node *value; /* NULL: the event itself */
     uint16_t value_slot;
+    const struct rule_node *test; /* PICKS: of the event; NULL: always true */
+    uint16_t test_slot;
     uint32_t time_path;
     uint32_t root;    /* the first series of this content, whatever it keeps: what leaves are compared by */
     uint32_t *leaves; /* node ids of its window leaves in use; none: the series is dead */
@@ -154,8 +176,9 @@ struct series {
     /* What it keeps for them: settled once the graph that first had it is made. */
     bool keep_pairs;
     bool keep_total; /* some leaf counts without a window */
-    bool forever;    /* some leaf sums without a window: no pair ever leaves */
+    bool forever;    /* some leaf looks at values without a window: no pair ever leaves */
     uint32_t newest; /* only so many pairs that are not in the future matter; NO_ID: all */
+    unsigned picks;  /* PICKS_ bits: which of them may be asked for */
     VEC(struct horizon) horizons;
 };
 
@@ -164,15 +187,52 @@ struct window_bound {
     struct value literal;
 };
 
-struct window_leaf {
+enum aggregate {
+    AGGREGATE_COUNT,
+    AGGREGATE_SUM,
+    AGGREGATE_AVERAGE,
+    AGGREGATE_MIN,
+    AGGREGATE_MAX,
+    AGGREGATE_FIRST, /* of the pick with the least sort value: whether its test holds, or its time */
+    AGGREGATE_LAST   /* ... the greatest */
+};
+
+/* What a window leaf wants to know of one series: an aggregate over the pairs in a window, or the events of one element
+ * of a sequence. */
+struct window_part {
     uint32_t series;
     enum aggregate aggregate;
-    bool timed;                  /* events without a readable time do not count */
-    struct window_bound *bounds; /* all hold */
-    size_t bound_count;
+    bool timed;              /* events without a readable time do not count */
     struct time_span *spans; /* inside all; none: no window */
     size_t span_count;
-    bool falls_back; /* some end does */
+    bool falls_back;            /* some end does */
+    bool instant;               /* FIRST, LAST: the time of the pick instead of its test */
+    bool none;                  /* FIRST, LAST, not instant: the test of no event at all */
+    const struct rule_node *of; /* SEQUENCE: the element, for its counts, gaps and negation */
+};
+
+enum window_form {
+    WINDOW_BOUNDS,   /* one part, COUNT or SUM, compared with bounds */
+    WINDOW_SEQUENCE, /* a part per element of a chain */
+    WINDOW_EXPR      /* an expression over slots that hold the parts' aggregates */
+};
+
+/* expr reads the clock only as `SLOT occurs ...`: it may flip when an end of the span passes the part's value. */
+struct window_term {
+    uint32_t part;
+    struct time_span span;
+};
+
+struct window_leaf {
+    enum window_form form;
+    struct window_part *parts;
+    size_t part_count;
+    struct window_bound *bounds; /* BOUNDS: all hold */
+    size_t bound_count;
+    const struct rule_node *expr; /* EXPR */
+    uint16_t slot;                /* EXPR: of the first part; the others follow */
+    struct window_term *terms;    /* EXPR */
+    size_t term_count;
 };
 
 /* What an expression's value may be taken from: a superset, as a path from the profile or from any event. */
@@ -209,6 +269,7 @@ struct leaf_dep {
 };
 
 struct leaf {
+    const char *why;      /* reads events: what keeps it from being a window leaf */
     uint32_t field;       /* path of a record's field that expr compares with a literal and nothing else; else NO_ID */
     enum value_cmp cmp;   /* ... how, */
     struct value literal; /* ... and with what: here, so that a thousand such leaves are read in one sweep */
@@ -329,6 +390,7 @@ struct rule_graph {
     VEC(uint64_t) bindings;       /* content: id and root */
     uint32_t *binding_audience;   /* index of the audience; NO_ID: the binding is no more */
     uint64_t *live;               /* a bit per node */
+    uint64_t *live_series;        /* a bit per series */
     size_t live_count;
     size_t compiled;                 /* audiences whose trees were walked to make this graph */
     VEC(struct str) attribute_paths; /* sorted */
@@ -364,6 +426,7 @@ struct build {
     VEC(struct path_read) reads; /* of the audience in hand; in scratch */
     struct origin *slots;        /* per slot, while a leaf is read */
     size_t slot_count;
+    const char *why; /* the last expression was no window leaf: a static text */
     bool nomem;
 };
 
@@ -377,9 +440,9 @@ bool build_has_predicate(const struct build *b, uint32_t id);
 uint32_t build_path(struct build *b, const struct str *parts, size_t n);
 void build_read_path(struct build *b, enum origin_root root, const struct str *parts, size_t n);
 uint32_t build_predicate(struct build *b, const struct conjunct *conjuncts, size_t n);
-/* A window leaf over a series with the content of *like that keeps what *like keeps (horizons apart: those are the
- * leaf's windows). *w is copied when new, with its series chosen here. */
-uint32_t build_window(struct build *b, const struct series *like, const struct window_leaf *w);
+/* A window leaf whose part i is over a series with the content of likes[i]; *w is copied when new, with its series
+ * chosen here so that they keep enough. */
+uint32_t build_window(struct build *b, const struct series *likes, const struct window_leaf *w);
 /* The expression as a leaf for the reference evaluator. */
 uint32_t build_leaf(struct build *b, const struct rule_node *n);
 uint32_t build_inner(struct build *b, enum node_kind kind, const uint32_t *children, size_t n);
@@ -429,8 +492,25 @@ const struct translation *rule_graph_translation_of(const struct rule_graph *g, 
 /* rule_graph_learn() of the graph itself. */
 enum err rule_graph_learn_from(const struct rule_graph *g, const struct rule_graph *earlier, struct diag *d);
 
-/* The window leaf (or a conjunction of two, or its negation) that means n in a boolean position; NO_ID: it is none. */
+/* The window leaf (or a conjunction of two) that means n in a boolean position; NO_ID: it is none, and b->why says why.
+ */
 uint32_t build_window_leaf(struct build *b, const struct rule_node *n);
+/* rule_graph_chain.c: a RULE_CHAIN of several elements. rule_graph_expr.c: any expression whose events are read through
+ * aggregates. */
+uint32_t build_sequence_leaf(struct build *b, const struct rule_node *n);
+uint32_t build_expr_leaf(struct build *b, const struct rule_node *n);
+/* Marks what part i needs its series to keep; horizons apart. */
+void series_needs(struct series *s, const struct window_leaf *w, size_t i);
+/* How far back pairs of part i can matter: the spans of its own window, or those of an element before it in a sequence,
+ * after which its events must be. n = 0: without a bound. */
+struct horizon part_horizon(const struct window_leaf *w, size_t i);
+
+/* What rule_graph_cons.c needs of a window leaf: equality and hash of content, the series of its parts left out (the
+ * hash is the same in every run), a copy in the numbering's arena (false: it is exhausted), how far back it looks. */
+bool window_same(const struct window_leaf *a, const struct window_leaf *b);
+uint64_t window_hash(const struct window_leaf *w);
+bool window_copy(struct build *b, const struct window_leaf *w, struct window_leaf *out);
+int64_t window_lookback_ms(const struct rule_graph *g, const struct series *likes, const struct window_leaf *w);
 
 /* Conjuncts and windows of a predicate over one event, gathered from a list expression and conditions. */
 #define PATTERN_CONJUNCTS 32
@@ -452,6 +532,33 @@ bool pattern_when(struct pattern *p, const struct rule_node *element, struct str
 /* How far back the pattern looks; INT64_MAX without a window that moves. */
 int64_t pattern_lookback_ms(const struct pattern *p);
 int64_t spans_lookback_ms(const struct time_span *spans, size_t n);
+
+bool same_origin(const struct origin *a, const struct origin *b);
+/* The path is the field timestamp, by which events are in order. */
+bool is_timestamp(const struct origin *path);
+
+/* An aggregate over a pattern, on the way to a window part. */
+struct aggregation {
+    struct pattern p;
+    enum aggregate kind;
+    const struct rule_node *value; /* NULL: the events themselves */
+    uint16_t value_slot;
+    const struct rule_node *test; /* FIRST, LAST */
+    uint16_t test_slot;
+};
+/* n is one of the five aggregations over a pattern. */
+bool aggregation_of(struct build *b, const struct rule_node *n, struct aggregation *g);
+/* The part, whose spans are borrowed from g, and the content of its series; false: out of memory. */
+bool aggregation_part(struct build *b, const struct aggregation *g, bool timed, struct window_part *out,
+                      struct series *like);
+/* Contents are made in the numbering's arena before it is known whether they are new: gives back what nothing new
+ * points into. */
+struct build_try {
+    struct arena_mark mark;
+    size_t things;
+};
+struct build_try build_try_begin(const struct build *b);
+void build_try_end(struct build *b, struct build_try t);
 
 /* The bounds of a chain of one hold for no event at all, such as COUNT(< 3). */
 bool element_allows_none(const struct rule_element *e);
@@ -502,21 +609,29 @@ struct series_state {
     uint64_t total, total_timed;
     size_t n, cap;
     int64_t *times;         /* ascending; TIME_NONE first */
-    struct number *numbers; /* sums only */
+    struct number *numbers; /* KEEPS_NUMBERS */
+    struct value *values;   /* KEEPS_VALUES, KEEPS_PICKS: null, numbers, times, texts */
+    bool *held;             /* KEEPS_PICKS: the test */
+};
+
+struct flip { /* a window leaf that changes by itself */
+    uint32_t node;
+    int64_t at_ms;
 };
 
 struct rule_state {
     const struct rule_graph *g;
     struct arena *arena;
     int64_t now_ms;
-    int64_t window_flip_ms; /* TIME_NEVER: none */
-    uint32_t window_owner;  /* node whose flip that is */
-    bool broken;            /* a step failed half-way */
+    bool broken;        /* a step failed half-way */
+    struct flip *flips; /* of window leaves, by node */
+    size_t flip_count, flip_cap;
     uint64_t *bits;
     int64_t *looks;              /* by look; TIME_NEVER: none */
     struct state_news *news;     /* of a state that an earlier graph wrote, until its first step; else NULL */
     struct series_state *series; /* those that hold something, by id */
     size_t series_count, series_cap;
+    size_t series_found; /* where the last look-up ended: the next one is mostly of the same */
     /* scratch, all zero between steps; NULL until the first step */
     uint64_t *dirty, *dirty_sum;
     uint64_t *woken;
@@ -528,7 +643,6 @@ struct state_news {
     VEC(uint32_t) series;    /* to be filled from the stored events */
     VEC(uint32_t) audiences; /* indexes: new, or meaning something else */
     bool reads_events;
-    bool lost_owner;
 };
 
 struct rule_state *state_new(const struct rule_graph *g, struct arena *a);
@@ -537,18 +651,55 @@ struct series_state *state_series_add(struct rule_state *s, uint32_t id);
 /* Drops entries that hold nothing. */
 void state_series_sweep(struct rule_state *s);
 
+/* rule_graph_flips.c. TIME_NEVER: none. false: the arena is exhausted. */
+bool state_flip_set(struct rule_state *s, uint32_t node, int64_t at_ms);
+int64_t state_flip_next_ms(const struct rule_state *s);
+void flips_encode(const struct rule_state *s, struct buf *out);
+struct unpack;
+/* `nodes`: how many the writer had; ours(): its number here, NO_ID: no more. false: they do not read, or *nomem. */
+bool flips_decode(struct rule_state *s, struct unpack *u, size_t nodes,
+                  uint32_t (*ours)(const void *ctx, uint64_t node), const void *ctx, bool *nomem);
+
 /* Reads the pairs of a series that is not decoded yet. ERR_CORRUPT, ERR_LIMIT. */
 enum err series_decode(struct rule_state *s, struct series_state *ss, struct diag *d);
 void series_encode(const struct rule_graph *g, const struct series_state *ss, struct buf *out);
-/* false: the arena is exhausted. */
-bool series_insert(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct number value);
+/* One more event at time_ms (TIME_NONE: it has none): v is what series->value yields for it. false: the arena is
+ * exhausted. */
+bool series_take(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct value v, bool held);
 /* Drops pairs that cannot matter at now or later. */
 void series_prune(const struct rule_graph *g, struct series_state *ss, int64_t now);
+size_t series_from(const struct series_state *ss, int64_t t);  /* the first pair with a time of at least t */
+size_t series_until(const struct series_state *ss, int64_t t); /* the first pair later than t */
 
-bool window_truth(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss, int64_t now);
-/* The first instant after now at which its truth differs (for sums: may differ); TIME_NEVER. */
-int64_t window_flip_ms(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss,
-                       int64_t now);
+/* Sort values of picks in the order of bottomN (least) or topN; what has none is last in both. */
+int pick_order(const struct value *a, const struct value *b, bool least);
+
+/* What evaluating a window leaf takes. Its series are decoded (window_decode). */
+struct window_eval {
+    struct rule_state *s;
+    const struct rule_env *env; /* for EXPR leaves that read the record; not its now */
+    struct arena *scratch;      /* reset after each use */
+    bool undecided;             /* steps or memory were used up: the result means nothing */
+};
+enum err window_decode(struct rule_state *s, const struct window_leaf *w, struct diag *d);
+bool window_truth(struct window_eval *e, const struct window_leaf *w, int64_t now);
+/* The first instant after now at which its truth differs (or may differ, where telling would take long); TIME_NEVER. */
+int64_t window_flip_ms(struct window_eval *e, const struct window_leaf *w, int64_t now);
+
+/* The pairs of a part: those from `from` up to but not including `to` are inside its window. */
+struct part_range {
+    const struct series_state *ss; /* of no pairs when the profile has none */
+    size_t from, to;
+};
+struct part_range part_range(const struct rule_state *s, const struct window_part *part, int64_t now);
+struct value part_count(const struct rule_state *s, const struct window_part *part, int64_t now);
+struct value part_sum(const struct rule_state *s, const struct window_part *part, int64_t now);
+/* rule_graph_chain.c */
+bool sequence_truth(struct window_eval *e, const struct window_leaf *w, int64_t now);
+/* rule_graph_expr.c */
+bool expr_truth(struct window_eval *e, const struct window_leaf *w, int64_t now);
+/* The next instant at which a term may change the truth of expr. */
+int64_t expr_term_flip_ms(struct window_eval *e, const struct window_leaf *w, int64_t now);
 
 /* The next look of a leaf at now. */
 int64_t leaf_look_ms(const struct rule_graph *g, const struct leaf *l, const struct rule_env *env);

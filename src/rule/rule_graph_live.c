@@ -84,35 +84,61 @@ link_audiences(struct build *b)
     return true;
 }
 
+/* A leaf counts once for a series that several of its parts ask. */
+static bool
+asks_before(const struct window_leaf *w, size_t part)
+{
+    for (size_t i = 0; i < part; i++) {
+        if (w->parts[i].series == w->parts[part].series)
+            return true;
+    }
+    return false;
+}
+
+/* Leaves of each series, in ascending order: counts them, or lists them where at is set. */
+static size_t
+each_window(struct rule_graph *g, bool list)
+{
+    size_t total = 0;
+
+    for (uint32_t i = 0; i < g->nodes.n; i++) {
+        const struct window_leaf *w = g->nodes.p[i].kind == NODE_WINDOW ? &g->windows.p[g->nodes.p[i].index] : NULL;
+        for (size_t k = 0; w != NULL && bit_get(g->live, i) && k < w->part_count; k++) {
+            struct series *s = &g->series.p[w->parts[k].series];
+            if (asks_before(w, k))
+                continue;
+            if (list)
+                s->leaves[s->leaf_count] = i;
+            s->leaf_count++;
+            total++;
+        }
+    }
+    return total;
+}
+
 static bool
 link_series(struct build *b)
 {
     struct rule_graph *g = b->g;
-    uint32_t *at = arena_alloc(b->flat, (g->windows.n + g->series.n) * sizeof *at);
+    uint32_t *at;
 
-    if (at == NULL)
-        return false;
     for (size_t i = 0; i < g->series.n; i++)
         g->series.p[i].leaf_count = 0;
     for (size_t i = 0; i < g->predicates.n; i++)
         g->predicates.p[i].series_count = 0;
-    for (size_t i = 0; i < g->nodes.n; i++) {
-        if (g->nodes.p[i].kind == NODE_WINDOW && bit_get(g->live, i))
-            g->series.p[g->windows.p[g->nodes.p[i].index].series].leaf_count++;
-    }
+    at = arena_alloc(b->flat, (each_window(g, false) + g->series.n) * sizeof *at);
+    g->live_series = ARENA_ARRAY(b->flat, uint64_t, words_for(g->series.n) + 1);
+    if (at == NULL || g->live_series == NULL)
+        return false;
     for (size_t i = 0; i < g->series.n; i++) {
         struct series *s = &g->series.p[i];
+        bit_set(g->live_series, i, s->leaf_count > 0);
         s->leaves = at;
         at += s->leaf_count;
         g->predicates.p[s->predicate].series_count += s->leaf_count > 0;
         s->leaf_count = 0;
     }
-    for (uint32_t i = 0; i < g->nodes.n; i++) {
-        if (g->nodes.p[i].kind == NODE_WINDOW && bit_get(g->live, i)) {
-            struct series *s = &g->series.p[g->windows.p[g->nodes.p[i].index].series];
-            s->leaves[s->leaf_count++] = i;
-        }
-    }
+    (void)each_window(g, true); /* the same number again */
     for (size_t i = 0; i < g->predicates.n; i++) {
         g->predicates.p[i].series = at;
         at += g->predicates.p[i].series_count;
@@ -122,6 +148,21 @@ link_series(struct build *b)
         struct predicate *p = &g->predicates.p[g->series.p[i].predicate];
         if (g->series.p[i].leaf_count > 0)
             p->series[p->series_count++] = i;
+    }
+    return true;
+}
+
+/* Expressions over aggregates that read the record besides. */
+static bool
+list_record_windows(struct build *b)
+{
+    struct rule_graph *g = b->g;
+
+    for (uint32_t i = 0; i < g->nodes.n; i++) {
+        const struct window_leaf *w = g->nodes.p[i].kind == NODE_WINDOW ? &g->windows.p[g->nodes.p[i].index] : NULL;
+        if (w != NULL && bit_get(g->live, i) && w->form == WINDOW_EXPR && (node_reads(w->expr) & READS_RECORD) != 0 &&
+            !VEC_PUSH(b->flat, &g->record_leaves, i))
+            return false;
     }
     return true;
 }
@@ -194,5 +235,6 @@ list_paths(struct build *b)
 bool
 rule_graph_link(struct build *b)
 {
-    return find_live(b) && link_parents(b) && link_audiences(b) && link_series(b) && list_leaves(b) && list_paths(b);
+    return find_live(b) && link_parents(b) && link_audiences(b) && link_series(b) && list_leaves(b) &&
+           list_record_windows(b) && list_paths(b);
 }

@@ -39,11 +39,18 @@ path_hash(const struct graph_path *p)
 }
 
 static uint64_t
+expr_content(const struct rule_node *n, uint16_t slot)
+{
+    uint64_t words[] = {n != NULL ? rule_hash(n) : 0, (uint64_t)slot << 1 | (n != NULL)};
+
+    return hash_words(words, 2);
+}
+
+static uint64_t
 series_content(const struct rule_graph *g, const struct series *s)
 {
-    uint64_t words[] = {g->predicates.p[s->predicate].content, path_hash(&g->paths.p[s->time_path]),
-                        s->value != NULL ? rule_hash(s->value) : 0,
-                        (uint64_t)s->values << 32 | (uint64_t)s->value_slot << 1 | (s->value != NULL), needs_hash(s)};
+    uint64_t words[] = {g->predicates.p[s->predicate].content, path_hash(&g->paths.p[s->time_path]), s->keeps,
+                        expr_content(s->value, s->value_slot), expr_content(s->test, s->test_slot),  needs_hash(s)};
     uint64_t h = hash_words(words, sizeof words / sizeof *words);
 
     return h > DEAD ? h : DEAD + 1;
@@ -52,16 +59,10 @@ series_content(const struct rule_graph *g, const struct series *s)
 static uint64_t
 window_content(const struct rule_graph *g, const struct window_leaf *w)
 {
-    uint64_t h = hash_u64(g->series.p[w->series].content, (uint64_t)w->aggregate << 1 | w->timed);
+    uint64_t h = window_hash(w);
 
-    for (size_t i = 0; i < w->bound_count; i++) {
-        uint64_t words[] = {h, w->bounds[i].cmp, w->bounds[i].literal.kind, value_hash(w->bounds[i].literal)};
-        h = hash_words(words, sizeof words / sizeof *words);
-    }
-    for (size_t i = 0; i < w->span_count; i++) {
-        uint64_t words[] = {h, time_fn_hash(&w->spans[i].lo), time_fn_hash(&w->spans[i].hi)};
-        h = hash_words(words, sizeof words / sizeof *words);
-    }
+    for (size_t i = 0; i < w->part_count; i++)
+        h = hash_u64(h, g->series.p[w->parts[i].series].content);
     return h;
 }
 

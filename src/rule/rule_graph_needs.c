@@ -44,7 +44,8 @@ bool
 needs_cover(const struct series *wide, const struct series *narrow)
 {
     if (wide->keep_pairs < narrow->keep_pairs || wide->keep_total < narrow->keep_total ||
-        wide->forever < narrow->forever || wide->newest < narrow->newest)
+        wide->forever < narrow->forever || wide->newest < narrow->newest ||
+        ((wide->picks & PICKS_ALL) == 0 && (narrow->picks & ~wide->picks) != 0))
         return false;
     for (size_t i = 0; i < narrow->horizons.n; i++) {
         if (!horizons_cover(wide, &narrow->horizons.p[i]))
@@ -77,6 +78,7 @@ needs_widen(struct series *keeps, const struct series *more, struct arena *a)
     keeps->keep_total = keeps->keep_total || more->keep_total;
     keeps->forever = keeps->forever || more->forever;
     keeps->newest = more->newest > keeps->newest ? more->newest : keeps->newest;
+    keeps->picks |= more->picks;
     for (size_t i = 0; i < more->horizons.n; i++) {
         if (!add_horizon(keeps, &more->horizons.p[i], a))
             return false;
@@ -105,7 +107,7 @@ needs_horizon_ms(const struct series *keeps, int64_t now)
 uint64_t
 needs_hash(const struct series *keeps)
 {
-    uint64_t sum = 0, one, words[4];
+    uint64_t sum = 0, one, words[5];
 
     for (size_t i = 0; i < keeps->horizons.n; i++) {
         const struct horizon *h = &keeps->horizons.p[i];
@@ -118,5 +120,6 @@ needs_hash(const struct series *keeps)
     words[1] = keeps->newest;
     words[2] = keeps->horizons.n;
     words[3] = sum;
+    words[4] = keeps->picks;
     return hash_bytes((struct str){(const char *)words, sizeof words}, 0);
 }

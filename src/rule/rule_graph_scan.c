@@ -191,7 +191,9 @@ read_when(struct reader *r, const struct rule_when *w, const struct rule_node *n
     if (!time_fn_moves(&span.lo) && !time_fn_moves(&span.hi))
         return;
     r->l->reads |= READS_CLOCK;
-    if (receiver_reads & READS_LOOK) {
+    /* A receiver that the clock chooses among stored times is one of them; when it is another one, its own terms say.
+     */
+    if (receiver->root == ORIGIN_NONE && (receiver_reads & READS_LOOK) != 0) {
         read_now(r);
     } else if (receiver->root == ORIGIN_NONE) {
         add_end_term(r, &span.lo);
@@ -681,4 +683,23 @@ path_time(const struct json *event, const struct graph_path *path)
     for (size_t i = 0; i < path->n && event != NULL; i++)
         event = json_get(event, path->parts[i]);
     return scalar_time(event);
+}
+
+/* ---- why ---- */
+
+const char *
+rule_graph_scan_reason(const struct rule_graph *g, size_t audience)
+{
+    uint32_t at = g->audiences[audience].root;
+
+    while (g->nodes.p[at].scans) {
+        const struct graph_node *n = &g->nodes.p[at];
+        size_t i = 0;
+        while (i < n->child_count && !g->nodes.p[n->children[i]].scans)
+            i++;
+        if (i == n->child_count)
+            return g->leaves.p[n->index].why;
+        at = n->children[i];
+    }
+    return NULL;
 }

@@ -1,4 +1,4 @@
-/* rule_graph_series.c - the pairs of one profile in one series, and the truth of a window leaf over them.
+/* rule_graph_series.c - the pairs of one profile in one series.
  *
  * Pairs are kept in order of time, ties in order of arrival, events without a readable time first. A window is then a
  * run of pairs, and a sum of doubles adds in the order of time: it equals the reference evaluator's bit for bit when
@@ -6,14 +6,22 @@
  *
  * What cannot matter again is dropped. A pair older than the start of every window stays outside, for no start ever
  * moves back. Of a count compared with n, when the window reaches up to now, only the newest n + 1 past pairs matter:
- * with so many inside, one more does not change the answer, and they leave last.
+ * with so many inside, one more does not change the answer, and they leave last. Of events among which the one with the
+ * greatest sort value is picked, one that is older than another and not greater is never picked again, but while that
+ * other one lies in the future; without a window only the least and the greatest of all remain.
+ *
+ * Past LIMIT_WINDOW_PAIRS the oldest pair goes, as a profile drops its oldest event past LIMIT_PROFILE_EVENTS. Of a
+ * text only the first LIMIT_WINDOW_TEXT_BYTES are kept: rule_graph_expr.c makes no leaf that could see the difference,
+ * but for the order of picks whose sort values agree so far.
  *
  * Bytes of a series, after its id and length:
  *   [total, total with a time]      varints, when some leaf counts without a window
  *   count of pairs, [how many have no time], first time (zigzag), differences
  *   [numbers]                       sums: varint of payload << 2 | tag
  *                                   0 integer (zigzag), 1 hundredths (zigzag), 2 double and 3 integer in 8 bytes that
- * follow */
+ *                                   follow
+ *   [values]                        varint of kind << 1 | test, and by kind: 0 null nothing, 1 a number as above, 2 a
+ *                                   time (zigzag), 3 a text */
 #include "rule/rule_graph_int.h"
 
 #include <math.h>
@@ -21,12 +29,12 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "codec/pack.h"
+#include "rule/rule_int.h"
 
 /* ---- pairs ---- */
 
-/* The first pair with a time of at least t. */
-static size_t
-pairs_from(const struct series_state *ss, int64_t t)
+size_t
+series_from(const struct series_state *ss, int64_t t)
 {
     size_t lo = 0, hi = ss->n;
 
@@ -40,33 +48,55 @@ pairs_from(const struct series_state *ss, int64_t t)
     return lo;
 }
 
-static size_t
-pairs_until(const struct series_state *ss, int64_t t) /* the first pair later than t */
+size_t
+series_until(const struct series_state *ss, int64_t t)
 {
-    return t == INT64_MAX ? ss->n : pairs_from(ss, t + 1);
+    return t == INT64_MAX ? ss->n : series_from(ss, t + 1);
+}
+
+/* A longer array with the same items; NULL: no memory. */
+static void *
+longer(struct arena *a, const void *items, size_t n, size_t cap, size_t item_bytes)
+{
+    void *out = arena_alloc(a, cap * item_bytes);
+
+    if (out != NULL && n > 0)
+        memcpy(out, items, n * item_bytes);
+    return out;
 }
 
 static bool
 grow(struct rule_state *s, struct series_state *ss, size_t cap)
 {
-    int64_t *times = arena_alloc(s->arena, cap * sizeof *times);
-    struct number *numbers = NULL;
+    enum series_keeps keeps = s->g->series.p[ss->id].keeps;
+    struct series_state to = *ss;
 
-    if (times == NULL)
+    to.cap = cap;
+    to.times = longer(s->arena, ss->times, ss->n, cap, sizeof *ss->times);
+    if (keeps == KEEPS_NUMBERS)
+        to.numbers = longer(s->arena, ss->numbers, ss->n, cap, sizeof *ss->numbers);
+    if (keeps == KEEPS_VALUES || keeps == KEEPS_PICKS)
+        to.values = longer(s->arena, ss->values, ss->n, cap, sizeof *ss->values);
+    if (keeps == KEEPS_PICKS)
+        to.held = longer(s->arena, ss->held, ss->n, cap, sizeof *ss->held);
+    if (to.times == NULL || (keeps == KEEPS_NUMBERS && to.numbers == NULL) ||
+        (keeps >= KEEPS_VALUES && to.values == NULL) || (keeps == KEEPS_PICKS && to.held == NULL))
         return false;
-    if (s->g->series.p[ss->id].values == AGGREGATE_SUM) {
-        numbers = arena_alloc(s->arena, cap * sizeof *numbers);
-        if (numbers == NULL)
-            return false;
-        if (ss->n > 0)
-            memcpy(numbers, ss->numbers, ss->n * sizeof *numbers);
-    }
-    if (ss->n > 0)
-        memcpy(times, ss->times, ss->n * sizeof *times);
-    ss->times = times;
-    ss->numbers = numbers;
-    ss->cap = cap;
+    *ss = to;
     return true;
+}
+
+/* Moves the pairs from `from` on to `to`. */
+static void
+shift(struct series_state *ss, size_t to, size_t from, size_t n)
+{
+    memmove(ss->times + to, ss->times + from, n * sizeof *ss->times);
+    if (ss->numbers != NULL)
+        memmove(ss->numbers + to, ss->numbers + from, n * sizeof *ss->numbers);
+    if (ss->values != NULL)
+        memmove(ss->values + to, ss->values + from, n * sizeof *ss->values);
+    if (ss->held != NULL)
+        memmove(ss->held + to, ss->held + from, n * sizeof *ss->held);
 }
 
 static void
@@ -75,41 +105,135 @@ drop_oldest(struct series_state *ss, size_t n)
     if (n == 0)
         return;
     ss->n -= n;
-    memmove(ss->times, ss->times + n, ss->n * sizeof *ss->times);
-    if (ss->numbers != NULL)
-        memmove(ss->numbers, ss->numbers + n, ss->n * sizeof *ss->numbers);
+    shift(ss, 0, n, ss->n);
 }
 
-bool
-series_insert(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct number value)
+/* Room for a pair at time_ms, behind its equals; SIZE_MAX: no memory. */
+static size_t
+insert(struct rule_state *s, struct series_state *ss, int64_t time_ms)
 {
     size_t at;
 
     if (ss->n >= LIMIT_WINDOW_PAIRS)
         drop_oldest(ss, ss->n - LIMIT_WINDOW_PAIRS + 1);
     if (ss->n == ss->cap && !grow(s, ss, ss->cap ? ss->cap * 2 : 4))
-        return false;
-    at = pairs_until(ss, time_ms);
-    memmove(ss->times + at + 1, ss->times + at, (ss->n - at) * sizeof *ss->times);
+        return SIZE_MAX;
+    at = series_until(ss, time_ms);
+    shift(ss, at + 1, at, ss->n - at);
     ss->times[at] = time_ms;
-    if (ss->numbers != NULL) {
-        memmove(ss->numbers + at + 1, ss->numbers + at, (ss->n - at) * sizeof *ss->numbers);
-        ss->numbers[at] = value;
-    }
     ss->n++;
+    return at;
+}
+
+/* A value as it is kept: times as such, texts in the state's arena. */
+static bool
+keep_value(struct rule_state *s, struct value v, struct value *out)
+{
+    if (eval_rank_of(&v) == RANK_NONE)
+        v = VALUE_OF_NULL;
+    v.date_only = false;
+    if (v.kind == VALUE_STRING) {
+        if (v.s.n > LIMIT_WINDOW_TEXT_BYTES)
+            v.s.n = LIMIT_WINDOW_TEXT_BYTES;
+        v.s = arena_str(s->arena, v.s);
+        if (v.s.p == NULL)
+            return false;
+    }
+    *out = v;
     return true;
 }
 
-static void
-window_range(const struct window_leaf *w, int64_t now, int64_t *lo, int64_t *hi)
+static bool
+take_one(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct value v, bool held)
 {
-    *lo = INT64_MIN + 1; /* not TIME_NONE */
-    *hi = INT64_MAX;
-    for (size_t i = 0; i < w->span_count; i++) {
-        int64_t from = time_fn_at(&w->spans[i].lo, now), to = time_fn_at(&w->spans[i].hi, now);
-        *lo = from > *lo ? from : *lo;
-        *hi = to < *hi ? to : *hi;
+    const struct series *series = &s->g->series.p[ss->id];
+    struct value kept = VALUE_OF_NULL;
+    size_t at;
+
+    if (series->keeps == KEEPS_NUMBERS && !value_is_number(v))
+        return true;
+    if (series->keeps >= KEEPS_VALUES && !keep_value(s, v, &kept))
+        return false;
+    if (series->keeps == KEEPS_VALUES && kept.kind == VALUE_NULL)
+        return true;
+    ss->total += series->keep_total;
+    ss->total_timed += series->keep_total && time_ms != TIME_NONE;
+    if (!series->keep_pairs || (time_ms == TIME_NONE && !series->forever))
+        return true;
+    at = insert(s, ss, time_ms);
+    if (at == SIZE_MAX)
+        return false;
+    if (ss->numbers != NULL) {
+        ss->numbers[at].is_double = v.kind == VALUE_DOUBLE;
+        if (ss->numbers[at].is_double)
+            ss->numbers[at].f = v.f;
+        else
+            ss->numbers[at].i = v.i;
     }
+    if (ss->values != NULL)
+        ss->values[at] = kept;
+    if (ss->held != NULL)
+        ss->held[at] = held;
+    return true;
+}
+
+bool
+series_take(struct rule_state *s, struct series_state *ss, int64_t time_ms, struct value v, bool held)
+{
+    const struct series *series = &s->g->series.p[ss->id];
+    struct value_iter it;
+    bool ok = true;
+
+    if (series->value == NULL || series->keeps == KEEPS_PICKS)
+        return take_one(s, ss, time_ms, v, held);
+    if (v.kind != VALUE_LIST)
+        return v.kind == VALUE_NULL || take_one(s, ss, time_ms, v, held);
+    it = value_iter(v); /* flattened one level [SEGMENTATION 7.4] */
+    while (ok && value_next(&it))
+        ok = it.value.kind == VALUE_NULL || take_one(s, ss, time_ms, it.value, held);
+    return ok;
+}
+
+/* The pair of the first n that is picked of all. */
+static size_t
+pick_of_all(const struct series_state *ss, size_t n, bool least)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        if (pick_order(&ss->values[i], &ss->values[best], least) < 0)
+            best = i;
+    }
+    return best;
+}
+
+/* A pair stays when no later one beats it, in one of the orders that are asked for; without a window, when no other one
+ * at all does. Of equals the earlier one is picked. */
+static void
+prune_picks(unsigned picks, struct series_state *ss, int64_t now)
+{
+    size_t past = series_until(ss, now), to = past, first, last;
+    struct value least = VALUE_OF_NULL, greatest = VALUE_OF_NULL;
+
+    if (past < 2 || (picks & PICKS_ALL) != 0)
+        return;
+    first = pick_of_all(ss, past, true);
+    last = pick_of_all(ss, past, false);
+    for (size_t i = past; i-- > 0;) {
+        bool newest = i == past - 1, keep;
+        if ((picks & PICKS_WINDOWED) != 0)
+            keep = newest || ((picks & PICKS_FIRST) != 0 && pick_order(&ss->values[i], &least, true) <= 0) ||
+                   ((picks & PICKS_LAST) != 0 && pick_order(&ss->values[i], &greatest, false) <= 0);
+        else
+            keep = ((picks & PICKS_FIRST) != 0 && i == first) || ((picks & PICKS_LAST) != 0 && i == last);
+        if (newest || pick_order(&ss->values[i], &least, true) <= 0)
+            least = ss->values[i];
+        if (newest || pick_order(&ss->values[i], &greatest, false) <= 0)
+            greatest = ss->values[i];
+        if (keep && --to != i)
+            shift(ss, to, i, 1);
+    }
+    drop_oldest(ss, to);
 }
 
 void
@@ -118,173 +242,17 @@ series_prune(const struct rule_graph *g, struct series_state *ss, int64_t now)
     const struct series *s = &g->series.p[ss->id];
     size_t past;
 
-    if (s->forever || ss->n == 0)
+    if (ss->n == 0)
         return;
-    drop_oldest(ss, pairs_from(ss, needs_horizon_ms(s, now)));
+    if (s->keeps == KEEPS_PICKS)
+        prune_picks(s->picks, ss, now);
+    if (s->forever)
+        return;
+    drop_oldest(ss, series_from(ss, needs_horizon_ms(s, now)));
     if (s->newest != NO_ID) {
-        past = pairs_until(ss, now);
+        past = series_until(ss, now);
         drop_oldest(ss, past > s->newest ? past - s->newest : 0);
     }
-}
-
-/* ---- truth ---- */
-
-static bool
-bounds_hold(const struct window_leaf *w, struct value v)
-{
-    for (size_t i = 0; i < w->bound_count; i++) {
-        if (!value_compare(w->bounds[i].cmp, v, w->bounds[i].literal))
-            return false;
-    }
-    return true;
-}
-
-static bool
-count_holds(const struct window_leaf *w, size_t count)
-{
-    int64_t c = (int64_t)count, n;
-
-    if (w->bound_count != 1 || w->bounds[0].literal.kind != VALUE_INT)
-        return bounds_hold(w, (struct value){.kind = VALUE_INT, .i = c});
-    n = w->bounds[0].literal.i;
-    switch (w->bounds[0].cmp) {
-    case CMP_EQ:
-        return c == n;
-    case CMP_NE:
-        return c != n;
-    case CMP_LT:
-        return c < n;
-    case CMP_LE:
-        return c <= n;
-    case CMP_GT:
-        return c > n;
-    default:
-        return c >= n;
-    }
-}
-
-/* As the reference adds: integers exactly; the first double, or a sum past 64 bits, goes on in binary64. */
-static struct value
-sum_of(const struct number *numbers, size_t n)
-{
-    int64_t whole = 0, next;
-    double sum;
-    size_t i = 0;
-
-    CHECK(numbers != NULL || n == 0);
-    while (i < n && !numbers[i].is_double && !__builtin_add_overflow(whole, numbers[i].i, &next)) {
-        whole = next;
-        i++;
-    }
-    if (i == n)
-        return (struct value){.kind = VALUE_INT, .i = whole};
-    for (sum = (double)whole; i < n; i++)
-        sum += numbers[i].is_double ? numbers[i].f : (double)numbers[i].i;
-    return isfinite(sum) ? (struct value){.kind = VALUE_DOUBLE, .f = sum} : VALUE_OF_NULL;
-}
-
-bool
-window_truth(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss, int64_t now)
-{
-    static const struct series_state empty;
-    size_t from = 0, to;
-    int64_t lo, hi;
-
-    (void)g;
-    if (ss == NULL)
-        ss = &empty;
-    if (w->span_count == 0 && w->aggregate == AGGREGATE_COUNT)
-        return count_holds(w, w->timed ? ss->total_timed : ss->total);
-    to = ss->n;
-    if (w->span_count > 0) {
-        window_range(w, now, &lo, &hi);
-        from = pairs_from(ss, lo);
-        to = pairs_until(ss, hi);
-    }
-    if (to < from)
-        to = from;
-    if (w->aggregate == AGGREGATE_COUNT)
-        return count_holds(w, to - from);
-    return bounds_hold(w, sum_of(ss->numbers != NULL ? ss->numbers + from : NULL, to - from));
-}
-
-/* The next instant at which some end of the window passes one of the pairs beside it: `from` and those after it are not
- * before the start, `to` and those after it are behind the end. */
-static int64_t
-next_crossing(const struct window_leaf *w, const struct series_state *ss, size_t from, size_t to, int64_t now)
-{
-    bool before = from > 0 && ss->times[from - 1] != TIME_NONE, inside = to > 0 && ss->times[to - 1] != TIME_NONE;
-    int64_t next = TIME_NEVER, at;
-
-    for (size_t i = 0; i < w->span_count; i++) {
-        const struct time_fn *lo = &w->spans[i].lo, *hi = &w->spans[i].hi;
-        at = from < ss->n ? time_fn_crosses(lo, ss->times[from], now) : TIME_NEVER;
-        next = at < next ? at : next;
-        if (before && time_fn_at(lo, now) > ss->times[from - 1]) {
-            at = time_fn_returns(lo, ss->times[from - 1], now);
-            next = at < next ? at : next;
-        }
-        if (to < ss->n && time_fn_at(hi, now) < ss->times[to]) {
-            at = time_fn_exceeds(hi, ss->times[to] - 1, now);
-            next = at < next ? at : next;
-        }
-        at = inside ? time_fn_crosses(hi, ss->times[to - 1] - 1, now) : TIME_NEVER;
-        next = at < next ? at : next;
-    }
-    return next;
-}
-
-#define FLIP_STEPS (4 * LIMIT_WINDOW_PAIRS) /* past it we ask to be looked at early */
-
-/* All pairs that are not out yet are inside and only leave: the pair whose leaving makes the difference tells the
- * instant. */
-static int64_t
-flip_by_leaving(const struct window_leaf *w, const struct series_state *ss, size_t from, int64_t now)
-{
-    bool truth = count_holds(w, ss->n - from);
-    int64_t first = TIME_NEVER, at;
-    size_t i = from;
-
-    for (; i < ss->n; i++) {
-        if (i + 1 < ss->n && ss->times[i + 1] == ss->times[i])
-            continue; /* they leave together */
-        if (w->aggregate == AGGREGATE_SUM || count_holds(w, ss->n - i - 1) != truth)
-            break;
-    }
-    for (size_t k = 0; k < w->span_count && i < ss->n; k++) {
-        at = time_fn_exceeds(&w->spans[k].lo, ss->times[i], now);
-        first = at < first ? at : first;
-    }
-    return first;
-}
-
-/* Pairs leave and enter one by one; a count is followed until its truth differs, a sum is looked at again at the first
- * change. */
-int64_t
-window_flip_ms(const struct rule_graph *g, const struct window_leaf *w, const struct series_state *ss, int64_t now)
-{
-    int64_t lo, hi, at = now;
-    size_t from, to;
-    bool truth = false;
-
-    (void)g;
-    if (w->span_count == 0 || ss == NULL || ss->n == 0)
-        return TIME_NEVER;
-    for (size_t steps = 0; steps < FLIP_STEPS; steps++) {
-        window_range(w, at, &lo, &hi);
-        from = pairs_from(ss, lo);
-        to = pairs_until(ss, hi);
-        if (to == ss->n && from <= to && !w->falls_back && steps == 0)
-            return flip_by_leaving(w, ss, from, now);
-        if (steps == 0)
-            truth = count_holds(w, to > from ? to - from : 0);
-        else if (w->aggregate == AGGREGATE_SUM || count_holds(w, to > from ? to - from : 0) != truth)
-            return at;
-        at = next_crossing(w, ss, from, to, at);
-        if (at == TIME_NEVER)
-            return at;
-    }
-    return at;
 }
 
 /* ---- bytes ---- */
@@ -341,6 +309,53 @@ get_number(struct unpack *u)
     }
 }
 
+enum { VALUE_TAG_NULL, VALUE_TAG_NUMBER, VALUE_TAG_TIME, VALUE_TAG_TEXT };
+
+static void
+put_value(struct buf *out, struct value v, bool held)
+{
+    unsigned tag = v.kind == VALUE_NULL     ? VALUE_TAG_NULL
+                   : v.kind == VALUE_TIME   ? VALUE_TAG_TIME
+                   : v.kind == VALUE_STRING ? VALUE_TAG_TEXT
+                                            : VALUE_TAG_NUMBER;
+
+    pack_u64(out, tag << 1 | held);
+    if (tag == VALUE_TAG_TEXT)
+        pack_str(out, v.s);
+    else if (tag == VALUE_TAG_TIME)
+        pack_i64(out, v.i);
+    else if (tag == VALUE_TAG_NUMBER && v.kind == VALUE_DOUBLE)
+        put_number(out, (struct number){.is_double = true, .f = v.f});
+    else if (tag == VALUE_TAG_NUMBER)
+        put_number(out, (struct number){.i = v.i});
+}
+
+static bool
+get_value(struct unpack *u, struct value *out, bool *held)
+{
+    uint64_t tag = unpack_u64(u);
+    struct number number;
+
+    *held = tag & 1;
+    *out = VALUE_OF_NULL;
+    switch (tag >> 1) {
+    case VALUE_TAG_NULL:
+        return true;
+    case VALUE_TAG_NUMBER:
+        number = get_number(u);
+        *out = number.is_double ? (struct value){.kind = VALUE_DOUBLE, .f = number.f} : value_int(number.i);
+        return !number.is_double || isfinite(number.f);
+    case VALUE_TAG_TIME:
+        *out = (struct value){.kind = VALUE_TIME, .i = unpack_i64(u)};
+        return out->i >= TIME_FIRST_MS && out->i <= TIME_LAST_MS;
+    case VALUE_TAG_TEXT:
+        *out = value_string(unpack_str(u)); /* borrowed from the state's bytes */
+        return out->s.n <= LIMIT_WINDOW_TEXT_BYTES;
+    default:
+        return false;
+    }
+}
+
 void
 series_encode(const struct rule_graph *g, const struct series_state *ss, struct buf *out)
 {
@@ -366,6 +381,8 @@ series_encode(const struct rule_graph *g, const struct series_state *ss, struct 
     }
     for (size_t i = 0; i < ss->n && ss->numbers != NULL; i++)
         put_number(out, ss->numbers[i]);
+    for (size_t i = 0; i < ss->n && ss->values != NULL; i++)
+        put_value(out, ss->values[i], ss->held != NULL && ss->held[i]);
 }
 
 static bool
@@ -415,6 +432,13 @@ series_decode(struct rule_state *s, struct series_state *ss, struct diag *d)
         return diag_set(d, ERR_CORRUPT, "audience state: times of series %u do not read", ss->id);
     for (size_t i = 0; i < n && ss->numbers != NULL; i++)
         ss->numbers[i] = get_number(&u);
+    for (size_t i = 0; i < n && ss->values != NULL; i++) {
+        bool held;
+        if (!get_value(&u, &ss->values[i], &held))
+            return diag_set(d, ERR_CORRUPT, "audience state: values of series %u do not read", ss->id);
+        if (ss->held != NULL)
+            ss->held[i] = held;
+    }
     if (u.bad || unpack_left(&u) != 0)
         return diag_set(d, ERR_CORRUPT, "audience state: series %u is cut short or too long", ss->id);
     ss->n = n;

@@ -4,8 +4,9 @@
  * node that differs marks its parents, which have greater numbers; so each is evaluated once, after its children.
  *
  *   event        the wake-up index names predicates and scan leaves; a predicate that holds adds a pair to its series,
- * whose window leaves are marked attributes   leaves that read the record, parameters or memberships are marked time
- * window leaves are marked when the next flip of any of them has come; scan leaves when their look has
+ *                whose window leaves are marked
+ *   attributes   leaves that read the record, parameters or memberships are marked
+ *   time         window leaves are marked when their flip has come, scan leaves when their look has
  *
  * The first step of a state that an earlier graph wrote does more: series that are new are filled from the stored
  * events, and nodes that are new are evaluated with what the step marks.
@@ -38,10 +39,6 @@ struct step {
     uint32_t time_path;   /* of time_ms; NO_ID: not read yet */
     int64_t time_ms;      /* of the event in hand: most series share one time field */
     struct field *fields; /* by path, of record fields that leaves compare; NULL: no such leaf was visited yet */
-    int64_t flip_ms;      /* the earliest of the window leaves evaluated in this step */
-    uint32_t owner;
-    bool all_windows; /* every window leaf that can flip is evaluated in this step */
-    bool lost_owner;  /* the leaf that owned the state's next flip was evaluated */
     bool nomem;
     enum err rc; /* what failed first, other than memory */
 };
@@ -56,8 +53,6 @@ state_new(const struct rule_graph *g, struct arena *a)
         return NULL;
     s->g = g;
     s->arena = a;
-    s->window_flip_ms = TIME_NEVER;
-    s->window_owner = NO_ID;
     s->bits = (uint64_t *)(void *)(s + 1);
     s->looks = (int64_t *)(void *)(s->bits + words);
     for (size_t i = 0; i < looks; i++)
@@ -121,39 +116,45 @@ event_value(struct step *t, const struct rule_node *n, uint16_t slot, struct val
     return out;
 }
 
+/* A scalar, or null; false: a list or a map, or below a list, which is left to the evaluator. */
 static bool
-predicate_holds(struct step *t, const struct woken *w, struct value event)
+scalar_at(struct step *t, const struct json *v, const struct graph_path *path, struct value *out)
+{
+    for (size_t i = 0; i < path->n && !json_is(v, JSON_ARRAY); i++)
+        v = json_get(v, path->parts[i]);
+    if (json_is(v, JSON_ARRAY) || json_is(v, JSON_OBJECT))
+        return false;
+    *out = value_of_json(v, t->a, &t->nomem);
+    return true;
+}
+
+/* Texts of different lengths are told apart without reading either. */
+static bool
+field_holds(const struct conjunct *c, struct value v)
+{
+    if (c->cmp == CMP_EQ && v.kind == VALUE_STRING && c->literal.kind == VALUE_STRING)
+        return str_eq(v.s, c->literal.s);
+    return value_compare(c->cmp, v, c->literal);
+}
+
+static bool
+predicate_holds(struct step *t, const struct woken *w, const struct json *event, struct value as_value)
 {
     const struct predicate *p = &t->g->predicates.p[w->predicate];
 
     for (size_t i = 0; i < p->n; i++) {
-        if (i != w->skip && !value_truth(event_value(t, p->conjuncts[i].node, p->conjuncts[i].slot, event)))
+        const struct conjunct *c = &p->conjuncts[i];
+        struct value v;
+        if (i == w->skip)
+            continue;
+        if (c->field != NO_ID && scalar_at(t, event, &t->g->paths.p[c->field], &v)) {
+            if (!field_holds(c, v))
+                return false;
+        } else if (!value_truth(event_value(t, c->node, c->slot, as_value))) {
             return false;
+        }
     }
     return true;
-}
-
-static void
-add_pair(struct step *t, const struct series *series, struct series_state *ss, int64_t time_ms, struct number number)
-{
-    ss->total += series->keep_total;
-    ss->total_timed += series->keep_total && time_ms != TIME_NONE;
-    if (series->keep_pairs && (time_ms != TIME_NONE || series->forever) && !series_insert(t->s, ss, time_ms, number))
-        t->nomem = true;
-}
-
-static void
-add_value(struct step *t, const struct series *series, struct series_state *ss, int64_t time_ms, struct value v)
-{
-    struct number number = {.is_double = v.kind == VALUE_DOUBLE};
-
-    if (v.kind == VALUE_NULL || (series->values == AGGREGATE_SUM && v.kind != VALUE_INT && v.kind != VALUE_DOUBLE))
-        return;
-    if (series->values == AGGREGATE_SUM && number.is_double)
-        number.f = v.f;
-    else if (series->values == AGGREGATE_SUM)
-        number.i = v.i;
-    add_pair(t, series, ss, time_ms, number);
 }
 
 static int64_t
@@ -172,8 +173,8 @@ add_event(struct step *t, uint32_t id, const struct json *event, struct value as
     const struct series *series = &t->g->series.p[id];
     int64_t time_ms = event_time(t, event, series->time_path);
     struct series_state *ss = state_series(t->s, id);
-    struct value_iter it;
-    struct value v;
+    struct value v = VALUE_OF_NULL;
+    bool held = true;
 
     if (ss == NULL)
         ss = state_series_add(t->s, id);
@@ -183,18 +184,12 @@ add_event(struct step *t, uint32_t id, const struct json *event, struct value as
         t->rc = series_decode(t->s, ss, t->d);
     if (t->nomem || t->rc != ERR_OK)
         return;
-    if (series->value == NULL) {
-        add_pair(t, series, ss, time_ms, (struct number){0});
-    } else {
+    if (series->value != NULL)
         v = event_value(t, series->value, series->value_slot, as_value);
-        if (v.kind == VALUE_LIST) { /* flattened one level [SEGMENTATION 7.4] */
-            it = value_iter(v);
-            while (value_next(&it))
-                add_value(t, series, ss, time_ms, it.value);
-        } else {
-            add_value(t, series, ss, time_ms, v);
-        }
-    }
+    if (series->test != NULL)
+        held = value_truth(event_value(t, series->test, series->test_slot, as_value));
+    if (!series_take(t->s, ss, time_ms, v, held))
+        t->nomem = true;
     series_prune(t->g, ss, t->env.now_ms);
     for (size_t i = 0; i < series->leaf_count; i++)
         mark(t, series->leaves[i]);
@@ -227,7 +222,7 @@ take_event(struct step *t, const struct json *event)
     for (size_t i = 0; i < t->woken.n && !t->nomem; i++) {
         const struct woken *w = &t->woken.p[i];
         const struct predicate *p = &t->g->predicates.p[w->predicate];
-        if (!predicate_holds(t, w, as_value))
+        if (!predicate_holds(t, w, event, as_value))
             continue;
         for (size_t k = 0; k < p->series_count && !t->nomem; k++) {
             if (t->s->news == NULL || !is_news(t->s, p->series[k]))
@@ -249,7 +244,7 @@ fill_news(struct step *t, const struct json *event)
     t->time_path = NO_ID;
     for (size_t i = 0; i < news->series.n && !t->nomem; i++) {
         struct woken w = {t->g->series.p[news->series.p[i]].predicate, NO_ID};
-        if (predicate_holds(t, &w, as_value))
+        if (predicate_holds(t, &w, event, as_value))
             add_event(t, news->series.p[i], event, as_value);
     }
 }
@@ -285,17 +280,10 @@ in_segment(void *ctx, struct str id)
     return value_truth(out);
 }
 
-/* Lists and maps, and what lies below a list, are left to the evaluator. */
 static void
 read_field(struct step *t, const struct graph_path *path, struct field *f)
 {
-    const struct json *v = t->env.profile;
-
-    for (size_t i = 0; i < path->n && !json_is(v, JSON_ARRAY); i++)
-        v = json_get(v, path->parts[i]);
-    f->state = json_is(v, JSON_ARRAY) || json_is(v, JSON_OBJECT) ? FIELD_NESTED : FIELD_SCALAR;
-    if (f->state == FIELD_SCALAR)
-        f->value = value_of_json(v, t->a, &t->nomem);
+    f->state = scalar_at(t, t->env.profile, path, &f->value) ? FIELD_SCALAR : FIELD_NESTED;
 }
 
 /* What the evaluator makes of a field compared with a literal, without going down to the field again. false: it has to
@@ -342,18 +330,22 @@ leaf_truth(struct step *t, const struct leaf *l, bool before)
 }
 
 static bool
-window_evaluate(struct step *t, uint32_t id)
+window_evaluate(struct step *t, uint32_t id, bool before)
 {
     const struct window_leaf *w = &t->g->windows.p[t->g->nodes.p[id].index];
-    const struct series_state *ss = state_series(t->s, w->series);
-    int64_t flip = window_flip_ms(t->g, w, ss, t->env.now_ms);
+    struct window_eval e = {.s = t->s, .env = &t->env, .scratch = &t->scratch};
+    bool truth;
 
-    if (flip < t->flip_ms) {
-        t->flip_ms = flip;
-        t->owner = id;
-    }
-    t->lost_owner = t->lost_owner || id == t->s->window_owner;
-    return window_truth(t->g, w, ss, t->env.now_ms);
+    if (t->rc == ERR_OK)
+        t->rc = window_decode(t->s, w, t->d);
+    if (t->rc != ERR_OK)
+        return before;
+    truth = window_truth(&e, w, t->env.now_ms);
+    if (e.undecided)
+        truth = before;
+    if (!state_flip_set(t->s, id, window_flip_ms(&e, w, t->env.now_ms)))
+        t->nomem = true;
+    return truth;
 }
 
 static bool
@@ -378,7 +370,7 @@ evaluate(struct step *t, uint32_t id)
     case NODE_NOT:
         return !bit_get(bits, n->children[0]);
     case NODE_WINDOW:
-        return window_evaluate(t, id);
+        return window_evaluate(t, id, bit_get(bits, id));
     default:
         return leaf_truth(t, &t->g->leaves.p[n->index], bit_get(bits, id));
     }
@@ -425,26 +417,42 @@ visit_marked(struct step *t)
 
 /* ---- time ---- */
 
-/* Every leaf that can flip by itself: those of series with pairs. */
+/* Drops what cannot matter again. */
 static enum err
-mark_windows(struct step *t)
+tidy(struct step *t, struct series_state *ss)
+{
+    enum err rc = series_decode(t->s, ss, t->d);
+
+    if (rc == ERR_OK)
+        series_prune(t->g, ss, t->env.now_ms);
+    return rc;
+}
+
+static enum err
+mark_flip(struct step *t, uint32_t node)
+{
+    const struct graph_node *n = &t->g->nodes.p[node];
+    const struct window_leaf *w = &t->g->windows.p[n->index];
+    enum err rc = ERR_OK;
+
+    if (n->kind != NODE_WINDOW)
+        return diag_set(t->d, ERR_CORRUPT, "audience state: node %u flips and is no window", node);
+    mark(t, node);
+    for (size_t i = 0; i < w->part_count && rc == ERR_OK; i++) {
+        struct series_state *ss = state_series(t->s, w->parts[i].series);
+        rc = ss != NULL ? tidy(t, ss) : ERR_OK;
+    }
+    return rc;
+}
+
+/* Pairs may leave their windows without any leaf's noticing, so each step looks through one series. Which one depends
+ * on the state and the time alone, as everything does. */
+static enum err
+tidy_one(struct step *t)
 {
     struct rule_state *s = t->s;
-    enum err rc;
 
-    for (size_t i = 0; i < s->series_count; i++) {
-        const struct series *series = &t->g->series.p[s->series[i].id];
-        if (!series->keep_pairs)
-            continue;
-        rc = series_decode(s, &s->series[i], t->d);
-        if (rc != ERR_OK)
-            return rc;
-        series_prune(t->g, &s->series[i], t->env.now_ms);
-        for (size_t k = 0; k < series->leaf_count; k++)
-            mark(t, series->leaves[k]);
-    }
-    t->all_windows = true;
-    return ERR_OK;
+    return s->series_count == 0 ? ERR_OK : tidy(t, &s->series[hash_u64(1, (uint64_t)t->env.now_ms) % s->series_count]);
 }
 
 static enum err
@@ -452,6 +460,7 @@ mark_due(struct step *t)
 {
     struct rule_state *s = t->s;
     const struct rule_graph *g = t->g;
+    enum err rc = ERR_OK;
 
     for (size_t i = 0; i < g->look_leaves.n; i++) {
         if (s->looks[g->look_leaves.p[i].look] <= t->env.now_ms)
@@ -459,33 +468,11 @@ mark_due(struct step *t)
     }
     for (size_t i = 0; i < g->restless_leaves.n; i++)
         mark(t, g->restless_leaves.p[i]);
-    return s->window_flip_ms <= t->env.now_ms ? mark_windows(t) : ERR_OK;
-}
-
-static enum err
-find_flip(struct step *t)
-{
-    struct rule_state *s = t->s;
-    const struct rule_graph *g = t->g;
-    enum err rc;
-
-    for (size_t i = 0; i < s->series_count; i++) {
-        const struct series *series = &g->series.p[s->series[i].id];
-        if (!series->keep_pairs)
-            continue;
-        rc = series_decode(s, &s->series[i], t->d);
-        if (rc != ERR_OK)
-            return rc;
-        for (size_t k = 0; k < series->leaf_count; k++) {
-            const struct window_leaf *w = &g->windows.p[g->nodes.p[series->leaves[k]].index];
-            int64_t flip = window_flip_ms(g, w, &s->series[i], t->env.now_ms);
-            if (flip < t->flip_ms) {
-                t->flip_ms = flip;
-                t->owner = series->leaves[k];
-            }
-        }
+    for (size_t i = 0; i < s->flip_count && rc == ERR_OK; i++) {
+        if (s->flips[i].at_ms <= t->env.now_ms)
+            rc = mark_flip(t, s->flips[i].node);
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* ---- steps ---- */
@@ -494,7 +481,7 @@ static enum err
 step_begin(struct step *t, const struct rule_graph *g, struct rule_state *s, const struct rule_env *env,
            struct arena *a, struct diag *d)
 {
-    *t = (struct step){.g = g, .s = s, .env = *env, .a = a, .d = d, .flip_ms = TIME_NEVER, .owner = NO_ID};
+    *t = (struct step){.g = g, .s = s, .env = *env, .a = a, .d = d};
     if (s->g != g || s->broken)
         return diag_set(d, ERR_INVALID, "audience state: it belongs to another graph, or an earlier step failed");
     if (t->env.now_ms < s->now_ms)
@@ -507,19 +494,6 @@ step_begin(struct step *t, const struct rule_graph *g, struct rule_state *s, con
     return ERR_OK;
 }
 
-/* A new leaf may ask a series that the state has had all along. */
-static enum err
-take_new_node(struct step *t, uint32_t id)
-{
-    const struct graph_node *n = &t->g->nodes.p[id];
-    struct series_state *ss = NULL;
-
-    mark(t, id);
-    if (n->kind == NODE_WINDOW)
-        ss = state_series(t->s, t->g->windows.p[n->index].series);
-    return ss != NULL ? series_decode(t->s, ss, t->d) : ERR_OK;
-}
-
 /* What the graph that wrote the state did not have. */
 static void
 take_news(struct step *t)
@@ -530,9 +504,8 @@ take_news(struct step *t)
         return;
     for (size_t i = 0; i < t->env.event_count && news->series.n > 0 && !t->nomem; i++)
         fill_news(t, t->env.events[i]);
-    for (size_t i = 0; i < news->nodes.n && t->rc == ERR_OK; i++)
-        t->rc = take_new_node(t, news->nodes.p[i]);
-    t->lost_owner = t->lost_owner || news->lost_owner;
+    for (size_t i = 0; i < news->nodes.n; i++)
+        mark(t, news->nodes.p[i]);
 }
 
 static enum err
@@ -579,18 +552,15 @@ step_settle(struct step *t, struct rule_changes *changes)
 
     if (!t->nomem && rc == ERR_OK)
         visit_marked(t);
-    if (!t->nomem && rc == ERR_OK && t->lost_owner && !t->all_windows)
-        rc = find_flip(t);
+    rc = t->rc;
+    if (!t->nomem && rc == ERR_OK)
+        rc = tidy_one(t);
     if (!t->nomem && rc == ERR_OK)
         sort_changes(t);
     if (t->nomem)
         rc = diag_set(t->d, ERR_LIMIT, "no memory for a step of an audience state");
     if (rc != ERR_OK)
         return rc;
-    if (t->all_windows || t->lost_owner || t->flip_ms < s->window_flip_ms) {
-        s->window_flip_ms = t->flip_ms;
-        s->window_owner = t->owner;
-    }
     state_series_sweep(s);
     s->now_ms = t->env.now_ms;
     s->broken = false;
@@ -619,7 +589,6 @@ rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct 
             if (bit_get(g->live, i))
                 mark(&t, i);
         }
-        t.all_windows = true;
         rc = step_settle(&t, NULL);
     }
     arena_deinit(&t.scratch);
@@ -701,7 +670,7 @@ rule_state_member(const struct rule_state *s, size_t audience)
 int64_t
 rule_state_next_flip_ms(const struct rule_state *s)
 {
-    int64_t next = s->window_flip_ms;
+    int64_t next = state_flip_next_ms(s);
 
     for (size_t i = 0; i < s->g->look_leaves.n; i++) {
         int64_t look = s->looks[s->g->look_leaves.p[i].look];

@@ -3,9 +3,9 @@
  *   'G', 2            kind and version of the format
  *   fixed64           fingerprint of the graph: what the numbers below mean, and how many there are
  *   fixed64           instant of the last evaluation
- *   varint, varint    next flip of a window leaf, as a difference (0: none), and its node
  *   bytes             one bit per node, in order
  *   varints           next look per leaf that has one, as a difference (0: none)
+ *   flips             of window leaves (rule_graph_flips.c)
  *   varint            count of series, and for each: id (difference to the one before), length, bytes
  * (rule_graph_series.c) fixed32           CRC32C of all before
  *
@@ -27,6 +27,8 @@ state_series(struct rule_state *s, uint32_t id)
 {
     size_t lo = 0, hi = s->series_count;
 
+    if (s->series_found < hi && s->series[s->series_found].id == id)
+        return &s->series[s->series_found];
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (s->series[mid].id < id)
@@ -34,6 +36,7 @@ state_series(struct rule_state *s, uint32_t id)
         else
             hi = mid;
     }
+    s->series_found = lo;
     return lo < s->series_count && s->series[lo].id == id ? &s->series[lo] : NULL;
 }
 
@@ -124,11 +127,10 @@ rule_state_save(const struct rule_state *s, struct buf *out)
     buf_putc(out, STATE_FORMAT);
     pack_fixed64(out, g->marks.p[g->marks.n - 1].fingerprint);
     pack_fixed64(out, (uint64_t)s->now_ms);
-    put_difference(out, s->window_flip_ms, s->now_ms);
-    pack_u64(out, s->window_owner);
     buf_put(out, (struct str){(const char *)s->bits, (g->nodes.n + 7) / 8});
     for (size_t i = 0; i < g->look_count; i++)
         put_difference(out, s->looks[i], s->now_ms);
+    flips_encode(s, out);
     pack_u64(out, s->series_count);
     for (size_t i = 0; i < s->series_count; i++) {
         pack_u64(out, s->series[i].id - before);
@@ -163,11 +165,25 @@ ours_node(const struct rule_graph *g, const struct origin_graph *from, uint64_t 
     return *out != NO_ID && bit_get(g->live, *out);
 }
 
+struct flip_owner {
+    const struct rule_graph *g;
+    const struct origin_graph *from;
+};
+
+static uint32_t
+ours_flip(const void *ctx, uint64_t id)
+{
+    const struct flip_owner *o = ctx;
+    uint32_t ours;
+
+    return ours_node(o->g, o->from, id, &ours) ? ours : NO_ID;
+}
+
 static bool
 ours_series(const struct rule_graph *g, const struct origin_graph *from, uint64_t id, uint32_t *out)
 {
     *out = from->to != NULL ? from->to->series[id] : (uint32_t)id;
-    return *out != NO_ID && g->series.p[*out].leaf_count > 0;
+    return *out != NO_ID && bit_get(g->live_series, *out);
 }
 
 static bool
@@ -189,11 +205,15 @@ get_series(struct rule_state *s, const struct origin_graph *from, struct unpack 
         id += step;
         if (step > from->mark->series || id >= from->mark->series || (step == 0 && i > 0))
             return false;
-        if (!ours_series(s->g, from, id, &ours) || state_series(s, ours) != NULL)
+        if (!ours_series(s->g, from, id, &ours))
             continue;
-        ss = state_series_add(s, ours);
-        ss->decoded = false;
-        ss->raw = raw;
+        if (s->series_count == 0 || s->series[s->series_count - 1].id < ours) { /* most: there is room */
+            s->series[s->series_count++] = (struct series_state){.id = ours, .raw = raw};
+        } else if (state_series(s, ours) == NULL) {
+            ss = state_series_add(s, ours);
+            ss->decoded = false;
+            ss->raw = raw;
+        }
     }
     return !u->bad && unpack_left(u) == 0;
 }
@@ -317,15 +337,11 @@ list_new_audiences(struct rule_state *s, const struct origin_graph *from)
 }
 
 static bool
-list_news(struct rule_state *s, const struct origin_graph *from, const uint64_t *known, uint64_t owner)
+list_news(struct rule_state *s, const struct origin_graph *from, const uint64_t *known)
 {
-    uint32_t ours = NO_ID;
-
     s->news = ARENA_NEW(s->arena, struct state_news);
     if (s->news == NULL)
         return false;
-    s->news->lost_owner = owner != NO_ID && !ours_node(s->g, from, owner, &ours);
-    s->window_owner = owner == NO_ID || s->news->lost_owner ? NO_ID : ours;
     return list_new_nodes(s, from, known) && list_new_series(s, from) && list_new_audiences(s, from);
 }
 
@@ -335,7 +351,8 @@ get_body(struct rule_state *s, const struct origin_graph *from, struct unpack *u
 {
     const struct rule_graph *g = s->g;
     size_t bytes = (from->mark->nodes + 7) / 8;
-    uint64_t owner, *known = NULL;
+    uint64_t *known = NULL;
+    struct flip_owner owner = {s->g, from};
 
     *nomem = false;
     if (from->to != NULL) {
@@ -345,19 +362,16 @@ get_body(struct rule_state *s, const struct origin_graph *from, struct unpack *u
     if (*nomem)
         return false;
     s->now_ms = (int64_t)unpack_fixed64(u);
-    if (s->now_ms < TIME_FIRST_MS || s->now_ms > TIME_LAST_MS || !get_difference(u, s->now_ms, &s->window_flip_ms))
+    if (s->now_ms < TIME_FIRST_MS || s->now_ms > TIME_LAST_MS || unpack_left(u) < bytes)
         return false;
-    owner = unpack_u64(u);
-    if (unpack_left(u) < bytes || (owner >= from->mark->nodes && owner != NO_ID))
-        return false;
-    s->window_owner = (uint32_t)owner;
     get_bits(s, from, u->p, known);
     u->p += bytes;
-    if (!get_looks(s, from, u) || !get_series(s, from, u))
+    if (!get_looks(s, from, u) || !flips_decode(s, u, from->mark->nodes, ours_flip, &owner, nomem) ||
+        !get_series(s, from, u))
         return false;
     *nomem = s->series == NULL;
     if (!*nomem && (from->to != NULL || from->mark != &g->marks.p[g->marks.n - 1]))
-        *nomem = !list_news(s, from, known, owner);
+        *nomem = !list_news(s, from, known);
     return !*nomem;
 }
 

@@ -111,6 +111,17 @@ time_fn_moves(const struct time_fn *f)
 }
 
 bool
+time_fn_reaches_now(const struct time_fn *f)
+{
+    if (f->base == TIME_BASE_LAST)
+        return true;
+    if (f->floored || f->shift < 0)
+        return false;
+    return (f->base == TIME_BASE_NOW && f->plus_ms >= 0) ||
+           (f->base == TIME_BASE_PERIOD && f->period_shift >= 1 && f->plus_ms >= -1);
+}
+
+bool
 time_fn_equal(const struct time_fn *a, const struct time_fn *b)
 {
     if (a->base != b->base)

@@ -11,11 +11,10 @@
  *   let S = (one of these aggregations) in S CMP n
  *
  * p is cut at its ands. A conjunct that is an occurs over a field of the event and reads the clock becomes the window;
- * every other conjunct must read the event only. Anything else is left to a scan leaf. [SEGMENTATION 7.3, 7.4, 9.2, 10]
- */
+ * every other conjunct must read the event only. Sequences of several elements are in rule_graph_chain.c, whatever else
+ * reads events through aggregates in rule_graph_expr.c; the rest is left to a scan leaf. [SEGMENTATION 7.3, 7.4, 9.2,
+ * 10] */
 #include "rule/rule_graph_int.h"
-
-#include <math.h>
 
 /* ---- patterns ---- */
 
@@ -48,8 +47,8 @@ node_slot_path(const struct rule_node *n, uint16_t slot, struct origin *out)
     return n->op == RULE_SLOT && n->slot == slot;
 }
 
-static bool
-same_path(const struct origin *a, const struct origin *b)
+bool
+same_origin(const struct origin *a, const struct origin *b)
 {
     if (a->n != b->n)
         return false;
@@ -63,7 +62,7 @@ same_path(const struct origin *a, const struct origin *b)
 static bool
 add_span(struct pattern *p, const struct origin *time_path, const struct time_span *span)
 {
-    if (p->span_count == PATTERN_SPANS || (p->time_path.n != 0 && !same_path(&p->time_path, time_path)))
+    if (p->span_count == PATTERN_SPANS || (p->time_path.n != 0 && !same_origin(&p->time_path, time_path)))
         return false;
     p->time_path = *time_path;
     p->spans[p->span_count++] = *span;
@@ -77,7 +76,7 @@ add_conjunct(struct pattern *p, const struct rule_node *n, uint16_t slot)
         return true;
     if (p->n == PATTERN_CONJUNCTS || node_reads(n) != 0 || (p->needs_let && node_mentions_slot(n, p->let_slot)))
         return false;
-    p->conjuncts[p->n++] = (struct conjunct){n, slot};
+    p->conjuncts[p->n++] = (struct conjunct){.node = n, .slot = slot, .field = NO_ID};
     return true;
 }
 
@@ -143,7 +142,7 @@ spans_lookback_ms(const struct time_span *spans, size_t n)
     return least > 0 ? least : 1; /* a window of the future only: events all the same */
 }
 
-static bool
+bool
 is_timestamp(const struct origin *path)
 {
     return path->n == 1 && str_eq(path->parts[0], S("timestamp"));
@@ -195,13 +194,6 @@ projection_of_event(struct build *b, const struct rule_node *n, const struct rul
     return copy;
 }
 
-struct aggregation {
-    struct pattern p;
-    enum aggregate kind;
-    const struct rule_node *value; /* NULL: the events themselves are counted */
-    uint16_t value_slot;
-};
-
 static bool
 aggregation_value(struct aggregation *g, const struct rule_node *body, uint16_t slot)
 {
@@ -233,12 +225,18 @@ aggregation_receiver(struct build *b, struct aggregation *g, const struct rule_n
     return g->kind == AGGREGATE_COUNT; /* events are no numbers: left to the reference */
 }
 
-static bool
+bool
 aggregation_of(struct build *b, const struct rule_node *n, struct aggregation *g)
 {
-    if (n->fn != FN_COUNT && n->fn != FN_SUM)
+    static const enum aggregate kinds[FN__COUNT] = {[FN_COUNT] = AGGREGATE_COUNT,
+                                                    [FN_SUM] = AGGREGATE_SUM,
+                                                    [FN_AVERAGE] = AGGREGATE_AVERAGE,
+                                                    [FN_MIN] = AGGREGATE_MIN,
+                                                    [FN_MAX] = AGGREGATE_MAX};
+
+    if (n->fn != FN_COUNT && kinds[n->fn] == AGGREGATE_COUNT)
         return false;
-    g->kind = n->fn == FN_SUM ? AGGREGATE_SUM : AGGREGATE_COUNT;
+    g->kind = kinds[n->fn];
     if (n->op == RULE_AGG && n->arg_count == 2) {
         const struct rule_node *gen = n->args[1];
         return pattern_list(&g->p, gen->args[0], false) &&
@@ -252,74 +250,19 @@ aggregation_of(struct build *b, const struct rule_node *n, struct aggregation *g
     return false;
 }
 
-/* How many of the newest events decide `count CMP n`: with more inside the window, the answer stays the same. */
-static uint32_t
-newest_for(const struct window_bound *bound)
-{
-    double n = bound->literal.kind == VALUE_INT ? (double)bound->literal.i : ceil(bound->literal.f);
-
-    if (!(n < 1e6))
-        return NO_ID;
-    if (n < 0)
-        return 1;
-    return (uint32_t)n + 1;
-}
-
-/* hi(now) >= now at every now: events of the past are inside as soon as lo lets them. */
-static bool
-reaches_now(const struct time_fn *hi)
-{
-    if (hi->base == TIME_BASE_LAST)
-        return true;
-    if (hi->floored || hi->shift < 0)
-        return false;
-    return (hi->base == TIME_BASE_NOW && hi->plus_ms >= 0) ||
-           (hi->base == TIME_BASE_PERIOD && hi->period_shift >= 1 && hi->plus_ms >= -1);
-}
-
-static void
-series_needs(struct series *s, const struct window_leaf *w)
-{
-    uint32_t newest = 1;
-
-    if (w->span_count == 0 && w->aggregate == AGGREGATE_COUNT) {
-        s->keep_total = true;
-        return;
-    }
-    s->keep_pairs = true;
-    if (w->aggregate == AGGREGATE_SUM)
-        newest = NO_ID;
-    if (w->span_count == 0)
-        s->forever = true;
-    for (size_t i = 0; i < w->span_count; i++) {
-        if (!reaches_now(&w->spans[i].hi))
-            newest = NO_ID;
-    }
-    for (size_t i = 0; i < w->bound_count; i++) {
-        uint32_t bound = newest_for(&w->bounds[i]);
-        newest = bound > newest ? bound : newest;
-    }
-    s->newest = newest > s->newest ? newest : s->newest;
-}
-
 static uint32_t
 leaf_of(struct build *b, const struct aggregation *g, const struct window_bound *bounds, size_t bound_count, bool timed)
 {
-    static const struct str timestamp = {"timestamp", 9};
-    const struct pattern *p = &g->p;
-    struct series like = {.values = g->kind, .value = g->value, .value_slot = g->value_slot};
-    struct window_leaf w = {.aggregate = g->kind,
-                            .timed = timed || p->span_count > 0,
+    struct window_part part = {0};
+    struct window_leaf w = {.form = WINDOW_BOUNDS,
+                            .parts = &part,
+                            .part_count = 1,
                             .bounds = (struct window_bound *)(uintptr_t)bounds,
-                            .bound_count = bound_count,
-                            .spans = (struct time_span *)(uintptr_t)p->spans,
-                            .span_count = p->span_count};
+                            .bound_count = bound_count};
 
-    like.predicate = build_predicate(b, p->conjuncts, p->n);
-    like.time_path =
-        p->time_path.n != 0 ? build_path(b, p->time_path.parts, p->time_path.n) : build_path(b, &timestamp, 1);
-    series_needs(&like, &w);
-    return b->nomem ? NO_ID : build_window(b, &like, &w);
+    struct series like;
+
+    return aggregation_part(b, g, timed, &part, &like) ? build_window(b, &like, &w) : NO_ID;
 }
 
 static uint32_t
@@ -354,7 +297,7 @@ compare_leaf(struct build *b, const struct rule_node *n, const struct rule_node 
     else if (let != NULL)
         return NO_ID;
     /* A sum over another time field would add in an order the reference does not know. */
-    if (!aggregation_of(b, left, &g) ||
+    if (!aggregation_of(b, left, &g) || (g.kind != AGGREGATE_COUNT && g.kind != AGGREGATE_SUM) ||
         (g.kind == AGGREGATE_SUM && g.p.span_count > 0 && !is_timestamp(&g.p.time_path)))
         return NO_ID;
     return leaf_of(b, &g, &bound, 1, false);
@@ -402,7 +345,7 @@ chain_leaf(struct build *b, const struct rule_node *n)
         return NO_ID;
     /* Events without a readable time at the chain's own path do not count: a window of the list over another hides
      * that. */
-    if (!split_chain_path(n->name, &time_path) || (g.p.span_count > 0 && !same_path(&g.p.time_path, &time_path)))
+    if (!split_chain_path(n->name, &time_path) || (g.p.span_count > 0 && !same_origin(&g.p.time_path, &time_path)))
         return NO_ID;
     g.p.time_path = time_path;
     all = g;
@@ -423,8 +366,8 @@ chain_leaf(struct build *b, const struct rule_node *n)
     return both[1] == NO_ID ? NO_ID : build_inner(b, NODE_AND, both, 2);
 }
 
-uint32_t
-build_window_leaf(struct build *b, const struct rule_node *n)
+static uint32_t
+bounds_leaf(struct build *b, const struct rule_node *n)
 {
     struct pattern p = {0};
 
@@ -452,4 +395,14 @@ build_window_leaf(struct build *b, const struct rule_node *n)
     default:
         return NO_ID;
     }
+}
+
+uint32_t
+build_window_leaf(struct build *b, const struct rule_node *n)
+{
+    uint32_t id = bounds_leaf(b, n);
+
+    if (id != NO_ID || b->nomem)
+        return id;
+    return n->op == RULE_CHAIN && n->arg_count > 2 ? build_sequence_leaf(b, n) : build_expr_leaf(b, n);
 }

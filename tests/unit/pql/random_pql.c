@@ -165,6 +165,147 @@ chain(struct random_pql *f)
     }
 }
 
+/* The distance from the element before: from below, from above, both. */
+static const char *
+gap(struct random_pql *f)
+{
+    const char *unit = PICK("hours", "hours", "minutes", "days", "weeks", "months");
+    int n = random_number(f, 30);
+
+    switch (random_number(f, 4)) {
+    case 0:
+        return random_fmt(f, " GAP(%s %d %s)", PICK("<=", "<"), n + 1, unit);
+    case 1:
+        return random_fmt(f, " GAP(%s %d %s)", PICK(">=", ">"), n, unit);
+    case 2:
+        return random_fmt(f, " GAP(>= %d hours, <= %d %s)", random_number(f, 24), n + 1, unit);
+    default:
+        return "";
+    }
+}
+
+/* Three to five elements, at least one of them wanted. */
+static const char *
+sequence(struct random_pql *f)
+{
+    const char *list =
+        random_below(f, 4) == 0 ? random_fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, "")) : "xEvent";
+    const char *path = random_below(f, 10) == 0 ? "shipped" : "timestamp", *text = "";
+    int n = random_number(f, 4) + 2, sure = random_number(f, n);
+    bool wanted = false;
+
+    for (int i = 0; i < n; i++) {
+        bool negated = i != sure && random_below(f, 3) == 0;
+        const char *tail = wanted ? gap(f) : "";
+        if (!negated && random_below(f, 4) == 0)
+            tail = random_fmt(f, " COUNT(%s%d)%s", PICK("", ">= ", "> "), random_number(f, 2) + 1, tail);
+        text = random_fmt(f, "%s%s%s%s", text, i ? ", " : "", negated ? "not " : "",
+                          element(f, random_fmt(f, "E%d", i), tail));
+        wanted = wanted || !negated;
+    }
+    return random_fmt(f, "chain(%s, %s, [%s])", list, path, text);
+}
+
+static const char *
+constant(struct random_pql *f)
+{
+    switch (random_number(f, 8)) {
+    case 0:
+        return PICK("\"12\"", "\"A\"", "\"20\"", "\"0\"");
+    case 1:
+        return random_fmt(f, "date(2024, %d, %d)", random_number(f, 3) + 1, random_number(f, 28) + 1);
+    case 2:
+        return random_fmt(f, "%d.%d", random_number(f, 30), random_number(f, 10));
+    default:
+        return random_fmt(f, "%d", random_number(f, 30));
+    }
+}
+
+static const char *
+compared(struct random_pql *f, const char *aggregate)
+{
+    const char *relation = PICK("=", "!=", "<", "<=", ">", ">=");
+
+    return random_below(f, 5) == 0 ? random_fmt(f, "%s %s %s", constant(f), PICK("=", "!="), aggregate)
+                                   : random_fmt(f, "%s %s %s", aggregate, relation, constant(f));
+}
+
+static const char *
+aggregate(struct random_pql *f)
+{
+    const char *list = random_fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, ""));
+    const char *fn = PICK("min", "max", "average", "min", "max", "sum");
+
+    switch (random_number(f, 4)) {
+    case 0:
+        return random_fmt(f, "%s.%s.%s()", list, PICK("amount", "price", "items.price"), fn);
+    case 1:
+        return random_fmt(f, "(%s E.%s over E from xEvent where %s%s)", fn, PICK("amount", "price"),
+                          event_predicate(f, "E."), maybe_window(f, "E."));
+    case 2:
+        return random_fmt(f, "%s.%s(%s)", list, fn, PICK("amount", "price", "amount + 1", "items.price"));
+    default:
+        return random_fmt(f, "%s.%s()", list,
+                          PICK("count", "sku.count", "amount.min", "price.max", "sku.max", "sku.min"));
+    }
+}
+
+/* Of the greatest or least by some value. */
+static const char *
+pick(struct random_pql *f)
+{
+    const char *list = random_fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, ""));
+    const char *head = random_fmt(f, "%s.%s(%s, %d).head()", list, PICK("topN", "bottomN"),
+                                  PICK("timestamp", "timestamp", "timestamp", "amount", "price", "sku", "shipped"),
+                                  random_number(f, 2) + 1);
+
+    switch (random_number(f, 6)) {
+    case 0:
+        return random_fmt(f, "%s.timestamp occurs %s", head, tail(f));
+    case 1:
+        return random_fmt(f, "%s.amount %s", head, PICK("> 10", "= 0.1", "<= 20", "!= 5"));
+    case 2:
+        return random_fmt(f, "%s.%s", head, PICK("sku.isNull()", "amount.isNotNull()", "price.isNull()"));
+    case 3:
+        return random_fmt(f, "%s.sku.%s", head, PICK("equals(\"A\", \"B\")", "startsWith(\"A\")", "isNull()"));
+    default:
+        return random_fmt(f, "%s.%s", head,
+                          PICK("sku = \"A\"", "eventType = \"buy\"", "sku != \"B\"", "items.sku = \"C\""));
+    }
+}
+
+/* Aggregates that are compared, counted with, or asked for their time. */
+static const char *
+aggregates(struct random_pql *f)
+{
+    switch (random_number(f, 12)) {
+    case 0:
+        return random_fmt(f, "%s %s %s", aggregate(f), PICK(">", "=", "<="), aggregate(f));
+    case 1:
+        return random_fmt(f, "%s %s %s > %d", aggregate(f), PICK("+", "-", "*", "/"), aggregate(f),
+                          random_number(f, 9));
+    case 2:
+        return random_fmt(f, "%s %s points", aggregate(f), PICK(">", "<", "="));
+    case 3:
+        return random_fmt(f, "xEvent[%s%s].timestamp.%s() occurs %s", event_predicate(f, ""), maybe_window(f, ""),
+                          PICK("min", "max"), tail(f));
+    case 4:
+        return random_fmt(f, "let S = %s in (S > %d and S < %d)", aggregate(f), random_number(f, 5),
+                          random_number(f, 30));
+    case 5:
+        return random_fmt(f, "%s.%s()", aggregate(f), PICK("isNull", "isNotNull"));
+    case 6:
+        return random_fmt(f, "if(tier = \"gold\", %s, %s) > %d", aggregate(f), aggregate(f), random_number(f, 20));
+    case 7:
+        return random_fmt(f, "%s in [1, 2, 3, \"12\", 0.1]", aggregate(f));
+    case 8:
+    case 9:
+        return pick(f);
+    default:
+        return compared(f, aggregate(f));
+    }
+}
+
 static const char *
 sum(struct random_pql *f)
 {
@@ -190,7 +331,7 @@ sum(struct random_pql *f)
     }
 }
 
-/* What becomes scan leaves. */
+/* Much of what becomes scan leaves. */
 static const char *
 scan(struct random_pql *f)
 {
@@ -251,7 +392,15 @@ scan(struct random_pql *f)
 static const char *
 event_atom(struct random_pql *f)
 {
-    switch (random_number(f, 12)) {
+    switch (random_number(f, 18)) {
+    case 10:
+    case 11:
+    case 12:
+        return random_fmt(f, "(%s)", aggregates(f));
+    case 13:
+    case 14:
+    case 15:
+        return sequence(f);
     case 0:
         return random_fmt(f, "xEvent[%s%s]", event_predicate(f, ""), maybe_window(f, ""));
     case 1:

@@ -43,7 +43,8 @@ struct diff {
     const struct json *events[EVENTS_MAX]; /* by time, ties in order of arrival */
     int64_t times[EVENTS_MAX];
     bool scans;
-    bool external; /* membership of "ext" */
+    uint64_t scanning; /* audiences */
+    bool external;     /* membership of "ext" */
     bool expected[AUDIENCES];
     bool before[AUDIENCES];
     uint64_t flips;
@@ -134,6 +135,20 @@ amount(struct diff *f)
     }
 }
 
+/* Just at, before or behind a distance that rules speak of, from an event that there is: equal times, ends of gaps. */
+static int64_t
+beside(struct diff *f)
+{
+    static const int64_t units[] = {MS_PER_HOUR, MS_PER_MINUTE, MS_PER_DAY, 7 * MS_PER_DAY};
+    int64_t ms = f->times[below(f, f->env.event_count)], step = (int64_t)below(f, 30) * units[below(f, 4)];
+
+    if (ms == INT64_MIN)
+        return f->env.now_ms;
+    if (below(f, 3) == 0)
+        return ms;
+    return ms + (below(f, 2) ? step : -step) + (int64_t)below(f, 3) - 1;
+}
+
 static const struct json *
 new_event(struct diff *f, int64_t *time)
 {
@@ -144,6 +159,8 @@ new_event(struct diff *f, int64_t *time)
         ms = f->env.now_ms;
     if (below(f, 6) == 0)
         ms = f->env.now_ms + (int64_t)below(f, 3 * MS_PER_DAY);
+    if (f->env.event_count > 0 && below(f, 4) == 0)
+        ms = beside(f);
     if (below(f, 20) == 0)
         ms = INT64_MIN;
     else if (below(f, 10) == 0)
@@ -569,7 +586,6 @@ compile(struct diff *f)
 {
     struct t *t = f->t;
     struct rule_audience audiences[AUDIENCES];
-    size_t same = 0;
 
     for (size_t i = 0; i < AUDIENCES; i++) {
         enum pql_error class = PQL_OK;
@@ -582,12 +598,12 @@ compile(struct diff *f)
     CHECK_OK(rule_graph_new(audiences, AUDIENCES, f->seed, &f->g, d));
     block_begin(f, audiences);
     for (size_t i = 0; i < AUDIENCES; i++)
-        same += rule_graph_scans(f->g, i);
-    f->scans = same > 0;
+        f->scanning += rule_graph_scans(f->g, i);
+    f->scans = f->scanning > 0;
 }
 
 struct sums {
-    uint64_t rounds, flips, block_rows, fallbacks;
+    uint64_t rounds, flips, block_rows, fallbacks, scans;
 };
 
 static void
@@ -642,6 +658,7 @@ run_round(struct t *t, uint64_t seed, struct sums *sums)
     sums->flips += f->flips;
     sums->block_rows += f->block_rows;
     sums->fallbacks += f->block_fallbacks;
+    sums->scans += f->scanning;
     sums->rounds++;
     rule_block_free(f->block);
     rule_block_program_free(f->program);
@@ -682,6 +699,7 @@ TEST(rule_evaluators_agree)
     CHECK_TRUE(sums.flips > sums.rounds); /* the random audiences do change their minds */
     if (limit != NULL)
         (void)printf("  %" PRIu64 " rounds, %" PRIu64 " flips, %" PRIu64 " profiles in blocks, %" PRIu64 " of %" PRIu64
-                     " audiences with fallbacks, seed %" PRIu64 "\n",
-                     sums.rounds, sums.flips, sums.block_rows, sums.fallbacks, sums.rounds * AUDIENCES, t->seed);
+                     " audiences with fallbacks, %" PRIu64 " that scan, seed %" PRIu64 "\n",
+                     sums.rounds, sums.flips, sums.block_rows, sums.fallbacks, sums.rounds * AUDIENCES, sums.scans,
+                     t->seed);
 }
