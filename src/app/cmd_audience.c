@@ -172,6 +172,7 @@ print_node(const struct json *node, int depth)
 {
     struct json_iter kids = json_iter(json_get(node, S("children")));
     struct str text = json_str(json_get(node, S("text"))), flips = json_str(json_get(node, S("flipsAt")));
+    struct str because = json_str(json_get(node, S("because")));
     bool inner = json_get(node, S("children")) != NULL;
 
     print_indent(depth);
@@ -184,6 +185,12 @@ print_node(const struct json *node, int depth)
         print_indent(depth + 2);
         printf("by itself %s from ", json_bool(json_get(node, S("result")), false) ? "false" : "true");
         print_str(flips);
+        printf("\n");
+    }
+    if (because.n > 0) {
+        print_indent(depth + 2);
+        printf("scans stored events: ");
+        print_str(because);
         printf("\n");
     }
     while (json_next(&kids))

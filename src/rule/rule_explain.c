@@ -9,7 +9,8 @@
  *             does not agree with the evaluator, the leaf is shown without events
  *   sequence  events are left out in halves, quarters, ... as long as the chain stays true without them; what is left
  *             is a sequence with nothing to spare. Events of an element of which there must be none stay
- *   flip      the incremental evaluator over this leaf alone knows when to look again (rule_graph.h)
+ *   flip      the incremental evaluator over this leaf alone knows when to look again (rule_graph.h), and whether it
+ *             keeps state for it
  *
  * It does not say why a list that is compared in some other way (topN, groupBy, a join of two lists) is what it is. */
 #include "rule/rule_explain_int.h"
@@ -516,17 +517,20 @@ flip_of_graph(struct explainer *x, const struct rule_graph *g)
     return found;
 }
 
+/* scans: why the incremental evaluator reads stored events for n; NULL: it does not. */
 static int64_t
-flip_of(struct explainer *x, const struct rule_node *n)
+flip_of(struct explainer *x, const struct rule_node *n, const char **scans)
 {
     struct arena *head = malloc(sizeof *head);
     struct rule_audience audience = {.id = S("#")};
     struct rule_graph *g = NULL;
     struct diag ignored = DIAG_INIT;
+    unsigned reads = node_reads(n);
     struct rule *r;
     int64_t found = 0;
 
-    if (head == NULL || (node_reads(n) & READS_CLOCK) == 0) {
+    *scans = NULL;
+    if (head == NULL || (reads & (READS_CLOCK | READS_EVENTS)) == 0) {
         free(head);
         return 0;
     }
@@ -538,8 +542,10 @@ flip_of(struct explainer *x, const struct rule_node *n)
         return 0;
     }
     audience.rule = r;
-    if (rule_graph_new(&audience, 1, 1, &g, &ignored) == ERR_OK)
-        found = flip_of_graph(x, g);
+    if (rule_graph_new(&audience, 1, 1, &g, &ignored) == ERR_OK) {
+        *scans = rule_graph_scan_reason(g, 0);
+        found = (reads & READS_CLOCK) != 0 ? flip_of_graph(x, g) : 0;
+    }
     rule_graph_free(g);
     rule_free(r);
     return found;
@@ -567,7 +573,8 @@ explain_leaf(struct explainer *x, struct explain_node *n)
     struct tally t;
     enum err rc;
 
-    n->kind = n->node->op == RULE_LITERAL ? EXPLAIN_FIXED : reads_events(n->node) ? EXPLAIN_EVENTS : EXPLAIN_FIELDS;
+    n->reads_events = reads_events(n->node);
+    n->kind = n->node->op == RULE_LITERAL ? EXPLAIN_FIXED : n->reads_events ? EXPLAIN_EVENTS : EXPLAIN_FIELDS;
     if (!number_leaf(x, n)) { /* seen before: the same in every respect */
         *n = *x->leaves[n->leaf];
         return ERR_OK;
@@ -584,7 +591,7 @@ explain_leaf(struct explainer *x, struct explain_node *n)
     if (rc == ERR_OK && n->kind == EXPLAIN_EVENTS && n->node->op == RULE_CHAIN)
         rc = explain_chain(x, n);
     if (rc == ERR_OK)
-        n->flip_ms = flip_of(x, n->node);
+        n->flip_ms = flip_of(x, n->node, &n->scans);
     return rc;
 }
 
@@ -675,6 +682,7 @@ rule_explain(const struct rule *r, const struct rule_env *env, struct arena *a, 
 {
     struct explain result = {.exact = true, .possible = true};
     struct explainer x = {.env = *env, .slot_count = rule_slot_count(r), .a = a, .out = &result, .d = d};
+    const char *scans; /* its leaves say */
     enum err rc;
 
     x.leaves = ARENA_ARRAY(a, struct explain_node *, LIMIT_EXPLAIN_NODES);
@@ -686,7 +694,7 @@ rule_explain(const struct rule *r, const struct rule_env *env, struct arena *a, 
     if (rc == ERR_OK)
         rc = explain_node(&x, rule_root(r), 1, result.root);
     if (rc == ERR_OK)
-        result.flip_ms = flip_of(&x, rule_root(r));
+        result.flip_ms = flip_of(&x, rule_root(r), &scans);
     if (rc == ERR_OK && !result.root->truth && !explain_change(&result, a))
         rc = no_memory(&x);
     arena_deinit(&x.scratch);

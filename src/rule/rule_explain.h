@@ -76,6 +76,8 @@ struct explain_node {
                      with each later one. CHAIN: it is the last that the sequence needs */
     struct explain_event decider;
     int64_t flip_ms; /* the earliest instant at which time alone makes it otherwise; 0: never, or not to be foreseen */
+    bool reads_events;
+    const char *scans; /* reads_events: why the stored events are read in each step; NULL: it keeps incremental state */
 };
 
 struct explain {

@@ -92,6 +92,17 @@ write_flip(struct explain_writer *x, int64_t flip_ms)
         jw_ktime(x->w, S("flipsAt"), flip_ms);
 }
 
+/* What an event costs: how the evaluator that follows the profile answers this leaf. */
+static void
+write_evaluation(struct explain_writer *x, const struct explain_node *n)
+{
+    if (!n->reads_events)
+        return;
+    jw_kstr(x->w, S("evaluation"), n->scans == NULL ? S("incremental") : S("scans stored events"));
+    if (n->scans != NULL)
+        jw_kstr(x->w, S("because"), str_of(n->scans));
+}
+
 static void
 write_node(struct explain_writer *x, const struct explain_node *n)
 {
@@ -103,6 +114,7 @@ write_node(struct explain_writer *x, const struct explain_node *n)
         write_fields(x, n);
         write_events(x, n);
         write_flip(x, n->flip_ms);
+        write_evaluation(x, n);
     } else {
         jw_key(x->w, S("children"));
         jw_array(x->w);

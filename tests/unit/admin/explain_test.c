@@ -93,6 +93,8 @@ TEST(explain_tree)
     CHECK_STR(json_str(json_get(leaf, S("since"))), S("2025-12-31T21:00:00.000Z"));
     CHECK_STR(json_str(json_get(leaf, S("flipsAt"))), S("2026-01-01T02:00:00.001Z"));
     CHECK_STR(json_str(json_get(a.json, S("flipsAt"))), S("2026-01-01T02:00:00.001Z"));
+    CHECK_STR(json_str(json_get(leaf, S("evaluation"))), S("incremental"));
+    CHECK_TRUE(json_get(json_at(json_path(a.json, S("tree.children")), 0), S("evaluation")) == NULL);
     world_close(&w);
 }
 
