@@ -51,6 +51,7 @@ bench: release
 	bench/run start
 	bench/run batch
 	bench/run history
+	bench/run stream
 
 clean:
 	rm -rf build

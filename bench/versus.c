@@ -178,10 +178,6 @@ ours(const struct versus *v, struct program *g)
 
 /* ---- rounds ---- */
 
-struct instant {
-    double cpu, wall;
-};
-
 static double
 clock_of(clockid_t id)
 {
@@ -191,18 +187,18 @@ clock_of(clockid_t id)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-static struct instant
-now(void)
+struct versus_instant
+versus_now(void)
 {
-    return (struct instant){clock_of(CLOCK_PROCESS_CPUTIME_ID), clock_of(CLOCK_MONOTONIC)};
+    return (struct versus_instant){clock_of(CLOCK_PROCESS_CPUTIME_ID), clock_of(CLOCK_MONOTONIC)};
 }
 
-static struct instant
-since(struct instant begin)
+struct versus_instant
+versus_since(struct versus_instant begin)
 {
-    struct instant end = now();
+    struct versus_instant end = versus_now();
 
-    return (struct instant){end.cpu - begin.cpu, end.wall - begin.wall};
+    return (struct versus_instant){end.cpu - begin.cpu, end.wall - begin.wall};
 }
 
 static const struct versus_plan *
@@ -212,9 +208,9 @@ best_plan(const struct versus *v)
     double least = 0;
 
     for (size_t i = 0; i < v->plan_count && v->plan_count > 1; i++) {
-        struct instant begin = now(), took;
+        struct versus_instant begin = versus_now(), took;
         v->plans[i].run(v->db, v->trial);
-        took = since(begin);
+        took = versus_since(begin);
         v->plans[i].drop(v->db);
         (void)fprintf(stderr, "# %s: %s, %zu profiles: %.2f s of CPU\n", v->metric, v->plans[i].name, v->trial,
                       took.cpu);
@@ -275,8 +271,8 @@ compare(const struct versus *v, const struct versus_plan *plan)
     return same;
 }
 
-static void
-print_times(const char *name, const struct instant *t, size_t n)
+void
+versus_print_times(const char *name, const struct versus_instant *t, size_t n)
 {
     (void)printf("\"%s\":[", name);
     for (size_t i = 0; i < n; i++)
@@ -291,29 +287,29 @@ void
 versus_run(const struct versus *v)
 {
     const struct versus_plan *plan = best_plan(v);
-    struct instant mine[ROUNDS_MAX], theirs[ROUNDS_MAX];
+    struct versus_instant mine[ROUNDS_MAX], theirs[ROUNDS_MAX];
     bool same = compare(v, plan);
 
     if (v->rounds > ROUNDS_MAX)
         versus_stop("too many rounds");
     for (size_t i = 0; i < v->rounds; i++) {
         struct program g = {0};
-        struct instant begin = now();
+        struct versus_instant begin = versus_now();
         uint64_t *out = ours(v, &g);
-        mine[i] = since(begin);
+        mine[i] = versus_since(begin);
         free(out);
         release(v, &g);
-        begin = now();
+        begin = versus_now();
         plan->run(v->db, v->profiles);
-        theirs[i] = since(begin);
+        theirs[i] = versus_since(begin);
         plan->drop(v->db);
         (void)fprintf(stderr, "# %s: ours %.3f s, DuckDB %.2f s of CPU; %.3f s, %.2f s of the wall\n", v->metric,
                       mine[i].cpu, theirs[i].cpu, mine[i].wall, theirs[i].wall);
     }
     (void)printf("{\"metric\":\"%s\",\"size\":\"%s\",\"version\":\"%s\",\"plan\":\"%s\",\"equal\":%s,", v->metric,
                  v->size, duckdb_client_version(v->db), plan->name, same ? "true" : "false");
-    print_times("ours", mine, v->rounds);
-    print_times("peer", theirs, v->rounds);
+    versus_print_times("ours", mine, v->rounds);
+    versus_print_times("peer", theirs, v->rounds);
     (void)printf("\"rounds\":%zu}\n", v->rounds);
     (void)fflush(stdout);
 }

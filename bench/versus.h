@@ -51,6 +51,15 @@ struct versus {
     void (*fill)(struct rule_block *b, size_t first, size_t rows);
 };
 
+/* Seconds of the process's CPU and of the wall. */
+struct versus_instant {
+    double cpu, wall;
+};
+struct versus_instant versus_now(void);
+struct versus_instant versus_since(struct versus_instant begin);
+/* "NAME":[cpu...],"NAME_wall":[...], */
+void versus_print_times(const char *name, const struct versus_instant *t, size_t n);
+
 struct versus_audience *versus_audiences(size_t n);
 /* Prints one line: seconds of CPU and of the wall for every round of both sides, the plan, whether answers are equal.
  */
