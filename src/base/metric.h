@@ -40,6 +40,8 @@
     X(M_HUB_SWEEP_VISITED, GAUGE, "hub_sweep_visited", "profiles that it has visited so far")                          \
     X(M_HUB_STATES_BUILT, COUNTER, "hub_states_built_total",                                                           \
       "rule states made from all data of a profile: new profiles, merged ones, states that could not be read")         \
+    X(M_RULE_NOT_EVALUATED, COUNTER, "rule_not_evaluated_total",                                                       \
+      "parts of audiences that met their limit of steps or memory on a profile, and kept their answer")                \
     X(M_HUB_TIMERS, COUNTER, "hub_timers_total", "window ends that fired")                                             \
     X(M_HUB_TIMER_LATENESS_MS, HISTOGRAM, "hub_timer_lateness_milliseconds",                                           \
       "from a window's end to the firing of its timer; what is folded again counts, too")                              \

@@ -102,7 +102,7 @@ in_audience(void *ctx, struct str audience)
 
     if (v->rules != NULL && set->by_id != NULL) {
         uintptr_t index = (uintptr_t)map_get(set->by_id, audience);
-        if (index != 0)
+        if (index != 0 && rule_state_known(v->rules, index - 1))
             return rule_state_member(v->rules, index - 1) &&
                    (set->opted_out_too[index - 1] || !opted_out(v->attributes));
     }

@@ -209,7 +209,7 @@ member_at_once(const struct rule_graph *g, const struct rule_env *env, struct ar
     if (rule_state_build(g, env, a, &s, NULL) != ERR_OK)
         return false;
     *out = rule_state_member(s, 0);
-    return true;
+    return rule_state_known(s, 0);
 }
 
 static bool
@@ -228,7 +228,7 @@ member_by_events(const struct rule_graph *g, const struct rule_env *env, struct 
             return false;
     }
     *out = rule_state_member(s, 0);
-    return true;
+    return rule_state_known(s, 0);
 }
 
 static struct pql_outcome

@@ -28,8 +28,9 @@
  * order of the events' timestamps, ties as they arrived; so only with env->events in that order is the agreement
  * certain.  OURS
  *
- * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]. When a step returns an
- * error the state is spent: load it again or build it anew.
+ * Failure    A leaf that takes more than LIMIT_RULE_STEPS keeps its truth [SEGMENTATION 12]; without one from before
+ * the audiences that cannot be told without it are unknown. When a step returns an error the state is spent: load it
+ * again or build it anew.
  *
  * Threads    A graph is immutable: share it. A state belongs to one thread at a time.
  *
@@ -119,7 +120,7 @@ void rule_state_save(const struct rule_state *s, struct buf *out);
 
 /* One more event, already part of env->events too (only scan leaves read those; an edge without scan leaves may pass
  * none). Also advances to env->now_ms. Events may come late and out of order; one with a time after now counts when its
- * time comes. *changes (arena) lists the audiences whose truth differs from before. */
+ * time comes. *changes (arena) lists the audiences whose truth differs from before, or was unknown. */
 enum err rule_state_event(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env,
                           const struct json *event, struct arena *a, struct rule_changes *changes, struct diag *d);
 /* Attributes or external memberships changed. */
@@ -129,6 +130,8 @@ enum err rule_state_attributes(const struct rule_graph *g, struct rule_state *s,
 enum err rule_state_time(const struct rule_graph *g, struct rule_state *s, const struct rule_env *env, struct arena *a,
                          struct rule_changes *changes, struct diag *d);
 
+/* false: the audience could not be evaluated and never was; rule_state_member() is false then, and says nothing. */
+bool rule_state_known(const struct rule_state *s, size_t audience);
 bool rule_state_member(const struct rule_state *s, size_t audience);
 /* The earliest instant after the last evaluation at which the result may change by itself; 0 when never. Exact for
  * window leaves ("<= 60 days before now" over an event at t flips at t + 60 days + 1 ms; "<= 1 month" may flip back on

@@ -7,6 +7,7 @@
  * (what the other leaves read, and when they must be looked at again), rule_graph_index.c (which event wakes what),
  * rule_graph_live.c (what is in use, and who asks whom), rule_graph_time.c (instants that move with the clock),
  * rule_graph_series.c (the pairs of a profile), rule_graph_truth.c (a window leaf over them, and when it flips),
+ * rule_graph_flips.c (all flips of a state), rule_graph_unknown.c (its nodes without a truth),
  * rule_graph_state.c (the steps), rule_graph_store.c (their bytes), rule_graph_manifest.c (what numbers mean, for
  * states that other graphs wrote).
  *
@@ -627,6 +628,7 @@ struct rule_state {
     struct flip *flips; /* of window leaves, by node */
     size_t flip_count, flip_cap;
     uint64_t *bits;
+    uint64_t *unknown;           /* by node: it has no truth yet, its bit is 0; NULL: every node has one */
     int64_t *looks;              /* by look; TIME_NEVER: none */
     struct state_news *news;     /* of a state that an earlier graph wrote, until its first step; else NULL */
     struct series_state *series; /* those that hold something, by id */
@@ -659,6 +661,21 @@ struct unpack;
 /* `nodes`: how many the writer had; ours(): its number here, NO_ID: no more. false: they do not read, or *nomem. */
 bool flips_decode(struct rule_state *s, struct unpack *u, size_t nodes,
                   uint32_t (*ours)(const void *ctx, uint64_t node), const void *ctx, bool *nomem);
+
+/* rule_graph_unknown.c. false: the arena is exhausted. */
+static inline bool
+state_is_unknown(const struct rule_state *s, uint32_t node)
+{
+    return s->unknown != NULL && bit_get(s->unknown, node);
+}
+bool state_unknown_add(struct rule_state *s, uint32_t node);
+bool state_unknown_all(struct rule_state *s);
+/* After a step: forgets the list when it is empty. */
+void state_unknown_settle(struct rule_state *s);
+void unknown_encode(const struct rule_state *s, struct buf *out);
+/* As flips_decode(). */
+bool unknown_decode(struct rule_state *s, struct unpack *u, size_t nodes,
+                    uint32_t (*ours)(const void *ctx, uint64_t node), const void *ctx, bool *nomem);
 
 /* Reads the pairs of a series that is not decoded yet. ERR_CORRUPT, ERR_LIMIT. */
 enum err series_decode(struct rule_state *s, struct series_state *ss, struct diag *d);

@@ -12,9 +12,13 @@
  * events, and nodes that are new are evaluated with what the step marks.
  *
  * A leaf whose evaluation runs into its step or memory limit keeps its truth: it is "not evaluated", never false
- * [SEGMENTATION 12]. A step that fails otherwise leaves the state half-way: it is marked broken, and the caller loads
- * it again or builds it anew. */
+ * [SEGMENTATION 12]. One that has no truth to keep is unknown, and so is what cannot be told without it. A step that
+ * fails otherwise leaves the state half-way: it is marked broken, and the caller loads it again or builds it anew. */
 #include "rule/rule_graph_int.h"
+
+#include "base/metric.h"
+
+enum truth { TRUTH_NO, TRUTH_YES, TRUTH_UNKNOWN };
 
 struct woken {
     uint32_t predicate;
@@ -39,6 +43,7 @@ struct step {
     uint32_t time_path;   /* of time_ms; NO_ID: not read yet */
     int64_t time_ms;      /* of the event in hand: most series share one time field */
     struct field *fields; /* by path, of record fields that leaves compare; NULL: no such leaf was visited yet */
+    bool building;        /* a new state: nobody asks for changes */
     bool nomem;
     enum err rc; /* what failed first, other than memory */
 };
@@ -254,12 +259,13 @@ fill_news(struct step *t, const struct json *event)
 struct membership {
     const struct step *t;
     const struct leaf *l;
+    bool unknown; /* something that was asked for has no truth */
 };
 
 static bool
 in_segment(void *ctx, struct str id)
 {
-    const struct membership *m = ctx;
+    struct membership *m = ctx;
     const struct rule_env *env = &m->t->env;
     struct rule_node literal = {.op = RULE_LITERAL, .value = {.kind = VALUE_STRING, .s = id}};
     struct rule_node *args[1] = {&literal};
@@ -269,8 +275,10 @@ in_segment(void *ctx, struct str id)
     struct diag d;
 
     for (size_t i = 0; i < m->l->deps.n; i++) {
-        if (str_eq(m->l->deps.p[i].id, id))
+        if (str_eq(m->l->deps.p[i].id, id)) {
+            m->unknown = m->unknown || state_is_unknown(m->t->s, m->l->deps.p[i].node);
             return bit_get(m->t->s->bits, m->l->deps.p[i].node);
+        }
     }
     if (env->in_segment != NULL)
         return env->in_segment(env->ctx, id);
@@ -306,31 +314,46 @@ compare_field(struct step *t, const struct leaf *l, bool *truth)
     return true;
 }
 
-static bool
-leaf_truth(struct step *t, const struct leaf *l, bool before)
+/* Of a leaf that was not evaluated. */
+static enum truth
+kept_truth(const struct step *t, uint32_t id)
 {
-    struct membership m = {t, l};
+    if (state_is_unknown(t->s, id))
+        return TRUTH_UNKNOWN;
+    return bit_get(t->s->bits, id) ? TRUTH_YES : TRUTH_NO;
+}
+
+static enum truth
+leaf_truth(struct step *t, uint32_t id)
+{
+    const struct leaf *l = &t->g->leaves.p[t->g->nodes.p[id].index];
+    struct membership m = {t, l, false};
     struct rule_env env = t->env;
     struct value out;
     struct diag d;
-    bool truth = before;
+    bool truth;
+    enum err rc;
 
     if (l->field != NO_ID && compare_field(t, l, &truth))
-        return truth;
+        return truth ? TRUTH_YES : TRUTH_NO;
     if (l->deps.n > 0) {
         env.in_segment = in_segment;
         env.ctx = &m;
     }
-    if (rule_eval_node(l->expr, &env, NULL, 0, &t->scratch, &out, &d) == ERR_OK)
-        truth = value_truth(out);
+    rc = rule_eval_node(l->expr, &env, NULL, 0, &t->scratch, &out, &d);
+    truth = rc == ERR_OK && value_truth(out);
     arena_reset(&t->scratch);
     if (l->look != NO_ID)
         t->s->looks[l->look] = leaf_look_ms(t->g, l, &t->env);
-    return truth;
+    if (rc == ERR_OK && !m.unknown)
+        return truth ? TRUTH_YES : TRUTH_NO;
+    if (rc == ERR_LIMIT)
+        metric_inc(M_RULE_NOT_EVALUATED);
+    return kept_truth(t, id);
 }
 
-static bool
-window_evaluate(struct step *t, uint32_t id, bool before)
+static enum truth
+window_evaluate(struct step *t, uint32_t id)
 {
     const struct window_leaf *w = &t->g->windows.p[t->g->nodes.p[id].index];
     struct window_eval e = {.s = t->s, .env = &t->env, .scratch = &t->scratch};
@@ -339,40 +362,51 @@ window_evaluate(struct step *t, uint32_t id, bool before)
     if (t->rc == ERR_OK)
         t->rc = window_decode(t->s, w, t->d);
     if (t->rc != ERR_OK)
-        return before;
+        return kept_truth(t, id);
     truth = window_truth(&e, w, t->env.now_ms);
-    if (e.undecided)
-        truth = before;
     if (!state_flip_set(t->s, id, window_flip_ms(&e, w, t->env.now_ms)))
         t->nomem = true;
-    return truth;
+    if (!e.undecided)
+        return truth ? TRUTH_YES : TRUTH_NO;
+    metric_inc(M_RULE_NOT_EVALUATED);
+    return kept_truth(t, id);
 }
 
-static bool
+/* decides: the truth of one child that makes it the truth of all, false for and, true for or. */
+static enum truth
+junction(const struct rule_state *s, const struct graph_node *n, bool decides)
+{
+    bool unknown = false;
+
+    for (size_t i = 0; i < n->child_count; i++) {
+        if (state_is_unknown(s, n->children[i]))
+            unknown = true;
+        else if (bit_get(s->bits, n->children[i]) == decides)
+            return decides ? TRUTH_YES : TRUTH_NO;
+    }
+    if (unknown)
+        return TRUTH_UNKNOWN;
+    return decides ? TRUTH_NO : TRUTH_YES;
+}
+
+static enum truth
 evaluate(struct step *t, uint32_t id)
 {
     const struct graph_node *n = &t->g->nodes.p[id];
-    const uint64_t *bits = t->s->bits;
 
     switch (n->kind) {
     case NODE_AND:
-        for (size_t i = 0; i < n->child_count; i++) {
-            if (!bit_get(bits, n->children[i]))
-                return false;
-        }
-        return true;
+        return junction(t->s, n, false);
     case NODE_OR:
-        for (size_t i = 0; i < n->child_count; i++) {
-            if (bit_get(bits, n->children[i]))
-                return true;
-        }
-        return false;
+        return junction(t->s, n, true);
     case NODE_NOT:
-        return !bit_get(bits, n->children[0]);
+        if (state_is_unknown(t->s, n->children[0]))
+            return TRUTH_UNKNOWN;
+        return bit_get(t->s->bits, n->children[0]) ? TRUTH_NO : TRUTH_YES;
     case NODE_WINDOW:
-        return window_evaluate(t, id, bit_get(bits, id));
+        return window_evaluate(t, id);
     default:
-        return leaf_truth(t, &t->g->leaves.p[n->index], bit_get(bits, id));
+        return leaf_truth(t, id);
     }
 }
 
@@ -380,15 +414,18 @@ static void
 visit(struct step *t, uint32_t id)
 {
     const struct graph_node *n = &t->g->nodes.p[id];
-    bool truth = evaluate(t, id);
+    bool was_unknown = state_is_unknown(t->s, id);
+    enum truth truth = evaluate(t, id);
 
-    if (truth == bit_get(t->s->bits, id))
-        return;
-    bit_set(t->s->bits, id, truth);
+    if (truth == TRUTH_UNKNOWN || (!was_unknown && (truth == TRUTH_YES) == bit_get(t->s->bits, id)))
+        return; /* what has a truth never loses it */
+    if (was_unknown)
+        bit_set(t->s->unknown, id, false);
+    bit_set(t->s->bits, id, truth == TRUTH_YES);
     for (size_t i = 0; i < n->parent_count; i++)
         mark(t, n->parents[i]);
-    for (size_t i = 0; i < n->audience_count; i++) {
-        if (!VEC_PUSH(t->a, &t->changes, ((struct rule_change){n->audiences[i], truth})))
+    for (size_t i = 0; i < n->audience_count && !t->building; i++) {
+        if (!VEC_PUSH(t->a, &t->changes, ((struct rule_change){n->audiences[i], truth == TRUTH_YES})))
             t->nomem = true;
     }
 }
@@ -504,8 +541,11 @@ take_news(struct step *t)
         return;
     for (size_t i = 0; i < t->env.event_count && news->series.n > 0 && !t->nomem; i++)
         fill_news(t, t->env.events[i]);
-    for (size_t i = 0; i < news->nodes.n; i++)
+    for (size_t i = 0; i < news->nodes.n; i++) {
         mark(t, news->nodes.p[i]);
+        if (!state_unknown_add(t->s, news->nodes.p[i]))
+            t->nomem = true;
+    }
 }
 
 static enum err
@@ -532,7 +572,8 @@ sort_changes(struct step *t)
 
     for (size_t i = 0; news != NULL && i < news->audiences.n; i++) {
         uint32_t one = news->audiences.p[i];
-        if (!VEC_PUSH(t->a, &t->changes, ((struct rule_change){one, rule_state_member(t->s, one)})))
+        if (rule_state_known(t->s, one) &&
+            !VEC_PUSH(t->a, &t->changes, ((struct rule_change){one, rule_state_member(t->s, one)})))
             t->nomem = true;
     }
     if (t->changes.n > 1)
@@ -562,6 +603,7 @@ step_settle(struct step *t, struct rule_changes *changes)
     if (rc != ERR_OK)
         return rc;
     state_series_sweep(s);
+    state_unknown_settle(s);
     s->now_ms = t->env.now_ms;
     s->broken = false;
     s->news = NULL;
@@ -583,6 +625,8 @@ rule_state_build(const struct rule_graph *g, const struct rule_env *env, struct 
     s->now_ms = env->now_ms;
     rc = step_begin(&t, g, s, env, a, d);
     if (rc == ERR_OK) {
+        t.building = true;
+        t.nomem = !state_unknown_all(s);
         for (size_t i = 0; i < env->event_count && !t.nomem; i++)
             take_event(&t, env->events[i]);
         for (uint32_t i = 0; i < g->nodes.n; i++) {
@@ -665,6 +709,12 @@ bool
 rule_state_member(const struct rule_state *s, size_t audience)
 {
     return bit_get(s->bits, s->g->audiences[audience].root);
+}
+
+bool
+rule_state_known(const struct rule_state *s, size_t audience)
+{
+    return !state_is_unknown(s, s->g->audiences[audience].root);
 }
 
 int64_t

@@ -6,6 +6,7 @@
  *   bytes             one bit per node, in order
  *   varints           next look per leaf that has one, as a difference (0: none)
  *   flips             of window leaves (rule_graph_flips.c)
+ *   unknown           nodes without a truth (rule_graph_unknown.c)
  *   varint            count of series, and for each: id (difference to the one before), length, bytes
  * (rule_graph_series.c) fixed32           CRC32C of all before
  *
@@ -131,6 +132,7 @@ rule_state_save(const struct rule_state *s, struct buf *out)
     for (size_t i = 0; i < g->look_count; i++)
         put_difference(out, s->looks[i], s->now_ms);
     flips_encode(s, out);
+    unknown_encode(s, out);
     pack_u64(out, s->series_count);
     for (size_t i = 0; i < s->series_count; i++) {
         pack_u64(out, s->series[i].id - before);
@@ -165,15 +167,15 @@ ours_node(const struct rule_graph *g, const struct origin_graph *from, uint64_t 
     return *out != NO_ID && bit_get(g->live, *out);
 }
 
-struct flip_owner {
+struct writer_numbers {
     const struct rule_graph *g;
     const struct origin_graph *from;
 };
 
 static uint32_t
-ours_flip(const void *ctx, uint64_t id)
+our_number(const void *ctx, uint64_t id)
 {
-    const struct flip_owner *o = ctx;
+    const struct writer_numbers *o = ctx;
     uint32_t ours;
 
     return ours_node(o->g, o->from, id, &ours) ? ours : NO_ID;
@@ -352,7 +354,7 @@ get_body(struct rule_state *s, const struct origin_graph *from, struct unpack *u
     const struct rule_graph *g = s->g;
     size_t bytes = (from->mark->nodes + 7) / 8;
     uint64_t *known = NULL;
-    struct flip_owner owner = {s->g, from};
+    struct writer_numbers owner = {s->g, from};
 
     *nomem = false;
     if (from->to != NULL) {
@@ -366,8 +368,8 @@ get_body(struct rule_state *s, const struct origin_graph *from, struct unpack *u
         return false;
     get_bits(s, from, u->p, known);
     u->p += bytes;
-    if (!get_looks(s, from, u) || !flips_decode(s, u, from->mark->nodes, ours_flip, &owner, nomem) ||
-        !get_series(s, from, u))
+    if (!get_looks(s, from, u) || !flips_decode(s, u, from->mark->nodes, our_number, &owner, nomem) ||
+        !unknown_decode(s, u, from->mark->nodes, our_number, &owner, nomem) || !get_series(s, from, u))
         return false;
     *nomem = s->series == NULL;
     if (!*nomem && (from->to != NULL || from->mark != &g->marks.p[g->marks.n - 1]))

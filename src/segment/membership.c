@@ -141,7 +141,8 @@ compare_one(const struct apply *ap, uint32_t index, const struct profile_members
 {
     bool member = rule_state_member(ap->state, index) && is_open(ap, index);
 
-    if ((m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) || !may_move(ap, index, member)) {
+    if (!rule_state_known(ap->state, index) ||
+        (m == NULL ? !member : m->member == member || ap->env.now_ms < m->since_ms) || !may_move(ap, index, member)) {
         if (m != NULL)
             c->entries[c->n++] = *m;
         return;

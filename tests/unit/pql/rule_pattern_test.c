@@ -726,7 +726,7 @@ TEST(pattern_flip_work_limit)
 TEST(pattern_state_golden)
 {
     static const char want[] =
-        "804622a79b01000001010181e3926c020020030080e0a0b7f16680b8992980b8992902a92d0604746578740480a0"
+        "804622a79b01000001010181e3926c00020020030080e0a0b7f16680b8992980b8992902a92d0604746578740480a0"
         "d5edee66011d0380d0d389f26680b8992980b899290604746578740580a0d5edee6601";
     struct world w = {.t = t};
     char got[sizeof want] = "";
@@ -788,5 +788,101 @@ TEST(pattern_state_bytes_are_bounded)
     }
     buf_deinit(&b);
     arena_deinit(&a);
+    done(&w);
+}
+
+/* ---- what cannot be evaluated ---- */
+
+#define HEAVY "(exists A from list, B from list, C from list where A = B and B = C and C = 1000)"
+
+/* {"list":[0,1,...,n-1],"vip":true} */
+static const struct json *
+numbers(struct t *t, size_t n)
+{
+    const struct json *v = NULL;
+    struct buf b;
+
+    buf_init_in(&b, t->arena, 1 << 16);
+    buf_put(&b, S("{\"vip\":true,\"list\":["));
+    for (size_t i = 0; i < n; i++)
+        buf_printf(&b, i == 0 ? "%zu" : ",%zu", i);
+    buf_put(&b, S("]}"));
+    CHECK_OK(json_parse(buf_str(&b), t->arena, &v, d));
+    return v;
+}
+
+static void
+reloaded(struct world *w)
+{
+    struct t *t = w->t;
+    struct buf b;
+
+    buf_init_in(&b, t->arena, 1 << 16);
+    rule_state_save(w->s, &b);
+    CHECK_OK(rule_state_load(w->g, buf_str(&b), t->arena, &w->s, d));
+}
+
+/* [SEGMENTATION 12] without an answer from before, what meets a limit is unknown and not false: so is what cannot be
+ * told without it, and nothing else. */
+TEST(s19_25_what_a_new_state_cannot_evaluate_is_unknown)
+{
+    struct world w = {.t = t};
+
+    add(&w, HEAVY);
+    add(&w, "not(" HEAVY ")");
+    add(&w, "vip = true or " HEAVY);
+    add(&w, "vip = false and " HEAVY);
+    add(&w, "vip = true and not(" HEAVY ")");
+    w.env.profile = numbers(t, 300); /* 27 million combinations */
+    start(&w, "2026-01-10T12:00:00Z");
+    for (int again = 0; again < 2; again++) {
+        CHECK_TRUE(!rule_state_known(w.s, 0) && !rule_state_known(w.s, 1) && !rule_state_known(w.s, 4));
+        CHECK_TRUE(!rule_state_member(w.s, 0) && !rule_state_member(w.s, 1) && !rule_state_member(w.s, 4));
+        CHECK_TRUE(rule_state_known(w.s, 2) && rule_state_member(w.s, 2));
+        CHECK_TRUE(rule_state_known(w.s, 3) && !rule_state_member(w.s, 3));
+        reloaded(&w);
+    }
+    w.env.profile = numbers(t, 10);
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_EQ(w.changes.n, 3); /* 0, 1 and 4 were unknown */
+    CHECK_TRUE(w.changes.items[0].audience == 0 && !w.changes.items[0].member);
+    CHECK_TRUE(w.changes.items[1].audience == 1 && w.changes.items[1].member);
+    CHECK_TRUE(w.changes.items[2].audience == 4 && w.changes.items[2].member);
+    for (size_t i = 0; i < w.n; i++) {
+        CHECK_TRUE(rule_state_known(w.s, i));
+        (void)member_of(&w, i);
+    }
+    w.env.profile = numbers(t, 300); /* now there is an answer to keep */
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_EQ(w.changes.n, 0);
+    CHECK_TRUE(rule_state_known(w.s, 1) && rule_state_member(w.s, 1));
+    done(&w);
+}
+
+/* An audience that a graph has more than the one that wrote the state. */
+TEST(s19_25_what_is_new_to_a_state_may_be_unknown)
+{
+    struct world w = {.t = t};
+    struct rule_graph *before;
+    struct buf b;
+
+    begin(&w, "vip = true", "2026-01-10T12:00:00Z");
+    w.env.profile = numbers(t, 300);
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_EQ(w.changes.n, 1);
+    buf_init_in(&b, t->arena, 1 << 16);
+    rule_state_save(w.s, &b);
+    add(&w, "not(" HEAVY ")");
+    before = w.g;
+    CHECK_OK(rule_graph_extend(before, w.audiences, w.n, 8, &w.g, d));
+    CHECK_OK(rule_state_load(w.g, buf_str(&b), t->arena, &w.s, d));
+    CHECK_TRUE(rule_state_is_behind(w.s));
+    CHECK_OK(rule_state_time(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_EQ(w.changes.n, 0);
+    CHECK_TRUE(rule_state_member(w.s, 0) && !rule_state_known(w.s, 1));
+    w.env.profile = numbers(t, 10);
+    CHECK_OK(rule_state_attributes(w.g, w.s, &w.env, t->arena, &w.changes, d));
+    CHECK_TRUE(w.changes.n == 1 && member_of(&w, 1));
+    rule_graph_free(before);
     done(&w);
 }

@@ -181,6 +181,37 @@ TEST(segment_state_machine) /* [SEGMENTATION 15.2] */
     world_close(&w);
 }
 
+/* [SEGMENTATION 12] a person whose audience cannot be evaluated, with nothing known from before: no entry moves. */
+TEST(segment_unknown_moves_nothing)
+{
+#define HEAVY "(exists A from list, B from list, C from list where A = B and B = C and C = 1000)"
+    static const char *const list[] = {"some", HEAVY, "none", "not(" HEAVY ")", NULL};
+    struct world w;
+    struct profile p;
+    struct segment_result r;
+    struct buf b;
+
+    world_open(t, &w, list);
+    p = person(t, &w, 1);
+    buf_init_in(&b, t->arena, 1 << 16);
+    buf_put(&b, S("{\"list\":[0"));
+    for (int i = 1; i < 300; i++)
+        buf_printf(&b, ",%d", i);
+    buf_put(&b, S("]}"));
+    buf_putc(&b, 0);
+    r = record(t, &w, &p, b.p, START);
+    CHECK_TRUE(r.changes.n == 0 && p.membership_count == 0);
+    r = record(t, &w, &p, "{\"list\":[1]}", START + 10);
+    CHECK_EQ(r.changes.n, 1);
+    CHECK_EQ(profile_membership(&p, S("none"))->member, true);
+    p.rule_state = S_NULL; /* as when it cannot be read: the entry stays though nothing is known any more */
+    r = record(t, &w, &p, b.p, START + 20);
+    CHECK_EQ(r.changes.n, 0);
+    CHECK_EQ(profile_membership(&p, S("none"))->member, true);
+    world_close(&w);
+#undef HEAVY
+}
+
 TEST(segment_window_ends_at_its_instant)
 {
     static const char *const list[] = {"buyer", BOUGHT, "none", "not(" BOUGHT ")", NULL};
