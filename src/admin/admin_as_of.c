@@ -28,6 +28,14 @@ keep_result(struct evaluation *e, const struct past *p, struct diag *d)
     return ERR_OK;
 }
 
+static bool
+report(struct evaluator *ev, struct evaluation *e, const struct past *p)
+{
+    struct past_result r = past_result(p);
+
+    return evaluator_report(ev, e, r.records, r.records_end);
+}
+
 enum err
 as_of_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
 {
@@ -37,8 +45,7 @@ as_of_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
     enum err rc = past_new(&o, &p, d);
 
     while (rc == ERR_OK && !past_done(p)) {
-        struct past_result r = past_result(p);
-        if (!evaluator_report(ev, e, r.records, r.records_end)) {
+        if (!report(ev, e, p)) {
             rc = diag_set(d, ERR_CANCELLED, "cancelled");
             break;
         }
@@ -48,6 +55,8 @@ as_of_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
             rc = ERR_OK;
         }
     }
+    if (rc == ERR_OK)
+        (void)report(ev, e, p); /* it is over, wanted or not */
     if (rc == ERR_OK)
         rc = keep_result(e, p, d);
     past_free(p);

@@ -108,16 +108,17 @@ preview_get(void *ctx, struct http_req *rq, const struct route_params *params, s
     struct call *call = ctx;
     struct admin_page page = admin_page(rq, PAGE_DEFAULT, LIMIT_PREVIEW_SAMPLE);
     struct evaluation *e = question_find(call, rq, rs, EVALUATION_PREVIEW, route_param(params, S("previewId")));
-    size_t shown = 0, end;
+    size_t shown = 0, end, n;
     struct jw w;
 
     if (e == NULL)
         return;
+    n = e->state == EVALUATION_READY ? e->sample.count : 0; /* until then the thread may be writing it */
     w = admin_json(rs, 200);
     jw_object(&w);
     jw_key(&w, S("results"));
     jw_array(&w);
-    for (size_t i = page.start; i < e->sample.count && shown < page.limit; i++, shown++)
+    for (size_t i = page.start; i < n && shown < page.limit; i++, shown++)
         write_person(&w, call, rq, &e->sample.people[i]);
     end = page.start + shown;
     jw_end(&w);
@@ -130,7 +131,7 @@ preview_get(void *ctx, struct http_req *rq, const struct route_params *params, s
     jw_end(&w);
     jw_key(&w, S("links"));
     jw_object(&w);
-    if (shown > 0 && end < e->sample.count)
+    if (shown > 0 && end < n)
         jw_kstr(&w, S("next"),
                 arena_printf(rq->arena, PREVIEW "/%.*s?offset=%zu&limit=%zu", STR_ARG(e->id), end, page.limit));
     jw_end(&w);

@@ -167,7 +167,7 @@ entities_get(void *ctx, struct http_req *rq, const struct route_params *params, 
     if (!find(ctx, rq, rs, &s, rc, &d, &l))
         return;
     pages = (l.n + page.limit - 1) / page.limit;
-    if (!str_to_u64(http_query(rq, S("page")), &number))
+    if (!str_to_u64(http_query(rq, S("page")), &number) || number > INT64_MAX)
         number = 0;
     from = number < pages ? (size_t)number * page.limit : l.n;
     w = admin_json(rs, 200);

@@ -43,38 +43,48 @@ find_refs(const struct rule_node *n, bool inside, struct refs *out)
 
 #define REFS_DEPTH 16 /* a chain of references longer than this is said to read events */
 
-/* Is an audience built from profile fields only, and those that it refers to? */
+static bool of_fields(const struct call *call, const struct rule *r, struct map *seen, unsigned depth);
+
+/* Are the audiences that an expression refers to of fields only? Each is looked at once: there may be many ways to it. */
 static bool
-of_fields(const struct call *call, const struct rule *r, unsigned depth)
+refers_to_fields(const struct call *call, const struct rule *r, struct map *seen, unsigned depth)
 {
     struct refs refs = {.n = 0};
 
-    if (r == NULL || depth > REFS_DEPTH || rule_reads_events(rule_root(r)))
-        return false;
     find_refs(rule_root(r), false, &refs);
     for (size_t i = 0; i < refs.n; i++) {
         const struct str *ids;
         size_t n;
-        if (!of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), depth + 1))
+        if (map_get(seen, refs.items[i]) != NULL)
+            continue;
+        if (!map_put(seen, refs.items[i], seen, NULL) ||
+            !of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), seen, depth + 1))
             return false;
     }
     return !refs.others;
+}
+
+/* Is an audience built from profile fields only, and those that it refers to? */
+static bool
+of_fields(const struct call *call, const struct rule *r, struct map *seen, unsigned depth)
+{
+    return r != NULL && depth <= REFS_DEPTH && !rule_reads_events(rule_root(r)) &&
+           refers_to_fields(call, r, seen, depth);
 }
 
 /* Events beside a reference to an audience that is not of fields alone. */
 static bool
 mixes_references(const struct call *call, const struct rule *r)
 {
-    struct refs refs = {.n = 0};
-    bool fields = true;
+    struct map seen;
+    bool fields;
 
-    find_refs(rule_root(r), false, &refs);
-    for (size_t i = 0; i < refs.n && fields; i++) {
-        const struct str *ids;
-        size_t n;
-        fields = of_fields(call, snapshot_audience_rule(call->snap, call->scope, refs.items[i], &ids, &n), 1);
-    }
-    return rule_reads_events(rule_root(r)) && (!fields || refs.others);
+    if (!rule_reads_events(rule_root(r)))
+        return false;
+    map_init(&seen);
+    fields = refers_to_fields(call, r, &seen, 0);
+    map_deinit(&seen);
+    return !fields;
 }
 
 /* The first row of the table that keeps an audience from a method; 0: none [SEGMENTATION 14.3]. */

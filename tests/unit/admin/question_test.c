@@ -148,6 +148,29 @@ TEST(admin_as_of_answers)
     control_close(&c);
 }
 
+TEST(admin_as_of_tells_how_much_it_read)
+{
+    struct control c;
+    struct record change = {.time_ms = C_NOW - 1000,
+                            .key = S("1"),
+                            .value = S("{\"profile\":\"1\",\"scope\":\"" C_SCOPE "\",\"realized\":[\"a\"]}")};
+    uint64_t offset;
+    struct reply r;
+    const char *id;
+
+    control_open(t, &c, false);
+    put_audience(&c, "a", "points > 5");
+    CHECK_OK(topic_append(c.membership, &change, ACK_WRITTEN, &offset, d));
+    id = ask(&c, AS_OF, "{'at':'2025-12-31T00:00:00Z','audienceId':'a'}");
+    evaluator_wait(c.admin->evaluator);
+    r = look(&c, "GET", AS_OF, id);
+    CHECK_STR(control_get(&c, &r, "state"), S("RESULT_READY"));
+    CHECK_STR(control_get(&c, &r, "size"), S("40"));
+    CHECK_STR(control_get(&c, &r, "records"), S("1"));
+    CHECK_STR(control_get(&c, &r, "recordsReadSoFar"), S("1"));
+    control_close(&c);
+}
+
 TEST(admin_as_of_refuses)
 {
     struct control c;

@@ -241,6 +241,48 @@ TEST(s19_30_references_and_methods)
     control_close(&c);
 }
 
+#define LAYERS 12
+#define WIDE 6
+
+/* inSegment() of every audience of a layer. */
+static const char *
+all_of_layer(struct t *t, int layer)
+{
+    struct str s = arena_printf(t->arena, "inSegment(`l%d_0`)", layer);
+
+    for (int i = 1; i < WIDE; i++)
+        s = arena_printf(t->arena, "%.*s and inSegment(`l%d_%d`)", STR_ARG(s), layer, i);
+    return pql(t, s.p);
+}
+
+/* There are WIDE to the power of LAYERS ways through these references: each audience is looked at once. */
+TEST(admin_method_of_audiences_that_share_their_references)
+{
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    for (int layer = 0; layer < LAYERS; layer++) {
+        for (int i = 0; i < WIDE; i++) {
+            const char *id = arena_printf(t->arena, "l%d_%d", layer, i).p;
+            const char *text = layer == 0 ? "loyalty.points > 1" : all_of_layer(t, layer - 1);
+            CHECK_OK(config_put(c.config, S("audience"), S(C_SCOPE), str_of(id),
+                                control_quoted(t, arena_printf(t->arena,
+                                                               "{'id':'%s','name':'%s','lifecycleState':'published',"
+                                                               "'expression':{'type':'PQL','format':'pql/text',"
+                                                               "'value':'%s'}}",
+                                                               id, id, text)
+                                                      .p),
+                                C_NOW, d));
+        }
+    }
+    r = post(&c, AUD, "top", arena_printf(t->arena, "%s and %s", all_of_layer(t, LAYERS - 1), pql(t, TODAY)).p,
+             STREAMING);
+    CHECK_REPLY(r, 200);
+    CHECK_STR(str_of(method_of(&c, &r)), S("continuous"));
+    control_close(&c);
+}
+
 TEST(s19_31_evaluation_info)
 {
     static const char *const defaults[] = {"", ",'evaluationInfo':{}", ",'evaluationInfo':null",
