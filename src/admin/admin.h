@@ -4,35 +4,35 @@
  * rules (token, API key, organisation, sandbox) once before any of them, and maps errors to the family's documented
  * body [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
  *
- *   admin_auth.c      /ims/...                                   tokens                       [PLATFORM 1.4]
- *   admin_sandbox.c   /data/foundation/sandbox-management/...    sandboxes                    [PLATFORM 1.6]
- *   admin_schema.c    /data/foundation/schemaregistry/...        schemas, field groups        [PLATFORM 2]
- *   admin_registry.c  the same                                   descriptors, unions, standard resources
- *   admin_catalog.c   /data/foundation/catalog/...               datasets, batches            [PLATFORM 3.1]
- *   admin_import.c    /data/foundation/import/..., /export/...   batch ingestion, row errors  [PLATFORM 3.2]
- *   admin_inlet.c     /collection/...                            streaming ingestion          [PLATFORM 3.3]
- *   admin_flow.c      /data/foundation/flowservice/...           inlets, destinations         [PLATFORM 3.3, 7.2]
- *   admin_namespace.c /data/core/idnamespace/...                 namespaces                   [PLATFORM 4.1]
- *   admin_identity.c  /data/core/identity/...                    graphs                       [PLATFORM 4]
- *   admin_profile.c   /data/core/ups/access, .../config          profile look-up, merge policies  [PLATFORM 5]
- *   admin_segment.c   /data/core/ups/audiences, /segment/...     audiences                    [SEGMENTATION 17]
- *   admin_explain.c   /data/core/ups/audiences/{id}/explain      why a person is a member, or not  OURS
- *   admin_preview.c   /data/core/ups/preview, .../estimate       counts of what is not saved  [SEGMENTATION 17.8]
- *   admin_diff.c      /data/core/ups/diff                        what an edit would change  OURS
- *   admin_as_of.c     /data/core/ups/as-of                       memberships at a past instant  OURS
- *   admin_job_rest.c  /data/core/ups/segment/jobs               segment jobs               [SEGMENTATION 17.5]
- *   admin_schedule.c  /data/core/ups/config/schedules           when jobs begin by themselves  [SEGMENTATION 17.6]
- *   admin_conversion.c  /data/core/ups/segment/conversion       an expression's other form  [SEGMENTATION 17.4]
- *   admin_sample.c    /data/core/ups/previewsamplestatus        how many people there are  [SEGMENTATION 17.8]
- *   admin_search.c    /data/core/ups/search/...                 audiences by words         [SEGMENTATION 17.9]
- *   admin_guardrail_rest.c  /edgewise/guardrails                documented limits  OURS
- *   admin_external.c  /data/core/ais/...                         external audiences, their files  [SEGMENTATION 17.10]
- *   admin_export_job.c  /data/core/ups/export/jobs              profiles to files             [SEGMENTATION 17.7]
- *   admin_target.c    /{tenant}/target/...                       offers, audiences, properties  [TARGET 6]
- *   admin_activity.c  /{tenant}/target/activities/...            activities                   [TARGET 6.3]
- *   admin_report.c    /{tenant}/target/.../report, /edgewise/reports, /reports  results       [TARGET 6.8]
- *   admin_own.c       /edgewise/...                              datastreams, audience sizes, drain  OURS
- *   admin_ops.c       /healthz, /metrics, /emulator/clock        operation
+ *   admin_auth.c           /ims/...                               tokens                           [PLATFORM 1.4]
+ *   admin_sandbox.c        /data/foundation/sandbox-...           sandboxes                        [PLATFORM 1.6]
+ *   admin_schema.c         /data/foundation/schemaregistry/...    schemas, field groups            [PLATFORM 2]
+ *   admin_registry.c       the same                               descriptors, unions, standard resources
+ *   admin_catalog.c        /data/foundation/catalog/...           datasets, batches                [PLATFORM 3.1]
+ *   admin_import.c         /data/foundation/import/, /export/     batch ingestion, row errors     [PLATFORM 3.2]
+ *   admin_inlet.c          /collection/...                        streaming ingestion              [PLATFORM 3.3]
+ *   admin_flow.c           /data/foundation/flowservice/...       inlets, destinations             [PLATFORM 3.3, 7.2]
+ *   admin_namespace.c      /data/core/idnamespace/...             namespaces                       [PLATFORM 4.1]
+ *   admin_identity.c       /data/core/identity/...                graphs                           [PLATFORM 4]
+ *   admin_profile.c        /data/core/ups/access, .../config      profile look-up, merge policies  [PLATFORM 5]
+ *   admin_segment.c        /data/core/ups/audiences, /segment/... audiences                        [SEGMENTATION 17]
+ *   admin_explain.c        /data/core/ups/audiences/{id}/explain  why a person is a member, or not OURS
+ *   admin_preview.c        /data/core/ups/preview, .../estimate   counts of what is not saved      [SEGMENTATION 17.8]
+ *   admin_diff.c           /data/core/ups/diff                    what an edit would change        OURS
+ *   admin_as_of.c          /data/core/ups/as-of                   memberships at a past instant    OURS
+ *   admin_job_rest.c       /data/core/ups/segment/jobs            segment jobs                     [SEGMENTATION 17.5]
+ *   admin_schedule.c       /data/core/ups/config/schedules        when jobs begin by themselves    [SEGMENTATION 17.6]
+ *   admin_conversion.c     /data/core/ups/segment/conversion      an expression's other form       [SEGMENTATION 17.4]
+ *   admin_sample.c         /data/core/ups/previewsamplestatus     how many people there are        [SEGMENTATION 17.8]
+ *   admin_search.c         /data/core/ups/search/...              audiences by words               [SEGMENTATION 17.9]
+ *   admin_guardrail_rest.c /edgewise/guardrails                   documented limits                OURS
+ *   admin_external.c       /data/core/ais/...                     external audiences, their files  [SEGMENTATION 17.10]
+ *   admin_export_job.c     /data/core/ups/export/jobs             profiles to files                [SEGMENTATION 17.7]
+ *   admin_target.c         /{tenant}/target/...                   offers, audiences, properties    [TARGET 6]
+ *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
+ *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
+ *   admin_own.c            /edgewise/...                          datastreams, sizes, drain        OURS
+ *   admin_ops.c            /healthz, /metrics, /emulator/clock    operation
  *
  * Threads    Handlers run on HTTP workers. */
 #ifndef ADMIN_ADMIN_H

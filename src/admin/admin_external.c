@@ -183,7 +183,8 @@ task_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 
 /* ---- patch ---- */
 
-/* The end of all memberships is moved while it is near and still to come [SEGMENTATION 16.3]. */
+/* The end of all memberships is moved while it is near and still to come [SEGMENTATION 16.3]. Days out of their range
+ * are refused when the audience is saved. */
 static enum err
 put_lifetime(struct edit *e, const struct json *old, const struct json *days, int64_t now_ms, struct diag *d)
 {
@@ -202,8 +203,7 @@ put_lifetime(struct edit *e, const struct json *old, const struct json *days, in
     edit_put_json(e, e->root, S("ttlInDays"), days);
     if (until_ms != 0)
         edit_put_i64(e, edit_object(e, e->root, S("audienceMeta")), S("validUntil"),
-                     now_ms + json_i64(days, 0) % (LIMIT_EXTERNAL_DAYS + 1) * MS_PER_DAY); /* what is too large is
-                                                                                               refused when saved */
+                     now_ms + json_i64(days, 0) % (LIMIT_EXTERNAL_DAYS + 1) * MS_PER_DAY);
     return ERR_OK;
 }
 

@@ -3,8 +3,8 @@
  *
  * A batch is a config object (kind "batch"); its status walks
  *
- *   loading -> loaded -> processing [<-> retrying] -> success | failed        loading -> aborted | failed (by the
- * client)
+ *   loading -> loaded -> processing [<-> retrying] -> success | failed
+ *   loading -> aborted | failed                                                by the client
  *
  * and every step is saved, so after a crash the next start finds what is to be done. Uploaded files wait in one folder,
  * named <batch>-u-<hash of the name>; what is kept about bad rows stands beside them (<batch>-parsing_errors_0.json,
@@ -12,10 +12,12 @@
  *
  * Exactly once   The object gets logOffset (the end of `collect` then) together with the status `processing`, before
  * the first row is appended, and row n of a batch has the request id <batch>-<n>. Rows are appended in order by one
- *                thread, so after a crash the log itself says how many are in: the thread reads `collect` from
- * logOffset and goes on behind the newest row of the batch that it finds. All or nothing The whole batch is read and
- * checked before its first row is appended [PLATFORM 3.2]. Threads        One thread works through the queue; a full
- * queue is 429. Locks: importer.lock, a leaf. */
+ * thread, so after a crash the log itself says how many are in: the thread reads `collect` from logOffset and goes on
+ * behind the newest row of the batch that it finds.
+ *
+ * All or nothing The whole batch is read and checked before its first row is appended [PLATFORM 3.2].
+ *
+ * Threads        One thread works through the queue; a full queue is 429. Locks: importer.lock, a leaf. */
 #ifndef ADMIN_ADMIN_IMPORT_H
 #define ADMIN_ADMIN_IMPORT_H
 

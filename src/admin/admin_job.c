@@ -3,8 +3,9 @@
  * Every audience is kept true all the time, so a job finds what is true already: it evaluates from scratch, with the
  * vectorised evaluator, and compares with the memberships. A difference is counted (metric hub_profiles_wrong_total,
  * `membershipsRepaired` of the job) and repaired. What it reports are the members; of these as `realized` those that
- * entered since the job before it that had the audience, as `existing` the others, and as `exited` who left since. OURS
- * In a strict sandbox a job first moves the entries (hub_job), and reports those.
+ * entered since the job before it that had the audience, as `existing` the others, and as `exited` who left since.
+ *
+ * In a strict sandbox a job first moves the entries (hub_job), and reports those.   OURS
  *
  * A job is an object of the configuration from its first moment: QUEUED there until it ended, so a start takes up what
  * a stop interrupted; PROCESSING and CANCELLING are said from the queue. admin_job_new.c begins one, admin_job_rest.c

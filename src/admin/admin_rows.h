@@ -2,18 +2,21 @@
  * (row_reader).
  *
  *   row_reader_init(&reader, snapshot, scope, dataset, ...);        what the dataset's schema says, compiled once
- *   row_source_open(&source, ...);                                  a file, read through a window of
- * LIMIT_UPLOAD_ROW_BYTES while (row_source_next(&source, arena, &row, &fault, d) == ROW_READ) row_read(&reader,
- * row.text, now_ms, arena, &hit, &fault)
+ *   row_source_open(&source, ...);                a file, read through a window of LIMIT_UPLOAD_ROW_BYTES
+ *   while (row_source_next(&source, arena, &row, &fault, d) == ROW_READ)
+ *       row_read(&reader, row.text, now_ms, arena, &hit, &fault)
  *
  * A row becomes a hit with the identities of the schema's identity descriptors and of its identityMap [PLATFORM 4.3].
  * Fields that descriptors name stay in the data; identityMap does not: the hit carries it. Rows that break a rule are
  * refused with a code of [PLATFORM 3.2] and leave no trace.
  *
  * Primary    [PLATFORM 4.5]: the primary descriptor's field; else the one that identityMap marks; else the ECID; else
- * the only one there is. OURS from "else the ECID": it is what the owner of an edge event is, too. Upsert     Rows of a
- * dataset tagged isUpsert:true merge into what is stored, a null deletes [PLATFORM B-5]; in other rows a null is as
- * good as absent and is taken out. Threads    A reader and a source belong to one thread. */
+ * the only one there is. OURS from "else the ECID": it is what the owner of an edge event is, too.
+ *
+ * Upsert     Rows of a dataset tagged isUpsert:true merge into what is stored, a null deletes [PLATFORM B-5]; in
+ * other rows a null is as good as absent and is taken out.
+ *
+ * Threads    A reader and a source belong to one thread. */
 #ifndef ADMIN_ADMIN_ROWS_H
 #define ADMIN_ADMIN_ROWS_H
 

@@ -45,7 +45,7 @@ find_refs(const struct rule_node *n, bool inside, struct refs *out)
 
 static bool of_fields(const struct call *call, const struct rule *r, struct map *seen, unsigned depth);
 
-/* Are the audiences that an expression refers to of fields only? Each is looked at once: there may be many ways to it. */
+/* Are the audiences that an expression refers to of fields only? Each is looked at once, whatever ways lead to it. */
 static bool
 refers_to_fields(const struct call *call, const struct rule *r, struct map *seen, unsigned depth)
 {

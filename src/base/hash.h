@@ -2,8 +2,8 @@
  *
  * hash_bytes   XXH3, 64 bits: about 5 ns for 38 bytes. Not keyed: an attacker can make it collide.
  * hash_keyed   SipHash-1-3 with a 128-bit key from os_entropy(): about 21 ns. For maps of client strings, and as the
- * MAC of notification tokens (hash_mac: SipHash-2-4). crc32c       Castagnoli, hardware where there is one: record
- * checksums on disk. */
+ * MAC of notification tokens (hash_mac: SipHash-2-4).
+ * crc32c       Castagnoli, hardware where there is one: record checksums on disk. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

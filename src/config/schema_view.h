@@ -11,8 +11,13 @@
  *   size_t n = schema_view_validate(v, record, arena, bad, SCHEMA_VIOLATIONS_MAX);
  *
  * Paths      "person.name.firstName"; arrays are walked through ("productListItems.SKU" is the SKU of an item), a map
- * takes any key ("identityMap.ECID.id"). Ownership  A view is borrowed: valid as long as the snapshot is held. Threads
- * Immutable. Cost       Validation about 50 ns a field. */
+ * takes any key ("identityMap.ECID.id").
+ *
+ * Ownership  A view is borrowed: valid as long as the snapshot is held.
+ *
+ * Threads    Immutable.
+ *
+ * Cost       Validation about 50 ns a field. */
 #ifndef CONFIG_SCHEMA_VIEW_H
 #define CONFIG_SCHEMA_VIEW_H
 

@@ -12,8 +12,9 @@
  *   edge_follow.c     the thread that applies projections and flushes the table
  *
  * Promises   Nothing is stored before consent is known. A failing rule or offer costs the visitor personalization,
- * never the page. A hit, decisions included, is in the log before its 200 goes out. Threads    Handlers run on HTTP
- * workers and share nothing but the snapshot, the striped profile table and the log. */
+ * never the page. A hit, decisions included, is in the log before its 200 goes out.
+ *
+ * Threads    Handlers run on HTTP workers and share nothing but the snapshot, the striped profile table and the log. */
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 

@@ -5,14 +5,24 @@
  * answered. CORS, compression, request ids, shedding and metrics are done here, once, for every service.
  *
  * Services   are asked in order: the first whose match() is true owns the request.
+ *
  * Memory     req->arena (LIMIT_REQUEST_ARENA_BYTES) belongs to the worker and is reset after the answer. Texts in a
- * request and in the answer's headers live as long as the call of the handler. Refusals   A body over its limit is
- * refused before it is read when it is large; a body of up to LIMIT_REFUSED_BODY_BYTES is read and dropped first,
- * because closing a socket on unread bytes resets it and the client never sees why. Threads    A handler runs on its
- * worker; it may block on nothing but the log append. Shedding   More than LIMIT_REQUESTS_IN_FLIGHT requests being
- * handled, or http_overload(): 503, Retry-After 5. Spooling   A service may have a large body written to a file as it
- * comes (http_service.spool); a file that nobody took is removed when the request ends. Stop       http_stop() refuses
- * new connections, lets requests end (at most drain_ms), then closes. Sources    [EDGE 1.4 .. 1.8], [PLATFORM 1.2]. */
+ * request and in the answer's headers live as long as the call of the handler.
+ *
+ * Refusals   A body over its limit is refused before it is read when it is large; a body of up to
+ * LIMIT_REFUSED_BODY_BYTES is read and dropped first, because closing a socket on unread bytes resets it and the
+ * client never sees why.
+ *
+ * Threads    A handler runs on its worker; it may block on nothing but the log append.
+ *
+ * Shedding   More than LIMIT_REQUESTS_IN_FLIGHT requests being handled, or http_overload(): 503, Retry-After 5.
+ *
+ * Spooling   A service may have a large body written to a file as it comes (http_service.spool); a file that nobody
+ * took is removed when the request ends.
+ *
+ * Stop       http_stop() refuses new connections, lets requests end (at most drain_ms), then closes.
+ *
+ * Sources    [EDGE 1.4 .. 1.8], [PLATFORM 1.2]. */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
 

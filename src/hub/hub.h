@@ -9,9 +9,12 @@
  * not emitted again.
  *
  * Time       A record's time_ms is "now". When a timer is due, the driver (hub_run's thread, which may look at the
- * clock) appends a tick to `collect`, and the fold fires what is due at the tick's time. Sweep      When audiences
- * change, every profile is brought up to date in the background, some profiles between records. Reading    hub_read_*
- * take the state lock for microseconds; any thread. */
+ * clock) appends a tick to `collect`, and the fold fires what is due at the tick's time.
+ *
+ * Sweep      When audiences change, every profile is brought up to date in the background, some profiles between
+ * records.
+ *
+ * Reading    hub_read_* take the state lock for microseconds; any thread. */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
 

@@ -6,8 +6,11 @@
  * of [PLATFORM 4.4] drops one, which the caller is told too: it becomes a profile of its own.
  *
  * State      Rows in the hub's table under keys beginning with 'I' (identity -> profile id) and 'G' (profile id ->
- * members and links); docs/formats/graph.md. So links commit together with the offset that made them. Time       comes
- * from the hit.   Threads  the hub's. */
+ * members and links); docs/formats/graph.md. So links commit together with the offset that made them.
+ *
+ * Time       Comes from the hit.
+ *
+ * Threads    The hub's. */
 #ifndef IDENTITY_GRAPH_H
 #define IDENTITY_GRAPH_H
 

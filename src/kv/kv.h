@@ -6,14 +6,23 @@
  * processor goes on from the position and nothing is applied twice.
  *
  * Due        Every entry carries due_ms, a time chosen by its owner (0: none), which is kept in the index: the next
- * timer or the expiry of a profile. After open the due entries are known without reading a value. Start      kv_open
- * reads the newest index checkpoint and the frames behind it: under 3 s per million entries. Compaction In the
- * background, the oldest segment at a time, while garbage is more than half of the bytes. Threads    One owner at a
- * time (callers bring the lock), and readers of what is committed (kv_read); two threads of kv's own sync and compact.
- * Errors     ERR_BUSY: the disk is full; the batch stays staged and kv_commit may be tried again. ERR_IO from a commit
- * with sync: it is written but the sync failed; the next sync repeats it. ERR_CORRUPT: a checksum does not match. Cost
- * get 1 us, put with its commit 2 to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to three quarters
- * full; keys are in the file only. Format     docs/formats/kv.md */
+ * timer or the expiry of a profile. After open the due entries are known without reading a value.
+ *
+ * Start      kv_open reads the newest index checkpoint and the frames behind it: under 3 s per million entries.
+ *
+ * Compaction In the background, the oldest segment at a time, while garbage is more than half of the bytes.
+ *
+ * Threads    One owner at a time (callers bring the lock), and readers of what is committed (kv_read); two threads of
+ * kv's own sync and compact.
+ *
+ * Errors     ERR_BUSY: the disk is full; the batch stays staged and kv_commit may be tried again. ERR_IO from a
+ * commit with sync: it is written but the sync failed; the next sync repeats it. ERR_CORRUPT: a checksum does not
+ * match.
+ *
+ * Cost       get 1 us, put with its commit 2 to 8 us at 1.3 KB, 32 bytes a slot of the index, which is a third to
+ * three quarters full; keys are in the file only.
+ *
+ * Format     docs/formats/kv.md */
 #ifndef KV_KV_H
 #define KV_KV_H
 

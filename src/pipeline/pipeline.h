@@ -7,12 +7,17 @@
  *
  * Promises   A record is in a file when append returns with ACK_WRITTEN, so it survives kill -9; it is on the disk at
  * most sync_interval_us later (group commit), or before append returns with ACK_SYNCED. Records come back exactly as
- *            they were appended, in offset order; what follows a torn tail was never acknowledged and is cut off at
- * open. Writers    A partition has one writing process at a time (a lock file); any number of threads of it. Readers
- * may be in other processes: they follow the files. Threads    Every function may be called by any thread, except that
- * a consumer belongs to one. Errors     ERR_BUSY: the disk is full; nothing of the record is visible, later appends
- * work once there is space. ERR_LIMIT: key, value or batch too long. ERR_CORRUPT: a checksum in the middle of a log
- * does not match. Format     docs/formats/log.md */
+ * they were appended, in offset order; what follows a torn tail was never acknowledged and is cut off at open.
+ *
+ * Writers    A partition has one writing process at a time (a lock file); any number of threads of it. Readers may be
+ * in other processes: they follow the files.
+ *
+ * Threads    Every function may be called by any thread, except that a consumer belongs to one.
+ *
+ * Errors     ERR_BUSY: the disk is full; nothing of the record is visible, later appends work once there is space.
+ * ERR_LIMIT: key, value or batch too long. ERR_CORRUPT: a checksum in the middle of a log does not match.
+ *
+ * Format     docs/formats/log.md */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 

@@ -5,8 +5,11 @@
  * evaluated many times. Compiling may fail with a message for a person; evaluating does not.
  *
  * Meaning    [SEGMENTATION 2 to 11]; what the public documents leave open is decided there and pinned by
- * tests/vectors/pql.json. Ownership  A rule copies what it keeps; the text may be freed after the call. Threads    Any
- * thread, no locks. */
+ * tests/vectors/pql.json.
+ *
+ * Ownership  A rule copies what it keeps; the text may be freed after the call.
+ *
+ * Threads    Any thread, no locks. */
 #ifndef PQL_PQL_H
 #define PQL_PQL_H
 

@@ -6,11 +6,17 @@
  *
  *   edge_table_enter -> append to the log -> edge_table_store... -> edge_table_leave
  *
- * Durable    edge_table_flush() writes what changed to the kv table together with the log position from which a restart
- * must fold again. Enter and leave tell it which appended hits are not stored yet. Life       A document not seen for
- * ttl_ms is absent, and removed at the next flush. Memory     Documents beyond memory_max bytes leave memory, least
- * recently used first by a clock hand, when they are durable. Threads    load, store, enter, leave: any. flush: one
- * thread. Cost       Load or store about 0.3 us in memory, 2 us from the kv table. */
+ * Durable    edge_table_flush() writes what changed to the kv table together with the log position from which a
+ * restart must fold again. Enter and leave tell it which appended hits are not stored yet.
+ *
+ * Life       A document not seen for ttl_ms is absent, and removed at the next flush.
+ *
+ * Memory     Documents beyond memory_max bytes leave memory, least recently used first by a clock hand, when they are
+ * durable.
+ *
+ * Threads    load, store, enter, leave: any. flush: one thread.
+ *
+ * Cost       Load or store about 0.3 us in memory, 2 us from the kv table. */
 #ifndef PROFILE_EDGE_TABLE_H
 #define PROFILE_EDGE_TABLE_H
 

@@ -9,9 +9,14 @@
  *
  * Merge      [PLATFORM 5.3] timestamp order: for each leaf the fragment with the newest ingestion wins; objects leaf by
  * leaf, arrays whole. Ties: smaller dataset id, then smaller identity key. A fragment that was upserted keeps a time
- * per leaf; consent preferences take part as a fragment of their own. A null is no leaf. Events     ids are indexed in
- * rows of their own ('X'), so that a repeat is found among thousands without reading them. Time       comes from the
- * hit.   Threads  the hub's. */
+ * per leaf; consent preferences take part as a fragment of their own. A null is no leaf.
+ *
+ * Events     Ids are indexed in rows of their own ('X'), so that a repeat is found among thousands without reading
+ * them.
+ *
+ * Time       Comes from the hit.
+ *
+ * Threads    The hub's. */
 #ifndef PROFILE_PROFILE_STORE_H
 #define PROFILE_PROFILE_STORE_H
 

@@ -1,15 +1,28 @@
 /* rule_graph_int.h - the parts of the predicate graph that its own files share.
  *
- * Reading order: this file; rule_graph.c (audiences to nodes), rule_graph_grow.c (what stays when audiences change),
- * rule_graph_cons.c (sharing), rule_graph_window.c (which expressions become window leaves: counts and sums),
- * rule_graph_chain.c (sequences), rule_graph_expr.c (other aggregates, and expressions of several), rule_graph_part.c
- * (window leaves as things that are shared), rule_graph_needs.c (which of them can share a series), rule_graph_scan.c
- * (what the other leaves read, and when they must be looked at again), rule_graph_index.c (which event wakes what),
- * rule_graph_live.c (what is in use, and who asks whom), rule_graph_time.c (instants that move with the clock),
- * rule_graph_series.c (the pairs of a profile), rule_graph_truth.c (a window leaf over them, and when it flips),
- * rule_graph_flips.c (all flips of a state), rule_graph_unknown.c (its nodes without a truth),
- * rule_graph_state.c (the steps), rule_graph_store.c (their bytes), rule_graph_manifest.c (what numbers mean, for
- * states that other graphs wrote).
+ * Reading order: this file, then
+ *
+ *   rule_graph.c           audiences to nodes
+ *   rule_graph_grow.c      what stays when audiences change
+ *   rule_graph_cons.c      sharing
+ *   rule_graph_window.c    which expressions become window leaves: counts and sums
+ *   rule_graph_chain.c     sequences
+ *   rule_graph_expr.c      other aggregates, and expressions of several
+ *   rule_graph_part.c      window leaves as things that are shared
+ *   rule_graph_needs.c     which of them can share a series
+ *   rule_graph_scan.c      what the other leaves read, and when they must be looked at again
+ *   rule_graph_index.c     which event wakes what
+ *   rule_graph_live.c      what is in use, and who asks whom
+ *   rule_graph_time.c      instants that move with the clock
+ *   rule_graph_series.c    the pairs of a profile
+ *   rule_graph_truth.c     a window leaf over them, and when it flips
+ *   rule_graph_flips.c     all flips of a state
+ *   rule_graph_unknown.c   its nodes without a truth
+ *   rule_graph_state.c     the steps
+ *   rule_graph_store.c     a state as bytes
+ *   rule_graph_manifest.c  what numbers mean, for states that other graphs wrote
+ *
+ * The parts:
  *
  *   audience -> node (and, or, not) -> leaf        attribute or scan: an expression and the reference evaluator
  *                                   -> window leaf -> part -> series -> predicate of an event

@@ -3,13 +3,17 @@
  * A leaf that is no window leaf is evaluated by the reference evaluator. To know when, its expression is read once:
  *
  *   reads    profile, events, clock, parameters, memberships: which kinds of step can change it.
+ *
  *   origins  every value in the tree gets a superset of where it can come from: a path from the profile or from any
  * event (filters, let, generators and lambdas pass it on). So "E.timestamp occurs <= 3 days before now" becomes the
- * term (window, event path timestamp), whatever else surrounds it. looks    for a stored timestamp t, a window's answer
+ * term (window, event path timestamp), whatever else surrounds it.
+ *
+ *   looks    for a stored timestamp t, a window's answer
  * changes only when one of its ends passes t. The next look of a leaf is the earliest such instant over all terms and
  * all timestamps at their paths: early at worst, never late. Words like currentMonth() change at the start of the next
  * unit. Where now is read in any other way (now = x.y, a computed receiver) we cannot solve for the instant: the leaf
  * is looked at in every step and at every full minute, as fine as expiry timers must be [SEGMENTATION 14.4, C 62].
+ *
  *   guard    when every use of xEvent is filtered by a predicate with a discriminating equality, an event that has none
  * of those values cannot change the leaf. */
 #include "rule/rule_graph_int.h"

@@ -7,8 +7,9 @@
  *   varints           next look per leaf that has one, as a difference (0: none)
  *   flips             of window leaves (rule_graph_flips.c)
  *   unknown           nodes without a truth (rule_graph_unknown.c)
- *   varint            count of series, and for each: id (difference to the one before), length, bytes
- * (rule_graph_series.c) fixed32           CRC32C of all before
+ *   varint            count of series, and for each: id (difference to the one before), length, bytes, which are
+ *                     rule_graph_series.c's
+ *   fixed32           CRC32C of all before
  *
  * Loading copies the bytes once and leaves the series encoded until a step touches them; saving copies those that were
  * not touched.

@@ -13,14 +13,22 @@
  * in the table is counted once; one that changes meanwhile is counted as it was when its turn came.
  *
  * Now        An estimate has one, that of its first slice [SEGMENTATION C 29]. A comparison takes each slice's.
+ *
  * Comparison With `compare` every answer is held against the membership that the profile carries. A block's profiles
- * are loaded at several instants, so what differs is a suspicion: such a profile is loaded once more, with its instant,
- * and what differs then is wrong (census_wrong). A profile whose audiences were never evaluated (segment_apply gave up)
- * is counted and not compared. inSegment  Of an audience that is counted too: that audience's own answer; of any other:
- * the profile's membership. Undecided  A rule that takes too many steps, and a profile that is too large for a block:
- * counted as such. Difference With `diff` there are two audiences, one before and one after a change: who is a member
- * of one of them only, and how many are of both. Memory     LIMIT_CENSUS_BYTES of stored profiles, and one profile
- * more, with what they take parsed. Threads    One owner; load and run need not be on the same thread. */
+ * are loaded at several instants, so what differs is a suspicion: such a profile is loaded once more, with its
+ * instant, and what differs then is wrong (census_wrong). A profile whose audiences were never evaluated
+ * (segment_apply gave up) is counted and not compared.
+ *
+ * inSegment  Of an audience that is counted too: that audience's own answer; of any other: the profile's membership.
+ *
+ * Undecided  A rule that takes too many steps, and a profile that is too large for a block: counted as such.
+ *
+ * Difference With `diff` there are two audiences, one before and one after a change: who is a member of one of them
+ * only, and how many are of both.
+ *
+ * Memory     LIMIT_CENSUS_BYTES of stored profiles, and one profile more, with what they take parsed.
+ *
+ * Threads    One owner; load and run need not be on the same thread. */
 #ifndef SEGMENT_CENSUS_H
 #define SEGMENT_CENSUS_H
 

@@ -3,7 +3,9 @@
  * A run is one file, or several, read for one audience; it has a stamp, and a profile's entry keeps that of the newest
  * run that named the person. Whether that makes the person a member is for the audience to say: its floor is the oldest
  * run that still counts, and all its members leave at one instant. So a run that replaces the audience raises the
- * floor, and nobody has to look for those it did not name.   Threads  the hub's; pure but for the arena. */
+ * floor, and nobody has to look for those it did not name.
+ *
+ * Threads    The hub's; pure but for the arena. */
 #ifndef SEGMENT_EXTERNAL_H
 #define SEGMENT_EXTERNAL_H
 

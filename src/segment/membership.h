@@ -1,14 +1,15 @@
 /* membership.h - audiences of a profile, kept true: the state machine over the incremental evaluator.
  *
- * segment_apply() is called after a profile changed; it brings the rule state up to date (or builds it when the
- * audiences changed since), turns differences into membership entries [SEGMENTATION 15.2] and says when something flips
- * by itself. Purge: exited entries older than 30 days go.   Threads  the hub's; pure but for the arena.
+ * segment_apply() is called after a profile changed; it brings the rule state up to date (or builds it when there is
+ * none that can be read), turns differences into membership entries [SEGMENTATION 15.2] and says when something flips
+ * by itself. Exited entries older than 30 days go.
  *
  * Strict     In a strict set [SEGMENTATION 14.4] the state follows every change all the same, but an entry moves only
  * when its audience's method allows it for this cause: what is streamed evaluates the profile as it is by then, a timer
  * brings exits only, and what came in a batch waits for a job. inSegment of an audience outside the set reads its
  * entry.
- */
+ *
+ * Threads    The hub's; pure but for the arena. */
 #ifndef SEGMENT_MEMBERSHIP_H
 #define SEGMENT_MEMBERSHIP_H
 

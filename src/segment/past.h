@@ -10,9 +10,15 @@
  *   }
  *
  * Person     By an identity, which may have been in another profile at that instant. Records of unions and splits lead
- * back to it; each such step captures and reads once more. Exactness As it was told live: a membership counts from its
- * record's instant on. Retention What the topic does not hold any more is refused, never guessed.
- * Threads    One owner.   Memory  of a size, 16 bytes for each profile that moved since then. */
+ * back to it; each such step captures and reads once more.
+ *
+ * Exactness  As it was told live: a membership counts from its record's instant on.
+ *
+ * Retention  What the topic does not hold any more is refused, never guessed.
+ *
+ * Memory     Of a size, 16 bytes for each profile that moved since then.
+ *
+ * Threads    One owner. */
 #ifndef SEGMENT_PAST_H
 #define SEGMENT_PAST_H
 
@@ -43,13 +49,12 @@ struct past_now {
     int64_t clock_ms; /* the table's */
     uint64_t size;    /* of options.audience */
 };
-/* An instant behind the clock is answered by the table. ERR_NOT_FOUND: nobody has the identity. ERR_CORRUPT, ERR_NOMEM.
- */
+/* An instant that the clock has not passed is answered by the table alone. ERR_NOT_FOUND: nobody has the identity.
+ * ERR_CORRUPT, ERR_NOMEM. */
 enum err past_capture(struct past *p, const struct past_now *now, struct diag *d);
 /* ERR_BUSY: later; what the table was told is not in the topic yet. ERR_NOT_FOUND: the topic does not hold the instant
- * any more (d->what tells what it holds). ERR_LIMIT: more than
- * LIMIT_PAST_PROFILES moved since then, or more than LIMIT_PAST_MOVES of the identity. ERR_CORRUPT, ERR_IO, ERR_NOMEM.
- */
+ * any more (d->what tells what it holds). ERR_LIMIT: more than LIMIT_PAST_PROFILES moved since then, or the identity
+ * more than LIMIT_PAST_MOVES times. ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
 enum err past_read(struct past *p, struct diag *d);
 
 struct past_result {
