@@ -181,24 +181,34 @@ is_needed(const struct snapshot *s, struct str stored)
     return n.found;
 }
 
+/* Under the lock, so that no run is saved meanwhile that reads one of them. */
+static enum err
+clean(struct importer *im, struct arena *a, struct diag *d)
+{
+    const struct snapshot *s = snapshot_get(im->admin->o.config);
+    struct listing l;
+    enum err rc = list_all(im, a, &l, d);
+
+    for (size_t i = 0; rc == ERR_OK && i < l.n; i++) {
+        uint64_t scope, sequence, time_ms;
+        if (read_stored(l.names[i], &scope, &sequence, &time_ms) && !is_newest(&l, i) && !is_needed(s, l.names[i]))
+            remove_file(im, l.names[i], a);
+    }
+    snapshot_put(im->admin->o.config, s);
+    return rc;
+}
+
 void
 external_files_clean(struct importer *im)
 {
     struct arena a;
     struct diag d = DIAG_INIT;
-    const struct snapshot *s = snapshot_get(im->admin->o.config);
-    struct listing l;
 
     arena_init(&a, (size_t)LIMIT_REQUEST_ARENA_BYTES * 16);
-    if (list_all(im, &a, &l, &d) != ERR_OK)
+    os_lock(&im->external_lock);
+    if (clean(im, &a, &d) != ERR_OK)
         log_warn("external_clean_failed", "what=\"%s\"", d.what);
-    else
-        for (size_t i = 0; i < l.n; i++) {
-            uint64_t scope, sequence, time_ms;
-            if (read_stored(l.names[i], &scope, &sequence, &time_ms) && !is_newest(&l, i) && !is_needed(s, l.names[i]))
-                remove_file(im, l.names[i], &a);
-        }
-    snapshot_put(im->admin->o.config, s);
+    os_unlock(&im->external_lock);
     arena_deinit(&a);
 }
 
@@ -389,9 +399,10 @@ files_get(void *ctx, struct http_req *rq, const struct route_params *params, str
     jw_end(&w);
 }
 
-/* All versions go, so that none of them comes back. */
+/* All versions go, so that none of them comes back. Under the lock, with a snapshot that was taken under it. */
 static enum err
-remove_all(struct call *call, struct http_req *rq, struct str name, size_t *removed, struct diag *d)
+remove_all(struct call *call, const struct snapshot *snap, struct http_req *rq, struct str name, size_t *removed,
+           struct diag *d)
 {
     struct importer *im = call->admin->importer;
     struct str key = key_of(call->scope, name, rq->arena);
@@ -399,7 +410,7 @@ remove_all(struct call *call, struct http_req *rq, struct str name, size_t *remo
     enum err rc = list_all(im, rq->arena, &l, d);
 
     for (size_t i = 0; rc == ERR_OK && i < l.n; i++) {
-        if (str_starts(l.names[i], key) && is_needed(call->snap, l.names[i]))
+        if (str_starts(l.names[i], key) && is_needed(snap, l.names[i]))
             rc = diag_set(d, ERR_INVALID, "file '%.*s' is being read by a run", STR_ARG(name));
     }
     for (size_t i = 0; rc == ERR_OK && i < l.n; i++) {
@@ -414,11 +425,18 @@ remove_all(struct call *call, struct http_req *rq, struct str name, size_t *remo
 static void
 file_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
+    struct call *call = ctx;
     struct str name = route_param(params, S("name"));
+    const struct snapshot *snap;
     struct diag d = DIAG_INIT;
     size_t removed = 0;
-    enum err rc = remove_all(ctx, rq, name, &removed, &d);
+    enum err rc;
 
+    os_lock(&call->admin->importer->external_lock);
+    snap = snapshot_get(call->admin->o.config);
+    rc = remove_all(call, snap, rq, name, &removed, &d);
+    snapshot_put(call->admin->o.config, snap);
+    os_unlock(&call->admin->importer->external_lock);
     if (rc != ERR_OK)
         admin_fail(rq, rs, STYLE, 0, rc, &d);
     else if (removed == 0)

@@ -320,10 +320,13 @@ run_post(void *ctx, struct http_req *rq, const struct route_params *params, stru
     rc = read_run(body, &r, &d);
     if (rc == ERR_OK)
         rc = check_run(call, &r, &d);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK) {
+        os_lock(&call->admin->importer->external_lock); /* what was chosen stays until the run is saved */
         rc = choose_files(call, rq, &r, &d);
-    if (rc == ERR_OK)
-        rc = enqueue(call, rq, &r, &d);
+        if (rc == ERR_OK)
+            rc = enqueue(call, rq, &r, &d);
+        os_unlock(&call->admin->importer->external_lock);
+    }
     if (rc != ERR_OK) {
         admin_fail(rq, rs, STYLE, rc == ERR_BUSY ? 429 : 0, rc, &d);
         return;

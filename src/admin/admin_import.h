@@ -47,6 +47,7 @@ struct importer {
     char *dir;
     char *external_dir;              /* files of external audiences (admin_external_file.c) */
     atomic_ullong external_sequence; /* of the newest of them */
+    struct os_mutex external_lock;   /* while some are chosen for a run that is then saved, or removed */
     struct os_mutex lock;
     struct os_cond wake;
     struct map open; /* batch id -> struct import_batch */

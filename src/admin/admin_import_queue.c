@@ -433,6 +433,7 @@ admin_import_open(struct admin *a, struct diag *d)
     (void)snprintf(im->dir, bytes, "%s/imports", a->o.dir);
     im->admin = a;
     os_mutex_init(&im->lock);
+    os_mutex_init(&im->external_lock);
     os_cond_init(&im->wake);
     map_init(&im->open);
     a->importer = im;
@@ -470,6 +471,7 @@ admin_import_close(struct admin *a)
     map_deinit(&im->open);
     os_cond_deinit(&im->wake);
     os_mutex_deinit(&im->lock);
+    os_mutex_deinit(&im->external_lock);
     free(im->dir);
     free(im->external_dir);
     free(im);
