@@ -117,29 +117,11 @@ read_question(struct call *call, struct http_req *rq, const struct json *body, s
 static void
 as_of_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    const struct json *body = NULL;
-    struct evaluation *e = NULL;
     struct str id = admin_new_uuid(rq);
-    struct diag d = DIAG_INIT;
-    int status = 0;
-    enum err rc;
 
     (void)params;
-    if (!question_possible(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    rc = evaluation_new(EVALUATION_AS_OF, id, call->scope, rq->now_ms, &e, &d);
-    if (rc == ERR_OK) {
-        rc = read_question(call, rq, body, e, &d);
-        if (rc == ERR_OK)
-            rc = question_add(call, rq, e, &status, &d);
-        else
-            evaluation_free(e);
-    }
-    if (rc == ERR_OK)
+    if (question_ask(ctx, rq, rs, EVALUATION_AS_OF, id, read_question))
         question_created(rs, id);
-    else
-        admin_fail(rq, rs, STYLE, status, rc, &d);
 }
 
 /* ---- GET ---- */

@@ -48,10 +48,8 @@ add_links(struct trail *t, const struct rule_node *n)
 
     if (id.p != NULL)
         add_link(t, id);
-    for (size_t i = 0; i < n->arg_count; i++) {
-        if (n->args[i] != NULL)
-            add_links(t, n->args[i]);
-    }
+    for (size_t i = 0; i < n->arg_count; i++)
+        add_links(t, n->args[i]);
 }
 
 /* Saving an expression that leads back to its own audience would be refused. */
@@ -97,52 +95,33 @@ read_before(struct call *call, struct evaluation *e, struct diag *d)
     if (value.n == 0)
         return diag_set(d, ERR_INVALID, "audience '%.*s' has no expression", STR_ARG(audience));
     (void)pql_format_of(json_str(json_path(object, S("expression.format"))), &format);
-    e->opted_out_too = !json_bool(json_path(object, S("dataGovernancePolicy.excludeOptOut")), true);
+    e->opted_out_too = audience_opted_out_too(object);
     return snapshot_expression(call->snap, call->scope, value, format == PQL_JSON, &e->before, d);
 }
 
 static enum err
-begin(struct call *call, struct http_req *rq, const struct json *body, struct str id, int *status, struct diag *d)
+read_question(struct call *call, struct http_req *rq, const struct json *body, struct evaluation *e, struct diag *d)
 {
     const struct json *audience = json_get(body, S("audienceId"));
-    struct evaluation *e = NULL;
-    enum err rc = evaluation_new(EVALUATION_DIFF, id, call->scope, rq->now_ms, &e, d);
+    enum err rc;
 
-    if (rc != ERR_OK)
-        return rc;
     if (audience != NULL && (!json_is(audience, JSON_STRING) || json_str(audience).n == 0))
-        rc = diag_set_path(d, ERR_INVALID, "audienceId", "audienceId must be the id of an audience");
+        return diag_set_path(d, ERR_INVALID, "audienceId", "audienceId must be the id of an audience");
     e->audience = arena_str(&e->arena, json_str(audience));
-    if (rc == ERR_OK)
-        rc = read_before(call, e, d);
+    rc = read_before(call, e, d);
     if (rc == ERR_OK)
         rc = question_rule(call, body, &e->rule, d);
-    if (rc == ERR_OK && e->audience.n > 0)
-        rc = check_cycle(call, e->audience, e->rule, rq->arena, d);
-    if (rc == ERR_OK)
-        return question_add(call, rq, e, status, d);
-    evaluation_free(e);
-    return rc;
+    return rc == ERR_OK && e->audience.n > 0 ? check_cycle(call, e->audience, e->rule, rq->arena, d) : rc;
 }
 
 static void
 diff_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    const struct json *body = NULL;
     struct str id = admin_new_uuid(rq);
-    struct diag d = DIAG_INIT;
-    int status = 0;
-    enum err rc;
 
     (void)params;
-    if (!question_possible(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    rc = begin(call, rq, body, id, &status, &d);
-    if (rc == ERR_OK)
+    if (question_ask(ctx, rq, rs, EVALUATION_DIFF, id, read_question))
         question_created(rs, id);
-    else
-        admin_fail(rq, rs, STYLE, status, rc, &d);
 }
 
 /* ---- GET ---- */

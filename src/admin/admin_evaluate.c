@@ -48,8 +48,8 @@ evaluation_free(struct evaluation *e)
     free(e);
 }
 
-static bool
-ended(const struct evaluation *e)
+bool
+evaluation_ended(const struct evaluation *e)
 {
     return e->state == EVALUATION_READY || e->state == EVALUATION_FAILED;
 }
@@ -115,7 +115,7 @@ evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct
 
     os_lock(&ev->lock);
     drop_expired(ev, now_ms);
-    for (old = ev->first; old != NULL && (old->kind == EVALUATION_JOB || !ended(old));)
+    for (old = ev->first; old != NULL && (old->kind == EVALUATION_JOB || !evaluation_ended(old));)
         old = old->next;
     if (ev->questions >= LIMIT_PREVIEWS && old != NULL)
         evaluator_drop(ev, old);
@@ -193,7 +193,7 @@ all_ended(const struct evaluator *ev)
 {
     const struct evaluation *e = ev->first;
 
-    while (e != NULL && ended(e))
+    while (e != NULL && evaluation_ended(e))
         e = e->next;
     return e == NULL;
 }
@@ -221,16 +221,35 @@ evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us)
 /* ---- counting ---- */
 
 bool
-evaluator_report(struct evaluator *ev, struct evaluation *e, uint64_t read, uint64_t matched)
+evaluator_goes_on(struct evaluator *ev, const struct evaluation *e)
 {
     bool on;
 
     os_lock(&ev->lock);
-    e->read = read;
-    e->matched = matched;
     on = !e->cancelled && !ev->stop;
     os_unlock(&ev->lock);
     return on;
+}
+
+bool
+evaluator_report(struct evaluator *ev, struct evaluation *e, uint64_t read, uint64_t matched)
+{
+    os_lock(&ev->lock);
+    e->read = read;
+    e->matched = matched;
+    os_unlock(&ev->lock);
+    return evaluator_goes_on(ev, e);
+}
+
+bool
+evaluator_keeps_job(struct evaluator *ev, const struct evaluation *e, enum err result)
+{
+    bool stop;
+
+    os_lock(&ev->lock);
+    stop = ev->stop && !e->cancelled;
+    os_unlock(&ev->lock);
+    return stop && result == ERR_CANCELLED;
 }
 
 static bool

@@ -71,6 +71,8 @@ struct evaluator {
 enum err evaluation_new(enum evaluation_kind kind, struct str id, struct str scope, int64_t now_ms,
                         struct evaluation **out, struct diag *d);
 void evaluation_free(struct evaluation *e);
+/* Well or not. Under the lock, once it is added. */
+bool evaluation_ended(const struct evaluation *e);
 /* A question into the queue, as the youngest; the oldest one that ended makes room. ERR_BUSY: LIMIT_PREVIEWS have not
  * ended; `e` is still the caller's. */
 enum err evaluator_add(struct evaluator *ev, struct evaluation *e, int64_t now_ms, struct diag *d);
@@ -90,8 +92,13 @@ void evaluator_drop(struct evaluator *ev, struct evaluation *e);
 void evaluator_cancel_job(struct evaluator *ev, struct str scope, struct str id);
 /* Waits a moment before the hub is asked again that said "later". */
 void evaluator_pause(struct evaluator *ev);
-/* Says how far it is. False: it is to end. */
+/* False: it is to end, because it was cancelled or the process stops. */
+bool evaluator_goes_on(struct evaluator *ev, const struct evaluation *e);
+/* The same, and says how far it is. */
 bool evaluator_report(struct evaluator *ev, struct evaluation *e, uint64_t read, uint64_t matched);
+/* A job that ended so because the process stops, and for nothing else: it stays as it is saved, and the next start
+ * takes it up. */
+bool evaluator_keeps_job(struct evaluator *ev, const struct evaluation *e, enum err result);
 /* Runs a census to its end and repairs what is wrong. ERR_CANCELLED: asked to, or the process stops. ERR_BUSY: the
  * audiences that are compared are not the configuration's any more. */
 enum err evaluator_count(struct evaluator *ev, struct evaluation *e, struct census *c, struct diag *d);
@@ -105,11 +112,15 @@ void evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us);
 /* NEW, RUNNING, RESULT_READY, FAILED */
 struct str evaluation_state_name(enum evaluation_state state);
 /* False, and answered: this process has no hub. */
-bool question_possible(struct call *call, struct http_req *rq, struct http_res *rs);
+bool question_possible(struct call *call, struct http_req *rq, struct http_res *rs, enum error_style style);
 /* Compiles the body's predicateExpression as saving an audience does. *out is owned. ERR_INVALID, ERR_LIMIT. */
 enum err question_rule(struct call *call, const struct json *body, struct rule **out, struct diag *d);
-/* Into the queue; freed when it fails. *status is 429 when the queue is full. */
-enum err question_add(struct call *call, struct http_req *rq, struct evaluation *e, int *status, struct diag *d);
+/* Fills a question from the body of its POST. */
+typedef enum err question_reader(struct call *call, struct http_req *rq, const struct json *body, struct evaluation *e,
+                                 struct diag *d);
+/* Puts a new one into the queue. False: the error is answered, 429 when the queue is full. */
+bool question_ask(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id,
+                  question_reader *read);
 /* The evaluator's lock stays taken when it is found; else the answer is written. */
 struct evaluation *question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
                                  struct str id);

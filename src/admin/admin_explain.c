@@ -158,7 +158,6 @@ write_uploaded(struct jw *w, const struct json *object, bool member)
 enum err
 admin_person_explain(struct admin_person *p, const struct admin_audience *audience, struct jw *w, struct diag *d)
 {
-    const struct json *exclude = json_path(audience->object, S("dataGovernancePolicy.excludeOptOut"));
     const struct profile_membership *m;
     struct explain x;
     enum err rc;
@@ -175,7 +174,7 @@ admin_person_explain(struct admin_person *p, const struct admin_audience *audien
         jw_ktime(w, S("lastQualificationTime"), m->since_ms);
         jw_end(w);
     }
-    if (opted_out(p->env.profile) && json_bool(exclude, true)) /* whatever the expression says */
+    if (opted_out(p->env.profile) && !audience_opted_out_too(audience->object)) /* whatever the expression says */
         jw_kbool(w, S("optedOut"), true);
     if (audience->rule != NULL)
         segment_explain_write(w, audience->rule, &x, p->a);

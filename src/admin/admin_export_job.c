@@ -3,17 +3,12 @@
  * Memberships are true all the time, so evaluationInfo.segmentation asks for nothing. Events have no time of ingestion
  * here: eventList.filter looks at their timestamps. OURS */
 #include "admin/admin_export_job.h"
+#include "admin/admin_job.h"
 
 #define STYLE ERRORS_PROFILE
 #define JOBS "/data/core/ups/export/jobs"
 #define MODEL "_xdm.context.profile"
 #define LIST_LIMIT 10
-
-bool
-export_is_over(struct str status)
-{
-    return str_eq(status, S("SUCCEEDED")) || str_eq(status, S("FAILED")) || str_eq(status, S("CANCELLED"));
-}
 
 /* ---- POST ---- */
 
@@ -94,40 +89,61 @@ fill(struct edit *e, struct call *call, struct http_req *rq, const struct http_r
     put_destination(e, rq, body, s);
 }
 
-/* Fills the place that was reserved, or gives it back. */
 static enum err
-enqueue(struct evaluator *ev, struct str scope, struct str id, int64_t created_ms, struct diag *d)
+new_evaluation(struct str scope, struct str id, int64_t created_ms, struct evaluation **out, struct diag *d)
 {
-    struct evaluation *e = NULL;
-    enum err rc = evaluation_new(EVALUATION_JOB, id, scope, created_ms, &e, d);
+    enum err rc = evaluation_new(EVALUATION_JOB, id, scope, created_ms, out, d);
 
-    if (rc != ERR_OK) {
-        evaluator_release_job(ev);
-        return rc;
-    }
-    e->exports = true;
-    evaluator_add_job(ev, e);
-    return ERR_OK;
+    if (rc == ERR_OK)
+        (*out)->exports = true;
+    return rc;
+}
+
+/* A saved job as the queue wants it. */
+static enum err
+evaluation_of(struct str scope, struct str id, const struct json *job, struct evaluation **out, struct diag *d)
+{
+    return new_evaluation(scope, id, json_i64(json_get(job, S("creationTime")), 0) * MS_PER_SECOND, out, d);
 }
 
 /* ---- old jobs ---- */
 
-struct oldest {
-    struct str id;
-    const struct json *job;
-    size_t n;
-};
+/* Its batches. */
+static size_t
+batches_of(const struct export_spec *spec, struct str out[EXPORT_AUDIENCES_MAX])
+{
+    if (spec->batch.n > 0) {
+        out[0] = spec->batch;
+        return 1;
+    }
+    for (size_t i = 0; i < spec->audience_count; i++)
+        out[i] = spec->audiences[i].batch;
+    return spec->audience_count;
+}
 
 static void
-find_oldest(void *ctx, struct str id, const struct json *job)
+forget(struct call *call, struct http_req *rq, const struct snapshot *snap, struct str id)
 {
-    struct oldest *o = ctx;
+    struct config_change changes[LIMIT_CONFIG_CHANGES] = {
+        {.kind = S("exportJob"), .scope = call->scope, .id = id, .version = CONFIG_ANY_VERSION}};
+    const struct json *job = snapshot_object(snap, S("exportJob"), call->scope, id);
+    struct export_spec *spec = ARENA_NEW(rq->arena, struct export_spec);
+    struct str batches[EXPORT_AUDIENCES_MAX];
+    struct diag d = DIAG_INIT; /* what cannot be forgotten now is forgotten with the next one */
+    size_t n = 1, batch_count;
 
-    o->n++;
-    if (o->job == NULL && export_is_over(json_str(json_get(job, S("status"))))) {
-        o->id = id;
-        o->job = job;
+    if (spec == NULL || export_spec_read(job, rq->arena, spec, &d) != ERR_OK)
+        return;
+    batch_count = batches_of(spec, batches);
+    for (size_t i = 0; i < batch_count; i++) {
+        if (snapshot_object(snap, S("batch"), call->scope, batches[i]) != NULL)
+            changes[n++] = (struct config_change){
+                .kind = S("batch"), .scope = call->scope, .id = batches[i], .version = CONFIG_ANY_VERSION};
     }
+    if (config_apply(call->admin->o.config, changes, n, rq->now_ms, &d) != ERR_OK)
+        return;
+    for (size_t i = 0; i < batch_count; i++)
+        export_file_remove(call->admin, batches[i]);
 }
 
 /* The oldest that ended goes when there is one too many, with its batches and files. */
@@ -135,32 +151,10 @@ static void
 forget_oldest(struct call *call, struct http_req *rq)
 {
     const struct snapshot *snap = snapshot_get(call->admin->o.config);
-    struct config_change changes[LIMIT_CONFIG_CHANGES];
-    struct export_spec *spec = ARENA_NEW(rq->arena, struct export_spec);
-    struct oldest o = {.n = 0};
-    struct diag d = DIAG_INIT; /* what cannot be forgotten now is forgotten with the next one */
-    size_t n = 0;
+    struct job_oldest oldest = job_find_oldest(snap, S("exportJob"), call->scope);
 
-    snapshot_each(snap, S("exportJob"), call->scope, find_oldest, &o);
-    if (spec != NULL && o.n > LIMIT_EXPORTS_KEPT && o.job != NULL &&
-        export_spec_read(o.job, rq->arena, spec, &d) == ERR_OK) {
-        struct str batches[EXPORT_AUDIENCES_MAX];
-        size_t batch_count = 0;
-        if (spec->batch.n > 0)
-            batches[batch_count++] = spec->batch;
-        for (size_t i = 0; spec->batch.n == 0 && i < spec->audience_count; i++)
-            batches[batch_count++] = spec->audiences[i].batch;
-        changes[n++] = (struct config_change){
-            .kind = S("exportJob"), .scope = call->scope, .id = o.id, .version = CONFIG_ANY_VERSION};
-        for (size_t i = 0; i < batch_count; i++) {
-            if (snapshot_object(snap, S("batch"), call->scope, batches[i]) != NULL)
-                changes[n++] = (struct config_change){
-                    .kind = S("batch"), .scope = call->scope, .id = batches[i], .version = CONFIG_ANY_VERSION};
-        }
-        if (config_apply(call->admin->o.config, changes, n, rq->now_ms, &d) == ERR_OK)
-            for (size_t i = 0; i < batch_count; i++)
-                export_file_remove(call->admin, batches[i]);
-    }
+    if (oldest.n > LIMIT_EXPORTS_KEPT && oldest.id.n > 0)
+        forget(call, rq, snap, oldest.id);
     snapshot_put(call->admin->o.config, snap);
 }
 
@@ -170,6 +164,7 @@ begin(struct call *call, struct http_req *rq, const struct http_res *rs, const s
 {
     struct export_spec *spec = ARENA_NEW(rq->arena, struct export_spec);
     struct edit e = edit_of(rq->arena, body);
+    struct evaluation *evaluation = NULL;
     int64_t id = 0;
     enum err rc =
         spec == NULL ? diag_set(d, ERR_NOMEM, "no memory for a job") : export_spec_read(body, rq->arena, spec, d);
@@ -185,13 +180,13 @@ begin(struct call *call, struct http_req *rq, const struct http_res *rs, const s
         return rc;
     }
     rc = admin_create_numbered(call, rq, "exportJob", &e, &id, text, d);
+    if (rc == ERR_OK) /* what fails from here on is run at the next start */
+        rc = new_evaluation(call->scope, arena_printf(rq->arena, "%lld", (long long)id), rq->now_ms, &evaluation, d);
     if (rc != ERR_OK) {
         evaluator_release_job(call->admin->evaluator);
         return rc;
     }
-    rc = enqueue(call->admin->evaluator, call->scope, arena_printf(rq->arena, "%lld", (long long)id), rq->now_ms, d);
-    if (rc != ERR_OK) /* it is run at the next start */
-        return rc;
+    evaluator_add_job(call->admin->evaluator, evaluation);
     forget_oldest(call, rq);
     return ERR_OK;
 }
@@ -246,10 +241,10 @@ status_of(const struct progress *p, const struct json *job)
 {
     struct str status = json_str(json_get(job, S("status")));
 
-    return export_is_over(status) || !p->found ? status
-           : p->cancelled                      ? S("CANCELLING")
-           : p->running                        ? S("PROCESSING")
-                                               : S("NEW");
+    return job_is_over(status) || !p->found ? status
+           : p->cancelled                   ? S("CANCELLING")
+           : p->running                     ? S("PROCESSING")
+                                            : S("NEW");
 }
 
 static void
@@ -400,7 +395,7 @@ job_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
 
     if (job == NULL)
         return;
-    if (export_is_over(json_str(json_get(job, S("status"))))) {
+    if (job_is_over(json_str(json_get(job, S("status"))))) {
         admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_INVALID, "export job '%.*s' has ended", STR_ARG(id)), &d);
         return;
     }
@@ -410,38 +405,12 @@ job_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
 
 /* ---- after a start ---- */
 
-struct resume {
-    struct evaluator *ev;
-    struct str scope;
-    struct diag *d;
-    enum err rc;
-};
-
-static void
-resume_one(void *ctx, struct str id, const struct json *job)
-{
-    struct resume *r = ctx;
-
-    if (r->rc != ERR_OK || export_is_over(json_str(json_get(job, S("status")))))
-        return;
-    r->rc = evaluator_reserve_job(r->ev, r->d);
-    if (r->rc == ERR_OK)
-        r->rc = enqueue(r->ev, r->scope, id, json_i64(json_get(job, S("creationTime")), 0) * MS_PER_SECOND, r->d);
-}
-
 enum err
 export_resume_all(struct evaluator *ev, struct diag *d)
 {
-    const struct snapshot *snap = snapshot_get(ev->admin->o.config);
-    struct resume r = {.ev = ev, .d = d, .rc = export_files_open(ev->admin, d)};
-    const struct map_slot *slot;
+    enum err rc = export_files_open(ev->admin, d);
 
-    for (size_t i = 0; r.rc == ERR_OK && (slot = map_next(&snap->scopes, &i)) != NULL;) {
-        r.scope = slot->key;
-        snapshot_each(snap, S("exportJob"), slot->key, resume_one, &r);
-    }
-    snapshot_put(ev->admin->o.config, snap);
-    return r.rc == ERR_BUSY ? ERR_OK : r.rc; /* more than ever wait: the rest stays for the next start */
+    return rc == ERR_OK ? job_resume_kind(ev, S("exportJob"), evaluation_of, d) : rc;
 }
 
 static const struct route routes[] = {

@@ -46,7 +46,6 @@ struct export_spec {
 enum err export_spec_read(const struct json *job, struct arena *a, struct export_spec *out, struct diag *d);
 /* Where the file of a batch is (arena). */
 const char *export_path(const struct admin *admin, struct str batch, struct arena *a);
-bool export_is_over(struct str status);
 /* Makes the folder, and removes what no batch has. */
 enum err export_files_open(struct admin *admin, struct diag *d);
 /* Removes the file of a batch. */

@@ -233,20 +233,6 @@ write_out(struct export_run *run, size_t least)
     return rc;
 }
 
-/* Says how far it is; false: asked to end. */
-static bool
-report(struct export_run *run)
-{
-    bool on;
-
-    os_lock(&run->ev->lock);
-    run->e->read = run->read;
-    run->e->matched = run->exported;
-    on = !run->e->cancelled && !run->ev->stop;
-    os_unlock(&run->ev->lock);
-    return on;
-}
-
 static enum err
 scan(struct export_run *run)
 {
@@ -256,7 +242,7 @@ scan(struct export_run *run)
 
     profile_scan_init(&s, run->e->scope);
     while (rc == ERR_OK && !profile_scan_over(&s)) {
-        if (!report(run)) {
+        if (!evaluator_report(run->ev, run->e, run->read, run->exported)) {
             rc = diag_set(run->d, ERR_CANCELLED, "cancelled");
             break;
         }
@@ -339,17 +325,6 @@ close_outputs(struct export_run *run, bool keep)
 
 /* ---- the end ---- */
 
-static void
-write_interval(struct jw *w, const char *key, int64_t from_ms, int64_t to_ms)
-{
-    jw_key(w, str_of(key));
-    jw_object(w);
-    jw_ki64(w, S("startTimeInMs"), from_ms);
-    jw_ki64(w, S("endTimeInMs"), to_ms);
-    jw_ki64(w, S("totalTimeInMs"), to_ms - from_ms);
-    jw_end(w);
-}
-
 static struct str
 metrics_of(const struct export_run *run, int64_t now_ms, struct arena *a)
 {
@@ -359,9 +334,9 @@ metrics_of(const struct export_run *run, int64_t now_ms, struct arena *a)
     buf_init_in(&b, a, LIMIT_ADMIN_BODY_BYTES);
     w = jw_to(&b);
     jw_object(&w);
-    write_interval(&w, "totalTime", run->e->created_ms < now_ms ? run->e->created_ms : now_ms, now_ms);
-    write_interval(&w, "profileExportTime", run->began_ms, now_ms);
-    write_interval(&w, "aCPDatasetWriteTime", now_ms - run->written_ms, now_ms);
+    job_write_interval(&w, "totalTime", run->e->created_ms < now_ms ? run->e->created_ms : now_ms, now_ms);
+    job_write_interval(&w, "profileExportTime", run->began_ms, now_ms);
+    job_write_interval(&w, "aCPDatasetWriteTime", now_ms - run->written_ms, now_ms);
     jw_ki64(&w, S("totalProfiles"), (int64_t)run->read);
     jw_ki64(&w, S("totalExportedProfileCounter"), (int64_t)run->exported);
     jw_key(&w, S("exportedProfilesByBatch"));
@@ -432,17 +407,6 @@ save(struct export_run *run, enum err result, const struct diag *why, struct dia
     return rc;
 }
 
-static bool
-stopping(struct evaluator *ev, const struct evaluation *e)
-{
-    bool stop;
-
-    os_lock(&ev->lock);
-    stop = ev->stop && !e->cancelled;
-    os_unlock(&ev->lock);
-    return stop;
-}
-
 static enum err
 attempt(struct export_run *run)
 {
@@ -476,7 +440,7 @@ export_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
     arena_init(&run->visited, ARENA_BYTES);
     buf_init(&run->whole, LINE_BYTES);
     rc = attempt(run);
-    if (rc != ERR_CANCELLED || !stopping(ev, e)) { /* else the next start begins it anew */
+    if (!evaluator_keeps_job(ev, e, rc)) {
         saved = save(run, rc, d, &saving);
         keep = saved == ERR_OK && rc == ERR_OK;
         if (saved != ERR_OK && rc == ERR_OK) {

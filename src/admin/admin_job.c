@@ -89,10 +89,10 @@ choose(struct job *job, const struct segment_set *set, struct diag *d)
     return job->nomem ? diag_set(d, ERR_NOMEM, "no memory for a job") : ERR_OK;
 }
 
-static void
-write_interval(struct jw *w, struct str key, int64_t from_ms, int64_t to_ms)
+void
+job_write_interval(struct jw *w, const char *key, int64_t from_ms, int64_t to_ms)
 {
-    jw_key(w, key);
+    jw_key(w, str_of(key));
     jw_object(w);
     jw_ki64(w, S("startTimeInMs"), from_ms);
     jw_ki64(w, S("endTimeInMs"), to_ms);
@@ -153,8 +153,8 @@ write_metrics(struct buf *b, const struct job *job, const struct census *c, int6
     struct jw w = jw_to(b);
 
     jw_object(&w);
-    write_interval(&w, S("totalTime"), job->e->created_ms < ended_ms ? job->e->created_ms : ended_ms, ended_ms);
-    write_interval(&w, S("profileSegmentationTime"), began_ms, ended_ms);
+    job_write_interval(&w, "totalTime", job->e->created_ms < ended_ms ? job->e->created_ms : ended_ms, ended_ms);
+    job_write_interval(&w, "profileSegmentationTime", began_ms, ended_ms);
     jw_ki64(&w, S("evaluatedAtInMs"), r.now_ms);
     jw_ki64(&w, S("totalProfiles"), (int64_t)r.profiles);
     jw_key(&w, S("totalProfilesByMergePolicy"));
@@ -179,11 +179,7 @@ move_entries(const struct job *job, struct diag *d)
     if (rc != ERR_OK)
         return rc;
     do {
-        bool stop;
-        os_lock(&job->ev->lock);
-        stop = e->cancelled || job->ev->stop;
-        os_unlock(&job->ev->lock);
-        if (stop)
+        if (!evaluator_goes_on(job->ev, e))
             return diag_set(d, ERR_CANCELLED, "cancelled");
         rc = hub->job_done(hub->ctx, offset, MOVED_US, d);
     } while (rc == ERR_TIMEOUT);
@@ -288,17 +284,6 @@ save(struct evaluator *ev, const struct evaluation *e, struct arena *a, enum err
     return rc;
 }
 
-static bool
-stopping(struct evaluator *ev, const struct evaluation *e)
-{
-    bool stop;
-
-    os_lock(&ev->lock);
-    stop = ev->stop && !e->cancelled;
-    os_unlock(&ev->lock);
-    return stop;
-}
-
 enum err
 job_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
 {
@@ -313,7 +298,7 @@ job_run(struct evaluator *ev, struct evaluation *e, struct diag *d)
         rc = attempt(ev, e, &a, &metrics, d);
     if (rc == ERR_OK && !buf_ok(&metrics))
         rc = diag_set(d, ERR_LIMIT, "the job's metrics take more than %d bytes", LIMIT_RECORD_VALUE_BYTES);
-    if (rc != ERR_CANCELLED || !stopping(ev, e)) { /* else the next start takes it up */
+    if (!evaluator_keeps_job(ev, e, rc)) {
         saved = save(ev, e, &a, rc, buf_str(&metrics), d, &saving);
         if (saved != ERR_OK && rc == ERR_OK) {
             *d = saving;
@@ -355,6 +340,7 @@ job_evaluation(struct str scope, struct str id, const struct json *object, struc
 
 struct resume {
     struct evaluator *ev;
+    job_maker *make;
     struct str scope;
     struct diag *d;
     enum err rc;
@@ -371,7 +357,7 @@ resume_one(void *ctx, struct str id, const struct json *object)
     r->rc = evaluator_reserve_job(r->ev, r->d);
     if (r->rc != ERR_OK)
         return;
-    r->rc = job_evaluation(r->scope, id, object, &e, r->d);
+    r->rc = r->make(r->scope, id, object, &e, r->d);
     if (r->rc == ERR_OK)
         evaluator_add_job(r->ev, e);
     else
@@ -379,16 +365,22 @@ resume_one(void *ctx, struct str id, const struct json *object)
 }
 
 enum err
-job_resume_all(struct evaluator *ev, struct diag *d)
+job_resume_kind(struct evaluator *ev, struct str kind, job_maker *make, struct diag *d)
 {
     const struct snapshot *snap = snapshot_get(ev->admin->o.config);
-    struct resume r = {.ev = ev, .d = d};
+    struct resume r = {.ev = ev, .make = make, .d = d};
     const struct map_slot *slot;
 
     for (size_t i = 0; r.rc == ERR_OK && (slot = map_next(&snap->scopes, &i)) != NULL;) {
         r.scope = slot->key;
-        snapshot_each(snap, S("segmentJob"), slot->key, resume_one, &r);
+        snapshot_each(snap, kind, slot->key, resume_one, &r);
     }
     snapshot_put(ev->admin->o.config, snap);
     return r.rc == ERR_BUSY ? ERR_OK : r.rc; /* more than ever wait: the rest stays for the next start */
+}
+
+enum err
+job_resume_all(struct evaluator *ev, struct diag *d)
+{
+    return job_resume_kind(ev, S("segmentJob"), job_evaluation, d);
 }

@@ -32,10 +32,22 @@ enum err job_begin(struct evaluator *ev, const struct job_order *o, struct str *
 void job_put_outcome(struct edit *edit, enum err result, struct str metrics, const struct diag *why, struct arena *a);
 
 /* A saved job as the queue wants it. ERR_NOMEM. */
-enum err job_evaluation(struct str scope, struct str id, const struct json *object, struct evaluation **out,
-                        struct diag *d);
-/* A status of which nothing more comes. */
+typedef enum err job_maker(struct str scope, struct str id, const struct json *object, struct evaluation **out,
+                           struct diag *d);
+job_maker job_evaluation;
+/* After a start: into the queue what had not ended. What finds no place waits for the next start. ERR_NOMEM. */
+enum err job_resume_kind(struct evaluator *ev, struct str kind, job_maker *make, struct diag *d);
+/* A member of a job's metrics. */
+void job_write_interval(struct jw *w, const char *key, int64_t from_ms, int64_t to_ms);
+/* A status of which nothing more comes, of either family. */
 bool job_is_over(struct str status);
+
+/* Jobs of a kind: how many there are, and the oldest one that ended; id empty: none did. */
+struct job_oldest {
+    size_t n;
+    struct str id;
+};
+struct job_oldest job_find_oldest(const struct snapshot *snap, struct str kind, struct str scope);
 
 /* --- admin_quota.c --- */
 /* Counts one more run on demand: *change is to be saved with the job; *changed is false when quotas are not enforced.

@@ -101,31 +101,34 @@ write_job(struct jw *w, const struct job_order *o, struct str id)
 
 /* ---- room ---- */
 
-struct oldest {
-    size_t n;
-    struct str id; /* of the oldest one that ended, empty: none did */
-};
-
 static void
 look_at(void *ctx, struct str id, const struct json *object)
 {
-    struct oldest *oldest = ctx;
+    struct job_oldest *oldest = ctx;
 
     oldest->n++;
     if (oldest->id.n == 0 && job_is_over(json_str(json_get(object, S("status")))))
         oldest->id = id;
 }
 
+struct job_oldest
+job_find_oldest(const struct snapshot *snap, struct str kind, struct str scope)
+{
+    struct job_oldest oldest = {0};
+
+    snapshot_each(snap, kind, scope, look_at, &oldest);
+    return oldest;
+}
+
 static enum err
 save(struct evaluator *ev, const struct job_order *o, struct str id, struct str text, struct diag *d)
 {
     struct config_change changes[JOB_MORE_CHANGES + 2] = {{S("segmentJob"), o->scope, id, text, 0}};
-    struct oldest oldest = {0};
+    struct job_oldest oldest = job_find_oldest(o->snap, S("segmentJob"), o->scope);
     size_t n = 1;
 
     for (size_t i = 0; i < o->more_count; i++)
         changes[n++] = o->more[i];
-    snapshot_each(o->snap, S("segmentJob"), o->scope, look_at, &oldest);
     if (oldest.n >= LIMIT_JOBS_KEPT && oldest.id.n > 0)
         changes[n++] = (struct config_change){
             .kind = S("segmentJob"), .scope = o->scope, .id = oldest.id, .version = CONFIG_ANY_VERSION};

@@ -59,17 +59,6 @@ write_job(struct jw *w, const struct queue_view *q, struct str id, const struct 
     jw_end(w);
 }
 
-static bool
-has_hub(struct call *call, struct http_req *rq, struct http_res *rs)
-{
-    struct diag d = DIAG_INIT;
-
-    if (call->admin->o.hub.census_slice != NULL)
-        return true;
-    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
-    return false;
-}
-
 /* ---- GET ---- */
 
 /* ?status= and ?snapshot.name= */
@@ -236,7 +225,7 @@ jobs_post(void *ctx, struct http_req *rq, const struct route_params *params, str
     enum err rc;
 
     (void)params;
-    if (!has_hub(call, rq, rs) || !admin_body(rq, rs, STYLE, &body))
+    if (!question_possible(call, rq, rs, STYLE) || !admin_body(rq, rs, STYLE, &body))
         return;
     list = segments_of(body);
     rc = check_segments(call, list, &d);

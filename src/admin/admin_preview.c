@@ -31,39 +31,21 @@ new_id(struct http_req *rq, struct str query)
 }
 
 static enum err
-begin(struct call *call, struct http_req *rq, const struct json *body, struct str id, int *status, struct diag *d)
+read_question(struct call *call, struct http_req *rq, const struct json *body, struct evaluation *e, struct diag *d)
 {
-    struct evaluation *e = NULL;
-    enum err rc = evaluation_new(EVALUATION_PREVIEW, id, call->scope, rq->now_ms, &e, d);
-
-    if (rc != ERR_OK)
-        return rc;
-    rc = question_rule(call, body, &e->rule, d);
-    if (rc == ERR_OK)
-        return question_add(call, rq, e, status, d);
-    evaluation_free(e);
-    return rc;
+    (void)rq;
+    return question_rule(call, body, &e->rule, d);
 }
 
 static void
 preview_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    const struct json *body = NULL;
     struct str query = admin_new_uuid(rq), id = new_id(rq, query);
-    struct diag d = DIAG_INIT;
-    int status = 0;
     struct jw w;
-    enum err rc;
 
     (void)params;
-    if (!question_possible(call, rq, rs) || !admin_body_object(rq, rs, STYLE, &body))
+    if (!question_ask(ctx, rq, rs, EVALUATION_PREVIEW, id, read_question))
         return;
-    rc = begin(call, rq, body, id, &status, &d);
-    if (rc != ERR_OK) {
-        admin_fail(rq, rs, STYLE, status, rc, &d);
-        return;
-    }
     w = admin_json(rs, 201);
     jw_object(&w);
     jw_kstr(&w, S("state"), S("NEW"));

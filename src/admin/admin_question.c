@@ -18,13 +18,13 @@ evaluation_state_name(enum evaluation_state state)
 }
 
 bool
-question_possible(struct call *call, struct http_req *rq, struct http_res *rs)
+question_possible(struct call *call, struct http_req *rq, struct http_res *rs, enum error_style style)
 {
     struct diag d = DIAG_INIT;
 
     if (call->admin->o.hub.census_slice != NULL)
         return true;
-    admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
+    admin_fail(rq, rs, style, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
     return false;
 }
 
@@ -50,17 +50,36 @@ question_rule(struct call *call, const struct json *body, struct rule **out, str
     return snapshot_expression(call->snap, call->scope, json_str(expression), format == PQL_JSON, out, d);
 }
 
-enum err
-question_add(struct call *call, struct http_req *rq, struct evaluation *e, int *status, struct diag *d)
+static enum err
+begin(struct call *call, struct http_req *rq, const struct json *body, struct evaluation *e, question_reader *read,
+      struct diag *d)
 {
-    enum err rc = e->arena.refused ? diag_set(d, ERR_NOMEM, "no memory for a question")
-                                   : evaluator_add(call->admin->evaluator, e, rq->now_ms, d);
+    enum err rc = read(call, rq, body, e, d);
 
-    if (rc != ERR_OK)
-        evaluation_free(e);
-    if (rc == ERR_BUSY)
-        *status = 429;
-    return rc;
+    if (rc == ERR_OK && e->arena.refused)
+        rc = diag_set(d, ERR_NOMEM, "no memory for a question");
+    return rc == ERR_OK ? evaluator_add(call->admin->evaluator, e, rq->now_ms, d) : rc;
+}
+
+bool
+question_ask(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id,
+             question_reader *read)
+{
+    const struct json *body = NULL;
+    struct evaluation *e = NULL;
+    struct diag d = DIAG_INIT;
+    enum err rc;
+
+    if (!question_possible(call, rq, rs, STYLE) || !admin_body_object(rq, rs, STYLE, &body))
+        return false;
+    rc = evaluation_new(kind, id, call->scope, rq->now_ms, &e, &d);
+    if (rc == ERR_OK)
+        rc = begin(call, rq, body, e, read, &d);
+    if (rc == ERR_OK)
+        return true;
+    evaluation_free(e);
+    admin_fail(rq, rs, STYLE, rc == ERR_BUSY ? 429 : 0, rc, &d);
+    return false;
 }
 
 struct evaluation *
@@ -71,7 +90,7 @@ question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum 
     struct evaluator *ev = call->admin->evaluator;
     struct evaluation *e;
 
-    if (!question_possible(call, rq, rs))
+    if (!question_possible(call, rq, rs, STYLE))
         return NULL;
     os_lock(&ev->lock);
     e = evaluator_find(ev, kind, call->scope, id, rq->now_ms);

@@ -19,12 +19,6 @@
 
 /* ---- the count ---- */
 
-static bool
-ended(const struct evaluation *e)
-{
-    return e->state == EVALUATION_READY || e->state == EVALUATION_FAILED;
-}
-
 static enum err
 begin(struct call *call, struct http_req *rq, struct str id, struct diag *d)
 {
@@ -48,7 +42,7 @@ fresh(struct call *call, struct http_req *rq, struct str id)
 {
     struct evaluation *e = evaluator_find(call->admin->evaluator, EVALUATION_PREVIEW, call->scope, id, rq->now_ms);
 
-    return e != NULL && (!ended(e) || e->created_ms + SAMPLE_MS > rq->now_ms) ? e : NULL;
+    return e != NULL && (!evaluation_ended(e) || e->created_ms + SAMPLE_MS > rq->now_ms) ? e : NULL;
 }
 
 /* Waits for the count, which is looked for each time: another request may drop it. NULL: it was dropped. */
@@ -59,7 +53,8 @@ wait_for(struct call *call, struct http_req *rq, struct str id)
     uint64_t end_us = os_mono_us(call->admin->o.os) + WAIT_US, now_us;
     struct evaluation *e;
 
-    while ((e = fresh(call, rq, id)) != NULL && !ended(e) && (now_us = os_mono_us(call->admin->o.os)) < end_us)
+    while ((e = fresh(call, rq, id)) != NULL && !evaluation_ended(e) &&
+           (now_us = os_mono_us(call->admin->o.os)) < end_us)
         (void)os_cond_wait_us(&ev->moved, &ev->lock, end_us - now_us); /* what it says is looked at above */
     return e;
 }
@@ -74,10 +69,8 @@ take(struct call *call, struct http_req *rq, struct http_res *rs, struct str id)
     bool there;
     enum err rc = ERR_OK;
 
-    if (call->admin->o.hub.census_slice == NULL) {
-        admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_UNSUPPORTED, "this process has no hub: ask one that has"), &d);
+    if (!question_possible(call, rq, rs, STYLE))
         return NULL;
-    }
     os_lock(&ev->lock);
     there = fresh(call, rq, id) != NULL;
     old = there ? NULL : evaluator_find(ev, EVALUATION_PREVIEW, call->scope, id, rq->now_ms);
@@ -128,7 +121,7 @@ status_get(void *ctx, struct http_req *rq, const struct route_params *params, st
     jw_kstr(&w, S("numRowsToRead"), rows);
     jw_key(&w, S("sampleJobRunning"));
     jw_object(&w);
-    jw_kbool(&w, S("status"), !ended(e));
+    jw_kbool(&w, S("status"), !evaluation_ended(e));
     jw_kstr(&w, S("submissionTimestamp"), at);
     jw_end(&w);
     jw_kstr(&w, S("cosmosDocCount"), arena_printf(rq->arena, "\"%llu\"", (unsigned long long)e->fragments));
@@ -139,7 +132,7 @@ status_get(void *ctx, struct http_req *rq, const struct route_params *params, st
     jw_kstr(&w, S("lastBatchId"), S("\"null\""));
     jw_kstr(&w, S("status"),
             e->state == EVALUATION_FAILED ? S("TASK_FAILED")
-            : ended(e)                    ? S("TASK_FINISHED")
+            : evaluation_ended(e)         ? S("TASK_FINISHED")
                                           : S("TASK_RUNNING"));
     jw_key(&w, S("samplingRatio"));
     jw_raw(&w, S("1.0"));

@@ -119,6 +119,8 @@ const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str s
                                           const struct str **refs, size_t *ref_count);
 /* Members come with files: type ExternalSegment or ExternalAudience [SEGMENTATION 16.1]. */
 bool audience_is_external(const struct json *audience);
+/* People who opted out may be members: dataGovernancePolicy.excludeOptOut is false [SEGMENTATION 16.5]. */
+bool audience_opted_out_too(const struct json *audience);
 /* Compiles an expression that is not saved, as saving an audience does: fields by the sandbox's schemas, messages with
  * code and place. json: pql/json. *out is owned: rule_free(). ERR_INVALID, ERR_LIMIT. */
 enum err snapshot_expression(const struct snapshot *s, struct str scope, struct str source, bool json,

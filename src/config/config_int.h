@@ -160,8 +160,6 @@ enum err audience_check_fields(const struct config_object *o, const struct confi
 /* ---- config_external.c ---- */
 
 enum err audience_check_external(const struct config_objects *all, const struct config_object *o, struct diag *d);
-/* dataGovernancePolicy.excludeOptOut is false [SEGMENTATION 16.5]. */
-bool audience_opted_out_too(const struct json *audience);
 /* The published external audiences of the bucket (may be NULL), into the set. */
 enum err audience_externals(const struct config_bucket *b, struct arena *a, struct segment_set *set, struct diag *d);
 
