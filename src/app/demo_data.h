@@ -3,9 +3,11 @@
  *
  * Customer i (1 .. DEMO_CUSTOMERS) has CRM id "np-<10000 + i>", loyalty id "L<500000 + i>" and e-mail
  * "<first>.<last>.<i>@northpeak.example". Three customers are known by name and used by the tests and the shop's
- * sign-in page: np-10001 Ada Moreno    gold, 4,820 points, last order 75 days ago np-10002 Noor Haddad   silver, 1,290
- * points, last order 12 days ago, 430 spent in the last 30 days np-10003 Elin Lindqvist bronze, 310 points, no order
- * yet */
+ * sign-in page:
+ *
+ *   np-10001  Ada Moreno      gold, 4,820 points, last order 75 days ago
+ *   np-10002  Noor Haddad     silver, 1,290 points, last order 12 days ago, 430 spent in the last 30 days
+ *   np-10003  Elin Lindqvist  bronze, 310 points, no order yet */
 #ifndef APP_DEMO_DATA_H
 #define APP_DEMO_DATA_H
 
