@@ -111,8 +111,6 @@ const struct json *snapshot_find(const struct snapshot *s, struct str kind, stru
 /* Version of an object: the offset of its record + 1, 0 when absent. Changes with every save: what etags are made from.
  */
 uint64_t snapshot_object_version(const struct snapshot *s, struct str kind, struct str scope, struct str id);
-/* What refers to an object, as "kind 'id'" of the first one found, in the buffer; false: nothing does. */
-bool snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out);
 /* What an audience's expression compiled to, and the ids that it names in inSegment(). NULL: no such audience, or one
  * without an expression. */
 const struct rule *snapshot_audience_rule(const struct snapshot *s, struct str scope, struct str id,

@@ -78,9 +78,6 @@ const struct schema_field *schema_member(const struct schema_field *object, stru
 /* Adds a member, merging with one of that name. path is for messages. ERR_INVALID: types conflict. */
 enum err schema_add(struct schema_builder *b, struct schema_field *object, const struct schema_field *member,
                     const char *path, struct diag *d);
-/* A field from its JSON Schema. `whole` resolves "#/definitions/..." references. */
-enum err schema_from_json(struct schema_builder *b, const struct json *def, const struct json *whole, struct str name,
-                          const char *path, const struct schema_field **out, struct diag *d);
 /* The members of a resource's properties, definitions and local allOf references, added to root. custom_root: the only
  * root allowed beside the standard ones ("_acme"); empty: any. */
 enum err schema_add_resource(struct schema_builder *b, const struct json *resource, struct str custom_root,

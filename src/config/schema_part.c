@@ -369,22 +369,10 @@ schema_view_id(const struct schema_view *v)
     return v->id;
 }
 
-struct str
-schema_view_class(const struct schema_view *v)
-{
-    return v->class_id;
-}
-
 bool
 schema_view_is_event(const struct schema_view *v)
 {
     return v->event;
-}
-
-bool
-schema_view_in_union(const struct schema_view *v)
-{
-    return v->in_union;
 }
 
 enum xdm_type
@@ -403,35 +391,6 @@ schema_view_element_type(const struct schema_view *v, struct str path)
     if (f == NULL || (f->type != XDM_ARRAY && f->type != XDM_MAP))
         return XDM_NONE;
     return f->element ? f->element->type : XDM_ANY;
-}
-
-static void
-each_field(const struct schema_field *f, struct buf *path, void (*each)(void *ctx, struct str path, enum xdm_type type),
-           void *ctx)
-{
-    for (size_t i = 0; i < f->member_count; i++) {
-        const struct schema_field *m = f->members[i];
-        size_t keep = path->n;
-
-        if (keep > 0)
-            buf_putc(path, '.');
-        buf_put(path, m->name);
-        if (m->type == XDM_OBJECT)
-            each_field(m, path, each, ctx);
-        else
-            each(ctx, buf_str(path), m->type);
-        path->n = keep;
-    }
-}
-
-void
-schema_view_each(const struct schema_view *v, void (*each)(void *ctx, struct str path, enum xdm_type type), void *ctx)
-{
-    struct buf path;
-
-    buf_init(&path, LIMIT_ADMIN_BODY_BYTES);
-    each_field(v->root, &path, each, ctx);
-    buf_deinit(&path);
 }
 
 const struct schema_identity *

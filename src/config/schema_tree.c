@@ -356,15 +356,6 @@ from_json(struct reading *r, const struct json *def, struct str name, const char
     return rc;
 }
 
-enum err
-schema_from_json(struct schema_builder *b, const struct json *def, const struct json *whole, struct str name,
-                 const char *path, const struct schema_field **out, struct diag *d)
-{
-    struct reading r = {b, whole, 0};
-
-    return from_json(&r, def, name, path, out, d);
-}
-
 /* Custom fields live below the tenant's root; a standard root may be repeated or extended in a schema's own properties
  * (OURS: one call makes a whole schema), where the merge keeps its types. */
 static enum err

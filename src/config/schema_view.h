@@ -53,21 +53,14 @@ struct schema_identity {
 
 /* schema_id: the $id or the meta:altId. NULL: no such schema in the scope. */
 const struct schema_view *schema_view_of(const struct snapshot *s, struct str scope, struct str schema_id);
-struct str schema_view_id(const struct schema_view *v);    /* $id */
-struct str schema_view_class(const struct schema_view *v); /* $id of the class */
+struct str schema_view_id(const struct schema_view *v); /* $id */
 /* Of the time-series behaviour (experience events: _id and timestamp are required), else records. */
 bool schema_view_is_event(const struct schema_view *v);
-/* meta:immutableTags contains "union": its datasets may feed profiles. */
-bool schema_view_in_union(const struct schema_view *v);
 
 /* Type of a field, XDM_NONE when the schema does not define it. */
 enum xdm_type schema_view_type(const struct schema_view *v, struct str path);
 /* Type of the elements of an array or the values of a map at `path`; XDM_NONE when it is neither. */
 enum xdm_type schema_view_element_type(const struct schema_view *v, struct str path);
-/* Calls each() for every field that is not an object, in order of path; arrays and maps are reported themselves and not
- * entered. */
-void schema_view_each(const struct schema_view *v, void (*each)(void *ctx, struct str path, enum xdm_type type),
-                      void *ctx);
 
 /* Identity descriptors, primary first. identityMap is an identity source besides them, always [PLATFORM 2.5]. */
 const struct schema_identity *schema_view_identities(const struct schema_view *v, size_t *n);

@@ -78,21 +78,6 @@ snapshot_expression(const struct snapshot *s, struct str scope, struct str sourc
     return expression_compile(source, json ? PQL_JSON : PQL_TEXT, snapshot_schemas(s, scope), out, d);
 }
 
-bool
-snapshot_object_user(const struct snapshot *s, struct str kind, struct str scope, struct str id, struct buf *out)
-{
-    const struct config_object *o = objects_get(box(s)->objects, kind, scope, id);
-    const struct config_object *user = o ? objects_user(box(s)->objects, o) : NULL;
-
-    if (user == NULL)
-        return false;
-    buf_put(out, user->kind);
-    buf_put(out, S(" '"));
-    buf_put(out, user->id);
-    buf_putc(out, '\'');
-    return true;
-}
-
 void
 snapshot_each(const struct snapshot *s, struct str kind, struct str scope,
               void (*each)(void *ctx, struct str id, const struct json *object), void *ctx)
