@@ -64,6 +64,10 @@ struct destination {
     bool enabled;
 };
 
+/* The two halves of "org/sandbox"; of "org", itself and the empty text. */
+struct str scope_org(struct str scope);
+struct str scope_sandbox(struct str scope);
+
 /* Compiled view of one scope. */
 struct scope_view {
     struct str scope, org, sandbox;

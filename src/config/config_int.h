@@ -96,9 +96,6 @@ enum err objects_remove(struct config_objects *all, struct str kind, struct str 
 #define CONFIG_US '\x1f'
 void object_key(struct buf *out, struct str kind, struct str scope, struct str id);
 bool object_key_read(struct str key, struct str *kind, struct str *scope, struct str *id);
-/* "org" of "org/sandbox". */
-struct str scope_org(struct str scope);
-struct str scope_sandbox(struct str scope);
 /* The org object of a scope, NULL: none. */
 const struct json *objects_org(const struct config_objects *all, struct str scope);
 
@@ -163,7 +160,22 @@ enum err audience_check_external(const struct config_objects *all, const struct 
 /* The published external audiences of the bucket (may be NULL), into the set. */
 enum err audience_externals(const struct config_bucket *b, struct arena *a, struct segment_set *set, struct diag *d);
 
-/* ---- config_compile.c ---- */
+/* ---- config_texts.c ---- */
+
+/* A list of texts without repeats. */
+struct config_texts {
+    struct arena *arena;
+    struct map seen;
+    struct str *items;
+    size_t n, cap;
+    bool nomem;
+};
+/* In the arena, which is borrowed; `seen` is for the owner to deinit. */
+struct config_texts config_texts_in(struct arena *a);
+void config_texts_add(void *list, struct str s); /* what finds no memory is noted in nomem */
+enum err snapshot_nomem(struct diag *d);         /* ERR_NOMEM, said */
+
+/* ---- config_audiences.c ---- */
 
 /* Some audiences of a scope as a rule graph: all evaluated ones, or those that edges evaluate. */
 struct audience_part {
@@ -176,8 +188,28 @@ struct audience_part {
     struct map by_id;         /* id -> (void *)(index + 1) */
     struct rule_graph *graph; /* NULL: no audiences */
     bool scans;
-    uint64_t version; /* of the graph: a hash of ids and expressions */
+    uint64_t version; /* of the graph: a hash of the objects' meanings */
 };
+
+/* Does the sandbox behave by the documented methods [SEGMENTATION 14.4]? */
+bool scope_is_strict(const struct config_objects *all, struct str scope);
+/* Where the methods of a strict sandbox are read: a part's own objects may be older ones of the same meaning. NULL:
+ * nobody asks. */
+const struct config_bucket *scope_methods(const struct config_objects *all, struct str scope);
+
+/* Parts of all evaluated audiences of a scope; of those among them that are not batch audiences; and of those that
+ * edges evaluate, because they are wanted or referred to, where what is referred to and cannot be evaluated there is
+ * added to `projected`. Each made out of the part before, NULL: from nothing. */
+enum err audience_part_new(const struct config_objects *all, struct str scope, struct audience_part *before,
+                           struct audience_part **out, struct diag *d);
+enum err audience_part_live(const struct audience_part *audiences, const struct config_bucket *methods,
+                            struct audience_part *before, struct audience_part **out, struct diag *d);
+enum err audience_part_edge(const struct audience_part *audiences, const struct config_bucket *methods,
+                            const struct config_texts *wanted, struct config_texts *projected,
+                            struct audience_part *before, struct audience_part **out, struct diag *d);
+void audience_part_unref(struct audience_part *p);
+
+/* ---- config_compile.c ---- */
 
 struct decide_part {
     struct refcount refs;
