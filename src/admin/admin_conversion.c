@@ -24,8 +24,8 @@ check(const struct json *body, struct str *text, enum pql_format *format, struct
     if (!pql_format_of(name, format))
         return diag_set_path(d, ERR_INVALID, "expression.format",
                              "expression.format must be pql/text or pql/json, found '%.*s'", STR_ARG(name));
-    if (!str_eq(schema, S(SEGMENT_SCHEMA)))
-        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be " SEGMENT_SCHEMA ", found '%.*s'",
+    if (!str_eq(schema, S(PROFILE_MODEL)))
+        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be " PROFILE_MODEL ", found '%.*s'",
                              STR_ARG(schema));
     *text = json_str(value);
     return ERR_OK;
@@ -95,9 +95,7 @@ conversion_post(void *ctx, struct http_req *rq, const struct route_params *param
     buf_deinit(&converted);
 }
 
-#define BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
-
 static const struct route routes[] = {
-    {HTTP_POST, "/data/core/ups/segment/conversion", BODY_MAX, conversion_post},
+    {HTTP_POST, "/data/core/ups/segment/conversion", EXPRESSION_BODY_MAX, conversion_post},
 };
 const struct family family_conversion = {routes, sizeof routes / sizeof *routes, STYLE, false};

@@ -185,7 +185,7 @@ diff_delete(void *ctx, struct http_req *rq, const struct route_params *params, s
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, DIFF, QUESTION_BODY_MAX, diff_post},
+    {HTTP_POST, DIFF, EXPRESSION_BODY_MAX, diff_post},
     {HTTP_GET, DIFF "/{diffId}", 0, diff_get},
     {HTTP_DELETE, DIFF "/{diffId}", 0, diff_delete},
 };

@@ -108,7 +108,6 @@ void evaluator_wait(struct evaluator *ev);
 void evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us);
 
 /* --- admin_question.c: what preview, diff and as-of have in common --- */
-#define QUESTION_BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
 /* NEW, RUNNING, RESULT_READY, FAILED */
 struct str evaluation_state_name(enum evaluation_state state);
 /* False, and answered: this process has no hub. */

@@ -7,7 +7,6 @@
 
 #define STYLE ERRORS_PROFILE
 #define JOBS "/data/core/ups/export/jobs"
-#define MODEL "_xdm.context.profile"
 #define LIST_LIMIT 10
 
 /* ---- POST ---- */
@@ -26,8 +25,8 @@ check(struct call *call, struct http_req *rq, const struct json *body, const str
     if (!str_eq(policy, admin_merge_policy_id(rq->arena, call->scope)) &&
         snapshot_object(call->snap, S("mergePolicy"), call->scope, policy) == NULL)
         return diag_set_path(d, ERR_INVALID, "mergePolicy.id", "merge policy '%.*s' does not exist", STR_ARG(policy));
-    if (!str_eq(json_str(json_path(body, S("schema.name"))), S(MODEL)))
-        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be %s", MODEL);
+    if (!str_eq(json_str(json_path(body, S("schema.name"))), S(PROFILE_MODEL)))
+        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be %s", PROFILE_MODEL);
     if (snapshot_object(call->snap, S("dataset"), call->scope, s->dataset) == NULL)
         return diag_set_path(d, ERR_INVALID, "destination.datasetId", "dataset '%.*s' does not exist",
                              STR_ARG(s->dataset));

@@ -132,16 +132,14 @@ find_inlet(const struct call *call, struct http_req *rq, struct str id, struct i
 {
     struct str scope, client, org;
     const struct json *object = snapshot_find(call->snap, S("inlet"), id, &scope);
-    ptrdiff_t slash;
 
     *out = (struct inlet){.id = id};
     if (object == NULL) {
         answer_status(rq, rs, 404, out, "Inlet not found", "The inlet does not exist");
         return false;
     }
-    slash = str_find_char(scope, '/');
     out->scope = scope;
-    out->org = str_slice(scope, 0, slash < 0 ? scope.n : (size_t)slash);
+    out->org = scope_org(scope);
     out->authenticated = json_bool(json_get(object, S("authenticationRequired")), false);
     if (!out->authenticated)
         return true;

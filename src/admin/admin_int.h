@@ -42,6 +42,10 @@ struct call {
     struct str client_id;
 };
 
+#define PROFILE_MODEL "_xdm.context.profile" /* schema.name of all that is about people */
+/* Bodies with an expression, which JSON may make twice as long. */
+#define EXPRESSION_BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
+
 /* A family: its routes, how it says errors, and whether a token is needed. */
 enum error_style { ERRORS_PROBLEM, ERRORS_PROFILE, ERRORS_FLOW, ERRORS_UPAPI, ERRORS_TARGET };
 struct family {

@@ -2,8 +2,6 @@
 #include "admin/admin_job.h"
 #include "base/limits.h"
 
-#define MODEL "_xdm.context.profile"
-
 /* ---- the document ---- */
 
 static struct str
@@ -89,7 +87,7 @@ write_job(struct jw *w, const struct job_order *o, struct str id)
         write_segment(w, o, json_str(json_get(it.value, S("segmentId"))));
     jw_end(w);
     jw_kstr(w, S("requestId"), o->request_id.n > 0 ? o->request_id : new_uuid(o));
-    jw_kraw(w, S("schema"), S("{\"name\":\"" MODEL "\"}"));
+    jw_kraw(w, S("schema"), S("{\"name\":\"" PROFILE_MODEL "\"}"));
     if (o->schedule.n > 0)
         write_properties(w, o);
     write_links(w, o, id);

@@ -13,7 +13,6 @@
 #define STYLE ERRORS_UPAPI
 #define PREVIEW "/data/core/ups/preview"
 #define ESTIMATE "/data/core/ups/estimate"
-#define MODEL "_xdm.context.profile"
 #define PAGE_DEFAULT 100
 
 /* ---- POST ---- */
@@ -75,9 +74,9 @@ write_person(struct jw *w, struct call *call, struct http_req *rq, const struct 
 
     jw_object(w);
     jw_kstr(w, S("objectId"), xid);
-    jw_kstr(
-        w, S("_href"),
-        arena_printf(rq->arena, "/data/core/ups/access/entities?schema.name=" MODEL "&entityId=%.*s", STR_ARG(xid)));
+    jw_kstr(w, S("_href"),
+            arena_printf(rq->arena, "/data/core/ups/access/entities?schema.name=" PROFILE_MODEL "&entityId=%.*s",
+                         STR_ARG(xid)));
     jw_key(w, S("relatedObjects"));
     jw_array(w);
     jw_end(w);
@@ -180,7 +179,7 @@ preview_delete(void *ctx, struct http_req *rq, const struct route_params *params
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, PREVIEW, QUESTION_BODY_MAX, preview_post},
+    {HTTP_POST, PREVIEW, EXPRESSION_BODY_MAX, preview_post},
     {HTTP_GET, PREVIEW "/{previewId}", 0, preview_get},
     {HTTP_DELETE, PREVIEW "/{previewId}", 0, preview_delete},
     {HTTP_GET, ESTIMATE "/{previewId}", 0, estimate_get},

@@ -4,7 +4,6 @@
 #include "pql/pql.h"
 
 #define STYLE ERRORS_UPAPI
-#define MODEL "_xdm.context.profile"
 
 struct str
 evaluation_state_name(enum evaluation_state state)
@@ -41,8 +40,8 @@ question_rule(struct call *call, const struct json *body, struct rule **out, str
     if (!pql_format_of(type, &format))
         return diag_set_path(d, ERR_INVALID, "predicateType",
                              "predicateType must be pql/text or pql/json, found '%.*s'", STR_ARG(type));
-    if (model.n > 0 && !str_eq(model, S(MODEL)))
-        return diag_set_path(d, ERR_INVALID, "predicateModel", "predicateModel must be " MODEL ", found '%.*s'",
+    if (model.n > 0 && !str_eq(model, S(PROFILE_MODEL)))
+        return diag_set_path(d, ERR_INVALID, "predicateModel", "predicateModel must be " PROFILE_MODEL ", found '%.*s'",
                              STR_ARG(model));
     if (graph.n > 0 && !str_eq(graph, S("none")) && !str_eq(graph, S("pdg")))
         return diag_set_path(d, ERR_INVALID, "graphType", "graphType must be none or pdg, found '%.*s'",

@@ -26,13 +26,12 @@ struct look {
 static enum err
 begin(struct look *l, struct str id, const struct json *object, struct diag *d)
 {
-    ptrdiff_t slash = str_find_char(l->scope, '/');
     struct edit edit = edit_of(&l->arena, object);
     struct job_order o = {.snap = l->snap,
                           .arena = &l->arena,
                           .rng = &l->rng,
-                          .org = str_slice(l->scope, 0, (size_t)slash),
-                          .sandbox = str_slice(l->scope, (size_t)slash + 1, l->scope.n),
+                          .org = scope_org(l->scope),
+                          .sandbox = scope_sandbox(l->scope),
                           .scope = l->scope,
                           .source = "scheduler",
                           .schedule = id,

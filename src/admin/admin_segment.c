@@ -29,7 +29,7 @@ passes(void *ctx, struct http_req *rq, struct str id, const struct json *o)
             return false;
     }
     if (entity.n > 0 && !str_eq(entity, schema) &&
-        !(str_eq(entity, S("people")) && (schema.n == 0 || str_eq(schema, S(SEGMENT_SCHEMA)))))
+        !(str_eq(entity, S("people")) && (schema.n == 0 || str_eq(schema, S(PROFILE_MODEL)))))
         return false;
     return list_contains(json_str(json_get(o, S("name"))), name) &&
            list_contains(json_str(json_get(o, S("description"))), description);
@@ -341,21 +341,20 @@ bulk_post(void *ctx, struct http_req *rq, const struct route_params *params, str
 
 #define AUDIENCES "/data/core/ups/audiences"
 #define DEFINITIONS "/data/core/ups/segment/definitions"
-#define BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
 
 static const struct route routes[] = {
     {HTTP_GET, AUDIENCES, 0, audiences_get},
-    {HTTP_POST, AUDIENCES, BODY_MAX, audiences_post},
+    {HTTP_POST, AUDIENCES, EXPRESSION_BODY_MAX, audiences_post},
     {HTTP_POST, AUDIENCES "/bulk-get", LIMIT_ADMIN_BODY_BYTES, bulk_post},
     {HTTP_GET, AUDIENCES "/{id}", 0, one_get},
-    {HTTP_PUT, AUDIENCES "/{id}", BODY_MAX, audience_put},
-    {HTTP_PATCH, AUDIENCES "/{id}", BODY_MAX, audience_patch},
+    {HTTP_PUT, AUDIENCES "/{id}", EXPRESSION_BODY_MAX, audience_put},
+    {HTTP_PATCH, AUDIENCES "/{id}", EXPRESSION_BODY_MAX, audience_patch},
     {HTTP_DELETE, AUDIENCES "/{id}", 0, audience_delete},
     {HTTP_GET, DEFINITIONS, 0, definitions_get},
-    {HTTP_POST, DEFINITIONS, BODY_MAX, definitions_post},
+    {HTTP_POST, DEFINITIONS, EXPRESSION_BODY_MAX, definitions_post},
     {HTTP_POST, DEFINITIONS "/bulk-get", LIMIT_ADMIN_BODY_BYTES, bulk_post},
     {HTTP_GET, DEFINITIONS "/{id}", 0, one_get},
-    {HTTP_PATCH, DEFINITIONS "/{id}", BODY_MAX, definition_patch},
+    {HTTP_PATCH, DEFINITIONS "/{id}", EXPRESSION_BODY_MAX, definition_patch},
     {HTTP_DELETE, DEFINITIONS "/{id}", 0, definition_delete},
 };
 const struct family family_segment = {routes, sizeof routes / sizeof *routes, STYLE, false};

@@ -4,8 +4,6 @@
 
 #include "admin/admin_int.h"
 
-#define SEGMENT_SCHEMA "_xdm.context.profile"
-
 /* A new document from a client's: defaults, server members, evaluation method. `definition`: it came by the path of
  * segment definitions, where the type goes without saying. ERR_INVALID: a member is missing, or the method asked for
  * does not suit the expression; ERR_LIMIT: an enforced guardrail. */

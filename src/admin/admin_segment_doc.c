@@ -42,8 +42,8 @@ check_required(const struct json *body, bool definition, struct diag *d)
         if ((v == NULL || json_is(v, JSON_NULL)) && !(definition && strcmp(required[i], "type") == 0))
             return diag_set_path(d, ERR_INVALID, required[i], "member '%s' is missing", required[i]);
     }
-    if (!str_eq(schema, S(SEGMENT_SCHEMA)))
-        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be " SEGMENT_SCHEMA ", found '%.*s'",
+    if (!str_eq(schema, S(PROFILE_MODEL)))
+        return diag_set_path(d, ERR_INVALID, "schema.name", "schema.name must be " PROFILE_MODEL ", found '%.*s'",
                              STR_ARG(schema));
     if (override != NULL && !json_is(override, JSON_BOOL))
         return diag_set_path(d, ERR_INVALID, "overridePerformanceWarnings",
@@ -99,7 +99,7 @@ put_external(struct edit *e, struct call *call)
 static void
 put_rule_based(struct edit *e, struct call *call, struct http_req *rq)
 {
-    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"" SEGMENT_SCHEMA "\"}"));
+    edit_default_raw(e, e->root, S("schema"), S("{\"name\":\"" PROFILE_MODEL "\"}"));
     if (edit_get(e->root, S("mergePolicyId")) == NULL)
         edit_put_str(e, e->root, S("mergePolicyId"), admin_merge_policy_id(rq->arena, call->scope));
     edit_default_raw(e, e->root, S("definedOn"),
