@@ -117,6 +117,20 @@ person_class(void *ctx, struct str scope, struct str code)
 }
 
 void
+control_audience(struct control *c, const char *id, const char *pql)
+{
+    struct t *t = c->t;
+
+    CHECK_OK(config_put(c->config, S("audience"), S(C_SCOPE), str_of(id),
+                        control_quoted(t, arena_printf(t->arena,
+                                                       "{'id':'%s','name':'%s','lifecycleState':'published',"
+                                                       "'expression':{'type':'PQL','format':'pql/text','value':'%s'}}",
+                                                       id, id, pql)
+                                              .p),
+                        C_NOW, d));
+}
+
+void
 control_person(struct control *c, const char *crm, const char *json)
 {
     struct t *t = c->t;

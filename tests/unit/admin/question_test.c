@@ -7,20 +7,6 @@
 #define DIFF "/data/core/ups/diff"
 #define AS_OF "/data/core/ups/as-of"
 
-static void
-put_audience(struct control *c, const char *id, const char *pql)
-{
-    struct t *t = c->t;
-
-    CHECK_OK(config_put(c->config, S("audience"), S(C_SCOPE), str_of(id),
-                        control_quoted(t, arena_printf(t->arena,
-                                                       "{'id':'%s','name':'%s','lifecycleState':'published',"
-                                                       "'expression':{'type':'PQL','format':'pql/text','value':'%s'}}",
-                                                       id, id, pql)
-                                              .p),
-                        C_NOW, d));
-}
-
 static const char *
 ask(struct control *c, const char *path, const char *body)
 {
@@ -45,7 +31,7 @@ TEST(admin_diff_of_an_audience_and_an_expression)
     const char *id;
 
     control_open(t, &c, false);
-    put_audience(&c, "rich", "points > 5");
+    control_audience(&c, "rich", "points > 5");
     for (int i = 0; i < 10; i++)
         control_person(&c, arena_printf(t->arena, "%d", i).p, arena_printf(t->arena, "{'points':%d}", i).p);
     control_hub_waits(&c, true);
@@ -85,9 +71,9 @@ TEST(admin_diff_refuses_what_saving_would_refuse)
     struct reply r;
 
     control_open(t, &c, false);
-    put_audience(&c, "a", "points > 5");
-    put_audience(&c, "b", "inSegment(\\\"a\\\") and points < 9");
-    put_audience(&c, "c", "inSegment(\\\"b\\\")");
+    control_audience(&c, "a", "points > 5");
+    control_audience(&c, "b", "inSegment(\\\"a\\\") and points < 9");
+    control_audience(&c, "c", "inSegment(\\\"b\\\")");
     CHECK_REPLY(control_ask(&c, "POST " DIFF, "{'audienceId':'none','predicateExpression':'points > 2'}"), 404);
     CHECK_REPLY(control_ask(&c, "POST " DIFF, "{'audienceId':7,'predicateExpression':'points > 2'}"), 400);
     CHECK_REPLY(control_ask(&c, "POST " DIFF, "{'audienceId':'a'}"), 400);
@@ -120,7 +106,7 @@ TEST(admin_as_of_answers)
     const char *id;
 
     control_open(t, &c, false);
-    put_audience(&c, "a", "points > 5");
+    control_audience(&c, "a", "points > 5");
     control_person(&c, "7", "{'points':7}");
     id = ask(&c, AS_OF, "{'at':'2026-01-01T00:00:00Z','audienceId':'a'}");
     evaluator_wait(c.admin->evaluator);
@@ -159,7 +145,7 @@ TEST(admin_as_of_tells_how_much_it_read)
     const char *id;
 
     control_open(t, &c, false);
-    put_audience(&c, "a", "points > 5");
+    control_audience(&c, "a", "points > 5");
     CHECK_OK(topic_append(c.membership, &change, ACK_WRITTEN, &offset, d));
     id = ask(&c, AS_OF, "{'at':'2025-12-31T00:00:00Z','audienceId':'a'}");
     evaluator_wait(c.admin->evaluator);
@@ -176,7 +162,7 @@ TEST(admin_as_of_refuses)
     struct control c;
 
     control_open(t, &c, false);
-    put_audience(&c, "a", "points > 5");
+    control_audience(&c, "a", "points > 5");
     CHECK_REPLY(control_ask(&c, "POST " AS_OF, "{'audienceId':'a'}"), 400);
     CHECK_REPLY(control_ask(&c, "POST " AS_OF, "{'at':'yesterday','audienceId':'a'}"), 400);
     CHECK_REPLY(control_ask(&c, "POST " AS_OF, "{'at':'2026-01-01T00:00:00.001Z','audienceId':'a'}"), 400);

@@ -266,14 +266,7 @@ TEST(admin_method_of_audiences_that_share_their_references)
         for (int i = 0; i < WIDE; i++) {
             const char *id = arena_printf(t->arena, "l%d_%d", layer, i).p;
             const char *text = layer == 0 ? "loyalty.points > 1" : all_of_layer(t, layer - 1);
-            CHECK_OK(config_put(c.config, S("audience"), S(C_SCOPE), str_of(id),
-                                control_quoted(t, arena_printf(t->arena,
-                                                               "{'id':'%s','name':'%s','lifecycleState':'published',"
-                                                               "'expression':{'type':'PQL','format':'pql/text',"
-                                                               "'value':'%s'}}",
-                                                               id, id, text)
-                                                      .p),
-                                C_NOW, d));
+            control_audience(&c, id, text);
         }
     }
     r = post(&c, AUD, "top", arena_printf(t->arena, "%s and %s", all_of_layer(t, LAYERS - 1), pql(t, TODAY)).p,
