@@ -230,8 +230,8 @@ fold_one(struct hub *h, size_t partition, const struct record *r, struct diag *d
         hub_unlock(h);
         if (rc != ERR_BUSY || stopping(h, NULL))
             break;
-        pause_us(h,
-                 HUB_RETRY_US); /* a commit between timers found the disk full: the record itself was not touched yet */
+        /* A commit between timers, or within a job, found the disk full. Folding the record again is the same. */
+        pause_us(h, HUB_RETRY_US);
     }
     if (rc == ERR_OK)
         metric_inc(M_HUB_RECORDS);

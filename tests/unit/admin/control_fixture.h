@@ -53,7 +53,7 @@ struct reply {
     struct str headers; /* "name: value" lines */
 };
 
-/* A published audience with this id, and an expression in which quotes are written as \\\". */
+/* A published audience with this id, and an expression in which quotes are written as \". */
 void control_audience(struct control *c, const char *id, const char *pql);
 /* A profile on the hub with one identity, of the namespace CRM, and this record (apostrophes). */
 void control_person(struct control *c, const char *crm, const char *json);
