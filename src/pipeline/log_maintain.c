@@ -42,31 +42,43 @@ out:
     return rc;
 }
 
+/* A reference to a segment whose newest time is known then. With m held, which is given away to read the segment. */
+static enum err
+acquire_known(struct topic *t, struct log_segment *s, struct diag *d)
+{
+    bool known = s->newest_known;
+    enum err rc = log_segment_acquire(t, s, d);
+
+    if (rc != ERR_OK || known)
+        return rc;
+    os_unlock(&t->m);
+    rc = newest_of(t, s, d);
+    os_lock(&t->m);
+    if (rc != ERR_OK)
+        log_segment_release(t, s);
+    return rc;
+}
+
 enum err
 topic_after(struct topic *t, int64_t ms, uint64_t *offset, struct diag *d)
 {
+    bool found = false;
     enum err rc = ERR_OK;
 
     *offset = 0;
-    for (bool found = false; rc == ERR_OK && !found;) {
-        struct log_segment *s;
-        bool known, last;
-        os_lock(&t->m);
-        s = log_list_find(t, *offset);
-        last = s == log_list_last(t);
-        known = last || s->newest_known;
-        rc = log_segment_acquire(t, s, d);
-        os_unlock(&t->m);
+    os_lock(&t->m);
+    while (!found) {
+        struct log_segment *s = log_list_find(t, *offset);
+        bool last = s == log_list_last(t);
+        rc = last ? ERR_OK : acquire_known(t, s, d);
         if (rc != ERR_OK)
-            return rc;
-        if (!known)
-            rc = newest_of(t, s, d);
-        os_lock(&t->m);
+            break;
         found = last || s->newest_ms > ms || s->end <= *offset;
         *offset = found ? s->base : s->end;
-        log_segment_release(t, s);
-        os_unlock(&t->m);
+        if (!last)
+            log_segment_release(t, s);
     }
+    os_unlock(&t->m);
     return rc;
 }
 
@@ -82,22 +94,15 @@ static enum err
 expired_first(struct topic *t, int64_t limit_ms, struct log_segment **out, struct diag *d)
 {
     struct log_segment *s;
-    bool known, expired;
+    bool expired;
     enum err rc;
 
     *out = NULL;
     os_lock(&t->m);
     s = t->segments[0];
-    known = s->newest_known;
-    rc = log_segment_acquire(t, s, d);
-    os_unlock(&t->m);
-    if (rc != ERR_OK)
-        return rc;
-    if (!known)
-        rc = newest_of(t, s, d);
-    os_lock(&t->m);
+    rc = acquire_known(t, s, d);
     expired = rc == ERR_OK && is_expired(t, s, limit_ms) && s->end > s->base;
-    if (!expired)
+    if (rc == ERR_OK && !expired)
         log_segment_release(t, s);
     os_unlock(&t->m);
     if (expired)

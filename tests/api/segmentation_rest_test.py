@@ -302,6 +302,8 @@ def test_s19_38_search():
     assert r["page"] == {"totalCount": 1, "totalPages": 1, "pageOffset": 0, "pageSize": 50}, r
     r = search("entities", namespace="AEPSegments", limit=2, page=1).json
     assert len(r["entities"]) == 2 and r["page"]["pageOffset"] == 1, r
+    r = search("entities", namespace="AEPSegments", limit=2, page=1 << 63).json  # no number of a page
+    assert len(r["entities"]) == 2 and r["page"]["pageOffset"] == 0, r
     assert search("entities", namespace="AAMSegments").json["entities"] == []
     r = search("taxonomy", namespace="AEPSegments", entityId=a).json
     assert [t["id"] for t in r["taxonomy"]] == [a], r
