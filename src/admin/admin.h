@@ -96,6 +96,7 @@ struct admin;
 enum err admin_new(const struct admin_options *o, struct admin **out, struct diag *d);
 void admin_free(struct admin *a);
 struct http_service admin_service(struct admin *a);
+
 /* ---- for pages of the same process that stand for a shop's own server (the demo) ---- */
 
 struct admin_identity {
@@ -104,7 +105,7 @@ struct admin_identity {
 struct admin_person; /* what an evaluation reads of a profile, copied into an arena */
 
 /* ERR_NOT_FOUND: nobody has the identity. ERR_UNSUPPORTED: no hub here. ERR_LIMIT, ERR_NOMEM: too large. */
-enum err admin_person_load(struct admin *a, const struct admin_identity *who, int64_t now_ms, struct arena *scratch,
+enum err admin_person_load(struct admin *admin, const struct admin_identity *who, int64_t now_ms, struct arena *a,
                            struct admin_person **out, struct diag *d);
 struct admin_audience {
     struct str id;
