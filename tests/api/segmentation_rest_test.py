@@ -112,6 +112,19 @@ def test_s19_38_codes_of_audiences():
     assert r.json["requestId"] == "mine-1", r.body
 
 
+def test_s19_38_a_type_that_no_audience_has():
+    for type, found in (("Foo", "found 'Foo'"), (7, "found ''"), ("", "found ''")):
+        refused(s.rest("POST", AUD, dict(body("Typed", "true"), type=type)), 400,
+                says="type must be SegmentDefinition, ExternalSegment or ExternalAudience, " + found)
+    assert s.rest("GET", AUD + "?name=Typed").json["_page"]["totalCount"] == 0
+
+
+def test_s19_38_a_refused_expression_says_what_to_write_instead():
+    refused(s.rest("POST", AUD, body("Near", "_northpeak.point = 1")), 400, "PQL-REFERENCE",
+            says="unknown field '_northpeak.point' (did you mean '_northpeak.points'?)")
+    refused(s.rest("POST", AUD, body("Near", "_northpeak.tier == 1")), 400, "PQL-PARSE", says="(did you mean '='?)")
+
+
 def test_s19_38_definitions():
     definition = body("by definition", "_northpeak.points > 5")
     del definition["type"]
