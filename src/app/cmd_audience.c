@@ -31,23 +31,6 @@ usage(FILE *out)
 
 /* ---- calls ---- */
 
-/* What the server has to say of a failure: the first message below errors.<status>, else the body. */
-static enum err
-refused(struct rest_client *c, const struct http_answer *answer)
-{
-    const struct json *v = NULL;
-    struct diag ignored = DIAG_INIT; /* not JSON: shown as it came */
-    struct str message = str_slice(answer->body, 0, 160);
-
-    if (json_parse(answer->body, &c->arena, &v, &ignored) == ERR_OK) {
-        struct json_iter it = json_iter(json_get(v, S("errors")));
-        if (json_next(&it) && json_str(json_get(json_at(it.value, 0), S("message"))).n > 0)
-            message = json_str(json_get(json_at(it.value, 0), S("message")));
-    }
-    return diag_set(&c->diag, answer->status == 404 ? ERR_NOT_FOUND : ERR_INVALID, "the server answered %d: %.*s",
-                    answer->status, STR_ARG(message));
-}
-
 enum err
 audience_call(struct rest_client *c, const char *method, struct str target, struct str body, const struct json **out)
 {
@@ -57,7 +40,8 @@ audience_call(struct rest_client *c, const char *method, struct str target, stru
     if (rc != ERR_OK)
         return rc;
     if (answer.status < 200 || answer.status > 299)
-        return refused(c, &answer);
+        return diag_set(&c->diag, answer.status == 404 ? ERR_NOT_FOUND : ERR_INVALID, "the server answered %d: %.*s",
+                        answer.status, STR_ARG(rest_client_said(c, &answer)));
     return json_parse(answer.body, &c->arena, out, &c->diag);
 }
 
@@ -351,10 +335,10 @@ cmd_audience(int argc, char **argv)
     struct rest_client c;
     enum err rc;
 
-    if (argc > 1 && strcmp(argv[1], "--help") == 0)
-        return usage(stdout);
     if (argc > 1 && strcmp(argv[1], "upload") == 0)
         return cmd_audience_upload(argc - 1, argv + 1);
+    if (wants_help(argc, argv))
+        return usage(stdout);
     if (command == NULL || argc < 3 || argc % 2 == 0)
         return usage(stderr);
     for (int i = 3; i < argc; i += 2) {
