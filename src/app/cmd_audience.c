@@ -57,8 +57,10 @@ id_of(struct rest_client *c, struct str audience, struct str *id)
 {
     const struct json *list = NULL;
     struct json_iter it;
-    enum err rc = get(
-        c, arena_printf(&c->arena, AUDIENCES "?limit=100&name=%.*s", STR_ARG(rest_client_encode(c, audience))), &list);
+    enum err rc = get(c,
+                      arena_printf(&c->arena, AUDIENCES "?limit=1&property=name%%3D%%3D%.*s",
+                                   STR_ARG(rest_client_encode(c, audience))),
+                      &list);
 
     *id = audience;
     if (rc != ERR_OK)
@@ -203,6 +205,22 @@ print_why_not(const struct json *why)
     }
 }
 
+/* An audience that is not evaluated, such as an inactive one, or one of a strict sandbox between two jobs. */
+static void
+print_membership(const struct json *membership, bool expected)
+{
+    struct str status = json_str(json_get(membership, S("status")));
+
+    if ((str_eq(status, S("realized")) || str_eq(status, S("existing"))) == expected)
+        return;
+    if (status.n == 0) {
+        printf("but the profile has no membership: this is what the expression says\n");
+        return;
+    }
+    printf("but the profile's membership is %.*s since %.*s: this is what the expression says\n", STR_ARG(status),
+           STR_ARG(json_str(json_get(membership, S("lastQualificationTime")))));
+}
+
 static void
 print_answer(const struct json *v)
 {
@@ -223,6 +241,8 @@ print_answer(const struct json *v)
     printf("\n");
     if (json_bool(json_get(v, S("optedOut")), false))
         printf("but opted out, and is a member of no such audience: this is what the expression says\n");
+    else
+        print_membership(json_get(v, S("membership")), member);
     printf("\n");
     print_node(json_get(v, S("tree")), 0);
     if (json_get(v, S("whyNot")) != NULL)

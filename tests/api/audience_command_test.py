@@ -9,6 +9,8 @@ from server import Server, binary, run
 
 s = Server()
 world.namespace(s, "CRMID")
+crm = world.dataset(s, "crm", world.schema(s, "crm", "profile", {"_northpeak": {"type": "object", "properties": {
+    "crmId": {"type": "string"}, "points": {"type": "integer"}}}}, [("/_northpeak/crmId", "CRMID")]))
 
 
 def edgewise(*arguments, code=0):
@@ -51,6 +53,28 @@ def test_an_upload_says_what_is_wrong():
     run_id = said.split("edgewise: run ")[1].split()[0]
     assert "/data/foundation/export/batches/%s/meta?path=row_errors" % run_id in said, said
     assert audience("count", "spring") == "2\n"
+
+
+def test_a_name_is_found_among_many_like_it():
+    world.audience(s, "Many", "_northpeak.points > 0")
+    for i in range(101):
+        world.audience(s, "Many %d" % i, "false")
+    assert audience("count", "Many") == "0\n"
+
+
+def test_explain_tells_when_the_profile_says_otherwise():
+    points = lambda n: world.records(s, crm, [{"_northpeak": {"crmId": "c9", "points": n}}])
+    explain = lambda: audience("explain", "Rich", "--identity", "CRMID:c9").split("\n")[1:4]
+    rich = world.audience(s, "Rich", "_northpeak.points > 5")
+    points(9)
+    is_member = explain()
+    assert " is a member at " in is_member[0] and is_member[1] == "", is_member
+    s.rest("PATCH", "/data/core/ups/audiences/" + rich, [{"op": "add", "path": "/lifecycleState", "value": "inactive"}], expect=200)
+    s.drain()
+    points(3)
+    otherwise = explain()
+    assert " is not a member at " in otherwise[0], otherwise
+    assert otherwise[1].startswith("but the profile's membership is realized since 2"), otherwise
 
 
 def finish():
