@@ -65,6 +65,20 @@ check_type(const struct json *body, struct diag *d)
                          STR_ARG(json_str(type)));
 }
 
+/* A sandbox has one. What an audience has already stays; old is NULL for a new one. */
+static enum err
+check_policy(const struct call *call, struct http_req *rq, const struct json *old, const struct json *body,
+             struct diag *d)
+{
+    const struct json *policy = json_get(body, S("mergePolicyId"));
+
+    if (policy == NULL || json_equal(policy, json_get(old, S("mergePolicyId"))) ||
+        str_eq(json_str(policy), admin_merge_policy_id(rq->arena, call->scope)))
+        return ERR_OK;
+    return diag_set_path(d, ERR_INVALID, "mergePolicyId", "merge policy '%.*s' does not exist",
+                         STR_ARG(json_str(policy)));
+}
+
 /* What depends on the expression. One that does not compile is left to saving, which says what is wrong, and where. */
 static enum err
 put_judged(struct call *call, struct edit *e, const struct json *old, const struct json *doc, struct diag *d)
@@ -124,6 +138,8 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
 
     if (rc == ERR_OK && !audience_is_external(body))
         rc = check_required(body, definition, d);
+    if (rc == ERR_OK)
+        rc = check_policy(call, rq, NULL, body, d);
     if (rc != ERR_OK)
         return rc;
     *e = edit_of(rq->arena, body);
@@ -210,6 +226,8 @@ segment_changed_doc(struct call *call, struct http_req *rq, const struct json *o
     rc = check_step(before, state.n > 0 ? state : S("published"), d);
     if (rc == ERR_OK && !audience_is_external(old))
         rc = check_required(now, false, d);
+    if (rc == ERR_OK)
+        rc = check_policy(call, rq, old, now, d);
     return rc == ERR_OK ? put_judged(call, e, old, now, d) : rc;
 }
 

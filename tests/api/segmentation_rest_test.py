@@ -119,6 +119,14 @@ def test_s19_38_a_type_that_no_audience_has():
     assert s.rest("GET", AUD + "?name=Typed").json["_page"]["totalCount"] == 0
 
 
+def test_s19_38_a_merge_policy_that_does_not_exist():
+    refused(s.rest("POST", AUD, body("Policy", "true", mergePolicyId="none")), 400, says="merge policy 'none' does not exist")
+    a = make("Policy", "true")
+    refused(patch(AUD + "/" + a["id"], mergePolicyId="none"), 400, says="merge policy 'none' does not exist")
+    assert patch(AUD + "/" + a["id"], mergePolicyId=a["mergePolicyId"], name="Policy 2").status == 200
+    assert s.rest("DELETE", AUD + "/" + a["id"]).status == 204
+
+
 def test_s19_38_a_refused_expression_says_what_to_write_instead():
     refused(s.rest("POST", AUD, body("Near", "_northpeak.point = 1")), 400, "PQL-REFERENCE",
             says="unknown field '_northpeak.point' (did you mean '_northpeak.points'?)")
