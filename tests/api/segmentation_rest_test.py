@@ -263,6 +263,11 @@ def test_s19_38_jobs():
     refused(s.rest("POST", JOBS + "/bulk-get", {"ids": [{"id": "x"}] * 101}), 400, "UPAPI-113015-400")
     refused(s.rest("POST", JOBS + "/bulk-get", {"ids": [{"id": "x"}]}), 404, "UPAPI-113000-404")
     refused(s.rest("POST", JOBS, [{"segmentId": "nowhere"}]), 404)
+    refused(s.rest("POST", JOBS, [{"id": "nowhere"}]), 400, says="every element needs a member 'segmentId'")
+    external = s.rest("POST", AUD, {"name": "files", "type": "ExternalSegment", "audienceId": "files", "originName": "CUSTOM_UPLOAD",
+                                    "namespace": "CustomerAudienceUpload"}, expect=200).json["id"]
+    refused(s.rest("POST", JOBS, [{"segmentId": external}]), 400, says="its members come with files")
+    assert s.rest("DELETE", AUD + "/" + external).status == 204
     refused(s.rest("GET", JOBS + "/nowhere"), 404)
     s.rest("DELETE", JOBS + "/" + done["id"], expect=204)
 
