@@ -367,6 +367,7 @@ evaluate(struct evaluator *ev, struct evaluation *e, struct diag *d)
     struct census_options o = {.scope = e->scope,
                                .audiences = audiences,
                                .count = diff ? 2 : 1,
+                               .now_ms = os_now_ms(ev->admin->o.os),
                                .opted_out_too = both_too,
                                .diff = diff,
                                .datasets = e->by_dataset,

@@ -189,6 +189,17 @@ write_to(struct export_run *run, size_t output, struct kv *k, const struct profi
     run->outputs[output].count++;
 }
 
+/* Known by events alone: no record, and no row of an external audience's file, names the person. */
+static bool
+has_events_only(const struct profile *p)
+{
+    for (size_t i = 0; i < p->membership_count; i++) {
+        if (p->memberships[i].run != 0)
+            return false;
+    }
+    return p->fragment_count == 0;
+}
+
 /* Under the hub's lock. */
 static void
 visit(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
@@ -198,8 +209,7 @@ visit(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g)
     bool each = spec->batch.n == 0, passes = spec->audience_count == 0;
 
     run->read++;
-    if (run->rc != ERR_OK || !within(&spec->ingested, p->changed_ms) ||
-        (p->fragment_count == 0 && !spec->empty_profiles))
+    if (run->rc != ERR_OK || !within(&spec->ingested, p->changed_ms) || (!spec->empty_profiles && has_events_only(p)))
         return;
     for (size_t i = 0; i < spec->audience_count && run->rc == ERR_OK; i++) {
         if (!qualifies(run, p, &spec->audiences[i]))

@@ -421,7 +421,7 @@ write_code(struct jw *w, const char *code, const char *description, uint64_t cou
 
 /* errors[] as [PLATFORM 3.2] names them; 1404 is OURS. */
 static void
-write_error_list(const struct import_run *run, struct jw *w)
+write_error_list(struct import_run *run, struct jw *w)
 {
     jw_key(w, S("errors"));
     jw_array(w);
@@ -434,13 +434,14 @@ write_error_list(const struct import_run *run, struct jw *w)
     if (run->bad_count > 0) {
         jw_object(w);
         jw_kstr(w, S("code"), run->diagnostics ? S("INGEST-1212-400") : S("INGEST-1211-400"));
-        jw_kstr(
-            w, S("description"),
-            run->diagnostics
-                ? S("Encountered errors while parsing, converting or otherwise validating the data. The rows are at "
-                    "/data/foundation/export/batches/{id}/meta?path=row_errors.")
-                : S("Encountered errors while parsing, converting or otherwise validating the data. Resend the data "
-                    "with error diagnostics enabled to see them."));
+        jw_kstr(w, S("description"),
+                run->diagnostics
+                    ? arena_printf(&run->arena,
+                                   "Encountered errors while parsing, converting or otherwise validating the data. The "
+                                   "rows are at /data/foundation/export/batches/%.*s/meta?path=row_errors.",
+                                   STR_ARG(run->batch))
+                    : S("Encountered errors while parsing, converting or otherwise validating the data. Resend the "
+                        "data with error diagnostics enabled to see them."));
         jw_end(w);
     }
     write_code(w, "INGEST-1401-400", "The row is corrupted or a value does not fit the schema.", run->unreadable);

@@ -174,6 +174,7 @@ check_segments(struct call *call, const struct json *list, struct diag *d)
     const struct scope_view *view = snapshot_scope(call->snap, call->scope);
     const struct map *live = view != NULL ? view->hub_segments.by_id : NULL;
     struct json_iter it = json_iter(list);
+    const struct json *audience;
     size_t n = json_count(list);
 
     if (!json_is(list, JSON_ARRAY) || n == 0 || n > LIMIT_JOB_AUDIENCES)
@@ -183,11 +184,16 @@ check_segments(struct call *call, const struct json *list, struct diag *d)
         struct str id = json_str(json_get(it.value, S("segmentId")));
         if (str_eq(id, S("*")) && n == 1)
             return live != NULL ? ERR_OK : diag_set(d, ERR_INVALID, "the sandbox has no audience to evaluate");
-        if (snapshot_object(call->snap, S("audience"), call->scope, id) == NULL)
+        if (id.n == 0)
+            return diag_set_path(d, ERR_INVALID, "segments",
+                                 "every element needs a member 'segmentId', the audience's id");
+        audience = snapshot_object(call->snap, S("audience"), call->scope, id);
+        if (audience == NULL)
             return diag_set(d, ERR_NOT_FOUND, "audience '%.*s' not found", STR_ARG(id));
         if (live == NULL || map_get(live, id) == NULL)
-            return diag_set_path(d, ERR_INVALID, "segmentId",
-                                 "audience '%.*s' is not evaluated: it is neither draft nor published", STR_ARG(id));
+            return diag_set_path(d, ERR_INVALID, "segmentId", "audience '%.*s' is not evaluated: %s", STR_ARG(id),
+                                 audience_is_external(audience) ? "its members come with files"
+                                                                : "it is neither draft nor published");
     }
     return ERR_OK;
 }

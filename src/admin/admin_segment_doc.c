@@ -52,12 +52,31 @@ check_required(const struct json *body, bool definition, struct diag *d)
     return ERR_OK;
 }
 
-static bool
-is_external(const struct json *body)
+/* [SEGMENTATION 16.1] */
+static enum err
+check_type(const struct json *body, struct diag *d)
 {
     const struct json *type = json_get(body, S("type"));
 
-    return type != NULL && !str_eq(json_str(type), S("SegmentDefinition"));
+    if (type == NULL || str_eq(json_str(type), S("SegmentDefinition")) || audience_is_external(body))
+        return ERR_OK;
+    return diag_set_path(d, ERR_INVALID, "type",
+                         "type must be SegmentDefinition, ExternalSegment or ExternalAudience, found '%.*s'",
+                         STR_ARG(json_str(type)));
+}
+
+/* A sandbox has one. What an audience has already stays; old is NULL for a new one. */
+static enum err
+check_policy(const struct call *call, struct http_req *rq, const struct json *old, const struct json *body,
+             struct diag *d)
+{
+    const struct json *policy = json_get(body, S("mergePolicyId"));
+
+    if (policy == NULL || json_equal(policy, json_get(old, S("mergePolicyId"))) ||
+        str_eq(json_str(policy), admin_merge_policy_id(rq->arena, call->scope)))
+        return ERR_OK;
+    return diag_set_path(d, ERR_INVALID, "mergePolicyId", "merge policy '%.*s' does not exist",
+                         STR_ARG(json_str(policy)));
 }
 
 /* What depends on the expression. One that does not compile is left to saving, which says what is wrong, and where. */
@@ -115,14 +134,18 @@ segment_new_doc(struct call *call, struct http_req *rq, const struct json *body,
                 struct edit *out, struct diag *d)
 {
     struct edit *e = out;
-    enum err rc = is_external(body) ? ERR_OK : check_required(body, definition, d);
+    enum err rc = check_type(body, d);
 
+    if (rc == ERR_OK && !audience_is_external(body))
+        rc = check_required(body, definition, d);
+    if (rc == ERR_OK)
+        rc = check_policy(call, rq, NULL, body, d);
     if (rc != ERR_OK)
         return rc;
     *e = edit_of(rq->arena, body);
     remove_shown(e);
     edit_put_str(e, e->root, S("id"), id);
-    if (!audience_is_external(body) && (!is_external(body) || json_get(body, S("audienceId")) == NULL))
+    if (!audience_is_external(body))
         edit_put_str(e, e->root, S("audienceId"), id);
     edit_put_str(e, e->root, S("profileInstanceId"), S("ups"));
     edit_put_str(e, e->root, S("imsOrgId"), call->org);
@@ -201,8 +224,10 @@ segment_changed_doc(struct call *call, struct http_req *rq, const struct json *o
         return rc;
     state = json_str(json_get(now, S("lifecycleState")));
     rc = check_step(before, state.n > 0 ? state : S("published"), d);
-    if (rc == ERR_OK && !is_external(old))
+    if (rc == ERR_OK && !audience_is_external(old))
         rc = check_required(now, false, d);
+    if (rc == ERR_OK)
+        rc = check_policy(call, rq, old, now, d);
     return rc == ERR_OK ? put_judged(call, e, old, now, d) : rc;
 }
 

@@ -76,6 +76,8 @@ struct http_res;
 void demo_audiences(struct admin *admin, const struct snapshot *snap, struct http_req *rq, struct http_res *rs);
 
 /* ---- subcommands: argv[0] is the subcommand; the exit code ---- */
+/* --help alone, or after the name of what the subcommand does: "audience --help", "audience diff --help". */
+bool wants_help(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_audience(int argc, char **argv);

@@ -31,23 +31,6 @@ usage(FILE *out)
 
 /* ---- calls ---- */
 
-/* What the server has to say of a failure: the first message below errors.<status>, else the body. */
-static enum err
-refused(struct rest_client *c, const struct http_answer *answer)
-{
-    const struct json *v = NULL;
-    struct diag ignored = DIAG_INIT; /* not JSON: shown as it came */
-    struct str message = str_slice(answer->body, 0, 160);
-
-    if (json_parse(answer->body, &c->arena, &v, &ignored) == ERR_OK) {
-        struct json_iter it = json_iter(json_get(v, S("errors")));
-        if (json_next(&it) && json_str(json_get(json_at(it.value, 0), S("message"))).n > 0)
-            message = json_str(json_get(json_at(it.value, 0), S("message")));
-    }
-    return diag_set(&c->diag, answer->status == 404 ? ERR_NOT_FOUND : ERR_INVALID, "the server answered %d: %.*s",
-                    answer->status, STR_ARG(message));
-}
-
 enum err
 audience_call(struct rest_client *c, const char *method, struct str target, struct str body, const struct json **out)
 {
@@ -57,7 +40,8 @@ audience_call(struct rest_client *c, const char *method, struct str target, stru
     if (rc != ERR_OK)
         return rc;
     if (answer.status < 200 || answer.status > 299)
-        return refused(c, &answer);
+        return diag_set(&c->diag, answer.status == 404 ? ERR_NOT_FOUND : ERR_INVALID, "the server answered %d: %.*s",
+                        answer.status, STR_ARG(rest_client_said(c, &answer)));
     return json_parse(answer.body, &c->arena, out, &c->diag);
 }
 
@@ -73,8 +57,10 @@ id_of(struct rest_client *c, struct str audience, struct str *id)
 {
     const struct json *list = NULL;
     struct json_iter it;
-    enum err rc = get(
-        c, arena_printf(&c->arena, AUDIENCES "?limit=100&name=%.*s", STR_ARG(rest_client_encode(c, audience))), &list);
+    enum err rc = get(c,
+                      arena_printf(&c->arena, AUDIENCES "?limit=1&property=name%%3D%%3D%.*s",
+                                   STR_ARG(rest_client_encode(c, audience))),
+                      &list);
 
     *id = audience;
     if (rc != ERR_OK)
@@ -219,6 +205,22 @@ print_why_not(const struct json *why)
     }
 }
 
+/* An audience that is not evaluated, such as an inactive one, or one of a strict sandbox between two jobs. */
+static void
+print_membership(const struct json *membership, bool expected)
+{
+    struct str status = json_str(json_get(membership, S("status")));
+
+    if ((str_eq(status, S("realized")) || str_eq(status, S("existing"))) == expected)
+        return;
+    if (status.n == 0) {
+        printf("but the profile has no membership: this is what the expression says\n");
+        return;
+    }
+    printf("but the profile's membership is %.*s since %.*s: this is what the expression says\n", STR_ARG(status),
+           STR_ARG(json_str(json_get(membership, S("lastQualificationTime")))));
+}
+
 static void
 print_answer(const struct json *v)
 {
@@ -239,6 +241,8 @@ print_answer(const struct json *v)
     printf("\n");
     if (json_bool(json_get(v, S("optedOut")), false))
         printf("but opted out, and is a member of no such audience: this is what the expression says\n");
+    else
+        print_membership(json_get(v, S("membership")), member);
     printf("\n");
     print_node(json_get(v, S("tree")), 0);
     if (json_get(v, S("whyNot")) != NULL)
@@ -351,10 +355,10 @@ cmd_audience(int argc, char **argv)
     struct rest_client c;
     enum err rc;
 
-    if (argc > 1 && strcmp(argv[1], "--help") == 0)
-        return usage(stdout);
     if (argc > 1 && strcmp(argv[1], "upload") == 0)
         return cmd_audience_upload(argc - 1, argv + 1);
+    if (wants_help(argc, argv))
+        return usage(stdout);
     if (command == NULL || argc < 3 || argc % 2 == 0)
         return usage(stderr);
     for (int i = 3; i < argc; i += 2) {

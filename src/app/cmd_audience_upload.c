@@ -114,6 +114,20 @@ find_audience(struct upload *u)
 
 /* ---- the run ---- */
 
+/* A line each: "1 row: A required field is missing or null." */
+static void
+print_errors(const struct json *errors)
+{
+    struct json_iter it = json_iter(errors);
+
+    while (json_next(&it)) {
+        int64_t rows = json_i64(json_get(it.value, S("recordCount")), 0);
+        if (rows > 0)
+            fprintf(stderr, "%lld row%s: ", (long long)rows, rows == 1 ? "" : "s");
+        fprintf(stderr, "%.*s\n", STR_ARG(json_str(json_get(it.value, S("description")))));
+    }
+}
+
 static enum err
 wait_for(struct upload *u, struct str run)
 {
@@ -134,9 +148,8 @@ wait_for(struct upload *u, struct str run)
            (long long)json_i64(json_get(r, S("failedRecordCount")), 0));
     if (str_eq(json_str(json_get(r, S("status"))), S("SUCCESS")))
         return ERR_OK;
-    return diag_set(
-        &u->c->diag, ERR_INVALID, "run %.*s failed: %.*s", STR_ARG(run),
-        STR_ARG(str_slice(json_str(json_get(json_at(json_get(r, S("errors")), 0), S("description"))), 0, 100)));
+    print_errors(json_get(r, S("errors")));
+    return diag_set(&u->c->diag, ERR_INVALID, "run %.*s failed, no member changed", STR_ARG(run));
 }
 
 static enum err
@@ -170,8 +183,10 @@ cmd_audience_upload(int argc, char **argv)
     struct upload u = {.c = &c};
     enum err rc;
 
+    if (wants_help(argc, argv))
+        return usage(stdout);
     if (argc < 3 || argv[1][0] == '-')
-        return usage(argc > 1 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+        return usage(stderr);
     u.audience = str_of(argv[1]);
     u.file = str_of(argv[2]);
     for (int i = 3; i < argc; i++) {

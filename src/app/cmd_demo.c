@@ -42,7 +42,7 @@ cmd_demo(int argc, char **argv)
     const char *data = "data", *server = NULL;
     enum err rc;
 
-    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+    if (wants_help(argc, argv))
         return usage(stdout);
     if (argc < 2 || strcmp(argv[1], "load") != 0)
         return usage(stderr);
@@ -52,7 +52,7 @@ cmd_demo(int argc, char **argv)
         else if (i + 1 < argc && strcmp(argv[i], "--server") == 0)
             server = argv[i + 1];
         else
-            return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+            return usage(stderr);
     }
     rc = rest_client_open(&l.rest, data, server);
     if (rc == ERR_OK) {

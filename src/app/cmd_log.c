@@ -84,7 +84,7 @@ cmd_log(int argc, char **argv)
     char dir[4096];
     struct diag d = DIAG_INIT;
 
-    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+    if (wants_help(argc, argv))
         return usage(stdout);
     if (argc < 3 || strcmp(argv[1], "dump") != 0)
         return usage(stderr);

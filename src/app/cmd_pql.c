@@ -379,7 +379,7 @@ cmd_pql(int argc, char **argv)
     struct arena a;
     int rc = 2;
 
-    if (strcmp(what, "--help") == 0)
+    if (wants_help(argc, argv))
         return usage(stdout);
     if (!read_arguments(argc, argv, &args))
         return usage(stderr);

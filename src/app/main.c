@@ -14,7 +14,7 @@ struct command {
 static const struct command commands[] = {
     {"serve", cmd_serve, "run the server"},
     {"demo", cmd_demo, "load the Northpeak demo into a running server: edgewise demo load"},
-    {"audience", cmd_audience, "why a person is a member or not: edgewise audience explain AUDIENCE --identity NS:ID"},
+    {"audience", cmd_audience, "members of an audience: why, how many, what an edit changes, what was, from a file"},
     {"pql", cmd_pql, "evaluate, convert or test expressions: edgewise pql eval --expr TEXT"},
     {"log", cmd_log, "print a topic as JSON lines: edgewise log dump TOPIC"},
     {"check-config", cmd_check_config, "check settings without starting anything"},
@@ -43,6 +43,12 @@ tune_heap(void)
     (void)mallopt(M_TOP_PAD, 4 << 20);
     (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
 #endif
+}
+
+bool
+wants_help(int argc, char **argv)
+{
+    return (argc > 1 && strcmp(argv[1], "--help") == 0) || (argc == 3 && strcmp(argv[2], "--help") == 0);
 }
 
 int

@@ -7,7 +7,8 @@
 #include "os/thread.h"
 
 #define ARENA_BYTES ((size_t)512 << 20)
-#define TIMEOUT_MS 120000 /* a drain waits for the hub */
+#define TIMEOUT_MS 120000    /* a drain waits for the hub */
+#define UNREADABLE_BYTES 160 /* as much is shown of an answer that is none of ours */
 
 static enum err
 connect_to(struct rest_client *c, struct str url)
@@ -63,6 +64,26 @@ rest_client_send(struct rest_client *c, const char *method, struct str target, c
     return http_client_call(c->http, &call, &c->arena, answer, &c->diag);
 }
 
+/* {"errors":{"400":[{"message"}]}}, {"detail"}, {"errorMessage"} or {"message"}: the families' shapes. */
+struct str
+rest_client_said(struct rest_client *c, const struct http_answer *answer)
+{
+    static const char *const plain[] = {"detail", "errorMessage", "message"};
+    const struct json *v = NULL;
+    struct diag ignored = DIAG_INIT; /* not JSON: as it came */
+    struct json_iter it;
+    struct str said = S_NULL;
+
+    if (json_parse(answer->body, &c->arena, &v, &ignored) == ERR_OK) {
+        it = json_iter(json_get(v, S("errors")));
+        if (json_next(&it))
+            said = json_str(json_get(json_at(it.value, 0), S("message")));
+        for (size_t i = 0; i < sizeof plain / sizeof *plain && said.n == 0; i++)
+            said = json_str(json_get(v, str_of(plain[i])));
+    }
+    return said.n > 0 ? said : str_slice(answer->body, 0, UNREADABLE_BYTES);
+}
+
 enum err
 rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type, const char *accept,
                  struct str body, const struct json **out)
@@ -74,7 +95,7 @@ rest_client_call(struct rest_client *c, const char *method, struct str target, c
         return rc;
     if (answer.status < 200 || answer.status > 299)
         return diag_set(&c->diag, ERR_INVALID, "%s %.*s answered %d: %.*s", method, STR_ARG(target), answer.status,
-                        STR_ARG(str_slice(answer.body, 0, 160)));
+                        STR_ARG(rest_client_said(c, &answer)));
     if (out == NULL)
         return ERR_OK;
     *out = NULL;

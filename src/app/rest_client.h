@@ -29,6 +29,9 @@ enum err rest_client_send(struct rest_client *c, const char *method, struct str 
 enum err rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type,
                           const char *accept, struct str body, const struct json **out);
 
+/* What the server has to say of a call that it refused: the message of the error, else how the body begins. */
+struct str rest_client_said(struct rest_client *c, const struct http_answer *answer);
+
 /* A text as a part of a target, in the client's arena. */
 struct str rest_client_encode(struct rest_client *c, struct str s);
 

@@ -4,6 +4,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* A message that was cut does not end within a character: it would be no text any more. */
+static void
+end_with_a_character(char *s, size_t size, int wanted)
+{
+    size_t n = size - 1, lead = n;
+
+    if (wanted < 0 || (size_t)wanted < size)
+        return;
+    while (lead > 0 && n - lead < 3 && ((unsigned char)s[lead - 1] & 0xc0) == 0x80)
+        lead--;
+    if (lead == 0 || (unsigned char)s[lead - 1] < 0xc0)
+        return;
+    if (n - lead < (s[lead - 1] & 0x20 ? s[lead - 1] & 0x10 ? 3U : 2U : 1U))
+        s[lead - 1] = '\0';
+}
+
 __attribute__((format(printf, 4, 0))) static void
 fill(struct diag *d, enum err code, uint32_t pos, const char *fmt, va_list ap)
 {
@@ -11,7 +27,7 @@ fill(struct diag *d, enum err code, uint32_t pos, const char *fmt, va_list ap)
     d->pos = pos;
     d->path[0] = '\0';
     d->hint[0] = '\0';
-    (void)vsnprintf(d->what, sizeof d->what, fmt, ap); /* cut messages stay readable */
+    end_with_a_character(d->what, sizeof d->what, vsnprintf(d->what, sizeof d->what, fmt, ap));
 }
 
 enum err
@@ -49,7 +65,7 @@ diag_set_path(struct diag *d, enum err code, const char *path, const char *fmt, 
         va_start(ap, fmt);
         fill(d, code, DIAG_NO_POS, fmt, ap);
         va_end(ap);
-        (void)snprintf(d->path, sizeof d->path, "%s", path);
+        end_with_a_character(d->path, sizeof d->path, snprintf(d->path, sizeof d->path, "%s", path));
     }
     return code;
 }
@@ -62,7 +78,7 @@ diag_hint(struct diag *d, const char *fmt, ...)
     if (d == NULL)
         return;
     va_start(ap, fmt);
-    (void)vsnprintf(d->hint, sizeof d->hint, fmt, ap);
+    end_with_a_character(d->hint, sizeof d->hint, vsnprintf(d->hint, sizeof d->hint, fmt, ap));
     va_end(ap);
 }
 

@@ -2,7 +2,8 @@
  *
  * A comparison with memberships asks for the audiences that the hub evaluates at this moment, for profiles that are all
  * up to date with them (no sweep), and for a moment at which no timer is due: the hub lets readers in between two
- * timers of one instant. At any other time the answer is "later".
+ * timers of one instant. At any other time the answer is "later". Such a comparison is as of the hub's clock, which
+ * memberships are true to. Any other count may name a later instant: the hub's clock stands still while nothing comes.
  *
  * Repairing goes the way of every change: the rule state is thrown away, and the profile is refreshed. */
 #include "hub/hub_int.h"
@@ -38,14 +39,16 @@ enum err
 hub_census_slice(struct hub *h, struct census *c, struct diag *d)
 {
     const struct census_options *o = census_options(c);
+    int64_t now_ms;
     enum err rc;
 
     hub_lock(h);
     rc = hub_alive(h, d);
     if (rc == ERR_OK)
         rc = ready(h, hub_scope(h, o->scope), o, d);
+    now_ms = !o->compare && o->now_ms > h->state.clock_ms ? o->now_ms : h->state.clock_ms;
     if (rc == ERR_OK)
-        rc = census_load(c, h->kv, &h->names, h->state.clock_ms, d);
+        rc = census_load(c, h->kv, &h->names, now_ms, d);
     hub_unlock(h);
     return rc;
 }

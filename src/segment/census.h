@@ -42,6 +42,8 @@ struct census_options {
     struct str scope;
     const struct rule_audience *audiences; /* rules and ids are borrowed */
     size_t count;                          /* 1 or more */
+    int64_t now_ms; /* for the table's owner, without compare: as of this instant, or of the table's clock when that is
+                       later */
     bool compare;
     bool stored; /* with compare: the memberships themselves are counted, whatever is true now. For strict sandboxes */
     uint64_t graph_version;  /* for the table's owner, with compare: of the graph that memberships have to be true to */

@@ -63,6 +63,15 @@ def test_a_preview_names_people():
     assert [e["entity"]["_northpeak"]["tier"] for e in found.values()] == ["gold"], found
 
 
+def test_a_count_is_as_of_now_although_nothing_came_since():
+    s.drain()
+    time.sleep(0.3)
+    asked = s.call("GET", "/healthz").json["now"]
+    made = s.rest("POST", UPS + "/diff", {"predicateExpression": "true", "predicateType": "pql/text"}, expect=201).json
+    at = until(UPS + "/diff/" + made["id"], lambda a: a["state"] == "RESULT_READY")["evaluatedAt"]
+    assert at >= asked, (at, asked)
+
+
 def test_audiences_may_be_named():
     assert estimate(preview('inSegment("%s")' % GOLD))["estimatedSize"] == PEOPLE / 3
     assert estimate(preview('not(inSegment("%s"))' % GOLD))["estimatedSize"] == 2 * PEOPLE / 3

@@ -197,6 +197,24 @@ def test_a_file_is_read_in_parts():
     assert s.rest("GET", path + "x").status == 404
 
 
+def test_people_whom_only_an_upload_names():
+    ais = "/data/core/ais"
+    s.rest("PUT", ais + "/files/vip.csv", "id\nc1\nonly-uploaded\n", {"Content-Type": "text/csv"}, expect=2)
+    s.rest("POST", ais + "/external-audience/submit", {
+        "name": "vip", "audienceId": "vip", "fields": [{"name": "id", "type": "string", "identityNs": "CRMID"}],
+        "sourceSpec": {"path": "vip.csv", "type": "file"}}, expect=2)
+    run_id = s.rest("POST", ais + "/external-audience/vip/run", {"differentialIngestion": False}, expect=2).json["runId"]
+    for _ in range(500):
+        status = s.rest("GET", ais + "/external-audience/vip/run/" + run_id, expect=200).json["status"]
+        if status != "PROCESSING":
+            break
+        time.sleep(0.02)
+    s.drain()
+    assert status == "SUCCESS"
+    assert ids(of(export(filter={"segments": [{"segmentId": "vip", "segmentNs": "CustomerAudienceUpload"}]}))) == [
+        "c1", "only-uploaded"]
+
+
 def test_a_killed_job_begins_anew_and_leaves_no_rest():
     world.records(s, people, [{"_northpeak": {"crmId": "k%d" % i, "tier": "blue", "points": 1}} for i in range(3000)])
     made = s.rest("POST", UPS + "/export/jobs", body(), expect=200).json
@@ -207,7 +225,7 @@ def test_a_killed_job_begins_anew_and_leaves_no_rest():
     assert s.rest("DELETE", UPS + "/export/jobs/%d" % cancelled["id"], expect=200).json == {
         "status": True, "message": "Export job has been marked for cancelling"}
     job = ended(made["id"])
-    assert job["status"] == "SUCCEEDED" and len(of(job)) == PEOPLE + 3000, job
+    assert job["status"] == "SUCCEEDED" and len(of(job)) == PEOPLE + 1 + 3000, job
     assert ended(cancelled["id"])["status"] == "CANCELLED"
     names = os.listdir(os.path.join(s.data, "import", "exports"))
     assert not [n for n in names if not n.endswith(".json")], names
@@ -218,7 +236,7 @@ def test_a_killed_job_begins_anew_and_leaves_no_rest():
     s.restart()
     s.token = None
     assert os.listdir(os.path.join(s.data, "import", "exports")).count("01BX5ZZKBKACTAV9WEVGEMMVRZ.json.part") == 0
-    assert len(of(job)) == PEOPLE + 3000, "what was written stays"
+    assert len(of(job)) == PEOPLE + 1 + 3000, "what was written stays"
 
 
 def test_the_oldest_job_goes_with_its_files():

@@ -112,6 +112,27 @@ def test_s19_38_codes_of_audiences():
     assert r.json["requestId"] == "mine-1", r.body
 
 
+def test_s19_38_a_type_that_no_audience_has():
+    for type, found in (("Foo", "found 'Foo'"), (7, "found ''"), ("", "found ''")):
+        refused(s.rest("POST", AUD, dict(body("Typed", "true"), type=type)), 400,
+                says="type must be SegmentDefinition, ExternalSegment or ExternalAudience, " + found)
+    assert s.rest("GET", AUD + "?name=Typed").json["_page"]["totalCount"] == 0
+
+
+def test_s19_38_a_merge_policy_that_does_not_exist():
+    refused(s.rest("POST", AUD, body("Policy", "true", mergePolicyId="none")), 400, says="merge policy 'none' does not exist")
+    a = make("Policy", "true")
+    refused(patch(AUD + "/" + a["id"], mergePolicyId="none"), 400, says="merge policy 'none' does not exist")
+    assert patch(AUD + "/" + a["id"], mergePolicyId=a["mergePolicyId"], name="Policy 2").status == 200
+    assert s.rest("DELETE", AUD + "/" + a["id"]).status == 204
+
+
+def test_s19_38_a_refused_expression_says_what_to_write_instead():
+    refused(s.rest("POST", AUD, body("Near", "_northpeak.point = 1")), 400, "PQL-REFERENCE",
+            says="unknown field '_northpeak.point' (did you mean '_northpeak.points'?)")
+    refused(s.rest("POST", AUD, body("Near", "_northpeak.tier == 1")), 400, "PQL-PARSE", says="(did you mean '='?)")
+
+
 def test_s19_38_definitions():
     definition = body("by definition", "_northpeak.points > 5")
     del definition["type"]
@@ -242,6 +263,11 @@ def test_s19_38_jobs():
     refused(s.rest("POST", JOBS + "/bulk-get", {"ids": [{"id": "x"}] * 101}), 400, "UPAPI-113015-400")
     refused(s.rest("POST", JOBS + "/bulk-get", {"ids": [{"id": "x"}]}), 404, "UPAPI-113000-404")
     refused(s.rest("POST", JOBS, [{"segmentId": "nowhere"}]), 404)
+    refused(s.rest("POST", JOBS, [{"id": "nowhere"}]), 400, says="every element needs a member 'segmentId'")
+    external = s.rest("POST", AUD, {"name": "files", "type": "ExternalSegment", "audienceId": "files", "originName": "CUSTOM_UPLOAD",
+                                    "namespace": "CustomerAudienceUpload"}, expect=200).json["id"]
+    refused(s.rest("POST", JOBS, [{"segmentId": external}]), 400, says="its members come with files")
+    assert s.rest("DELETE", AUD + "/" + external).status == 204
     refused(s.rest("GET", JOBS + "/nowhere"), 404)
     s.rest("DELETE", JOBS + "/" + done["id"], expect=204)
 
