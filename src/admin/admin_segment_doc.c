@@ -23,7 +23,7 @@ put_times(struct edit *e, struct http_req *rq, bool created)
 static void
 remove_shown(struct edit *e)
 {
-    static const char *const shown[] = {"_etag", "dependencies", "dependents", "performanceWarnings"};
+    static const char *const shown[] = {"_etag", "dependencies", "dependents", "performanceWarnings", "warnings"};
 
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         edit_remove(e->root, str_of(shown[i]));
@@ -273,6 +273,46 @@ write_warnings(struct jw *w, struct call *call, struct http_req *rq, const struc
     jw_end(w);
 }
 
+static bool
+reads_field(const struct rule_node *n, struct str name)
+{
+    if (n == NULL)
+        return false;
+    for (size_t i = 0; i < n->arg_count; i++) {
+        if (reads_field(n->args[i], name))
+            return true;
+    }
+    return n->op == RULE_FIELD && str_eq(n->name, name);
+}
+
+/* Fields of the documented profile that an audience does not see here: they would be missing without a word. OURS */
+static void
+write_unseen(struct jw *w, const struct rule *rule)
+{
+    static const struct {
+        const char *field, *instead;
+    } unseen[] = {
+        {"segmentMembership", "segmentMembership is not there for audiences of this server, so it reads as null: use "
+                              "inSegment(\"<audience id>\")"},
+        {"identityMap", "identityMap is not there for audiences of this server, so it reads as null: use a field of a "
+                        "record that holds the identity"},
+    };
+    bool begun = false;
+
+    for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++) {
+        if (!reads_field(rule_root(rule), str_of(unseen[i].field)))
+            continue;
+        if (!begun) {
+            jw_key(w, S("warnings"));
+            jw_array(w);
+        }
+        begun = true;
+        jw_str(w, str_of(unseen[i].instead));
+    }
+    if (begun)
+        jw_end(w);
+}
+
 void
 segment_write_doc(struct jw *w, struct call *call, struct http_req *rq, struct str id, const struct json *o)
 {
@@ -291,8 +331,10 @@ segment_write_doc(struct jw *w, struct call *call, struct http_req *rq, struct s
             arena_printf(rq->arena, "\"%llx\"",
                          (unsigned long long)snapshot_object_version(call->snap, S("audience"), call->scope, id)));
     rule = snapshot_audience_rule(call->snap, call->scope, id, &refs, &n);
-    if (rule != NULL)
+    if (rule != NULL) {
         write_warnings(w, call, rq, rule);
+        write_unseen(w, rule);
+    }
     jw_key(w, S("dependencies"));
     jw_array(w);
     for (size_t i = 0; i < n; i++)

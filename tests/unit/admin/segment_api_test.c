@@ -241,6 +241,25 @@ TEST(s19_30_references_and_methods)
     control_close(&c);
 }
 
+/* What would be null without a word. */
+TEST(admin_audience_that_reads_what_is_not_there)
+{
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    r = post(&c, AUD, "seen", pql(t, "person.name.firstName = `Ada`"), "");
+    CHECK_STR(control_get(&c, &r, "warnings"), S("null"));
+    r = post(&c, AUD, "unseen", pql(t, "segmentMembership.get(`ups`).get(`a`).isNotNull() or identityMap.count() > 1"),
+             "");
+    CHECK_REPLY(r, 200);
+    CHECK_BODY(r, "use inSegment(");
+    CHECK_BODY(r, "identityMap is not there");
+    r = post(&c, AUD, "unseen in events", pql(t, "xEvent[identityMap.count() > 1].count() > 0"), "");
+    CHECK_BODY(r, "identityMap is not there");
+    control_close(&c);
+}
+
 #define LAYERS 12
 #define WIDE 6
 
