@@ -24,6 +24,7 @@ struct visit {
     bool known_event;         /* the document has this event already: it was sent again */
     struct rule_state *rules; /* NULL: no audiences are evaluated here */
     const struct json *attributes;
+    bool opted_out; /* as the attributes say: asked of every audience that the answer may name */
 };
 
 static struct edge_prepared *
@@ -103,8 +104,7 @@ in_audience(void *ctx, struct str audience)
     if (v->rules != NULL && set->by_id != NULL) {
         uintptr_t index = (uintptr_t)map_get(set->by_id, audience);
         if (index != 0 && rule_state_known(v->rules, index - 1))
-            return rule_state_member(v->rules, index - 1) &&
-                   (set->opted_out_too[index - 1] || !opted_out(v->attributes));
+            return rule_state_member(v->rules, index - 1) && (set->opted_out_too[index - 1] || !v->opted_out);
     }
     return edge_rules_projected(&v->person.doc, audience);
 }
@@ -350,6 +350,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     rc = load_documents(&v, &d); /* (1) */
     if (rc == ERR_OK && v.person.doc.attributes.n > 0)
         rc = json_parse(v.person.doc.attributes, c->arena, &v.attributes, &d);
+    v.opted_out = opted_out(v.attributes);
     if (rc == ERR_OK)
         rc = update(&v, &h, &d); /* (2) */
     if (rc != ERR_OK) {
