@@ -22,7 +22,7 @@ struct trail {
     struct link {
         struct link *next;
         struct str id;
-    } * todo;
+    } * pending;
     bool nomem;
 };
 
@@ -37,8 +37,8 @@ add_link(struct trail *t, struct str id)
     t->nomem |= link == NULL || !map_put(&t->seen, id, t, NULL);
     if (t->nomem)
         return;
-    *link = (struct link){t->todo, id};
-    t->todo = link;
+    *link = (struct link){t->pending, id};
+    t->pending = link;
 }
 
 static void
@@ -60,11 +60,11 @@ check_cycle(const struct call *call, struct str audience, const struct rule *aft
     bool found;
 
     map_init(&t.seen);
-    for (add_links(&t, rule_root(after)); t.todo != NULL && !t.nomem;) {
-        struct str id = t.todo->id;
+    for (add_links(&t, rule_root(after)); t.pending != NULL && !t.nomem;) {
+        struct str id = t.pending->id;
         const struct str *refs;
         size_t n;
-        t.todo = t.todo->next;
+        t.pending = t.pending->next;
         (void)snapshot_audience_rule(call->snap, call->scope, id, &refs, &n);
         for (size_t i = 0; i < n; i++)
             add_link(&t, refs[i]);
