@@ -163,6 +163,25 @@
 #define LIMIT_RESULT_ACTIVITIES                                                                                        \
     256 /* OURS: activities remembered per visitor in results; the oldest entry goes first */
 
+/* Visitors of the Target part */
+#define LIMIT_VISITOR_SESSION_MS (30LL * 60 * 1000) /* [TARGET 1.1] without a request */
+#define LIMIT_VISITOR_BYTES (128 * 1024)            /* OURS: a visitor; the oldest memberships leave first */
+#define LIMIT_VISITOR_ATTRIBUTE_BYTES (64 * 1024)   /* [TARGET 7.1] names and values of all attributes */
+#define LIMIT_VISITOR_MEMBERSHIPS 1000              /* OURS: activities of one visitor; the oldest leave first */
+#define LIMIT_VISITOR_APPLIED 64                    /* OURS: offsets of one visitor that may be folded twice */
+
+/* Delivery API */
+#define LIMIT_DELIVERY_BODY_BYTES (1024 * 1024) /* OURS: the vendor's is 60 MB [TARGET 1.1] */
+#define LIMIT_DELIVERY_MBOXES 50                /* [TARGET 11] of execute, and of prefetch */
+#define LIMIT_DELIVERY_VIEWS 50                 /* OURS: named views in one prefetch */
+#define LIMIT_DELIVERY_PARAMETERS 100           /* [TARGET 11] of a location */
+#define LIMIT_DELIVERY_PARAMETER_NAME 128       /* [TARGET 11] characters */
+#define LIMIT_DELIVERY_PARAMETER_VALUE 5000     /* [TARGET 11] characters */
+#define LIMIT_DELIVERY_PROFILE_PARAMETERS 50    /* [TARGET 11] of a location */
+#define LIMIT_DELIVERY_PROFILE_VALUE 256        /* [TARGET 11] characters */
+#define LIMIT_DELIVERY_NOTIFICATIONS 1000       /* OURS: 50 are advised [TARGET 11] */
+#define LIMIT_DELIVERY_SESSION_REQUESTS 100     /* [TARGET 1.1] of one session in flight; past it 420 */
+
 /* Log and tables */
 #define LIMIT_RECORD_KEY_BYTES 4096
 #define LIMIT_RECORD_VALUE_BYTES (8 * 1024 * 1024)

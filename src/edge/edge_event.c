@@ -277,8 +277,11 @@ personalize(struct visit *v, size_t index, struct hit *h)
     h->decisions = ARENA_ARRAY(c->arena, struct hit_decision, result.n + 1);
     for (size_t i = 0; h->decisions != NULL && i < result.n; i++) {
         const struct decide_taken *t = &result.taken[i];
-        h->decisions[h->decision_count++] =
-            (struct hit_decision){t->activity, t->experience, t->scope, t->entered, t->sticky};
+        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
+                                                                  .experience = t->experience,
+                                                                  .scope = t->scope,
+                                                                  .entered = t->entered,
+                                                                  .sticky = t->sticky};
     }
 }
 

@@ -54,6 +54,12 @@ add(struct edge_call *c, struct hit *h, size_t *room, struct hit_notice notice)
     return true;
 }
 
+static struct hit_notice
+notice_of(enum notice_type type, const struct decide_token *t)
+{
+    return (struct hit_notice){.type = type, .activity = t->activity, .experience = t->experience, .scope = t->scope};
+}
+
 static bool
 add_goals(struct edge_call *c, struct hit *h, size_t *room, struct str location, bool clicked)
 {
@@ -61,7 +67,7 @@ add_goals(struct edge_call *c, struct hit *h, size_t *room, struct str location,
     size_t n = c->view->decide == NULL ? 0 : decide_goals(c->view->decide, location, clicked, &activities);
 
     for (size_t i = 0; i < n; i++) {
-        if (!add(c, h, room, (struct hit_notice){NOTICE_CONVERT, activities[i], S_NULL, location}))
+        if (!add(c, h, room, (struct hit_notice){.type = NOTICE_CONVERT, .activity = activities[i], .scope = location}))
             return false;
     }
     return true;
@@ -90,10 +96,9 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit
         if (from == ORIGIN_FORGED)
             continue;
         if (display && from == ORIGIN_OURS)
-            ok = add(c, h, &room, (struct hit_notice){NOTICE_DISPLAY, token.activity, token.experience, token.scope});
+            ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &token));
         if (interact && from == ORIGIN_OURS)
-            ok = ok &&
-                 add(c, h, &room, (struct hit_notice){NOTICE_INTERACT, token.activity, token.experience, token.scope});
+            ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &token));
         if (display)
             ok = ok && add_goals(c, h, &room, token.scope, false);
         if (interact)

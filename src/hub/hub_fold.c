@@ -247,6 +247,7 @@ put_content(const struct hub_step *s, const struct hit *hit, const struct graph_
         return put_member(s, hit, p, d);
     case HIT_TICK:
     case HIT_JOB:
+    case HIT_VISIT:
         break;
     }
     return ERR_OK;

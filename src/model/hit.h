@@ -18,9 +18,26 @@ enum hit_kind {
     HIT_TICK,    /* nothing but time: timers up to the record's time fire */
     HIT_JOB,     /* a segment job of a strict sandbox: request_id is its id, segments the audiences */
     HIT_MEMBER,  /* a row of an external audience: its owner is a member; xdm is what else the row says */
+    HIT_VISIT,   /* a request of the Target part: visit, decisions, notices. Feeds visitors and results, no profile */
 };
 
 enum hit_source { SOURCE_EDGE, SOURCE_STREAM, SOURCE_BATCH };
+
+/* Auto-Target and Automated Personalization: which part of the traffic a visitor is in [TARGET 8.2]. */
+enum hit_arm { ARM_NONE, ARM_CONTROL, ARM_TARGETED };
+
+/* What a conversion does to the visitor's membership [TARGET 2.7]. */
+enum hit_action {
+    ACTION_COUNT_ONCE,
+    ACTION_COUNT_LANDINGS,
+    ACTION_ALWAYS_CONVERT,
+    ACTION_RESTART_SAME,
+    ACTION_RESTART_RANDOM,
+    ACTION_RESTART_NEW,
+    ACTION_EXCLUDE_TO_SAME,
+    ACTION_BAN,
+    ACTION__COUNT
+};
 
 /* An activity that was delivered in the reply to this event. */
 struct hit_decision {
@@ -29,17 +46,54 @@ struct hit_decision {
     struct str scope;      /* location or __view__ */
     bool entered;          /* first qualification of this visitor as the edge knew it */
     bool sticky;           /* the assignment is kept in the visitor's profile */
+    enum hit_arm arm;
+    struct str algorithm;   /* id of the weights or of the model that chose; empty: hash or rule */
+    double propensity;      /* probability with which the experience was chosen, for training; 0: not drawn */
+    const struct json *why; /* compact explanation (docs/formats/why.md), NULL: not recorded */
 };
 
-/* NOTICE_CONVERT: the activity's primary metric names the location that was shown or clicked; without an experience. */
+/* NOTICE_CONVERT: a metric of the activity is met; experience is empty: the one of the membership. */
 enum notice_type { NOTICE_DISPLAY, NOTICE_INTERACT, NOTICE_CONVERT };
 
-/* A verified display or click notification in this event, or what a display or click of a location means. */
+/* A display or click that we saw or that a client reports with our token, and what it means for a metric. A delivery
+ * request that executes a location has displayed it: decision and notice come in one hit. */
 struct hit_notice {
     enum notice_type type;
     struct str activity;
     struct str experience;
     struct str scope;
+    uint32_t metric;        /* CONVERT: metricLocalId, 32767 is the primary one */
+    enum hit_action action; /* CONVERT */
+    double value;           /* CONVERT of an engagement metric: pages, score, seconds */
+    enum hit_arm arm;       /* DISPLAY, as the decision had them */
+    struct str algorithm;
+    const struct json *reporting; /* reportingAudienceLocalIds that matched: an array of numbers; NULL: none */
+};
+
+struct hit_order {
+    struct str id; /* may be empty */
+    double total;
+    const struct json *products; /* array of ids, or NULL */
+};
+
+/* The Target part of a request (visitor/visitor.h). */
+struct hit_visit {
+    struct identity at;          /* the visitor's place; ns empty: the device's ECID */
+    struct identity_set links;   /* identities that lead there from now on */
+    struct identity_set absorbs; /* places whose visitors are united into it */
+    struct str tnt_id, third_party_id;
+    struct str session;    /* id; empty: a client without sessions */
+    bool quiet;            /* opens no visit: only notifications of an on-device client [TARGET 0.10] */
+    bool page;             /* a page load or a mbox request, not notifications alone */
+    bool qa;               /* counts for "QA Mode Traffic" only */
+    int64_t environment;   /* id; 0: Production */
+    struct str impression; /* id; empty: none */
+    struct str url, referrer;
+    const struct json *geo;        /* resolved at the session's first request; NULL: as it is */
+    const struct json *categories; /* category views in order: an array of texts */
+    const struct json *attributes; /* what scripts returned: {"name":value}; profile_params are beside it */
+    bool has_order;
+    struct hit_order order;
 };
 
 struct hit {
@@ -71,6 +125,7 @@ struct hit {
     size_t decision_count;
     struct hit_notice *notices;
     size_t notice_count;
+    const struct hit_visit *visit; /* NULL: none */
 };
 
 /* Appends the JSON text. Cost: about 3 us for a 3 KB event. */

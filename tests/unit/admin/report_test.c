@@ -43,8 +43,8 @@ visit(struct world *w, int visitor, const char *experience, bool click, double o
     struct t *t = w->t;
     struct identity ecid = {.ns = S("ECID"), .id = arena_printf(t->arena, "%038d", visitor), .primary = true};
     struct hit_notice notices[2] = {
-        {NOTICE_DISPLAY, S("1001"), str_of(experience), S("hero")},
-        {NOTICE_INTERACT, S("1001"), str_of(experience), S("hero")},
+        {.type = NOTICE_DISPLAY, .activity = S("1001"), .experience = str_of(experience), .scope = S("hero")},
+        {.type = NOTICE_INTERACT, .activity = S("1001"), .experience = str_of(experience), .scope = S("hero")},
     };
     struct hit h = {.kind = HIT_EVENT,
                     .source = SOURCE_EDGE,

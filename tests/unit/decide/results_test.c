@@ -45,10 +45,12 @@ hit(struct t *t, struct ledger *l, const char *who, const char *notices, const c
         (void)str_split(&word, ':', &type);
         (void)str_split(&word, ':', &activity);
         (void)str_split(&word, '@', &experience);
-        list[h.notice_count++] = (struct hit_notice){str_eq(type, S("d"))   ? NOTICE_DISPLAY
-                                                     : str_eq(type, S("c")) ? NOTICE_INTERACT
-                                                                            : NOTICE_CONVERT,
-                                                     activity, experience, word};
+        list[h.notice_count++] = (struct hit_notice){.type = str_eq(type, S("d"))   ? NOTICE_DISPLAY
+                                                             : str_eq(type, S("c")) ? NOTICE_INTERACT
+                                                                                    : NOTICE_CONVERT,
+                                                     .activity = activity,
+                                                     .experience = experience,
+                                                     .scope = word};
     }
     h.xdm = xdm ? fixture_json(t, xdm) : NULL;
     arena_reset(&l->batch); /* what the fold kept must not live in the batch's memory */
@@ -99,7 +101,8 @@ TEST(results_a_decision_without_a_display_counts_nowhere)
 {
     struct ledger l = ledger_open(t);
     struct identity id = {.ns = S("ECID"), .id = S("v"), .primary = true};
-    struct hit_decision decision = {A, S("0"), S("hero"), true, true};
+    struct hit_decision decision = {
+        .activity = A, .experience = S("0"), .scope = S("hero"), .entered = true, .sticky = true};
     struct hit h = {
         .kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&id, 1}, .decisions = &decision, .decision_count = 1};
 
@@ -200,7 +203,7 @@ TEST(results_scopes_and_namespaces_are_apart)
 {
     struct ledger l = ledger_open(t);
     struct identity crm = {.ns = S("CRMID"), .id = S("v1"), .primary = true};
-    struct hit_notice seen = {NOTICE_DISPLAY, A, S("0"), S("m")};
+    struct hit_notice seen = {.type = NOTICE_DISPLAY, .activity = A, .experience = S("0"), .scope = S("m")};
     struct hit h = {
         .kind = HIT_EVENT, .scope = S("org/prod"), .identities = {&crm, 1}, .notices = &seen, .notice_count = 1};
 

@@ -24,8 +24,9 @@ written(struct t *t, const struct hit *h)
 
 TEST(hit_round_trip)
 {
-    struct hit_decision decision = {S("a1"), S("x1"), S("mbox"), true, false};
-    struct hit_notice notice = {NOTICE_INTERACT, S("a1"), S("x1"), S("mbox")};
+    struct hit_decision decision = {.activity = S("a1"), .experience = S("x1"), .scope = S("mbox"), .entered = true};
+    struct hit_notice notice = {
+        .type = NOTICE_INTERACT, .activity = S("a1"), .experience = S("x1"), .scope = S("mbox")};
     struct hit h = {.kind = HIT_EVENT,
                     .source = SOURCE_EDGE,
                     .scope = S("o/s"),

@@ -32,7 +32,11 @@ event_hit(struct t *t, int i)
         json_parse(arena_printf(t->arena, "{\"_id\":\"e%d\",\"timestamp\":\"%.24s\",\"eventType\":\"t%d\",\"x\":1}", i,
                                 text, i % 3),
                    t->arena, &xdm, d));
-    decisions[0] = (struct hit_decision){arena_printf(t->arena, "act%d", i % 4), S("1"), S("s"), true, true};
+    decisions[0] = (struct hit_decision){.activity = arena_printf(t->arena, "act%d", i % 4),
+                                         .experience = S("1"),
+                                         .scope = S("s"),
+                                         .entered = true,
+                                         .sticky = true};
     return (struct hit){.kind = HIT_EVENT,
                         .event_id = arena_printf(t->arena, "e%d", i),
                         .event_ms = ms,

@@ -1,0 +1,115 @@
+/* decision.h - which experience does this visitor get here: one function for the delivery API, the Edge Network,
+ * preview, QA links, what-if and the test of the on-device artifact.
+ *
+ *   decision_begin   what is the same for the whole request
+ *   decision_at      one location, page or view after the other, each with its own parameters
+ *   decision_met     the metrics that a location shown or clicked meets
+ *
+ * The visitor is the caller's copy. Between two calls the caller tells it what was delivered and what scripts returned
+ * (visitor_fold with the hit so far); what a call found out about audiences and activities is valid for that call only,
+ * as parameters and attributes may differ in the next.
+ *
+ * Nothing here reads a clock, a random source or a file: the same set, visitor, request and time give the same bytes.
+ * Ownership  Results live in the arena of decision_begin(), texts in the set.   Threads  a decision belongs to one. */
+#ifndef DECIDE_DECISION_H
+#define DECIDE_DECISION_H
+
+#include "decide/decide.h"
+#include "model/hit.h"
+#include "visitor/visitor.h"
+
+/* [TARGET 1.6] Activities of a link in its order, served though not live; entry and traffic rules do not hold. */
+struct decision_qa {
+    const struct str *activities;
+    size_t activity_count;
+    bool listed_only;
+    const struct str *true_audiences, *false_audiences; /* ids */
+    size_t true_count, false_count;
+    const struct decision_preview {
+        uint32_t activity, experience; /* from 1; experience 0: decided as usual */
+    } * previews;
+    size_t preview_count;
+};
+
+struct decision_request {
+    int64_t now_ms;
+    struct str visitor_key; /* [TARGET 3.1]: decide_visitor_key() */
+    const struct visitor *visitor;
+    struct str property_token;    /* empty: none */
+    bool serve_inactive;          /* of the environment [TARGET 2.2] */
+    const struct decision_qa *qa; /* NULL: none */
+    /* request context for targetRule [TARGET 4.2] */
+    struct str url, referrer, user_agent, language;
+    const struct json *client_hints; /* context.clientHints, or NULL */
+    const struct json *screen;       /* {"width","height"}, or NULL */
+    const struct json *geo; /* in force for the session: {"countryCode","stateCode","city","zip","latitude",..} */
+    const struct json *attributes; /* merged platform profile for ${aep.path}, NULL: nothing is known */
+    const struct json *customer;   /* customer attributes: {"source":{"attribute":..}}, or NULL [TARGET 7.4] */
+    bool (*in_audience)(void *ctx, struct str audience_id); /* of the hub; NULL: none */
+    /* The content of a remote offer, when it is there (never waits); false: nothing to show. NULL: give the URL. */
+    bool (*remote)(void *ctx, struct str url, struct str *content);
+    void *ctx;
+    bool explain;          /* fill decision_taken.why */
+    bool trace;            /* write "trace" members [TARGET 1.6] */
+    bool client_analytics; /* logging client_side: write "analytics" members [TARGET 9.3] */
+};
+
+enum decision_kind { AT_MBOX, AT_PAGE, AT_VIEW, AT_VIEWS }; /* VIEWS: all of them */
+enum decision_format {
+    FORMAT_EXECUTE,  /* members of a delivery answer's item: ,"options":[..],"metrics":[..],"analytics":{..} */
+    FORMAT_PREFETCH, /* the same with eventToken and "state"; of VIEW and VIEWS whole comma-separated view objects */
+    FORMAT_EDGE,     /* comma-separated propositions [EDGE 5.2] */
+};
+
+struct decision_ask {
+    enum decision_kind kind;
+    struct str name;               /* of the mbox or view, or a surface */
+    const struct json *parameters; /* {"tier":"gold"}: mbox.*; NULL: none */
+    const struct json *xdm;        /* FORMAT_EDGE: what parameters does not have, by dotted path; may be NULL */
+    struct str url, referrer;      /* of its own address; p NULL: the request's */
+    const struct str *schemas;     /* FORMAT_EDGE: accepted item schemas; none: all */
+    size_t schema_count;
+};
+
+struct decision_taken {
+    struct str activity; /* borrowed from the set */
+    struct str experience;
+    struct str scope; /* the location, "__view__" for a page, the view's name */
+    bool entered;     /* no membership existed */
+    bool sticky;      /* the membership is to be kept */
+    enum hit_arm arm;
+    struct str algorithm;
+    double propensity;
+    const struct json *why;       /* NULL unless asked */
+    const struct json *reporting; /* reportingAudienceLocalIds that match now, an array; NULL: none */
+};
+
+struct decision_result {
+    struct decision_taken *taken; /* arena */
+    size_t n;
+};
+
+struct decision;
+/* rq is borrowed until the last call. ERR_NOMEM. */
+enum err decision_begin(const struct decide_set *s, const struct decision_request *rq, struct arena *a,
+                        struct decision **out, struct diag *d);
+/* Appends the answer of one location to `out`, nothing when no activity takes the visitor, and lists what was taken.
+ * ERR_LIMIT: arena or out is full; out is as before. */
+enum err decision_at(struct decision *x, const struct decision_ask *ask, enum decision_format format, struct buf *out,
+                     struct decision_result *result, struct diag *d);
+/* A location shown or clicked (metric 0: all metrics that name the location; else that metric of that activity, as a
+ * click token says): the conversions of activities that the visitor has entered, gates of 2.7 passed. NOTICE_CONVERT
+ * with activity, metric, action, value, reporting; experience empty. Order in the hit is the order here. */
+struct decision_moment {
+    struct str location; /* mbox name, "__view__", a view's name */
+    bool clicked;
+    struct str activity; /* of a token; empty: any */
+    uint32_t metric;
+    bool refreshed; /* the page was shown just before: count_landings does not count again */
+};
+enum err decision_met(struct decision *x, const struct decision_ask *ask, const struct decision_moment *moment,
+                      struct hit_notice **notices, size_t *n, struct diag *d);
+/* prefetch.metrics: click metrics of view activities that belong to no view [TARGET 1.4]; an array's elements. */
+enum err decision_loose_metrics(struct decision *x, struct buf *out, struct diag *d);
+
+#endif

@@ -1,0 +1,130 @@
+/* visitor.h - what the Target part knows of one visitor: identity, sessions, attributes, memberships of activities.
+ *
+ * A visitor is plain data that an edge keeps inside a profile document (profile/edge_doc.h) and the hub keeps for
+ * results. Both are folds of the same records: visitor_fold() is the only place that says what a record changes, so an
+ * edge's caps and the hub's reports cannot disagree.
+ *
+ * Identity   [TARGET 7.1] A visitor is stored under one identity, its place. Other identities of the same visitor (a
+ *            third-party id, the ECID, authenticated customer ids) lead there: hit_visit.at, .links and .absorbs.
+ * Session    [TARGET 1.1, 9.1] A session id, or for clients without one, any request; it ends after
+ *            LIMIT_VISITOR_SESSION_MS without one. A quiet request (notifications of an on-device client) opens none.
+ * Twice      A record may be folded twice, and two records in another order than the log's: offsets that are in already
+ *            are skipped. LIMIT_VISITOR_APPLIED offsets are remembered, more than one edge folds at once.
+ * Ownership  Everything is in the visitor's arena or borrowed from the bytes it was read from.
+ * Format     docs/formats/visitor.md.   Threads  none: plain data.   Sources  [TARGET 2.5, 2.7, 7, 9.1]. */
+#ifndef VISITOR_VISITOR_H
+#define VISITOR_VISITOR_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "model/hit.h"
+
+struct visitor_attribute {
+    struct str name;
+    struct str json; /* a scalar or a list of scalars */
+    int64_t modified_ms;
+};
+
+struct visitor_conversion {
+    uint32_t metric; /* metricLocalId */
+    uint32_t count;
+};
+
+/* How the visitor stands in one activity [TARGET 2.5]. */
+struct visitor_membership {
+    struct str activity, experience;
+    int64_t entered_ms;
+    uint64_t session; /* hash of the session that was shown it last: a visit counts once per session */
+    uint32_t visits, impressions;
+    struct visitor_conversion *conversions;
+    size_t conversion_count;
+    bool closed;             /* a conversion ended the visit: the next display is a new entry [TARGET 2.7 restart_*] */
+    bool barred;             /* never again [ban_from_campaign] */
+    bool untracked;          /* content stays, nothing counts [exclude_to_same_experience] */
+    enum hit_action restart; /* which experience after `closed` */
+    enum hit_arm arm;        /* Auto-Target: control or targeted */
+    struct str algorithm;    /* id of the model or of the weights that chose */
+    struct str *seen;        /* experiences shown so far, restart_new_experience */
+    size_t seen_count;
+    double spent; /* revenue in the experience: squares of results */
+};
+
+struct visitor_category {
+    struct str name;
+    double score; /* exact; shown with one decimal */
+};
+
+struct visitor {
+    struct arena *arena;
+    bool known; /* it was read, or folded into */
+    struct str tnt_id, third_party_id, ecid;
+    int64_t first_ms, last_ms; /* first and last request */
+    int64_t before_ms;         /* last request of the session before; 0: first session */
+    uint32_t sessions;         /* how many, this one included */
+    int64_t gaps_ms;           /* sum of the times between visits */
+    /* the session */
+    uint64_t session;                         /* hash of its id */
+    int64_t session_ms;                       /* when it began */
+    uint32_t session_pages;                   /* page loads and mbox requests in it, this one included */
+    struct str landing_url, landing_referrer; /* of its first page [TARGET 4.2] */
+    struct str geo;                           /* JSON object resolved at its first request; empty: none */
+    uint64_t impressions[16];                 /* hashes of impression ids of the session, a ring */
+    uint32_t impression_count;
+
+    struct visitor_attribute *attributes;
+    size_t attribute_count;
+    struct visitor_membership *memberships;
+    size_t membership_count;
+    struct visitor_category categories[5]; /* descending */
+    size_t category_count;
+
+    uint64_t applied_floor; /* offsets below were folded */
+    uint64_t *applied;      /* those at and above it that were */
+    size_t applied_count;
+};
+
+void visitor_init(struct visitor *v, struct arena *a);
+/* ERR_CORRUPT. Of empty bytes: an unknown visitor. */
+enum err visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag *d);
+void visitor_write(struct buf *out, const struct visitor *v);
+
+struct visitor_membership *visitor_membership(const struct visitor *v, struct str activity); /* NULL: none */
+const struct visitor_attribute *visitor_attribute(const struct visitor *v, struct str name);
+/* json empty: removes it. false: no memory, or the visitor has LIMIT_VISITOR_ATTRIBUTE_BYTES of them. */
+bool visitor_set(struct visitor *v, struct str name, struct str json, int64_t now_ms);
+/* Session facts as of `now_ms`, after visitor_open(). */
+bool visitor_first_session(const struct visitor *v);
+bool visitor_first_page(const struct visitor *v); /* of the session */
+double visitor_days_since_last_visit(const struct visitor *v, int64_t now_ms);
+/* Scores with one decimal, half up [TARGET 7.2]. */
+double visitor_shown_score(double score);
+
+/* The beginning of a request: goes on with the session or opens another (halved affinity, landing page, geo), counts
+ * the page. The first thing visitor_fold() does with a hit that has a visit; a request calls it on its own copy before
+ * it decides. Calling it twice for one request changes nothing. */
+void visitor_open(struct visitor *v, const struct hit_visit *visit, int64_t now_ms);
+/* One category view [TARGET 7.2]. */
+void visitor_view_category(struct visitor *v, struct str category);
+
+/* What a record counted: told to the hub's results, ignored by edges. */
+enum visitor_unit { COUNT_ENTRY, COUNT_VISIT, COUNT_IMPRESSION, COUNT_CONVERSION, COUNT_CLICK };
+struct visitor_count {
+    enum visitor_unit unit;
+    const struct visitor_membership *membership; /* after the change */
+    const struct hit_notice *notice;             /* that caused it */
+    bool first_ever;     /* ENTRY: of this visitor in this experience. CONVERSION: of this metric by this entrant */
+    bool first_in_visit; /* CONVERSION, CLICK: of this metric in this session */
+    bool reentry;        /* ENTRY after a conversion that closed the visit */
+};
+typedef void visitor_sink(void *ctx, const struct visitor_count *c);
+
+/* The record at `offset` of its partition (partition_offset: unique and ascending per edge) changes the visitor. sink
+ * may be NULL. Order: open, attributes, categories, displays, conversions. Skips what is in already. */
+void visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t offset, visitor_sink *sink,
+                  void *ctx);
+/* `from` fills the gaps of v: what v has wins [TARGET 7.1]. Again changes nothing. */
+void visitor_absorb(struct visitor *v, const struct visitor *from);
+/* Cuts what is oldest until visitor_write() makes at most bytes_max. */
+void visitor_fit(struct visitor *v, size_t bytes_max);
+
+#endif
