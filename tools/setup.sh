@@ -38,8 +38,8 @@ if [ -n "$missing" ]; then
     sudo_ env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-# yyjson reached Debian with 13. On 12 its own 13 package is installed (it needs glibc 2.14 only) through a throw-away apt
-# configuration: nothing is added to the machine's sources and nothing else is upgraded.
+# yyjson and QuickJS reached Debian with 13. On 12 the packages of 13 are installed (they need an older glibc only) through a
+# throw-away apt configuration: nothing is added to the machine's sources and nothing else is upgraded.
 from_trixie() {
     local t mirror opts
     t=$(mktemp -d)
@@ -59,12 +59,17 @@ from_trixie() {
     sudo_ apt-get install -y -qq --no-install-recommends "$t"/*.deb >/dev/null
     rm -rf "$t"
 }
-if ! dpkg-query -W -f='${Status}' libyyjson-dev 2>/dev/null | grep -q 'install ok installed'; then
-    say "installing libyyjson-dev"
-    if apt-cache policy libyyjson-dev 2>/dev/null | grep -q 'Candidate: [0-9]'; then
-        sudo_ env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libyyjson-dev >/dev/null
+newer=""
+for p in libyyjson-dev libquickjs; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || newer="$newer $p"
+done
+if [ -n "$newer" ]; then
+    say "installing$newer"
+    # shellcheck disable=SC2086
+    if apt-cache policy $newer 2>/dev/null | grep -c 'Candidate: [0-9]' | grep -qx "$(echo $newer | wc -w)"; then
+        sudo_ env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $newer >/dev/null
     else
-        from_trixie libyyjson0 libyyjson-dev
+        from_trixie libyyjson0 libyyjson-dev libquickjs
     fi
 fi
 

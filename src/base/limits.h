@@ -170,6 +170,18 @@
 #define LIMIT_VISITOR_MEMBERSHIPS 1000              /* OURS: activities of one visitor; the oldest leave first */
 #define LIMIT_VISITOR_APPLIED 64                    /* OURS: offsets of one visitor that may be folded twice */
 
+/* Profile scripts */
+#define LIMIT_SCRIPTS 300              /* [TARGET 11] active ones */
+#define LIMIT_SCRIPT_NAME_CHARS 50     /* [TARGET 7.3] */
+#define LIMIT_SCRIPT_CHARS 2000        /* [TARGET 7.3] of its text */
+#define LIMIT_SCRIPT_RESULT_CHARS 2048 /* [TARGET 7.3] */
+#define LIMIT_SCRIPT_UNITS 100000      /* OURS: of one run, about a millisecond; script/script.h says what a unit is */
+#define LIMIT_SCRIPT_UNITS_REQUEST 250000     /* [TARGET 7.3] 5000 of the vendor's, whose runs have 2000 */
+#define LIMIT_SCRIPT_HEAP_BYTES (256 * 1024)  /* OURS: beside the built-in objects */
+#define LIMIT_SCRIPT_MS 50                    /* OURS: a run that units do not stop */
+#define LIMIT_SCRIPT_STACK_BYTES (128 * 1024) /* OURS: some hundred nested calls */
+#define LIMIT_SCRIPT_LOCALS 20                /* OURS: private values of one script */
+
 /* Delivery API */
 #define LIMIT_DELIVERY_BODY_BYTES (1024 * 1024) /* OURS: the vendor's is 60 MB [TARGET 1.1] */
 #define LIMIT_DELIVERY_MBOXES 50                /* [TARGET 11] of execute, and of prefetch */
