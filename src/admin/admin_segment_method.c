@@ -11,6 +11,7 @@
 #include "admin/admin_segment.h"
 
 #include "pql/pql.h"
+#include "rule/rule_order.h"
 
 #define FINAL S("batchIsFinal") /* a member that is not shown */
 
@@ -24,21 +25,20 @@ struct refs {
 };
 
 static void
-find_refs(const struct rule_node *n, bool inside, struct refs *out)
+find_refs(const struct rule_node *n, struct refs *out)
 {
+    struct str id = n != NULL ? rule_segment_id(n) : S_NULL;
+
     if (n == NULL)
         return;
-    inside = inside || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT);
+    if (id.p != NULL && out->n < sizeof out->items / sizeof *out->items)
+        out->items[out->n++] = id;
+    else if (id.p != NULL || (n->op == RULE_CALL && n->fn == FN_IN_SEGMENT)) /* an id that the profile says */
+        out->others = true;
     if (n->op == RULE_FIELD && n->args[0]->op == RULE_PROFILE && str_eq(n->name, S("segmentMembership")))
         out->others = true;
-    if (inside && n->op == RULE_LITERAL && n->value.kind == VALUE_STRING) {
-        if (out->n < sizeof out->items / sizeof *out->items)
-            out->items[out->n++] = n->value.s;
-        else
-            out->others = true;
-    }
     for (size_t i = 0; i < n->arg_count; i++)
-        find_refs(n->args[i], inside, out);
+        find_refs(n->args[i], out);
 }
 
 #define REFS_DEPTH 16 /* a chain of references longer than this is said to read events */
@@ -51,7 +51,7 @@ refers_to_fields(const struct call *call, const struct rule *r, struct map *seen
 {
     struct refs refs = {.n = 0};
 
-    find_refs(rule_root(r), false, &refs);
+    find_refs(rule_root(r), &refs);
     for (size_t i = 0; i < refs.n; i++) {
         const struct str *ids;
         size_t n;

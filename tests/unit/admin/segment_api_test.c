@@ -238,6 +238,7 @@ TEST(s19_30_references_and_methods)
     both = pql(t, arena_printf(t->arena, "segmentMembership.get(`ups`).get(`%s`).isNotNull() and " TODAY, week).p);
     CHECK_REPLY(post(&c, AUD, "event and long ref", both, STREAMING), 400);
     CHECK_REPLY(post(&c, AUD, "event and unknown", pql(t, "inSegment(`other`) and " TODAY), STREAMING), 400);
+    CHECK_REPLY(post(&c, AUD, "event and any", pql(t, "inSegment(person.name.firstName) and " TODAY), STREAMING), 400);
     control_close(&c);
 }
 
