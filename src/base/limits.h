@@ -163,6 +163,10 @@
 #define LIMIT_RESULT_ACTIVITIES                                                                                        \
     256 /* OURS: activities remembered per visitor in results; the oldest entry goes first */
 
+/* On-device artifacts */
+#define LIMIT_ODD_BYTES (64 * 1024 * 1024)         /* OURS: one artifact; 200 activities take 200 KB */
+#define LIMIT_ODD_AHEAD_MS (24LL * 60 * 60 * 1000) /* OURS: activities are in it so long before they begin */
+
 /* Visitors of the Target part */
 #define LIMIT_VISITOR_SESSION_MS (30LL * 60 * 1000) /* [TARGET 1.1] without a request */
 #define LIMIT_VISITOR_BYTES (128 * 1024)            /* OURS: a visitor; the oldest memberships leave first */
