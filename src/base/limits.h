@@ -186,6 +186,12 @@
 #define LIMIT_SCRIPT_STACK_BYTES (128 * 1024) /* OURS: some hundred nested calls */
 #define LIMIT_SCRIPT_LOCALS 20                /* OURS: private values of one script */
 
+/* Models */
+#define LIMIT_LEARN_SAMPLES 100000 /* OURS: decisions that one training looks at, 60 MB; drawn evenly from all */
+#define LIMIT_LEARN_DAYS 45        /* [TARGET 8.2] how far back */
+#define LIMIT_LEARN_OUTCOME_MS (24LL * 3600 * 1000) /* OURS: a conversion later than that is not the decision's */
+#define LIMIT_LEARN_UNITS 2000                      /* [TARGET 11] experiences; of them the first get a model */
+
 /* Delivery API */
 #define LIMIT_DELIVERY_BODY_BYTES (1024 * 1024) /* OURS: the vendor's is 60 MB [TARGET 1.1] */
 #define LIMIT_DELIVERY_MBOXES 50                /* [TARGET 11] of execute, and of prefetch */

@@ -47,9 +47,10 @@ struct hit_decision {
     bool entered;          /* first qualification of this visitor as the edge knew it */
     bool sticky;           /* the assignment is kept in the visitor's profile */
     enum hit_arm arm;
-    struct str algorithm;   /* id of the weights or of the model that chose; empty: hash or rule */
-    double propensity;      /* probability with which the experience was chosen, for training; 0: not drawn */
-    const struct json *why; /* compact explanation (docs/formats/why.md), NULL: not recorded */
+    struct str algorithm;        /* id of the weights or of the model that chose; empty: hash or rule */
+    double propensity;           /* probability with which the experience was chosen, for training; 0: not drawn */
+    const struct json *why;      /* compact explanation (docs/formats/why.md), NULL: not recorded */
+    const struct json *features; /* of a decision that models learn from: learn_row_write(), NULL: none */
 };
 
 /* NOTICE_CONVERT: a metric of the activity is met; experience is empty: the one of the membership. */
