@@ -13,7 +13,8 @@ sudo_() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
 . /etc/os-release
-build="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev zlib1g-dev libxxhash-dev libpcre2-dev ca-certificates libxgboost-dev"
+build="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev zlib1g-dev libxxhash-dev libpcre2-dev libpsl-dev
+    libmaxminddb-dev libxgboost-dev ca-certificates"
 demo="$build"
 command -v npm >/dev/null 2>&1 || demo="$demo nodejs npm"
 test="$demo clang clang-format clang-tidy cppcheck python3 chromium openssl curl"

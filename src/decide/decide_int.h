@@ -10,7 +10,8 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "decide/context.h"
+#include "context/agent.h"
+#include "context/page_url.h"
 #include "decide/decide.h"
 #include "rule/rule.h"
 
