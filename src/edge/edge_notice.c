@@ -67,7 +67,11 @@ add_goals(struct edge_call *c, struct hit *h, size_t *room, struct str location,
     size_t n = c->view->decide == NULL ? 0 : decide_goals(c->view->decide, location, clicked, &activities);
 
     for (size_t i = 0; i < n; i++) {
-        if (!add(c, h, room, (struct hit_notice){.type = NOTICE_CONVERT, .activity = activities[i], .scope = location}))
+        if (!add(c, h, room,
+                 (struct hit_notice){.type = NOTICE_CONVERT,
+                                     .activity = activities[i],
+                                     .scope = location,
+                                     .metric = HIT_METRIC_PRIMARY}))
             return false;
     }
     return true;

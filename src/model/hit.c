@@ -5,12 +5,31 @@
 static const char *const kind_names[] = {"event", "record", "consent", "tick", "job", "member", "visit"};
 static const char *const source_names[] = {"edge", "stream", "batch"};
 static const char *const notice_names[] = {"display", "interact", "convert"};
+static const char *const arm_names[] = {"none", "control", "targeted"};
+static const char *const action_names[] = {"count_once",
+                                           "count_landings",
+                                           "always_convert",
+                                           "restart_same_experience",
+                                           "restart_random_experience",
+                                           "restart_new_experience",
+                                           "exclude_to_same_experience",
+                                           "ban_from_campaign"};
+_Static_assert(sizeof action_names / sizeof *action_names == ACTION__COUNT, "a name per action");
 
 static void
 put_text(struct jw *w, struct str key, struct str s)
 {
     if (s.n > 0)
         jw_kstr(w, key, s);
+}
+
+/* Arm and algorithm of an activity whose traffic a machine allots. */
+static void
+write_arm(struct jw *w, enum hit_arm arm, struct str algorithm)
+{
+    if (arm != ARM_NONE)
+        jw_kstr(w, S("arm"), str_of(arm_names[arm]));
+    put_text(w, S("algorithm"), algorithm);
 }
 
 static void
@@ -26,9 +45,29 @@ write_decisions(struct jw *w, const struct hit *h)
         jw_kstr(w, S("scope"), x->scope);
         jw_kbool(w, S("entered"), x->entered);
         jw_kbool(w, S("sticky"), x->sticky);
+        write_arm(w, x->arm, x->algorithm);
+        if (x->propensity > 0) {
+            jw_key(w, S("propensity"));
+            jw_f64(w, x->propensity);
+        }
+        if (x->why != NULL)
+            jw_kjson(w, S("why"), x->why);
         jw_end(w);
     }
     jw_end(w);
+}
+
+static void
+write_metric(struct jw *w, const struct hit_notice *x)
+{
+    if (x->metric != HIT_METRIC_PRIMARY)
+        jw_ki64(w, S("metric"), x->metric);
+    if (x->action != ACTION_COUNT_ONCE)
+        jw_kstr(w, S("action"), str_of(action_names[x->action]));
+    if (x->value != 0) {
+        jw_key(w, S("value"));
+        jw_f64(w, x->value);
+    }
 }
 
 static void
@@ -43,8 +82,81 @@ write_notices(struct jw *w, const struct hit *h)
         jw_kstr(w, S("activity"), x->activity);
         put_text(w, S("experience"), x->experience);
         jw_kstr(w, S("scope"), x->scope);
+        put_text(w, S("impression"), x->impression);
+        if (x->type == NOTICE_CONVERT)
+            write_metric(w, x);
+        write_arm(w, x->arm, x->algorithm);
+        if (x->reporting != NULL)
+            jw_kjson(w, S("reporting"), x->reporting);
         jw_end(w);
     }
+    jw_end(w);
+}
+
+static void
+write_order(struct jw *w, const struct hit_order *o)
+{
+    jw_key(w, S("order"));
+    jw_object(w);
+    put_text(w, S("id"), o->id);
+    jw_key(w, S("total"));
+    jw_f64(w, o->total);
+    if (o->products != NULL)
+        jw_kjson(w, S("products"), o->products);
+    jw_end(w);
+}
+
+static void
+put_identities(struct jw *w, struct str key, const struct identity_set *s)
+{
+    if (s->n == 0)
+        return;
+    jw_key(w, key);
+    identity_map_write(w, s);
+}
+
+static void
+put_flag(struct jw *w, struct str key, bool set)
+{
+    if (set)
+        jw_kbool(w, key, true);
+}
+
+static void
+put_json(struct jw *w, struct str key, const struct json *v)
+{
+    if (v != NULL)
+        jw_kjson(w, key, v);
+}
+
+static void
+write_visit(struct jw *w, const struct hit_visit *v)
+{
+    jw_key(w, S("visit"));
+    jw_object(w);
+    if (v->at.ns.n > 0) {
+        struct identity at = v->at;
+        put_identities(w, S("at"), &(struct identity_set){&at, 1});
+    }
+    put_identities(w, S("links"), &v->links);
+    put_identities(w, S("absorbs"), &v->absorbs);
+    put_text(w, S("tntId"), v->tnt_id);
+    put_text(w, S("thirdPartyId"), v->third_party_id);
+    put_text(w, S("session"), v->session);
+    put_flag(w, S("quiet"), v->quiet);
+    put_flag(w, S("page"), v->page);
+    put_flag(w, S("qa"), v->qa);
+    if (v->environment != 0)
+        jw_ki64(w, S("environment"), v->environment);
+    put_text(w, S("impression"), v->impression);
+    put_text(w, S("url"), v->url);
+    if (v->referrer.p != NULL)
+        jw_kstr(w, S("referrer"), v->referrer);
+    put_json(w, S("geo"), v->geo);
+    put_json(w, S("categories"), v->categories);
+    put_json(w, S("attributes"), v->attributes);
+    if (v->has_order)
+        write_order(w, &v->order);
     jw_end(w);
 }
 
@@ -111,6 +223,8 @@ hit_write(struct buf *out, const struct hit *h)
         write_decisions(&w, h);
     if (h->notice_count > 0)
         write_notices(&w, h);
+    if (h->visit != NULL)
+        write_visit(&w, h->visit);
     jw_end(&w);
 }
 
@@ -122,6 +236,21 @@ name_index(struct str s, const char *const *names, int n)
             return i;
     }
     return -1;
+}
+
+/* A name of a later version is the first one: nothing special. */
+static unsigned
+name_or_first(const struct json *v, const char *const *names, int n)
+{
+    int i = name_index(json_str(v), names, n);
+
+    return i < 0 ? 0 : (unsigned)i;
+}
+
+static enum hit_arm
+read_arm(const struct json *v)
+{
+    return (enum hit_arm)name_or_first(json_get(v, S("arm")), arm_names, 3);
 }
 
 static enum err
@@ -139,9 +268,21 @@ read_decisions(const struct json *list, struct arena *a, struct hit *h, struct d
             .scope = json_str(json_get(it.value, S("scope"))),
             .entered = json_bool(json_get(it.value, S("entered")), false),
             .sticky = json_bool(json_get(it.value, S("sticky")), false),
+            .arm = read_arm(it.value),
+            .algorithm = json_str(json_get(it.value, S("algorithm"))),
+            .propensity = json_f64(json_get(it.value, S("propensity")), 0),
+            .why = json_get(it.value, S("why")),
         };
     }
     return ERR_OK;
+}
+
+static uint32_t
+read_metric(const struct json *v)
+{
+    int64_t n = json_i64(v, HIT_METRIC_PRIMARY);
+
+    return n < 0 || n > HIT_METRIC_PRIMARY ? HIT_METRIC_PRIMARY : (uint32_t)n;
 }
 
 static enum err
@@ -161,9 +302,72 @@ read_notices(const struct json *list, struct arena *a, struct hit *h, struct dia
             .activity = json_str(json_get(it.value, S("activity"))),
             .experience = json_str(json_get(it.value, S("experience"))),
             .scope = json_str(json_get(it.value, S("scope"))),
+            .impression = json_str(json_get(it.value, S("impression"))),
+            .metric = read_metric(json_get(it.value, S("metric"))),
+            .action = (enum hit_action)name_or_first(json_get(it.value, S("action")), action_names, ACTION__COUNT),
+            .value = json_f64(json_get(it.value, S("value")), 0),
+            .arm = read_arm(it.value),
+            .algorithm = json_str(json_get(it.value, S("algorithm"))),
+            .reporting = json_get(it.value, S("reporting")),
         };
     }
     return ERR_OK;
+}
+
+static void
+read_order(const struct json *order, struct hit_visit *v)
+{
+    if (order == NULL)
+        return;
+    v->has_order = true;
+    v->order = (struct hit_order){
+        .id = json_str(json_get(order, S("id"))),
+        .total = json_f64(json_get(order, S("total")), 0),
+        .products = json_get(order, S("products")),
+    };
+}
+
+static enum err
+read_identities(const struct json *root, struct arena *a, struct hit_visit *v, struct diag *d)
+{
+    struct identity_set at = {0};
+    enum err rc = identity_map_read(json_get(root, S("at")), "visit.at", a, &at, d);
+
+    if (rc == ERR_OK && at.n > 0)
+        v->at = at.items[0];
+    if (rc == ERR_OK)
+        rc = identity_map_read(json_get(root, S("links")), "visit.links", a, &v->links, d);
+    if (rc == ERR_OK)
+        rc = identity_map_read(json_get(root, S("absorbs")), "visit.absorbs", a, &v->absorbs, d);
+    return rc;
+}
+
+static enum err
+read_visit(const struct json *root, struct arena *a, struct hit *h, struct diag *d)
+{
+    struct hit_visit *v;
+
+    if (root == NULL)
+        return ERR_OK;
+    v = ARENA_NEW(a, struct hit_visit);
+    if (v == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for a hit's visit");
+    v->tnt_id = json_str(json_get(root, S("tntId")));
+    v->third_party_id = json_str(json_get(root, S("thirdPartyId")));
+    v->session = json_str(json_get(root, S("session")));
+    v->quiet = json_bool(json_get(root, S("quiet")), false);
+    v->page = json_bool(json_get(root, S("page")), false);
+    v->qa = json_bool(json_get(root, S("qa")), false);
+    v->environment = json_i64(json_get(root, S("environment")), 0);
+    v->impression = json_str(json_get(root, S("impression")));
+    v->url = json_str(json_get(root, S("url")));
+    v->referrer = json_str(json_get(root, S("referrer")));
+    v->geo = json_get(root, S("geo"));
+    v->categories = json_get(root, S("categories"));
+    v->attributes = json_get(root, S("attributes"));
+    read_order(json_get(root, S("order")), v);
+    h->visit = v;
+    return read_identities(root, a, v, d);
 }
 
 /* Position behind the text that begins with a quote at i. */
@@ -232,6 +436,7 @@ enum member {
     M_PROFILE_PARAMS,
     M_DECISIONS,
     M_NOTICES,
+    M_VISIT,
     M__COUNT
 };
 
@@ -240,7 +445,7 @@ static const struct str member_names[M__COUNT] = {
     {"batch", 5},          {"datastream", 10}, {"requestId", 9}, {"region", 6},   {"acceptedUs", 10},
     {"identityMap", 11},   {"eventId", 7},     {"eventMs", 7},   {"audience", 8}, {"run", 3},
     {"upsert", 6},         {"lakeOnly", 8},    {"xdm", 3},       {"consent", 7},  {"segments", 8},
-    {"profileParams", 13}, {"decisions", 9},   {"notices", 7}};
+    {"profileParams", 13}, {"decisions", 9},   {"notices", 7},   {"visit", 5}};
 
 /* Answers the last value. */
 static const struct json *
@@ -305,6 +510,8 @@ hit_read(struct str text, struct arena *a, struct hit *out, struct diag *d)
         rc = read_decisions(m[M_DECISIONS], a, &h, d);
     if (rc == ERR_OK)
         rc = read_notices(m[M_NOTICES], a, &h, d);
+    if (rc == ERR_OK)
+        rc = read_visit(m[M_VISIT], a, &h, d);
     if (rc == ERR_OK)
         *out = h;
     return rc == ERR_INVALID || rc == ERR_LIMIT ? ERR_CORRUPT : rc;

@@ -54,6 +54,7 @@ struct hit_decision {
 };
 
 /* NOTICE_CONVERT: a metric of the activity is met; experience is empty: the one of the membership. */
+#define HIT_METRIC_PRIMARY 32767u /* the metricLocalId of an activity's goal [TARGET 2.7] */
 enum notice_type { NOTICE_DISPLAY, NOTICE_INTERACT, NOTICE_CONVERT };
 
 /* A display or click that we saw or that a client reports with our token, and what it means for a metric. A delivery
@@ -63,7 +64,8 @@ struct hit_notice {
     struct str activity;
     struct str experience;
     struct str scope;
-    uint32_t metric;        /* CONVERT: metricLocalId, 32767 is the primary one */
+    struct str impression;  /* DISPLAY: id; empty: the visit's */
+    uint32_t metric;        /* CONVERT: metricLocalId */
     enum hit_action action; /* CONVERT */
     double value;           /* CONVERT of an engagement metric: pages, score, seconds */
     enum hit_arm arm;       /* DISPLAY, as the decision had them */
@@ -89,7 +91,8 @@ struct hit_visit {
     bool qa;               /* counts for "QA Mode Traffic" only */
     int64_t environment;   /* id; 0: Production */
     struct str impression; /* id; empty: none */
-    struct str url, referrer;
+    struct str url;
+    struct str referrer;           /* empty: entered directly; p NULL: not said */
     const struct json *geo;        /* resolved at the session's first request; NULL: as it is */
     const struct json *categories; /* category views in order: an array of texts */
     const struct json *attributes; /* what scripts returned: {"name":value}; profile_params are beside it */

@@ -10,6 +10,9 @@
  *            LIMIT_VISITOR_SESSION_MS without one. A quiet request (notifications of an on-device client) opens none.
  * Twice      A record may be folded twice, and two records in another order than the log's: offsets that are in already
  *            are skipped. LIMIT_VISITOR_APPLIED offsets are remembered, more than one edge folds at once.
+ *            VISITOR_ONCE stands for a record that is folded once for sure: nothing is remembered.
+ * Parts      A request folds what it has found out so far into its own copy, which it opened with visitor_open(): each
+ *            part holds what is new, and an activity shown by two parts is shown once.
  * Ownership  Everything is in the visitor's arena or borrowed from the bytes it was read from.
  * Format     docs/formats/visitor.md.   Threads  none: plain data.   Sources  [TARGET 2.5, 2.7, 7, 9.1]. */
 #ifndef VISITOR_VISITOR_H
@@ -17,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "model/hit.h"
 
 struct visitor_attribute {
@@ -26,15 +30,20 @@ struct visitor_attribute {
 };
 
 struct visitor_conversion {
-    uint32_t metric; /* metricLocalId */
+    uint32_t metric; /* metricLocalId; VISITOR_CLICKS: clicks on what was delivered */
     uint32_t count;
+    uint64_t session; /* in which it counted last */
 };
+
+#define VISITOR_CLICKS UINT32_MAX
+#define VISITOR_ONCE UINT64_MAX
 
 /* How the visitor stands in one activity [TARGET 2.5]. */
 struct visitor_membership {
     struct str activity, experience;
-    int64_t entered_ms;
-    uint64_t session; /* hash of the session that was shown it last: a visit counts once per session */
+    bool entered;       /* it was shown to him; false: decided and kept, and nothing counts yet */
+    int64_t entered_ms; /* when; of one that is kept only, when it was decided */
+    uint64_t session;   /* hash of the session that was shown it last: a visit counts once per session */
     uint32_t visits, impressions;
     struct visitor_conversion *conversions;
     size_t conversion_count;
@@ -44,9 +53,10 @@ struct visitor_membership {
     enum hit_action restart; /* which experience after `closed` */
     enum hit_arm arm;        /* Auto-Target: control or targeted */
     struct str algorithm;    /* id of the model or of the weights that chose */
-    struct str *seen;        /* experiences shown so far, restart_new_experience */
+    struct str *seen;        /* experiences shown so far, the first first: entries, and restart_new_experience */
     size_t seen_count;
-    double spent; /* revenue in the experience: squares of results */
+    double spent; /* totals of orders that came with a conversion counted for the primary metric */
+    bool shown;   /* by the hit that is being folded: not written */
 };
 
 struct visitor_category {
@@ -57,29 +67,30 @@ struct visitor_category {
 struct visitor {
     struct arena *arena;
     bool known; /* it was read, or folded into */
+    bool open;  /* by visitor_open(), for one request: not written */
     struct str tnt_id, third_party_id, ecid;
     int64_t first_ms, last_ms; /* first and last request */
     int64_t before_ms;         /* last request of the session before; 0: first session */
     uint32_t sessions;         /* how many, this one included */
     int64_t gaps_ms;           /* sum of the times between visits */
     /* the session */
-    uint64_t session;                         /* hash of its id */
-    int64_t session_ms;                       /* when it began */
-    uint32_t session_pages;                   /* page loads and mbox requests in it, this one included */
-    struct str landing_url, landing_referrer; /* of its first page [TARGET 4.2] */
-    struct str geo;                           /* JSON object resolved at its first request; empty: none */
-    uint64_t impressions[16];                 /* hashes of impression ids of the session, a ring */
-    uint32_t impression_count;
+    uint64_t session;                                /* hash of its id */
+    int64_t session_ms;                              /* when it began */
+    uint32_t session_pages;                          /* page loads and mbox requests in it, this one included */
+    struct str landing_url, landing_referrer;        /* of its first page [TARGET 4.2] */
+    struct str geo;                                  /* JSON object resolved at its first request; empty: none */
+    uint64_t impressions[LIMIT_VISITOR_IMPRESSIONS]; /* hashes of impression id and activity, a ring, of the session */
+    uint32_t impression_count;                       /* how many there were */
 
-    struct visitor_attribute *attributes;
-    size_t attribute_count;
-    struct visitor_membership *memberships;
-    size_t membership_count;
+    struct visitor_attribute *attributes; /* by name */
+    size_t attribute_count, attribute_room;
+    struct visitor_membership *memberships; /* by activity */
+    size_t membership_count, membership_room;
     struct visitor_category categories[5]; /* descending */
     size_t category_count;
 
-    uint64_t applied_floor; /* offsets below were folded */
-    uint64_t *applied;      /* those at and above it that were */
+    uint64_t applied_floor;                  /* offsets below were folded */
+    uint64_t applied[LIMIT_VISITOR_APPLIED]; /* those at and above it that were, ascending */
     size_t applied_count;
 };
 
@@ -101,7 +112,8 @@ double visitor_shown_score(double score);
 
 /* The beginning of a request: goes on with the session or opens another (halved affinity, landing page, geo), counts
  * the page. The first thing visitor_fold() does with a hit that has a visit; a request calls it on its own copy before
- * it decides. Calling it twice for one request changes nothing. */
+ * it decides, and again changes nothing. The landing page is another one after a change of the host, and when somebody
+ * enters directly, which an empty referrer says; one that is not given (p NULL) does not [TARGET 4.2]. */
 void visitor_open(struct visitor *v, const struct hit_visit *visit, int64_t now_ms);
 /* One category view [TARGET 7.2]. */
 void visitor_view_category(struct visitor *v, struct str category);
@@ -118,8 +130,10 @@ struct visitor_count {
 };
 typedef void visitor_sink(void *ctx, const struct visitor_count *c);
 
-/* The record at `offset` of its partition (partition_offset: unique and ascending per edge) changes the visitor. sink
- * may be NULL. Order: open, attributes, categories, displays, conversions. Skips what is in already. */
+/* The record at `offset` of its edge's partition changes the visitor. sink may be NULL. Order: open, attributes,
+ * categories, sticky decisions, displays, clicks, conversions. Skips what is in already (visitor_has), and hits that
+ * say nothing of a visitor. Memory that is not there is seen at the arena (refused). */
+bool visitor_has(const struct visitor *v, uint64_t offset);
 void visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t offset, visitor_sink *sink,
                   void *ctx);
 /* `from` fills the gaps of v: what v has wins [TARGET 7.1]. Again changes nothing. */

@@ -78,6 +78,101 @@ TEST(hit_round_trip)
     CHECK_STR(written(t, &r), written(t, &h));
 }
 
+static const struct json *
+parsed(struct t *t, const char *text)
+{
+    const struct json *v = NULL;
+
+    CHECK_OK(json_parse(str_of(text), t->arena, &v, d));
+    return v;
+}
+
+TEST(hit_of_a_visit_round_trip)
+{
+    struct identity link = {.ns = S("tntId"), .id = S("t1")}, absorbed = {.ns = S("ECID"), .id = S("e1")};
+    struct hit_visit visit = {
+        .at = {.ns = S("thirdPartyId"), .id = S("p1")},
+        .links = {&link, 1},
+        .absorbs = {&absorbed, 1},
+        .tnt_id = S("t1"),
+        .third_party_id = S("p1"),
+        .session = S("s1"),
+        .quiet = true,
+        .page = true,
+        .qa = true,
+        .environment = 7,
+        .impression = S("i1"),
+        .url = S("https://x.test/"),
+        .referrer = S(""),
+        .geo = parsed(t, "{\"city\":\"oslo\"}"),
+        .categories = parsed(t, "[\"shoes\"]"),
+        .attributes = parsed(t, "{\"a\":1}"),
+        .has_order = true,
+        .order = {.id = S("o1"), .total = 20.5, .products = parsed(t, "[\"p\"]")},
+    };
+    struct hit_decision decision = {.activity = S("a1"),
+                                    .experience = S("x1"),
+                                    .scope = S("mbox"),
+                                    .arm = ARM_TARGETED,
+                                    .algorithm = S("m3"),
+                                    .propensity = 0.25,
+                                    .why = parsed(t, "{\"w\":1}")};
+    struct hit_notice notices[] = {
+        {.type = NOTICE_DISPLAY,
+         .activity = S("a1"),
+         .experience = S("x1"),
+         .scope = S("mbox"),
+         .impression = S("i2"),
+         .metric = HIT_METRIC_PRIMARY,
+         .arm = ARM_CONTROL,
+         .algorithm = S("m3"),
+         .reporting = parsed(t, "[1,2]")},
+        {.type = NOTICE_CONVERT, .activity = S("a1"), .scope = S("m"), .metric = 3, .action = ACTION_BAN, .value = 1.5},
+    };
+    struct hit h = {.kind = HIT_VISIT,
+                    .source = SOURCE_EDGE,
+                    .decisions = &decision,
+                    .decision_count = 1,
+                    .notices = notices,
+                    .notice_count = 2,
+                    .visit = &visit};
+    struct hit r = read_back(t, written(t, &h));
+
+    CHECK_STR(written(t, &r), written(t, &h));
+    CHECK_EQ(r.kind, HIT_VISIT);
+    CHECK_STR(r.visit->at.ns, S("thirdPartyId"));
+    CHECK_STR(r.visit->links.items[0].id, S("t1"));
+    CHECK_STR(r.visit->absorbs.items[0].id, S("e1"));
+    CHECK_TRUE(r.visit->quiet && r.visit->page && r.visit->qa && r.visit->has_order);
+    CHECK_TRUE(r.visit->referrer.p != NULL && r.visit->referrer.n == 0); /* said to be direct */
+    CHECK_TRUE(r.visit->order.total == 20.5);
+    CHECK_TRUE(json_equal(r.visit->geo, visit.geo));
+    CHECK_EQ(r.decisions[0].arm, ARM_TARGETED);
+    CHECK_TRUE(r.decisions[0].propensity == 0.25);
+    CHECK_STR(r.notices[0].impression, S("i2"));
+    CHECK_EQ(r.notices[0].arm, ARM_CONTROL);
+    CHECK_EQ(r.notices[1].metric, 3);
+    CHECK_EQ(r.notices[1].action, ACTION_BAN);
+}
+
+TEST(hit_of_a_visit_says_only_what_it_knows)
+{
+    struct hit_visit visit = {.session = S("s1")};
+    struct hit h = {.kind = HIT_VISIT, .source = SOURCE_EDGE, .visit = &visit};
+
+    CHECK_STR(written(t, &h), S("{\"kind\":\"visit\",\"source\":\"edge\",\"visit\":{\"session\":\"s1\"}}"));
+    CHECK_TRUE(read_back(t, written(t, &h)).visit->referrer.p == NULL);
+}
+
+TEST(hit_of_before_there_were_metrics_means_the_goal)
+{
+    struct hit r = read_back(t, S("{\"kind\":\"event\",\"source\":\"edge\",\"notices\":[{\"type\":\"convert\","
+                                  "\"activity\":\"1\",\"scope\":\"m\",\"action\":\"of a later version\"}]}"));
+
+    CHECK_EQ(r.notices[0].metric, HIT_METRIC_PRIMARY);
+    CHECK_EQ(r.notices[0].action, ACTION_COUNT_ONCE);
+}
+
 TEST(hit_of_a_job)
 {
     struct hit h = {.kind = HIT_JOB, .source = SOURCE_STREAM, .scope = S("o/s"), .request_id = S("j")}, r;
