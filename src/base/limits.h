@@ -187,6 +187,7 @@
 #define LIMIT_SCRIPT_HEAP_BYTES (256 * 1024)  /* OURS: beside the built-in objects */
 #define LIMIT_SCRIPT_MS 50                    /* OURS: a run that units do not stop */
 #define LIMIT_SCRIPT_STACK_BYTES (128 * 1024) /* OURS: some hundred nested calls */
+#define LIMIT_SCRIPTS_OFF 10000               /* OURS: texts that are switched off in one process */
 #define LIMIT_SCRIPT_LOCALS 20                /* OURS: private values of one script */
 
 /* Models */

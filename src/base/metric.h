@@ -21,6 +21,9 @@
     X(M_EDGE_INTERACT_US, HISTOGRAM, "edge_interact_microseconds", "handling time of interact requests")               \
     X(M_EDGE_EVENTS, COUNTER, "edge_events_total", "events accepted by the edge")                                      \
     X(M_EDGE_DUPLICATES, COUNTER, "edge_duplicates_total", "events recognised as repeats of a request id")             \
+    X(M_EDGE_SCRIPT_ERRORS, COUNTER, "edge_script_errors_total", "runs of profile scripts that gave no value")         \
+    X(M_EDGE_SCRIPTS_OFF, COUNTER, "edge_scripts_off_total",                                                           \
+      "profile scripts switched off because they passed a bound")                                                      \
     X(M_EDGE_DEGRADED, COUNTER, "edge_degraded_total", "answers without personalization because a part failed")        \
     X(M_EDGE_OPTED_OUT, COUNTER, "edge_opted_out_total", "events dropped because consent is out")                      \
     X(M_EDGE_PROFILES, GAUGE, "edge_profiles", "profiles held in edge memory")                                         \

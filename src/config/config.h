@@ -8,7 +8,7 @@
  * Kinds (docs/formats/config.md has the members of each)
  *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment
  * definition), datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection,
- * sourceConnection, targetConnection, flow, segmentJob, exportJob, schedule, counter (last number given to a kind)
+ * sourceConnection, targetConnection, flow, segmentJob, exportJob, schedule, profileScript, counter (last number given to a kind)
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.
@@ -24,6 +24,7 @@
 #include "identity/graph.h"
 #include "model/subset.h"
 #include "pipeline/pipeline.h"
+#include "script/script.h"
 #include "segment/membership.h"
 
 struct config;
@@ -90,6 +91,9 @@ struct scope_view {
     struct destination *destinations;
     size_t destination_count;
     struct hash_key token_key;
+    const struct script_text *scripts; /* active profile scripts, by name */
+    size_t script_count;
+    uint64_t scripts_version; /* changes when one of them does; never 0 */
 };
 
 struct snapshot {

@@ -6,6 +6,7 @@
  *   live        audiences, sandbox                              the same; of a strict sandbox, without batch audiences
  *   decide      activity offer targetAudience property, org     decide set
  *   schemas     schema fieldgroup descriptor, org               views
+ *   view        profileScript                                   the list of scripts
  *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
  *               sandbox
  *
@@ -37,9 +38,9 @@ same_buckets(const struct config_objects *a, const struct config_objects *b, con
 
 static const char *const decide_kinds[] = {"activity", "offer", "targetAudience", "property", NULL};
 static const char *const schema_kinds[] = {"schema", "fieldgroup", "descriptor", NULL};
-static const char *const view_kinds[] = {"activity",   "offer",      "targetAudience", "property",    "schema",
-                                         "fieldgroup", "descriptor", "audience",       "destination", "datastream",
-                                         NULL};
+static const char *const view_kinds[] = {"activity",    "offer",      "targetAudience", "property",
+                                         "schema",      "fieldgroup", "descriptor",     "audience",
+                                         "destination", "datastream", "profileScript",  NULL};
 
 /* ---- decisions ---- */
 
@@ -220,13 +221,15 @@ fill_sets(struct scope_compiled *s, const struct config_objects *all, struct dia
 {
     const struct config_bucket *b = objects_bucket(all, S("audience"), s->view.scope);
     bool strict = scope_is_strict(all, s->view.scope);
+    enum err rc;
 
     s->all_audiences = bucket_ref((struct config_bucket *)(uintptr_t)b);
     s->view.decide = s->decide->set;
     s->view.hub_segments = set_of(s->audiences, strict, s->all_audiences);
     s->view.live_segments = set_of(s->live, strict, s->all_audiences);
     s->view.edge_segments = set_of(s->edge, strict, s->all_audiences);
-    return audience_externals(b, &s->arena, &s->view.live_segments, d);
+    rc = scope_scripts(all, &s->view, &s->arena, d);
+    return rc == ERR_OK ? audience_externals(b, &s->arena, &s->view.live_segments, d) : rc;
 }
 
 /* Does every enabled datastream of the scope evaluate audiences in the request? */

@@ -209,6 +209,11 @@ enum err audience_part_edge(const struct audience_part *audiences, const struct 
                             struct audience_part *before, struct audience_part **out, struct diag *d);
 void audience_part_unref(struct audience_part *p);
 
+/* ---- config_scripts.c ---- */
+
+/* Fills the view's scripts, in the arena. */
+enum err scope_scripts(const struct config_objects *all, struct scope_view *view, struct arena *a, struct diag *d);
+
 /* ---- config_compile.c ---- */
 
 struct decide_part {
