@@ -3,7 +3,7 @@
 #
 #   tools/setup.sh build     compiler, libraries: enough to build and run the server
 #   tools/setup.sh demo      build, and npm with the Web SDK for the demo shop
-#   tools/setup.sh test      demo, and clang, analysers, Chromium, openssl, curl for the tests
+#   tools/setup.sh test      demo, and clang, analysers, Chromium, openssl, curl, the Target Node SDK for the tests
 #   tools/setup.sh bench     test, and nginx, redis, wrk and DuckDB for the benches
 set -euo pipefail
 want=${1:-test}
@@ -74,25 +74,25 @@ if [ -n "$newer" ]; then
     fi
 fi
 
-# The Web SDK for the demo, and Playwright's driver for the browser tests, come from npm by the names and versions in
-# demo/package.json. Their published files are all that is used, so they are unpacked without the packages that they name.
+# Clients for the demo, the tests and the benches come from npm by the names and versions in a package.json. Published files
+# are all that is used: each is unpacked by itself, and what a package names is listed beside it when it is needed.
 npm_packages() {
-    local t name version
+    local folder=$1 t name version
+    cmp -s "$folder/package.json" "$folder/node_modules/.installed" && return 0
     t=$(mktemp -d)
-    sed -n 's/^ *"\(@adobe\/alloy\|playwright-core\)": "\(.*\)".*/\1 \2/p' "$root/demo/package.json" |
+    sed -n '/ependencies"/,/}/s/^ *"\([^"]*\)": "\([0-9][^"]*\)".*/\1 \2/p' "$folder/package.json" |
         while read -r name version; do
             say "installing $name $version"
             (cd "$t" && npm pack --silent "$name@$version" >/dev/null)
-            mkdir -p "$root/demo/node_modules/$name"
-            tar xzf "$t"/*.tgz -C "$root/demo/node_modules/$name" --strip-components=1
+            mkdir -p "$folder/node_modules/$name"
+            tar xzf "$t"/*.tgz -C "$folder/node_modules/$name" --strip-components=1
             rm -f "$t"/*.tgz
         done
     rm -rf "$t"
-    cp "$root/demo/package.json" "$root/demo/node_modules/.installed"
+    cp "$folder/package.json" "$folder/node_modules/.installed"
 }
-if [ "$want" != build ] && ! cmp -s "$root/demo/package.json" "$root/demo/node_modules/.installed"; then
-    npm_packages
-fi
+[ "$want" = build ] || npm_packages "$root/demo"
+case $want in test | bench) npm_packages "$root/tests/sdk" ;; esac
 
 # DuckDB for bench/run batch and history, which load the library that comes with its Node binding (x86-64).
 duckdb="@duckdb/node-bindings-linux-x64" duckdb_version=1.4.4-r.4
