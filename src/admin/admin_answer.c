@@ -354,6 +354,20 @@ highest_id(void *ctx, struct str id, const struct json *object)
         search->highest = n;
 }
 
+/* OURS: "?id=1001" asks for a number, because the hash of an activity that comes from elsewhere contains it. 0: none
+ * asked. */
+static enum err
+asked_number(struct http_req *rq, int64_t *id, struct diag *d)
+{
+    struct str text = http_query(rq, S("id"));
+
+    *id = 0;
+    if (text.p == NULL || (str_to_i64(text, id) && *id >= 1 && *id <= LIMIT_OBJECT_NUMBER))
+        return ERR_OK;
+    return diag_set_path(d, ERR_INVALID, "id", "id must be a number from 1 to %lld, got '%.*s'",
+                         (long long)LIMIT_OBJECT_NUMBER, (int)(text.n < 40 ? text.n : 40), text.p);
+}
+
 #define FIRST_NUMERIC_ID 1001
 #define CREATE_TRIES 16 /* writers at once: each loses to at least one other that got through */
 
@@ -361,26 +375,34 @@ enum err
 admin_create_numbered(struct call *call, struct http_req *rq, const char *kind, struct edit *e, int64_t *id,
                       struct str *text, struct diag *d)
 {
-    enum err rc = ERR_OK;
+    int64_t asked;
+    enum err rc = asked_number(rq, &asked, d);
 
+    if (rc != ERR_OK)
+        return rc;
     for (int i = 0; i < CREATE_TRIES; i++) {
         const struct snapshot *s = snapshot_get(call->admin->o.config);
         const struct json *counter = snapshot_object(s, S("counter"), call->scope, str_of(kind));
         struct id_search search = {json_i64(json_get(counter, S("last")), FIRST_NUMERIC_ID - 1)};
+        struct str taken = arena_printf(rq->arena, "%lld", (long long)asked);
+        bool is_taken = asked > 0 && snapshot_object(s, str_of(kind), call->scope, taken) != NULL;
         struct config_change changes[2] = {{.kind = str_of(kind), .scope = call->scope},
                                            {.kind = S("counter"), .scope = call->scope, .id = str_of(kind)}};
 
         snapshot_each(s, str_of(kind), call->scope, highest_id, &search);
         changes[1].version = snapshot_object_version(s, S("counter"), call->scope, str_of(kind));
         snapshot_put(call->admin->o.config, s);
-        *id = search.highest + 1;
+        if (is_taken)
+            return diag_set_path(d, ERR_EXISTS, "id", "%s %lld exists already", kind, (long long)asked);
+        *id = asked > 0 ? asked : search.highest + 1;
+        search.highest = *id > search.highest ? *id : search.highest;
         edit_put_i64(e, e->root, S("id"), *id);
         *text = edit_text(e);
         if (e->nomem)
             return diag_set(d, ERR_LIMIT, "the document exceeds request memory");
         changes[0].id = arena_printf(rq->arena, "%lld", (long long)*id);
         changes[0].json = *text;
-        changes[1].json = arena_printf(rq->arena, "{\"id\":\"%s\",\"last\":%lld}", kind, (long long)*id);
+        changes[1].json = arena_printf(rq->arena, "{\"id\":\"%s\",\"last\":%lld}", kind, (long long)search.highest);
         rc = config_apply(call->admin->o.config, changes, 2, rq->now_ms, d);
         if (rc != ERR_EXISTS || strcmp(d->path, "@version") != 0)
             break;

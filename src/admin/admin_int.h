@@ -119,7 +119,7 @@ enum err admin_save(struct call *call, struct http_req *rq, const char *kind, st
                     uint64_t version, struct diag *d);
 /* Saves a new object under the next number of its kind in the scope, which goes into member "id". Numbers are never
  * used again, because reports and visitors' assignments name them: the last one is kept in an object of kind "counter".
- */
+ * The query's "id" asks for a number (OURS); ERR_EXISTS: it is taken. */
 enum err admin_create_numbered(struct call *call, struct http_req *rq, const char *kind, struct edit *e, int64_t *id,
                                struct str *text, struct diag *d);
 

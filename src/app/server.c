@@ -13,6 +13,7 @@
 #include "base/metric.h"
 #include "codec/json_writer.h"
 #include "codec/sha256.h"
+#include "edge/artifact_service.h"
 #include "edge/edge.h"
 #include "hub/hub.h"
 #include "os/net.h"
@@ -37,7 +38,9 @@ struct server {
     struct edge *edge;
     struct admin *admin;
     struct demo_site *demo;
-    struct http_service services[3]; /* the listener borrows them */
+    struct artifacts *artifacts;
+    struct artifact_service artifact_service;
+    struct http_service services[8]; /* the listener borrows them */
     struct http_server *http;
     char *cert, *key;
     bool is_edge, is_hub;
@@ -475,6 +478,8 @@ open_http(struct server *s, struct diag *d)
         rc = load_certificate(s, d);
     if (s->edge != NULL)
         s->services[o.service_count++] = edge_service(s->edge);
+    s->artifact_service = (struct artifact_service){s->config, s->artifacts};
+    s->services[o.service_count++] = artifact_http_service(&s->artifact_service);
     if (s->conf.demo) {
         s->demo = demo_site_new(s->config, s->admin);
         s->services[o.service_count++] = demo_site_service(s->demo);
@@ -637,6 +642,8 @@ open_all(struct server *s, struct diag *d)
     if (rc == ERR_OK && s->is_edge)
         rc = open_edge(s, d);
     if (rc == ERR_OK)
+        rc = artifacts_new(&s->artifacts, d);
+    if (rc == ERR_OK)
         rc = open_admin(s, d);
     if (rc == ERR_OK)
         rc = open_http(s, d);
@@ -661,6 +668,7 @@ server_close(struct server *s)
     os_thread_close(&s->follower);
     admin_free(s->admin);
     edge_close(s->edge);
+    artifacts_free(s->artifacts);
     hub_close(s->hub);
     demo_site_free(s->demo);
     config_close(s->config);

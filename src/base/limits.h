@@ -165,6 +165,7 @@
 
 /* On-device artifacts */
 #define LIMIT_ODD_BYTES (64 * 1024 * 1024)         /* OURS: one artifact; 200 activities take 200 KB */
+#define LIMIT_ARTIFACTS 64                         /* OURS: kept made; environments times properties of all tenants */
 #define LIMIT_ODD_AHEAD_MS (24LL * 60 * 60 * 1000) /* OURS: activities are in it so long before they begin */
 
 /* Visitors of the Target part */
@@ -224,9 +225,10 @@
 /* Configuration objects */
 #define LIMIT_OBJECT_NAME_BYTES 250
 #define LIMIT_OBJECTS 200000
-#define LIMIT_SCHEMA_DEPTH 24   /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
-#define LIMIT_SCOPE_BYTES 160   /* OURS: organisation id, slash, sandbox name */
-#define LIMIT_CONFIG_CHANGES 64 /* OURS: objects saved in one step */
+#define LIMIT_OBJECT_NUMBER (1LL << 53) /* OURS: ids that JavaScript reads exactly */
+#define LIMIT_SCHEMA_DEPTH 24           /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
+#define LIMIT_SCOPE_BYTES 160           /* OURS: organisation id, slash, sandbox name */
+#define LIMIT_CONFIG_CHANGES 64         /* OURS: objects saved in one step */
 
 /* Operation */
 #define LIMIT_LOG_LINES_PER_SECOND 200

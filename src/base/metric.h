@@ -25,6 +25,9 @@
     X(M_EDGE_SCRIPTS_OFF, COUNTER, "edge_scripts_off_total",                                                           \
       "profile scripts switched off because they passed a bound")                                                      \
     X(M_EDGE_DEGRADED, COUNTER, "edge_degraded_total", "answers without personalization because a part failed")        \
+    X(M_ARTIFACTS_MADE, COUNTER, "artifacts_made_total", "on-device artifacts generated")                              \
+    X(M_ARTIFACTS_SENT, COUNTER, "artifacts_sent_total", "downloads of an on-device artifact")                         \
+    X(M_ARTIFACTS_UNCHANGED, COUNTER, "artifacts_unchanged_total", "downloads answered with 304")                      \
     X(M_EDGE_OPTED_OUT, COUNTER, "edge_opted_out_total", "events dropped because consent is out")                      \
     X(M_EDGE_PROFILES, GAUGE, "edge_profiles", "profiles held in edge memory")                                         \
     X(M_EDGE_PROFILE_MISSES, COUNTER, "edge_profile_misses_total", "requests whose identity the edge did not hold")    \

@@ -90,13 +90,31 @@ list_of(const struct config_objects *all, const char *kind, struct str scope, st
     return ERR_OK;
 }
 
-static enum err
-decide_part_new(const struct config_objects *all, struct str scope, struct decide_part **out, struct diag *d)
+enum err
+decide_source_of(const struct config_objects *all, struct str scope, struct arena *a, struct decide_source *out,
+                 struct diag *d)
 {
     const struct json *org = objects_org(all, scope);
     struct decide_source src = {.client = json_str(json_get(org, S("clientCode"))),
                                 .token_key = token_key(org, scope_org(scope))};
+    enum err rc = list_of(all, "activity", scope, a, &src.activities, &src.activity_count, d);
+
+    if (rc == ERR_OK)
+        rc = list_of(all, "offer", scope, a, &src.offers, &src.offer_count, d);
+    if (rc == ERR_OK)
+        rc = list_of(all, "targetAudience", scope, a, &src.audiences, &src.audience_count, d);
+    if (rc == ERR_OK)
+        rc = list_of(all, "property", scope, a, &src.properties, &src.property_count, d);
+    if (rc == ERR_OK)
+        *out = src;
+    return rc;
+}
+
+static enum err
+decide_part_new(const struct config_objects *all, struct str scope, struct decide_part **out, struct diag *d)
+{
     struct decide_part *p = calloc(1, sizeof *p);
+    struct decide_source src;
     struct arena a;
     enum err rc;
 
@@ -104,13 +122,7 @@ decide_part_new(const struct config_objects *all, struct str scope, struct decid
         return snapshot_nomem(d);
     ref_init(&p->refs);
     arena_init(&a, SIZE_MAX);
-    rc = list_of(all, "activity", scope, &a, &src.activities, &src.activity_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "offer", scope, &a, &src.offers, &src.offer_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "targetAudience", scope, &a, &src.audiences, &src.audience_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "property", scope, &a, &src.properties, &src.property_count, d);
+    rc = decide_source_of(all, scope, &a, &src, d);
     if (rc == ERR_OK)
         rc = decide_compile(&src, &p->set, d);
     arena_deinit(&a);

@@ -216,6 +216,10 @@ enum err scope_scripts(const struct config_objects *all, struct scope_view *view
 
 /* ---- config_compile.c ---- */
 
+/* What the scope's decisions are compiled of; lists in the arena, objects borrowed. */
+enum err decide_source_of(const struct config_objects *all, struct str scope, struct arena *a,
+                          struct decide_source *out, struct diag *d);
+
 struct decide_part {
     struct refcount refs;
     struct decide_set *set;

@@ -4,6 +4,7 @@
 // the transport are untouched. EDGEWISE_BIN names the binary (default: the release build, else the one with sanitizers).
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import crypto from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -25,10 +26,20 @@ const binary = findBinary();
 
 /* ---- the server ---- */
 
+const hex = (bytes) => crypto.randomBytes(bytes).toString("hex");
+
 export class Server {
-  static async start(...args) {
+  static start(...args) {
+    return Server.startFor(null, ...args);
+  }
+
+  // A server whose tenant and client code are of that name.
+  static async startFor(tenant, ...args) {
     const s = new Server();
     s.data = fs.mkdtempSync(path.join(os.tmpdir(), "edgewise-sdk-"));
+    if (tenant)
+      fs.writeFileSync(path.join(s.data, "credentials.json"), JSON.stringify({ orgId: hex(12).toUpperCase() + "@AdobeOrg", tenant,
+        sandbox: "prod", clientId: hex(16), clientSecret: hex(24), tokenKey: hex(16), signingKey: hex(32), url: "" }));
     s.args = args;
     s.tlsPort = 0;
     process.on("exit", () => s.child.kill("SIGKILL")); // a test that breaks leaves no server behind

@@ -1,0 +1,30 @@
+/* tenant.h - which organisation's data a client of the Target part means: by client code or by organisation id.
+ *
+ * A client code belongs to the organisation object that names it, and its activities are those of the sandbox prod.
+ * Environments are objects of that scope; Production is there without one.   Threads  any. */
+#ifndef CONFIG_TENANT_H
+#define CONFIG_TENANT_H
+
+#include "config/config.h"
+
+struct tenant {
+    struct str client; /* code */
+    struct str org;    /* "...@AdobeOrg" */
+    struct str scope;  /* org/sandbox */
+    const struct scope_view *view;
+};
+
+/* Borrowed from the snapshot. false: nobody's. */
+bool tenant_by_client(const struct snapshot *s, struct str client, struct tenant *out);
+bool tenant_by_org(const struct snapshot *s, struct str org, struct tenant *out);
+
+#define ENVIRONMENT_PRODUCTION 1
+struct environment {
+    int64_t id;
+    struct str name;
+    bool serve_inactive;
+};
+/* By name without case; false: the tenant has none such. */
+bool tenant_environment(const struct snapshot *s, const struct tenant *t, struct str name, struct environment *out);
+
+#endif
