@@ -174,9 +174,10 @@
 #define LIMIT_VISITOR_ATTRIBUTE_BYTES (64 * 1024)   /* [TARGET 7.1] names and values of all attributes */
 #define LIMIT_VISITOR_MEMBERSHIPS 1000              /* OURS: activities of one visitor; the oldest leave first */
 #define LIMIT_VISITOR_APPLIED 64                    /* OURS: offsets of one visitor that may be folded twice */
-#define LIMIT_VISITOR_IMPRESSIONS 32                /* OURS: activities shown under one impression id, and some before */
-#define LIMIT_VISITOR_SEEN 64                       /* OURS: experiences of one activity remembered; the oldest leave */
-#define LIMIT_VISITOR_URL_BYTES 4096                /* [TARGET 1.2] of a landing page and its referrer; the rest is cut */
+#define LIMIT_VISITOR_IMPRESSIONS 32 /* OURS: activities shown under one impression id, and some before */
+#define LIMIT_VISITOR_NAMES 16       /* OURS: signed-in ids of a request that lead to a visitor */
+#define LIMIT_VISITOR_SEEN 64        /* OURS: experiences of one activity remembered; the oldest leave */
+#define LIMIT_VISITOR_URL_BYTES 4096 /* [TARGET 1.2] of a landing page and its referrer; the rest is cut */
 
 /* Profile scripts */
 #define LIMIT_SCRIPTS 300              /* [TARGET 11] active ones */

@@ -9,6 +9,7 @@
 #include "base/civil.h"
 #include "codec/url.h"
 #include "decide/decide_int.h"
+#include "identity/ecid.h"
 
 static const char *const source_names[] = {"mbox",     "profile", "page", "referrer", "browser",
                                            "platform", "mobile",  "geo",  "time",     "aep"};
@@ -83,19 +84,6 @@ profile_attribute(struct request_view *v, struct str name)
     return x != NULL ? x : flat_or_path(rq->profile_params, name);
 }
 
-/* The ECID and six characters of its keyed hash [TARGET 1.12]. */
-static struct str
-tnt_id(struct request_view *v)
-{
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    uint64_t h = hash_mac(v->key, v->rq->visitor_key);
-    char suffix[6];
-
-    for (size_t i = 0; i < sizeof(suffix); i++, h /= 62)
-        suffix[i] = digits[h % 62];
-    return arena_printf(v->arena, "%.*s-%.6s", STR_ARG(v->rq->visitor_key), suffix);
-}
-
 static struct str
 yes_no(bool x)
 {
@@ -110,7 +98,7 @@ profile_field(struct request_view *v, struct str name, struct str *text, const s
     if (x != NULL)
         return scalar_text(v, x, text, node);
     if (str_eq(name, S("tntId")) || str_eq(name, S("pcId")))
-        *text = tnt_id(v);
+        *text = ecid_tnt_id(v->key, v->rq->visitor_key, v->arena);
     else if (str_eq(name, S("marketingCloudVisitorId")))
         *text = v->rq->visitor_key;
     else if (str_eq(name, S("new")) || str_eq(name, S("isFirstSession")))

@@ -174,8 +174,9 @@ append_consent(struct edge_call *c, const struct identity_set *ids, const struct
         .identities = *ids,
         .consent = preferences,
     };
+    struct edge_write w = edge_write_of(c);
 
-    return edge_append(c, &h, NULL, NULL, d);
+    return edge_append(&w, &h, NULL, NULL, d);
 }
 
 void

@@ -19,12 +19,13 @@ struct visit {
     struct edge_call *call;
     struct edge_event_in *event;
     struct edge_prepared person; /* of the primary identity: attributes, memberships, events */
-    struct edge_prepared device; /* of the ECID: assignments, parameters; unused when both are one */
+    struct edge_prepared device; /* of the ECID: consent, mostly the visitor; unused when both are one */
     bool one_document;
     bool known_event;         /* the document has this event already: it was sent again */
     struct rule_state *rules; /* NULL: no audiences are evaluated here */
     const struct json *attributes;
-    bool opted_out; /* as the attributes say: asked of every audience that the answer may name */
+    bool opted_out;           /* as the attributes say: asked of every audience that the answer may name */
+    struct edge_visit target; /* while Target is on */
 };
 
 static struct edge_prepared *
@@ -216,20 +217,12 @@ decide(struct visit *v, size_t index, struct decide_result *result, struct diag 
         .attributes = v->attributes,
         .ctx = v,
     };
-    struct decide_assignment *assignments =
-        ARENA_ARRAY(c->arena, struct decide_assignment, device->assignment_count + 1);
     size_t before;
     struct jw w;
-    enum err rc;
+    enum err rc = edge_visit_ask(&v->target, c->arena, &rq, d);
 
-    if (assignments == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for assignments");
-    for (size_t i = 0; i < device->assignment_count; i++)
-        assignments[i] = (struct decide_assignment){device->assignments[i].activity, device->assignments[i].experience};
-    rq.assignments = assignments;
-    rq.assignment_count = device->assignment_count;
-    if (device->profile_params.n > 0)
-        (void)json_parse(device->profile_params, c->arena, &rq.profile_params, NULL); /* unreadable: none */
+    if (rc != ERR_OK)
+        return rc;
     edge_reply_begin(c);
     before = c->rs->body->n;
     w = edge_handle_begin(c);
@@ -345,6 +338,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     struct visit v = {.call = c, .event = e};
     struct diag d = DIAG_INIT;
     struct hit h = hit_of(&v, index);
+    struct edge_write w = edge_write_of(c);
     bool repeated = c->caller_gave_id && edge_dedupe_seen(c->edge->dedupe, c->ds->id, c->caller_id, index, c->now_ms);
     enum err rc;
 
@@ -354,6 +348,10 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (rc == ERR_OK && v.person.doc.attributes.n > 0)
         rc = json_parse(v.person.doc.attributes, c->arena, &v.attributes, &d);
     v.opted_out = opted_out(v.attributes);
+    if (rc == ERR_OK && c->target_on) {
+        rc = edge_visit_read(c, e, &device_of(&v)->doc, &v.target, &d);
+        h.visit = &v.target.visit;
+    }
     if (rc == ERR_OK)
         rc = update(&v, &h, &d); /* (2) */
     if (rc != ERR_OK) {
@@ -375,7 +373,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     }
     if (rc == ERR_OK)
         rc = edge_doc_fold_device(&device_of(&v)->doc, &h, event_cut(c), c->now_ms, c->arena, &d);
-    rc = edge_append(c, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,
+    rc = edge_append(&w, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,
                      &d); /* (4) */
     if (rc == ERR_OK) {
         metric_inc(M_EDGE_EVENTS);
@@ -385,6 +383,12 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
     if (rc == ERR_LIMIT)
         return edge_problem(c, "0112-413", "Invalid request", "%s", d.what);
     return edge_problem(c, "0000-503", "Service unavailable", "the event cannot be kept now: %s", d.what);
+}
+
+struct edge_write
+edge_write_of(const struct edge_call *c)
+{
+    return (struct edge_write){c->edge, c->view, c->arena, c->now_ms, c->rq->body.n};
 }
 
 /* An event's documents and rules take a few hundred KB for a visitor with much behind them, and a request may have a

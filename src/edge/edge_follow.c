@@ -167,7 +167,7 @@ edge_recover(struct edge *e, struct diag *d)
         arena_reset(&arena);
         rc = hit_read(r.value, &arena, &h, d);
         if (rc == ERR_OK && h.source == SOURCE_EDGE && h.kind != HIT_TICK)
-            rc = edge_replay(e, &h, r.time_ms, &arena, d);
+            rc = edge_replay(e, &h, r.time_ms, r.offset, &arena, d);
         if (rc == ERR_NOMEM || rc == ERR_LIMIT) {
             /* A hit that is too large for one arena cost its request the personalization. It must not cost the start.
              */

@@ -7,6 +7,7 @@
 #include "edge/edge.h"
 #include "identity/ecid.h"
 #include "os/thread.h"
+#include "visitor/visitor.h"
 
 struct edge_dedupe;
 
@@ -160,16 +161,34 @@ enum err edge_rules_update(const struct segment_set *set, struct edge_doc *doc, 
 /* The same for a document whose state a projection made void. */
 enum err edge_rules_renew(const struct scope_view *view, struct edge_doc *doc, int64_t now_ms, struct arena *a,
                           struct diag *d);
-/* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the hit
- * folded in already and are stored as they are when nobody else stored in between. */
+/* edge_append.c: appends a hit and stores the documents that it changes. Prepared documents (may be NULL) have the
+ * event folded in already, and are stored with what it does to the visitor when nobody else stored in between. */
+struct edge_write {
+    struct edge *edge;
+    const struct scope_view *view; /* NULL: the scope has nothing compiled */
+    struct arena *arena;
+    int64_t now_ms;
+    size_t body_bytes; /* of the request: about what a hit will need */
+};
 struct edge_prepared {
     struct str key;
     struct edge_doc doc;
     uint32_t version;
 };
-enum err edge_append(struct edge_call *c, const struct hit *h, struct edge_prepared *owner_doc,
+enum err edge_append(const struct edge_write *w, const struct hit *h, struct edge_prepared *owner_doc,
                      struct edge_prepared *device_doc, struct diag *d);
-enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d);
+struct edge_write edge_write_of(const struct edge_call *c);
+enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, uint64_t offset, struct arena *a,
+                     struct diag *d);
+/* edge_event_visit.c: what the event is to the visitor, and a copy of the visitor, opened. ERR_NOMEM. */
+struct edge_visit {
+    struct visitor visitor;
+    struct hit_visit visit;
+};
+enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
+                         struct edge_visit *out, struct diag *d);
+/* The experiences that the visitor keeps, and his attributes. */
+enum err edge_visit_ask(const struct edge_visit *x, struct arena *a, struct decide_request *rq, struct diag *d);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit *h);
 /* edge_reply.c */

@@ -339,6 +339,18 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
     return rc;
 }
 
+/* A request of the Target part: no person's, and no profile's. */
+static enum err
+fold_visit(struct hub_step *s, const struct hit *hit, struct diag *d)
+{
+    enum err rc = results_fold(s->h->kv, hit, &s->h->arena, d);
+
+    if (!is_rejection(rc))
+        return rc;
+    reject(s, d);
+    return ERR_OK;
+}
+
 /* A run's rows come when its audience was saved with what they need, a job is about the audiences that were there when
  * it was asked for, and an end that was moved before its instant is no end at a tick behind it: the snapshot of this
  * round may be older than each of them. */
@@ -391,5 +403,7 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
     if (hit.kind == HIT_JOB)
         return hub_fold_job(h, &hit, now_ms, step.cause, d);
     step.accepted_us = hit.accepted_us;
+    if (hit.kind == HIT_VISIT)
+        return fold_visit(&step, &hit, d);
     return fold_hit(&step, &hit, d);
 }

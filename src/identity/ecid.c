@@ -236,3 +236,15 @@ ecid_cookie_read(struct str value, struct arena *a, struct ecid_cookie *out)
     *out = c;
     return true;
 }
+
+struct str
+ecid_tnt_id(struct hash_key key, struct str ecid, struct arena *a)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    uint64_t h = hash_mac(key, ecid);
+    char suffix[6];
+
+    for (size_t i = 0; i < sizeof suffix; i++, h /= 62)
+        suffix[i] = digits[h % 62];
+    return arena_printf(a, "%.*s-%.6s", STR_ARG(ecid), suffix);
+}

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/rng.h"
 
 #define ECID_BYTES 38
@@ -35,5 +36,9 @@ struct ecid_cookie {
 void ecid_cookie_write(struct buf *out, const struct ecid_cookie *c);
 /* false: "no identity" (malformed, too long, or without a valid ECID). Unknown fields are skipped. */
 bool ecid_cookie_read(struct str value, struct arena *a, struct ecid_cookie *out);
+
+/* The Target id of somebody of whom only the ECID is known: it, "-", and six characters of a keyed hash [TARGET 1.12].
+ * p NULL: no memory. */
+struct str ecid_tnt_id(struct hash_key key, struct str ecid, struct arena *a);
 
 #endif

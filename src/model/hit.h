@@ -11,6 +11,9 @@
 
 #include "model/identity.h"
 
+#define HIT_NS_TNT_ID "tntId" /* namespaces of ids of the Target part that clients do not name so */
+#define HIT_NS_THIRD_PARTY_ID "thirdPartyId"
+
 enum hit_kind {
     HIT_EVENT,   /* an experience event: xdm */
     HIT_RECORD,  /* a profile record: xdm */

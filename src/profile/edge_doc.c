@@ -1,12 +1,12 @@
 /* edge_doc.c - packing and folds of an edge's profile document. */
-#include "profile/edge_doc.h"
+#include "profile/edge_doc_int.h"
 
 #include "base/civil.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "codec/pack.h"
 
-#define EDGE_DOC_VERSION 1
+#define EDGE_DOC_VERSION 2
 #define FLAG_PROJECTED 1
 
 static uint64_t
@@ -37,18 +37,15 @@ edge_doc_write(struct buf *out, const struct edge_doc *d)
         pack_i64(out, d->events[i].ms);
         pack_str(out, d->events[i].json);
     }
-    pack_u64(out, d->assignment_count);
-    for (size_t i = 0; i < d->assignment_count; i++) {
-        pack_str(out, d->assignments[i].activity);
-        pack_str(out, d->assignments[i].experience);
-    }
-    pack_str(out, d->profile_params);
+    pack_str(out, d->visitor);
+    pack_str(out, d->visitor_at);
+    pack_u64(out, d->visitor_at_from);
     pack_str(out, d->rule_state);
 }
 
-#define HEAD_BYTES 64u /* version, flags, consent, times, revision, four counts, and the lengths of three texts */
+#define HEAD_BYTES 80u /* version, flags, consent, times, two offsets, two counts, and the lengths of four texts */
 #define NUMBER_BYTES 10u
-_Static_assert(3 + 3 * NUMBER_BYTES + 4 * 4 + 3 * 4 <= HEAD_BYTES, "counts and lengths are below 2^28");
+_Static_assert(3 + 4 * NUMBER_BYTES + 2 * 4 + 4 * 4 <= HEAD_BYTES, "counts and lengths are below 2^28");
 
 static size_t
 varint_bytes(uint64_t v)
@@ -80,24 +77,16 @@ fit_text(struct str *s, size_t *room)
 void
 edge_doc_fit(struct edge_doc *d, size_t bytes_max)
 {
-    size_t room = bytes_max - HEAD_BYTES, kept = 0;
+    size_t room = bytes_max - HEAD_BYTES, kept;
 
-    while (kept < d->assignment_count) {
-        const struct edge_assignment *a = &d->assignments[d->assignment_count - kept - 1];
-        if (!take(&room, a->activity.n + a->experience.n + 2 * NUMBER_BYTES))
-            break;
-        kept++;
-    }
-    if (d->assignment_count > kept)
-        d->assignments += d->assignment_count - kept;
-    d->assignment_count = kept;
+    fit_text(&d->visitor_at, &room);
+    fit_text(&d->visitor, &room);
     for (kept = 0; kept < d->membership_count; kept++) {
         if (!take(&room, d->memberships[kept].audience.n + 2 * NUMBER_BYTES + 1))
             break;
     }
     d->membership_count = kept;
     fit_text(&d->attributes, &room);
-    fit_text(&d->profile_params, &room);
     fit_text(&d->rule_state, &room);
     for (kept = 0; kept < d->event_count; kept++) {
         const struct edge_event *e = &d->events[d->event_count - kept - 1];
@@ -109,9 +98,8 @@ edge_doc_fit(struct edge_doc *d, size_t bytes_max)
     d->event_count = kept;
 }
 
-/* A count cannot exceed the bytes that are left: a corrupt one must not allocate. */
-static size_t
-unpack_count(struct unpack *u)
+size_t
+edge_doc_unpack_count(struct unpack *u)
 {
     uint64_t n = unpack_u64(u);
 
@@ -125,7 +113,7 @@ unpack_count(struct unpack *u)
 static enum err
 read_lists(struct unpack *u, struct arena *a, struct edge_doc *doc, struct diag *d)
 {
-    doc->membership_count = unpack_count(u);
+    doc->membership_count = edge_doc_unpack_count(u);
     doc->memberships = ARENA_ARRAY(a, struct projected_membership, doc->membership_count);
     for (size_t i = 0; doc->memberships != NULL && i < doc->membership_count; i++) {
         doc->memberships[i].audience = unpack_str(u);
@@ -133,20 +121,14 @@ read_lists(struct unpack *u, struct arena *a, struct edge_doc *doc, struct diag 
         doc->memberships[i].since_ms = unpack_i64(u);
     }
     doc->attributes = unpack_str(u);
-    doc->event_count = unpack_count(u);
+    doc->event_count = edge_doc_unpack_count(u);
     doc->events = ARENA_ARRAY(a, struct edge_event, doc->event_count + 1); /* room for the request's own */
     for (size_t i = 0; doc->events != NULL && i < doc->event_count; i++) {
         doc->events[i].id_hash = unpack_fixed64(u);
         doc->events[i].ms = unpack_i64(u);
         doc->events[i].json = unpack_str(u);
     }
-    doc->assignment_count = unpack_count(u);
-    doc->assignments = ARENA_ARRAY(a, struct edge_assignment, doc->assignment_count + 1);
-    for (size_t i = 0; doc->assignments != NULL && i < doc->assignment_count; i++) {
-        doc->assignments[i].activity = unpack_str(u);
-        doc->assignments[i].experience = unpack_str(u);
-    }
-    if (doc->memberships == NULL || doc->events == NULL || doc->assignments == NULL)
+    if (doc->memberships == NULL || doc->events == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for an edge profile");
     return ERR_OK;
 }
@@ -164,13 +146,21 @@ edge_doc_read(struct str bytes, struct arena *a, struct edge_doc *out, struct di
     doc.first_ms = unpack_i64(&u);
     doc.seen_ms = unpack_i64(&u);
     doc.rev = unpack_u64(&u);
-    if (version != EDGE_DOC_VERSION || u.bad)
-        return diag_set(d, ERR_CORRUPT, "edge profile has version %llu, expected %d", (unsigned long long)version,
-                        EDGE_DOC_VERSION);
+    if (version == 0 || version > EDGE_DOC_VERSION || u.bad)
+        return diag_set(d, ERR_CORRUPT, "edge profile has version %llu, expected at most %d",
+                        (unsigned long long)version, EDGE_DOC_VERSION);
     rc = read_lists(&u, a, &doc, d);
     if (rc != ERR_OK)
         return rc;
-    doc.profile_params = unpack_str(&u);
+    if (version == 1) {
+        rc = edge_doc_read_assignments(&u, a, &doc, d);
+        if (rc != ERR_OK)
+            return rc;
+    } else {
+        doc.visitor = unpack_str(&u);
+        doc.visitor_at = unpack_str(&u);
+        doc.visitor_at_from = unpack_u64(&u);
+    }
     doc.rule_state = unpack_str(&u);
     if (u.bad || unpack_left(&u) != 0)
         return diag_set(d, ERR_CORRUPT, "edge profile of %zu bytes does not read to its end", bytes.n);
@@ -233,27 +223,6 @@ edge_doc_add_event(struct edge_doc *doc, struct str event_id, int64_t event_ms, 
     return true;
 }
 
-bool
-edge_doc_assign(struct edge_doc *doc, struct str activity, struct str experience, struct arena *a)
-{
-    struct edge_assignment *grown;
-
-    for (size_t i = 0; i < doc->assignment_count; i++) {
-        if (str_eq(doc->assignments[i].activity, activity)) {
-            doc->assignments[i].experience = experience; /* equal unless the old experience was removed */
-            return true;
-        }
-    }
-    grown = ARENA_ARRAY(a, struct edge_assignment, doc->assignment_count + 1);
-    if (grown == NULL)
-        return false;
-    if (doc->assignment_count > 0)
-        memcpy(grown, doc->assignments, doc->assignment_count * sizeof *grown);
-    grown[doc->assignment_count++] = (struct edge_assignment){activity, experience};
-    doc->assignments = grown;
-    return true;
-}
-
 const struct projected_membership *
 edge_doc_membership(const struct edge_doc *doc, struct str audience)
 {
@@ -264,8 +233,8 @@ edge_doc_membership(const struct edge_doc *doc, struct str audience)
     return NULL;
 }
 
-static void
-touch(struct edge_doc *doc, int64_t now_ms)
+void
+edge_doc_touch(struct edge_doc *doc, int64_t now_ms)
 {
     if (doc->first_ms == 0 || now_ms < doc->first_ms)
         doc->first_ms = now_ms;
@@ -319,35 +288,8 @@ enum err
 edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                     struct arena *a, struct diag *d)
 {
-    touch(doc, now_ms);
+    edge_doc_touch(doc, now_ms);
     return fold_event(doc, h, event_cut, now_ms, a, d);
-}
-
-/* Visitor parameters: the newest value of each name stays. */
-static enum err
-merge_params(struct edge_doc *doc, const struct json *params, struct arena *a, struct diag *d)
-{
-    const struct json *old = NULL;
-    struct json_iter it;
-    struct buf text;
-    struct jw w;
-
-    if (doc->profile_params.n > 0 && json_parse(doc->profile_params, a, &old, d) != ERR_OK)
-        old = NULL; /* ours, and only a convenience: begin anew */
-    buf_init(&text, LIMIT_EDGE_PROFILE_BYTES);
-    w = jw_to(&text);
-    jw_object(&w);
-    for (it = json_iter(old); json_next(&it);) {
-        if (json_get(params, it.key) == NULL)
-            jw_kjson(&w, it.key, it.value);
-    }
-    for (it = json_iter(params); json_next(&it);)
-        jw_kjson(&w, it.key, it.value);
-    jw_end(&w);
-    if (buf_ok(&text))
-        doc->profile_params = arena_str(a, buf_str(&text));
-    buf_deinit(&text);
-    return ERR_OK;
 }
 
 enum err
@@ -358,7 +300,7 @@ edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, const struct sub
 
     if (rc != ERR_OK)
         return rc;
-    touch(doc, now_ms);
+    edge_doc_touch(doc, now_ms);
     if (h->kind == HIT_CONSENT) {
         struct str val = json_str(json_path(h->consent, S("collect.val")));
         if (str_eq(val, S("n")))
@@ -366,11 +308,7 @@ edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, const struct sub
         else if (str_eq(val, S("y")))
             doc->consent = CONSENT_IN;
     }
-    for (size_t i = 0; i < h->decision_count; i++) {
-        if (h->decisions[i].sticky && !edge_doc_assign(doc, h->decisions[i].activity, h->decisions[i].experience, a))
-            return diag_set(d, ERR_NOMEM, "no memory for an assignment");
-    }
-    return h->profile_params != NULL ? merge_params(doc, h->profile_params, a, d) : ERR_OK;
+    return ERR_OK;
 }
 
 static bool

@@ -1,12 +1,14 @@
 /* edge_doc.h - one profile as an edge keeps it: small, packed, a fold of hits and projections.
  *
  * Two kinds of visitor facts share the document, keyed by one identity: what the hub projected (memberships,
- * attributes, recent events of the whole person) and what this edge saw itself (events of the last 24 hours, sticky
- * experiences, visitor parameters, consent). A device document is keyed by the ECID, a person document by the primary
- * identity of a signed-in request; no stitching happens here [PLATFORM 6.1].
+ * attributes, recent events of the whole person) and what this edge saw itself (events of the last 24 hours, consent,
+ * the visitor of the Target part). A device document is keyed by the ECID, a person document by the primary identity of
+ * a signed-in request; no stitching happens here [PLATFORM 6.1]. A visitor is stored in one document, its place; the
+ * documents of its other identities say where that is (docs/design/0009-decisioning.md).
  *
  * The folds are idempotent and commute, so a record may be applied twice or in another order: events are a set by id,
- * assignments a map by activity in which the first stays, projections are ordered by revision.
+ * visitors remember which records they have, of links the one that is later on the log stays, projections are ordered
+ * by revision.
  *
  * Format     docs/formats/edge.md.   Ownership  Everything is in the arena or borrowed from the bytes it was read from.
  */
@@ -25,10 +27,6 @@ struct edge_event {
     struct str json;  /* cut to the paths that the edge's rules read, with _id and timestamp */
 };
 
-struct edge_assignment {
-    struct str activity, experience;
-};
-
 struct edge_doc {
     bool known;     /* it was in the table */
     bool projected; /* a projection was applied */
@@ -40,10 +38,10 @@ struct edge_doc {
     enum consent_state consent;
     struct edge_event *events; /* in time order */
     size_t event_count;
-    struct edge_assignment *assignments;
-    size_t assignment_count;
-    struct str profile_params; /* JSON object, empty: none */
-    struct str rule_state;     /* cache: rule_state_save() bytes for the graph version in it; empty: build anew */
+    struct str visitor;       /* visitor_write() bytes; empty: none */
+    struct str visitor_at;    /* key of the place; empty: here. The bytes above are what was here before */
+    uint64_t visitor_at_from; /* 1 + offset of the record that said so; 0: none did */
+    struct str rule_state;    /* cache: rule_state_save() bytes for the graph version in it; empty: build anew */
 };
 
 void edge_doc_write(struct buf *out, const struct edge_doc *d);
@@ -59,7 +57,6 @@ enum err edge_doc_read(struct str bytes, struct arena *a, struct edge_doc *out, 
 bool edge_doc_add_event(struct edge_doc *doc, struct str event_id, int64_t event_ms, struct str json, int64_t now_ms,
                         struct arena *a);
 bool edge_doc_has_event(const struct edge_doc *doc, struct str event_id);
-bool edge_doc_assign(struct edge_doc *doc, struct str activity, struct str experience, struct arena *a);
 const struct projected_membership *edge_doc_membership(const struct edge_doc *doc, struct str audience);
 
 /* The folds. event_cut says what is kept of an event; NULL: its name and time. They clear the rule state when what it
@@ -69,6 +66,12 @@ enum err edge_doc_fold_owner(struct edge_doc *doc, const struct hit *h, const st
                              struct arena *a, struct diag *d);
 enum err edge_doc_fold_device(struct edge_doc *doc, const struct hit *h, const struct subset *event_cut, int64_t now_ms,
                               struct arena *a, struct diag *d);
+/* edge_doc_visitor.c: what the hit at `offset` of the edge's partition does to the visitor whose place this is.
+ * absorbed: visitor bytes of the places that are united into it. Without memory nothing changes. */
+enum err edge_doc_fold_visitor(struct edge_doc *doc, const struct hit *h, int64_t now_ms, uint64_t offset,
+                               const struct str *absorbed, size_t absorbed_count, struct arena *a, struct diag *d);
+/* Its identity leads to the visitor at `place` from now on; empty: it is one itself. */
+void edge_doc_fold_link(struct edge_doc *doc, struct str place, int64_t now_ms, uint64_t offset);
 enum err edge_doc_fold_projection(struct edge_doc *doc, const struct projection *p, int64_t now_ms, struct arena *a,
                                   struct diag *d);
 

@@ -69,6 +69,7 @@ struct visitor {
     bool known; /* it was read, or folded into */
     bool open;  /* by visitor_open(), for one request: not written */
     struct str tnt_id, third_party_id, ecid;
+    bool named;                /* a third-party or customer id leads here: not anonymous [TARGET 7.1] */
     int64_t first_ms, last_ms; /* first and last request */
     int64_t before_ms;         /* last request of the session before; 0: first session */
     uint32_t sessions;         /* how many, this one included */
@@ -134,6 +135,7 @@ typedef void visitor_sink(void *ctx, const struct visitor_count *c);
  * categories, sticky decisions, displays, clicks, conversions. Skips what is in already (visitor_has), and hits that
  * say nothing of a visitor. Memory that is not there is seen at the arena (refused). */
 bool visitor_has(const struct visitor *v, uint64_t offset);
+bool visitor_concerned(const struct hit *h); /* the hit says something of a visitor */
 void visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t offset, visitor_sink *sink,
                   void *ctx);
 /* `from` fills the gaps of v: what v has wins [TARGET 7.1]. Again changes nothing. */

@@ -56,6 +56,7 @@ visitor_absorb(struct visitor *v, const struct visitor *from)
     if (!from->known)
         return;
     v->known = true;
+    v->named = v->named || from->named;
     fill_text(&v->tnt_id, from->tnt_id);
     fill_text(&v->third_party_id, from->third_party_id);
     fill_text(&v->ecid, from->ecid);

@@ -289,6 +289,23 @@ set_all(const struct fold *f, const struct json *attributes)
     buf_deinit(&text);
 }
 
+/* Whoever is not known by a device's ids alone has told us who he is. */
+static bool
+is_name(const struct identity *id)
+{
+    return id->ns.n > 0 && !str_eq(id->ns, S("ECID")) && !str_eq(id->ns, S(HIT_NS_TNT_ID));
+}
+
+static bool
+names_visitor(const struct hit_visit *x)
+{
+    bool named = x->third_party_id.n > 0 || is_name(&x->at);
+
+    for (size_t i = 0; i < x->links.n; i++)
+        named = named || is_name(&x->links.items[i]);
+    return named;
+}
+
 static void
 fold_identity(const struct fold *f)
 {
@@ -300,6 +317,7 @@ fold_identity(const struct fold *f)
         visitor_keep(f->v, &f->v->third_party_id, f->visit->third_party_id);
     if (ecid != NULL)
         visitor_keep(f->v, &f->v->ecid, ecid->id);
+    f->v->named = f->v->named || names_visitor(f->visit);
 }
 
 static void
@@ -336,8 +354,8 @@ fold_notices(const struct fold *f, enum notice_type type,
     }
 }
 
-static bool
-concerns_visitor(const struct hit *h)
+bool
+visitor_concerned(const struct hit *h)
 {
     return h->visit != NULL || h->decision_count > 0 || h->notice_count > 0 || h->profile_params != NULL;
 }
@@ -347,7 +365,7 @@ visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t of
 {
     struct fold f = {v, h, h->visit, now_ms, sink, ctx};
 
-    if (!concerns_visitor(h) || visitor_has(v, offset))
+    if (!visitor_concerned(h) || visitor_has(v, offset))
         return;
     if (!v->open) {
         for (size_t i = 0; i < v->membership_count; i++)

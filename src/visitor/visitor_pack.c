@@ -7,6 +7,7 @@
 
 #define VISITOR_VERSION 1
 
+enum { FLAG_NAMED = 1 };
 enum { BIT_ENTERED = 1, BIT_CLOSED = 2, BIT_BARRED = 4, BIT_UNTRACKED = 8 };
 
 /* ---- writing ---- */
@@ -83,6 +84,7 @@ void
 visitor_write(struct buf *out, const struct visitor *v)
 {
     pack_u64(out, VISITOR_VERSION);
+    pack_u64(out, v->named ? FLAG_NAMED : 0);
     pack_str(out, v->tnt_id);
     pack_str(out, v->third_party_id);
     pack_str(out, v->ecid);
@@ -252,6 +254,7 @@ visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag
         return diag_set(d, ERR_CORRUPT, "visitor has version %llu, expected %d", (unsigned long long)version,
                         VISITOR_VERSION);
     out->known = true;
+    out->named = unpack_u64(&u) & FLAG_NAMED;
     out->tnt_id = unpack_str(&u);
     out->third_party_id = unpack_str(&u);
     out->ecid = unpack_str(&u);

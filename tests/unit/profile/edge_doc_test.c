@@ -1,7 +1,10 @@
 /* The folds of an edge's document are idempotent and commute: any order, any repetition gives the same document. */
 #include "base/civil.h"
 #include "base/limits.h"
+#include "codec/pack.h"
 #include "profile/edge_doc.h"
+#include "visitor/visitor.h"
+
 #include "t.h"
 
 #define NOW ((int64_t)1767225600000)
@@ -45,9 +48,22 @@ event_hit(struct t *t, int i)
                         .decision_count = 1};
 }
 
+static struct visitor
+visitor_of(struct t *t, const struct edge_doc *doc)
+{
+    struct visitor v;
+
+    CHECK_OK(visitor_read(doc->visitor, t->arena, &v, d));
+    return v;
+}
+
 static void
 fold(struct t *t, struct edge_doc *doc, const struct hit *h, const struct subset *cut)
 {
+    uint64_t offset = 0;
+
+    CHECK_TRUE(str_to_u64(str_slice(h->event_id, 1, h->event_id.n), &offset));
+    CHECK_OK(edge_doc_fold_visitor(doc, h, NOW, offset, NULL, 0, t->arena, d));
     CHECK_OK(edge_doc_fold_owner(doc, h, cut, NOW, t->arena, d));
     CHECK_OK(edge_doc_fold_device(doc, h, cut, NOW, t->arena, d));
 }
@@ -72,7 +88,8 @@ TEST(edge_doc_folds_commute)
         CHECK_EQ(shuffled.events[i].ms, straight.events[i].ms);
         CHECK_TRUE(edge_doc_has_event(&shuffled, S("e0")) == edge_doc_has_event(&straight, S("e0")));
     }
-    CHECK_EQ(shuffled.assignment_count, 4);
+    CHECK_EQ(visitor_of(t, &shuffled).membership_count, 4);
+    CHECK_EQ(visitor_of(t, &shuffled).applied_count, 40);
     CHECK_TRUE(str_find(straight.events[0].json, S("eventType")) > 0);
     CHECK_TRUE(str_find(straight.events[0].json, S("\"x\"")) < 0);
 }
@@ -163,13 +180,12 @@ TEST(edge_doc_projected_event_past_its_bytes_is_left_out)
     CHECK_TRUE(edge_doc_has_event(&doc, S("b")));
 }
 
-/* Attributes and visitor parameters at LIMIT_EDGE_PROFILE_BYTES, and a byte more: unknown, and as before. */
+/* Attributes at LIMIT_EDGE_PROFILE_BYTES, and a byte more: unknown. */
 TEST(edge_doc_profile_bytes_limit)
 {
     struct edge_doc doc = {0};
     char *json = arena_alloc(t->arena, LIMIT_EDGE_PROFILE_BYTES + 2);
     struct projection p = {.rev = 1};
-    struct hit h = {.kind = HIT_EVENT};
 
     for (size_t over = 0; over <= 1; over++) {
         struct str text = {json, LIMIT_EDGE_PROFILE_BYTES + over};
@@ -177,10 +193,124 @@ TEST(edge_doc_profile_bytes_limit)
         memcpy(json, "{\"a\":\"", 6);
         memcpy(json + text.n - 2, "\"}", 2);
         CHECK_OK(json_parse(text, t->arena, &p.attributes, d));
-        h.profile_params = p.attributes;
         CHECK_OK(edge_doc_fold_projection(&doc, &p, NOW, t->arena, d));
-        CHECK_OK(edge_doc_fold_device(&doc, &h, NULL, NOW, t->arena, d));
         CHECK_EQ(doc.attributes.n, over ? 0 : LIMIT_EDGE_PROFILE_BYTES);
-        CHECK_EQ(doc.profile_params.n, LIMIT_EDGE_PROFILE_BYTES);
     }
+}
+
+/* ---- visitors ---- */
+
+static struct hit
+visit_hit(const struct hit_visit *visit)
+{
+    return (struct hit){.kind = HIT_VISIT, .visit = visit};
+}
+
+TEST(edge_doc_visitor_is_folded_once)
+{
+    struct hit_visit visit = {.session = S("s"), .page = true};
+    struct hit h = visit_hit(&visit), other = {.kind = HIT_EVENT, .event_id = S("e")};
+    struct edge_doc doc = {0};
+
+    CHECK_OK(edge_doc_fold_visitor(&doc, &h, NOW, 7, NULL, 0, t->arena, d));
+    CHECK_OK(edge_doc_fold_visitor(&doc, &h, NOW, 7, NULL, 0, t->arena, d));
+    CHECK_EQ(visitor_of(t, &doc).session_pages, 1);
+    CHECK_TRUE(doc.known && doc.seen_ms == NOW);
+    CHECK_OK(edge_doc_fold_visitor(&doc, &other, NOW, 8, NULL, 0, t->arena, d)); /* nothing of a visitor */
+    CHECK_EQ(visitor_of(t, &doc).applied_count, 1);
+}
+
+TEST(edge_doc_visitor_absorbs)
+{
+    struct hit_visit visit = {.session = S("s")};
+    struct hit_decision x = {.activity = S("1"), .experience = S("0"), .sticky = true};
+    struct hit h = visit_hit(&visit);
+    struct edge_doc from = {0}, doc = {0};
+
+    h.decisions = &x;
+    h.decision_count = 1;
+    CHECK_OK(edge_doc_fold_visitor(&from, &h, NOW, 7, NULL, 0, t->arena, d));
+    h.decision_count = 0;
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(edge_doc_fold_visitor(&doc, &h, NOW, 8, &from.visitor, 1, t->arena, d));
+    CHECK_EQ(visitor_of(t, &doc).membership_count, 1);
+}
+
+TEST(edge_doc_link_said_last_stays)
+{
+    struct edge_doc doc = {0}, back;
+
+    edge_doc_fold_link(&doc, S("later"), NOW, 9);
+    edge_doc_fold_link(&doc, S("before"), NOW, 3);
+    CHECK_STR(doc.visitor_at, S("later"));
+    CHECK_OK(edge_doc_read(bytes_of(t, &doc), t->arena, &back, d));
+    CHECK_STR(back.visitor_at, S("later"));
+    edge_doc_fold_link(&back, S_NULL, NOW, 10); /* it is one itself, after all */
+    CHECK_EQ(back.visitor_at.n, 0);
+}
+
+TEST(edge_doc_visitor_that_is_damaged_is_new)
+{
+    struct hit_visit visit = {.session = S("s")};
+    struct hit h = visit_hit(&visit);
+    struct edge_doc doc = {.visitor = S("\xff damaged")};
+
+    CHECK_OK(edge_doc_fold_visitor(&doc, &h, NOW, 7, NULL, 0, t->arena, d));
+    CHECK_EQ(visitor_of(t, &doc).sessions, 1);
+}
+
+TEST(edge_doc_visitor_at_its_limit)
+{
+    struct edge_doc doc = {0};
+
+    for (int i = 0; i < LIMIT_VISITOR_MEMBERSHIPS; i++) {
+        struct str name = arena_printf(t->arena, "%0200d", i);
+        struct hit_decision x = {.activity = name, .experience = S("0"), .sticky = true};
+        struct hit h = {.kind = HIT_EVENT, .decisions = &x, .decision_count = 1};
+        struct arena a;
+        struct edge_doc next = doc;
+        arena_init(&a, 4u << 20);
+        CHECK_OK(edge_doc_fold_visitor(&next, &h, NOW + i, (uint64_t)i, NULL, 0, &a, d));
+        doc.visitor = arena_str(t->arena, next.visitor);
+        arena_deinit(&a);
+    }
+    CHECK_TRUE(doc.visitor.n <= LIMIT_VISITOR_BYTES);
+    CHECK_TRUE(visitor_of(t, &doc).membership_count > 400);
+    CHECK_TRUE(visitor_of(t, &doc).membership_count < LIMIT_VISITOR_MEMBERSHIPS);
+}
+
+/* What an edge of before there were visitors has on its disk. */
+TEST(edge_doc_of_version_1)
+{
+    struct visitor_membership *m;
+    struct edge_doc doc;
+    struct visitor v;
+    struct buf b;
+
+    buf_init_in(&b, t->arena, 4096);
+    pack_u64(&b, 1);
+    pack_u64(&b, 0);
+    pack_u64(&b, CONSENT_IN);
+    pack_i64(&b, NOW);
+    pack_i64(&b, NOW + 5);
+    pack_u64(&b, 0);
+    pack_u64(&b, 0);
+    pack_str(&b, S_NULL);
+    pack_u64(&b, 0);
+    pack_u64(&b, 2);
+    pack_str(&b, S("1001"));
+    pack_str(&b, S("1"));
+    pack_str(&b, S("1002"));
+    pack_str(&b, S("0"));
+    pack_str(&b, S("{\"color\":\"red\"}"));
+    pack_str(&b, S_NULL);
+    CHECK_OK(edge_doc_read(buf_str(&b), t->arena, &doc, d));
+    v = visitor_of(t, &doc);
+    m = visitor_membership(&v, S("1001"));
+    CHECK_TRUE(m != NULL && !m->entered);
+    CHECK_STR(m->experience, S("1"));
+    CHECK_STR(visitor_attribute(&v, S("color"))->json, S("\"red\""));
+    CHECK_EQ(doc.consent, CONSENT_IN);
+    for (size_t n = 0; n < b.n; n++)
+        CHECK_ERR(edge_doc_read(str_slice(buf_str(&b), 0, n), t->arena, &doc, d), ERR_CORRUPT);
 }

@@ -99,7 +99,7 @@ TEST(edge_table_document_at_and_past_its_limit)
     (void)load(t, table, &version);
     for (size_t over = 0; over <= 1; over++) {
         doc = (struct edge_doc){.projected = true, .seen_ms = NOW, .attributes = S("{\"a\":1}")};
-        CHECK_TRUE(edge_doc_assign(&doc, S("act"), S("1"), t->arena));
+        doc.visitor = S("visitor");
         for (int i = 0; i < 4; i++)
             add_event(t, &doc, i, filled(t, 60000));
         add_event(t, &doc, 4, filled(t, 10000)); /* its length takes two bytes, and at the end still three */
@@ -111,7 +111,7 @@ TEST(edge_table_document_at_and_past_its_limit)
         CHECK_EQ(back.event_count, 5 - over);
         CHECK_EQ(back.events[0].ms, NOW + (int)over);
         CHECK_EQ(back.events[back.event_count - 1].json.n, doc.events[4].json.n);
-        CHECK_TRUE(back.projected && back.assignment_count == 1);
+        CHECK_TRUE(back.projected && str_eq(back.visitor, S("visitor")));
         CHECK_STR(back.attributes, doc.attributes);
     }
     edge_table_close(table);
@@ -129,20 +129,17 @@ TEST(edge_table_document_of_large_parts)
     doc.memberships = ARENA_ARRAY(t->arena, struct projected_membership, doc.membership_count);
     for (size_t i = 0; i < doc.membership_count; i++)
         doc.memberships[i] = (struct projected_membership){S("11111111-2222-3333-4444-555555555555"), true, NOW};
-    for (int i = 0; i < 20000; i++) {
-        doc.assignments = doc.assignments ? doc.assignments : ARENA_ARRAY(t->arena, struct edge_assignment, 20000);
-        doc.assignments[doc.assignment_count++] =
-            (struct edge_assignment){arena_printf(t->arena, "%d", 100000 + i), S("1")};
-    }
+    doc.visitor = filled(t, LIMIT_VISITOR_BYTES);
+    doc.visitor_at = S("place");
     doc.attributes = filled(t, LIMIT_EDGE_PROFILE_BYTES);
-    doc.profile_params = filled(t, LIMIT_EDGE_PROFILE_BYTES);
     doc.rule_state = filled(t, LIMIT_EDGE_PROFILE_BYTES);
     for (int i = 0; i < LIMIT_EDGE_EVENTS; i++)
         add_event(t, &doc, i, filled(t, LIMIT_EVENT_BYTES));
     CHECK_TRUE(edge_table_store(table, KEY, &doc, version, t->arena));
     back = load(t, table, &version);
     CHECK_TRUE(back.known && bytes_of(&back) <= LIMIT_EDGE_DOC_BYTES);
-    CHECK_STR(back.assignments[back.assignment_count - 1].activity, S("119999")); /* the newest stay */
+    CHECK_EQ(back.visitor.n, LIMIT_VISITOR_BYTES); /* it cannot be projected again */
+    CHECK_STR(back.visitor_at, S("place"));
     edge_table_close(table);
 }
 

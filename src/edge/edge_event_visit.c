@@ -1,0 +1,161 @@
+/* edge_event_visit.c - an event as the visitor of the Target part sees it  [TARGET 1.12].
+ *
+ * A visitor of the Edge Network is stored under his ECID and has no session ids: any event keeps his session. One whose
+ * ECID leads to another place, since a delivery request said who he is, and one who says so here, are looked for.
+ *
+ * What data.__adobe.target says beside parameters of the page: category views, an order, a third-party id. */
+#include "edge/edge_int.h"
+#include "edge/edge_visitor.h"
+
+#include "base/limits.h"
+
+/* "user.categoryId" as a flat name or as nested objects. */
+static const struct json *
+target_member(const struct json *target, struct str name)
+{
+    const struct json *flat = json_get(target, name);
+
+    return flat != NULL ? flat : json_path(target, name);
+}
+
+/* The comma list as an array, from left to right [TARGET 7.2]. */
+static const struct json *
+categories(const struct json *target, struct arena *a)
+{
+    struct str rest = json_str(target_member(target, S("user.categoryId"))), name;
+    const struct json *out = NULL;
+    struct buf text;
+    struct jw w;
+
+    if (rest.n == 0)
+        return NULL;
+    buf_init_in(&text, a, LIMIT_EDGE_BODY_BYTES);
+    w = jw_to(&text);
+    jw_array(&w);
+    while (str_split(&rest, ',', &name)) {
+        if (str_trim(name).n > 0)
+            jw_str(&w, str_trim(name));
+    }
+    jw_end(&w);
+    return buf_ok(&text) && json_parse(buf_str(&text), a, &out, NULL) == ERR_OK ? out : NULL;
+}
+
+static double
+number_of(const struct json *v)
+{
+    double n = json_f64(v, 0);
+
+    (void)str_to_f64(json_str(v), &n);
+    return n;
+}
+
+/* orderId and orderTotal of the Target part, else commerce.order of the event. */
+static void
+read_order(const struct edge_event_in *e, struct hit_visit *v)
+{
+    const struct json *id = json_get(e->target, S("orderId")), *total = json_get(e->target, S("orderTotal"));
+    const struct json *order = json_path(e->xdm, S("commerce.order"));
+
+    if (id != NULL || total != NULL) {
+        v->has_order = true;
+        v->order = (struct hit_order){.id = json_str(id), .total = number_of(total)};
+    } else if (json_is(order, JSON_OBJECT)) {
+        v->has_order = true;
+        v->order = (struct hit_order){.id = json_str(json_get(order, S("purchaseID"))),
+                                      .total = json_f64(json_get(order, S("priceTotal")), 0)};
+    }
+}
+
+static struct str
+third_party_id(const struct edge_call *c, const struct edge_event_in *e)
+{
+    struct str said = json_str(json_get(e->target, S("mbox3rdPartyId")));
+    struct str ns = c->ds->third_party_id_namespace;
+    const struct identity *id = ns.n > 0 ? identity_find(&e->ids, ns) : NULL;
+
+    if (said.n > 0)
+        return said;
+    return id != NULL && id->auth != AUTH_LOGGED_OUT ? id->id : S_NULL;
+}
+
+/* Of somebody who says no more than his ECID, whose document is there already, that is one look. */
+static enum err
+find_visitor(struct edge_call *c, const struct edge_doc *device, struct edge_visit *out, struct diag *d)
+{
+    struct edge_visitor_ids ids = {.third_party_id = out->visit.third_party_id};
+    struct edge_visitor found;
+    enum err rc;
+
+    if (ids.third_party_id.n == 0 && device->visitor_at.n == 0)
+        return visitor_read(device->visitor, c->arena, &out->visitor, d);
+    if (c->device.present)
+        ids.ecid = (struct str){c->device.ecid, ECID_BYTES};
+    rc = edge_visitor_find(c->edge, c->snap, c->ds->scope, &ids, c->rq->rng, c->now_ms, c->arena, &found, d);
+    if (rc != ERR_OK)
+        return rc;
+    out->visitor = found.visitor;
+    out->visit.tnt_id = found.tnt_id;
+    out->visit.at = found.at;
+    out->visit.links = found.links;
+    out->visit.absorbs = found.absorbs;
+    return ERR_OK;
+}
+
+enum err
+edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
+                struct edge_visit *out, struct diag *d)
+{
+    struct hit_visit *v = &out->visit;
+    enum err rc;
+
+    *out = (struct edge_visit){0};
+    v->third_party_id = third_party_id(c, e);
+    v->url = json_str(json_path(e->xdm, S("web.webPageDetails.URL")));
+    v->referrer = json_str(json_path(e->xdm, S("web.webReferrer.URL")));
+    v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;
+    v->environment = edge_environment_of(c->snap, c->ds->scope, v->url);
+    v->categories = categories(e->target, c->arena);
+    read_order(e, v);
+    rc = find_visitor(c, device, out, d);
+    if (rc == ERR_CORRUPT) { /* new here, as the fold will see it */
+        visitor_init(&out->visitor, c->arena);
+        rc = ERR_OK;
+    }
+    if (rc == ERR_OK)
+        visitor_open(&out->visitor, v, c->now_ms);
+    return rc;
+}
+
+static const struct json *
+attributes_json(const struct visitor *v, struct arena *a)
+{
+    const struct json *out = NULL;
+    struct buf text;
+    struct jw w;
+
+    if (v->attribute_count == 0)
+        return NULL;
+    buf_init_in(&text, a, LIMIT_VISITOR_BYTES);
+    w = jw_to(&text);
+    jw_object(&w);
+    for (size_t i = 0; i < v->attribute_count; i++)
+        jw_kraw(&w, v->attributes[i].name, v->attributes[i].json);
+    jw_end(&w);
+    return buf_ok(&text) && json_parse(buf_str(&text), a, &out, NULL) == ERR_OK ? out : NULL;
+}
+
+enum err
+edge_visit_ask(const struct edge_visit *x, struct arena *a, struct decide_request *rq, struct diag *d)
+{
+    const struct visitor *v = &x->visitor;
+    struct decide_assignment *assignments = ARENA_ARRAY(a, struct decide_assignment, v->membership_count);
+
+    if (assignments == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for assignments");
+    for (size_t i = 0; i < v->membership_count; i++)
+        assignments[i] = (struct decide_assignment){v->memberships[i].activity, v->memberships[i].experience};
+    rq->assignments = assignments;
+    rq->assignment_count = v->membership_count;
+    rq->profile_params = attributes_json(v, a);
+    return ERR_OK;
+}
