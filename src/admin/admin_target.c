@@ -548,7 +548,9 @@ properties_post(void *ctx, struct http_req *rq, const struct route_params *param
     if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body) || !check_property(rq, rs, body))
         return;
     e = edit_of(rq->arena, body);
-    edit_put_str(&e, e.root, S("token"), admin_new_uuid(rq));
+    /* OURS: one that comes from elsewhere keeps its token, because pages send it. */
+    if (edit_str(edit_get(e.root, S("token"))).n == 0)
+        edit_put_str(&e, e.root, S("token"), admin_new_uuid(rq));
     edit_default_raw(&e, e.root, S("workspaces"), S("[]"));
     edit_put_time(&e, e.root, S("createdAt"), rq->now_ms);
     edit_put_time(&e, e.root, S("modifiedAt"), rq->now_ms);

@@ -82,6 +82,7 @@ int cmd_serve(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_audience(int argc, char **argv);
 int cmd_audience_upload(int argc, char **argv); /* of `edgewise audience upload` */
+int cmd_target(int argc, char **argv);
 int cmd_pql(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"serve", cmd_serve, "run the server"},
     {"demo", cmd_demo, "load the Northpeak demo into a running server: edgewise demo load"},
     {"audience", cmd_audience, "members of an audience: why, how many, what an edit changes, what was, from a file"},
+    {"target", cmd_target, "activities from elsewhere: edgewise target import rules.json"},
     {"pql", cmd_pql, "evaluate, convert or test expressions: edgewise pql eval --expr TEXT"},
     {"log", cmd_log, "print a topic as JSON lines: edgewise log dump TOPIC"},
     {"check-config", cmd_check_config, "check settings without starting anything"},

@@ -22,7 +22,7 @@ function findBinary() {
   if (!found) throw new Error("no binary: build first (make test does)");
   return found;
 }
-const binary = findBinary();
+export const binary = findBinary();
 
 /* ---- the server ---- */
 

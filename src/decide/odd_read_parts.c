@@ -1,0 +1,167 @@
+/* odd_read_parts.c - one condition, taken apart: the range of the hash, and what else must hold [TARGET 3.3, 5.4].
+ *
+ *   {"and":[ range, {"and":[ .. ]}, x, y ]}   ->   first and last bucket; parts x, y
+ *
+ * A range may be written with any of < <= > >=, with two or three operands, either way round. Elsewhere the hash may
+ * not stand: an audience belongs to no activity, so it has none. */
+#include "decide/odd_read_int.h"
+
+#define LATEST_MS 253402300799999LL /* the end of the year 9999 */
+
+static bool
+is_variable(const struct json *v, struct str name)
+{
+    const struct json *path = json_get(v, S("var"));
+
+    if (json_is(path, JSON_ARRAY) && json_count(path) == 1)
+        path = json_at(path, 0);
+    return json_is(v, JSON_OBJECT) && json_count(v) == 1 && json_is(path, JSON_STRING) && str_eq(json_str(path), name);
+}
+
+static bool
+mentions(const struct json *v, struct str name)
+{
+    struct json_iter it = json_iter(v);
+
+    if (is_variable(v, name))
+        return true;
+    while (json_next(&it)) {
+        if (mentions(it.value, name))
+            return true;
+    }
+    return false;
+}
+
+/* ---- ranges ---- */
+
+struct comparison {
+    bool less, equal; /* left < right; or equal */
+    const struct json *left, *right;
+};
+
+/* a < b < c is two comparisons; 0: the expression is something else. */
+static size_t
+read_comparisons(const struct json *v, struct comparison out[2])
+{
+    static const struct {
+        const char *name;
+        bool less, equal;
+    } ops[] = {{"<", true, false}, {"<=", true, true}, {">", false, false}, {">=", false, true}};
+    struct json_iter it = json_iter(json_is(v, JSON_OBJECT) && json_count(v) == 1 ? v : NULL);
+    size_t n;
+
+    if (!json_next(&it) || !json_is(it.value, JSON_ARRAY))
+        return 0;
+    n = json_count(it.value);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        if (!str_eq(it.key, str_of(ops[i].name)) || n < 2 || n > (ops[i].less ? 3u : 2u))
+            continue;
+        for (size_t k = 0; k + 1 < n; k++)
+            out[k] = (struct comparison){ops[i].less, ops[i].equal, json_at(it.value, k), json_at(it.value, k + 1)};
+        return n - 1;
+    }
+    return 0;
+}
+
+/* The first bucket that compares as given to the bound; the engine divides by 100 as we do here. */
+static int
+first_bucket(double bound, bool equal)
+{
+    int a = bound <= 0 ? 0 : bound >= 101 ? ODD_BUCKETS + 1 : (int)(bound * 100) - 1;
+
+    for (a = a < 0 ? 0 : a; a <= ODD_BUCKETS && !(equal ? bound <= a / 100.0 : bound < a / 100.0);)
+        a++;
+    return a;
+}
+
+static void
+narrow(struct odd_read_rule *rule, const struct comparison *c)
+{
+    bool left = is_variable(c->left, S("allocation"));
+    double bound = json_f64(left ? c->right : c->left, 0);
+    /* allocation < x and x > allocation bound it from above. */
+    bool above = left == c->less;
+
+    if (above) {
+        int last = first_bucket(bound, !c->equal) - 1;
+        rule->upper = last < rule->upper ? last : rule->upper;
+    } else {
+        int first = first_bucket(bound, c->equal);
+        rule->lower = first > rule->lower ? first : rule->lower;
+    }
+}
+
+static bool
+read_range(struct odd_read_rule *rule, const struct json *v)
+{
+    struct comparison c[2];
+    size_t n = read_comparisons(v, c);
+
+    for (size_t i = 0; i < n; i++) {
+        bool left = is_variable(c[i].left, S("allocation")), right = is_variable(c[i].right, S("allocation"));
+        if (left == right || !json_is_number(left ? c[i].right : c[i].left))
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        narrow(rule, &c[i]);
+    rule->ranged |= n > 0;
+    return n > 0;
+}
+
+/* ---- the whole ---- */
+
+static enum err
+add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
+{
+    const struct json *all = json_is(v, JSON_OBJECT) && json_count(v) == 1 ? json_get(v, S("and")) : NULL;
+    struct json_iter it = json_iter(all);
+    enum err rc = ERR_OK;
+
+    if (json_is(all, JSON_ARRAY) && json_count(all) > 0) {
+        while (rc == ERR_OK && json_next(&it))
+            rc = add_condition(r, rule, it.value);
+        return rc;
+    }
+    if (json_is(v, JSON_BOOL) && json_bool(v, false))
+        return ERR_OK;
+    if (read_range(rule, v))
+        return ERR_OK;
+    if (mentions(v, S("allocation")))
+        return odd_refuse(r, rule->place, "has a condition on the allocation that is no range");
+    if (odd_has_part(&rule->parts, v))
+        return ERR_OK;
+    return odd_add_part(r, &rule->parts, v) ? ERR_OK : odd_no_room(r);
+}
+
+enum err
+odd_read_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *condition)
+{
+    rule->lower = 0;
+    rule->upper = ODD_BUCKETS - 1;
+    return add_condition(r, rule, condition);
+}
+
+bool
+odd_read_schedule(const struct json *v, int64_t *starts_ms, int64_t *ends_ms)
+{
+    struct comparison c[2];
+    size_t n = read_comparisons(v, c);
+    int64_t from = INT64_MIN, to = INT64_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        bool left = is_variable(c[i].left, S("current_timestamp"));
+        const struct json *bound = left ? c[i].right : c[i].left;
+        if (left == is_variable(c[i].right, S("current_timestamp")) || !json_is(bound, JSON_INT) ||
+            json_i64(bound, 0) < 0 || json_i64(bound, 0) > LATEST_MS)
+            return false;
+        if (left == c[i].less) /* the end of an activity is out, so "<= x" ends behind x */
+            to = json_i64(bound, 0) + c[i].equal;
+        else
+            from = json_i64(bound, 0) + !c[i].equal;
+    }
+    if (n == 0)
+        return false;
+    *starts_ms = from;
+    *ends_ms = to;
+    return true;
+}
