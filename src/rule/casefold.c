@@ -42,8 +42,8 @@ casefold_take(struct str *s)
     return c;
 }
 
-static size_t
-utf8_put(char *out, uint32_t c)
+size_t
+casefold_put(char *out, uint32_t c)
 {
     if (c < 0x80) {
         out[0] = (char)c;
@@ -86,6 +86,6 @@ casefold_str(struct str s, struct arena *a)
         return out;
     out.p = p;
     for (rest = s; rest.n > 0;)
-        out.n += utf8_put(p + out.n, casefold_char(casefold_take(&rest)));
+        out.n += casefold_put(p + out.n, casefold_char(casefold_take(&rest)));
     return out;
 }

@@ -11,5 +11,7 @@ struct str casefold_str(struct str s, struct arena *a);
 
 /* Takes one code point off the front of *s, which is not empty. A malformed byte stands for itself. */
 uint32_t casefold_take(struct str *s);
+/* Writes one code point, at most four bytes; how many. */
+size_t casefold_put(char *out, uint32_t c);
 
 #endif

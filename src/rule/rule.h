@@ -99,9 +99,40 @@ enum rule_fn {
     FN_GET_MONTH,
     FN_GET_YEAR,
     FN_GET_DAY_OF_MONTH,
-    /* text folding and forms that Target's rules need: args receiver, value */
+    /* what Target's rules need [TARGET 4.1]: lower case as JavaScript makes it (lowercase.h); a decimal text without an
+     * exponent as a number (js_decimal) */
     FN_LOWER,
     FN_NUMBER,
+    /* JavaScript's operators (js_value.h), for json-logic [TARGET 5.4]. Arguments are evaluated left to right, of AND
+     * and OR only as many as are needed; those two yield the value that decided. */
+    FN_JS_TRUE,
+    FN_JS_AND,
+    FN_JS_OR,
+    FN_JS_EQUAL,
+    FN_JS_SAME,
+    FN_JS_LESS,
+    FN_JS_LESS_EQUAL,
+    FN_JS_IN, /* needle, haystack */
+    FN_JS_CAT,
+    FN_JS_SUBSTR, /* text, start [, length] */
+    FN_JS_ADD,
+    FN_JS_MULTIPLY,
+    FN_JS_SUBTRACT,
+    FN_JS_DIVIDE,
+    FN_JS_REMAINDER,
+    FN_JS_NEGATE,
+    FN_JS_LEAST,
+    FN_JS_GREATEST,
+    FN_JS_MERGE,
+    FN_JS_VAR,          /* data, dotted path [, default] */
+    FN_JS_MISSING,      /* data, paths.. or one list of paths */
+    FN_JS_MISSING_SOME, /* data, how many are needed, list of paths */
+    /* of a list, and a RULE_LAMBDA of one parameter; of anything else as of an empty list */
+    FN_JS_FILTER,
+    FN_JS_MAP,
+    FN_JS_ALL,
+    FN_JS_SOME,
+    FN_JS_REDUCE, /* list, lambda over {"current","accumulator"}, initial */
     FN__COUNT
 };
 

@@ -132,5 +132,7 @@ eval_call(struct eval *ev, const struct rule_node *n)
         return eval_call_text(ev, n);
     if (n->fn <= FN_MAX)
         return eval_call_list(ev, n);
+    if (n->fn >= FN_JS_TRUE)
+        return eval_call_js(ev, n);
     return call_plain(ev, n);
 }

@@ -4,6 +4,8 @@
  * which only data can bring, is treated the same way. A null anywhere is false. */
 #include "base/limits.h"
 #include "rule/casefold.h"
+#include "rule/js_value.h"
+#include "rule/lowercase.h"
 #include "rule/rule_int.h"
 
 /* `%` any run, `_` one code point, `\` takes the next pattern character literally [C 14]. Greedy with one restart
@@ -229,15 +231,16 @@ convert(struct eval *ev, enum rule_fn fn, struct value v)
 {
     struct value_iter it;
     struct eval_list out = {0};
+    double number;
 
     if (v.kind == VALUE_STRING && fn == FN_LOWER) {
-        v.s = casefold_str(v.s, ev->a);
+        v.s = lowercase_str(v.s, ev->a);
         if (v.s.p == NULL)
             ev->stop = true;
         return v;
     }
     if (v.kind == VALUE_STRING)
-        return value_number(v.s);
+        return js_decimal(v.s, &number) ? js_double(number) : VALUE_OF_NULL;
     if (v.kind != VALUE_LIST)
         return fn == FN_LOWER || value_is_number(v) ? v : VALUE_OF_NULL;
     it = value_iter(v);

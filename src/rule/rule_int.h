@@ -61,6 +61,8 @@ struct value eval_elem(struct eval *ev, const struct rule_node *lambda, struct v
 struct value eval_call(struct eval *ev, const struct rule_node *n);
 struct value eval_call_list(struct eval *ev, const struct rule_node *n);
 struct value eval_call_text(struct eval *ev, const struct rule_node *n);
+/* rule_eval_js.c */
+struct value eval_call_js(struct eval *ev, const struct rule_node *n);
 /* sum, average, min, max, count of values; items is a list, lists inside are flattened one level when `flatten`. */
 struct value eval_aggregate(struct eval *ev, enum rule_fn fn, struct value items, bool flatten);
 
