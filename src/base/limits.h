@@ -151,6 +151,8 @@
 #define LIMIT_TARGET_RULE_LEAVES 500 /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_VALUES 5000
 #define LIMIT_TARGET_RULE_BYTES (8 * 1024 * 1024)     /* OURS: one lowered rule; 5000 values take 2 MB */
+#define LIMIT_JSON_LOGIC_DEPTH 50                     /* OURS: operations and lists in one another */
+#define LIMIT_JSON_LOGIC_PATH 512                     /* OURS: of "var"; longer ones are read slowly */
 #define LIMIT_EXPERIENCES 2000                        /* [TARGET 11] of one activity */
 #define LIMIT_ACTIVITY_LOCATIONS 100                  /* OURS: mboxes, selectors and views each */
 #define LIMIT_ACTIVITY_METRICS 200                    /* [TARGET 11] */

@@ -24,6 +24,9 @@ struct run {
     struct arena *a;
     struct buf *out;
     struct diag *d;
+    struct decision_request facts; /* of the request, as fields read them */
+    struct decision_ask ask;
+    struct visitor visitor;
     struct request_view view;
     struct proposition_filter filter;
     uint32_t property;         /* index of the request's property; UINT32_MAX: none that we know */
@@ -68,8 +71,9 @@ field_node(struct run *r, uint32_t index)
 {
     struct str text;
 
-    if (!r->has_node[index]) {
+    if (!r->has_node[index] || field_per_activity(r->s->fields[index])) {
         r->has_node[index] = 1;
+        r->nodes[index] = NULL;
         if (request_field(&r->view, r->s->fields[index], &text, &r->nodes[index]) && r->nodes[index] == NULL)
             r->nodes[index] = text_node(r, text);
     }
@@ -120,7 +124,7 @@ audience_matches(struct run *r, uint32_t index)
         fail(r, "request memory is used up");
         return false;
     }
-    if (r->truths[index] != UNKNOWN)
+    if (r->truths[index] != UNKNOWN && !au->per_activity)
         return r->truths[index] == YES;
     if (au->hub)
         yes = r->rq->in_audience != NULL && r->rq->in_audience(r->rq->ctx, au->id);
@@ -189,17 +193,6 @@ find_experience(const struct activity *a, const struct str *id)
     return -1;
 }
 
-/* [TARGET 3.2]: "<client>.<activity>." is in the prefix already. */
-static unsigned
-visitor_bucket(const struct run *r, const struct activity *a)
-{
-    struct hash_stream s = a->prefix;
-
-    hash_stream_put(&s, r->rq->visitor_key);
-    hash_stream_put(&s, S(".0"));
-    return decide_bucket(hash_stream_end(s));
-}
-
 /* The first experience whose audiences match, tested anew at each request; traffic admits by the same hash as A/B. */
 static int
 choose_targeted(struct run *r, const struct activity *a)
@@ -208,7 +201,7 @@ choose_targeted(struct run *r, const struct activity *a)
 
     if (!all_match(r, &a->entry))
         return -1;
-    if (a->traffic_percent < 100 && decide_choose(visitor_bucket(r, a), &everyone, 1, a->traffic_percent) < 0)
+    if (a->traffic_percent < 100 && decide_choose(activity_bucket(a, r->rq->visitor_key), &everyone, 1, a->traffic_percent) < 0)
         return -1;
     for (size_t i = 0; i < a->experience_count; i++) {
         if (all_match(r, &a->experiences[i].audiences))
@@ -224,7 +217,7 @@ choose_split(struct run *r, const struct activity *a)
     int e = find_experience(a, assignment(r, a));
 
     if (e < 0 && all_match(r, &a->entry))
-        e = decide_choose(visitor_bucket(r, a), a->percent, a->experience_count, a->traffic_percent);
+        e = decide_choose(activity_bucket(a, r->rq->visitor_key), a->percent, a->experience_count, a->traffic_percent);
     return e >= 0 && all_match(r, &a->experiences[e].audiences) ? e : -1;
 }
 
@@ -237,6 +230,7 @@ decide_activity(struct run *r, uint32_t index)
 
     if (r->decided[index] != UNDECIDED)
         return (int)r->decided[index] - 2;
+    r->view.activity = a;
     if (is_live(r, a) && property_fits(r, a))
         e = a->xt ? choose_targeted(r, a) : choose_split(r, a);
     r->decided[index] = (uint16_t)(e + 2);
@@ -274,6 +268,7 @@ deliver(struct run *r, const struct placement *p, int e)
 {
     size_t before = r->out->n;
 
+    r->view.activity = &r->s->activities[p->activity];
     if (r->written > 0)
         buf_putc(r->out, ',');
     if (!proposition_write(&p->propositions[e], &r->filter, &r->view, r->out)) {
@@ -398,6 +393,69 @@ asked_before(const struct str *scopes, size_t i)
     return false;
 }
 
+/* ---- the request as fields read it ---- */
+
+static bool
+keep_attribute(struct run *r, struct str name, const struct json *value)
+{
+    struct buf b;
+    bool ok;
+
+    if (json_is(value, JSON_OBJECT) || json_is(value, JSON_NULL))
+        return true;
+    buf_init_in(&b, r->a, LIMIT_VISITOR_ATTRIBUTE_BYTES);
+    json_write(&b, value);
+    ok = buf_ok(&b);
+    if (ok)
+        (void)visitor_set(&r->visitor, name, buf_str(&b), r->rq->now_ms); /* past the limit: absent */
+    return ok;
+}
+
+/* Stored attributes, then this request's profile.<name>, flat or as an object. */
+static void
+read_visitor(struct run *r)
+{
+    struct json_iter stored = json_iter(r->rq->profile_params), flat = json_iter(r->rq->target);
+    struct json_iter nested = json_iter(json_get(r->rq->target, S("profile")));
+    bool ok = true;
+
+    visitor_init(&r->visitor, r->a);
+    r->visitor.sessions = r->rq->first_session ? 1 : 2;
+    while (ok && json_next(&stored))
+        ok = keep_attribute(r, stored.key, stored.value);
+    while (ok && json_next(&nested))
+        ok = keep_attribute(r, nested.key, nested.value);
+    while (ok && json_next(&flat)) {
+        if (str_starts(flat.key, S("profile.")))
+            ok = keep_attribute(r, str_slice(flat.key, 8, flat.key.n), flat.value);
+    }
+    if (!ok)
+        fail(r, "request memory is used up");
+}
+
+static void
+read_request(struct run *r)
+{
+    const struct decide_request *rq = r->rq;
+
+    read_visitor(r);
+    r->facts = (struct decision_request){
+        .now_ms = rq->now_ms,
+        .visitor_key = rq->visitor_key,
+        .visitor = &r->visitor,
+        .url = rq->url,
+        .referrer = rq->referrer,
+        .user_agent = rq->user_agent,
+        .language = rq->language,
+        .attributes = rq->attributes,
+        .in_audience = rq->in_audience,
+        .ctx = rq->ctx,
+    };
+    r->ask = (struct decision_ask){.parameters = rq->target, .xdm = rq->xdm};
+    r->view = (struct request_view){
+        .rq = &r->facts, .ask = &r->ask, .key = r->s->token_key, .zone_minutes = r->s->zone_minutes, .arena = r->a};
+}
+
 enum err
 decide_propositions(const struct decide_set *s, const struct decide_request *rq, struct arena *a, struct buf *out,
                     struct decide_result *result, struct diag *d)
@@ -406,7 +464,7 @@ decide_propositions(const struct decide_set *s, const struct decide_request *rq,
     const struct str *scopes;
     size_t before = out->n;
 
-    r.view = (struct request_view){.rq = rq, .key = s->token_key, .arena = a};
+    read_request(&r);
     r.filter = (struct proposition_filter){accepted_schemas(rq), all_match, &r};
     if (rq->property_token.n > 0) {
         size_t found = (size_t)(uintptr_t)map_get(&s->properties, rq->property_token);

@@ -46,6 +46,7 @@ struct decide_source {
     const struct json *const *properties; /* {"id":9,"token":"pt-1"} */
     size_t property_count;
     struct hash_key token_key; /* signs notification tokens */
+    int zone_minutes;          /* of targetSettings.timeZone: weekly time frames are UTC plus so much [TARGET 4.2] */
 };
 
 enum err decide_compile(const struct decide_source *src, struct decide_set **out, struct diag *d);

@@ -140,6 +140,7 @@ index_fields(struct compile *c, struct audience *au)
         const struct field *f = &au->rule.fields[i];
         if (!field_of(c, f, &fields[i]) || (f->source == FIELD_AEP && !compile_add_path(c, f->name)))
             return false;
+        au->per_activity |= field_per_activity(f);
     }
     return true;
 }
@@ -422,6 +423,7 @@ decide_compile_within(const struct decide_source *src, size_t bytes_max, struct 
         return diag_set(d, ERR_NOMEM, "no memory for activities");
     arena_init(&c.set->arena, bytes_max);
     c.set->token_key = src->token_key;
+    c.set->zone_minutes = src->zone_minutes;
     map_init(&c.set->activity_index);
     map_init(&c.set->locations);
     map_init(&c.set->properties);

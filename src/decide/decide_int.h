@@ -3,7 +3,8 @@
  *   target_rule.c   targetRule JSON -> struct target_rule (a rule of rule/ and the request fields it reads)
  *   proposition.c   activity x experience x scope -> struct proposition (JSON text with holes)
  *   decide_compile.c  all objects of a sandbox -> struct decide_set
- *   fields.c        struct decide_request -> the text of one request field
+ *   fields*.c       request, location and visitor -> one field
+ *   json_logic.c    json-logic -> the same rules
  *   decide.c        request -> answer */
 #ifndef DECIDE_INT_H
 #define DECIDE_INT_H
@@ -12,7 +13,7 @@
 #include "base/map.h"
 #include "context/agent.h"
 #include "context/page_url.h"
-#include "decide/decide.h"
+#include "decide/decision.h"
 #include "rule/rule.h"
 
 /* ---- bucketing.c: the hash as a stream, so that an activity keeps the state behind "<client>.<activity>." ---- */
@@ -33,12 +34,18 @@ enum field_source {
     FIELD_PROFILE,
     FIELD_PAGE,
     FIELD_REFERRER,
+    FIELD_LANDING,
     FIELD_BROWSER,
     FIELD_PLATFORM,
     FIELD_MOBILE,
     FIELD_GEO,
+    FIELD_NETWORK,
+    FIELD_SOURCE,
     FIELD_TIME,
     FIELD_AEP,
+    FIELD_CUSTOMER,   /* <source>.<attribute> of the customer attributes */
+    FIELD_CONTEXT,    /* a path of json_logic_context(): any JSON */
+    FIELD_ALLOCATION, /* percent 0..100 of the activity being decided [TARGET 5.4] */
     FIELD__COUNT
 };
 
@@ -47,23 +54,33 @@ struct field {
     struct str name;
 };
 
-/* One request and what was worked out of it so far. */
+struct activity;
+
+/* One location of a request and what was worked out of it so far. The first five are the caller's. */
 struct request_view {
-    const struct decide_request *rq;
-    struct hash_key key; /* derives tntId */
+    const struct decision_request *rq;
+    const struct decision_ask *ask;  /* its parameters, xdm, url and referrer; NULL: none */
+    const struct activity *activity; /* being decided: what field_per_activity() reads; NULL: none */
+    struct hash_key key;             /* derives a tntId where the visitor has none */
+    int zone_minutes;                /* the account's time is UTC plus so much */
     struct arena *arena;
-    bool has_agent, has_page, has_referrer;
+    bool has_agent, has_page[3];
     struct user_agent agent;
-    struct page_url page, referrer;
+    struct page_url pages[3];   /* page, referrer, landing */
+    const struct json *context; /* json_logic_context() */
 };
 
-/* Text of the field; false: absent (or the arena is exhausted). A JSON string of the request itself is also given as
- * *node. */
+/* Text of the field; false: absent (or the arena is exhausted). *node is its JSON where there is one (a string of the
+ * request, a list, a number of FIELD_CONTEXT) and then says more than the text; NULL: make a string of the text. */
 bool request_field(struct request_view *v, const struct field *f, struct str *text, const struct json **node);
+/* The value differs by activity, so it is not to be kept for the next one. */
+bool field_per_activity(const struct field *f);
 /* Is the name one that this source can have? Sources with free names accept any. */
 bool field_known(enum field_source source, struct str name);
 /* Fields whose value is "true" or "false": exists and hasValue ask for the value there. */
 bool field_is_boolean(enum field_source source, struct str name);
+/* 0..9999 of this visitor in this activity [TARGET 3.2]. */
+unsigned activity_bucket(const struct activity *a, struct str visitor_key);
 const char *field_source_name(enum field_source source);
 
 /* ---- target_rule.c ---- */
@@ -88,8 +105,9 @@ enum err target_rule_compile(const struct json *audience, target_rule_lookup *lo
 
 struct audience {
     struct str id;
-    bool hub;    /* asked through in_audience; else rule */
-    bool broken; /* never matches */
+    bool hub;          /* asked through in_audience; else rule */
+    bool broken;       /* never matches */
+    bool per_activity; /* asks field_per_activity() */
     struct target_rule rule;
     const uint32_t *fields; /* of the rule, as indexes into decide_set.fields: a request works each out once */
 };
@@ -175,6 +193,7 @@ struct goal {
 struct decide_set {
     struct arena arena; /* owns everything but rules and maps */
     struct hash_key token_key;
+    int zone_minutes;
     struct activity *activities; /* in list order */
     size_t activity_count;
     struct map activity_index; /* id -> its struct activity */

@@ -45,7 +45,8 @@ struct decision_request {
     const struct json *geo; /* in force for the session: {"countryCode","stateCode","city","zip","latitude",..} */
     const struct json *attributes; /* merged platform profile for ${aep.path}, NULL: nothing is known */
     const struct json *customer;   /* customer attributes: {"source":{"attribute":..}}, or NULL [TARGET 7.4] */
-    bool (*in_audience)(void *ctx, struct str audience_id); /* of the hub; NULL: none */
+    bool (*in_audience)(void *ctx, struct str audience_id);        /* of the hub; NULL: none */
+    bool (*header)(void *ctx, struct str name, struct str *value); /* of the HTTP request; NULL: none are known */
     /* The content of a remote offer, when it is there (never waits); false: nothing to show. NULL: give the URL. */
     bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;

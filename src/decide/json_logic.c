@@ -405,8 +405,7 @@ lower_operation(struct lower *w, const struct json *v, bool truth)
         return NULL;
     }
     if (++w->depth > LIMIT_JSON_LOGIC_DEPTH) {
-        w->rc =
-            diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_JSON_LOGIC_DEPTH);
+        w->rc = diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_JSON_LOGIC_DEPTH);
         return NULL;
     }
     o.n = json_is(it.value, JSON_ARRAY) ? json_count(it.value) : 1;
@@ -455,8 +454,7 @@ value_of(struct lower *w, const struct json *v)
     if (!json_is(v, JSON_ARRAY))
         return json_is(v, JSON_ABSENT) ? null_node(w) : constant(w, v);
     if (++w->depth > LIMIT_JSON_LOGIC_DEPTH) {
-        w->rc =
-            diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_JSON_LOGIC_DEPTH);
+        w->rc = diag_set_path(w->d, ERR_LIMIT, w->path, "the rule nests deeper than %d levels", LIMIT_JSON_LOGIC_DEPTH);
         return NULL;
     }
     o.list = v;
@@ -477,16 +475,14 @@ is_boolean(const struct rule_node *x)
 {
     return x->op == RULE_AND || x->op == RULE_OR || x->op == RULE_NOT ||
            (x->op == RULE_LITERAL && x->value.kind == VALUE_BOOL) ||
-           (x->op == RULE_CALL &&
-            (x->fn == FN_JS_TRUE || (x->fn >= FN_JS_EQUAL && x->fn <= FN_JS_IN) || x->fn == FN_JS_ALL ||
-             x->fn == FN_JS_SOME));
+           (x->op == RULE_CALL && (x->fn == FN_JS_TRUE || (x->fn >= FN_JS_EQUAL && x->fn <= FN_JS_IN) ||
+                                   x->fn == FN_JS_ALL || x->fn == FN_JS_SOME));
 }
 
 static struct rule_node *
 truth_of(struct lower *w, const struct json *v)
 {
-    struct rule_node *x =
-        json_is(v, JSON_OBJECT) && json_count(v) == 1 ? lower_operation(w, v, true) : value_of(w, v);
+    struct rule_node *x = json_is(v, JSON_OBJECT) && json_count(v) == 1 ? lower_operation(w, v, true) : value_of(w, v);
 
     if (x == NULL || is_boolean(x))
         return x;

@@ -8,8 +8,8 @@
  * Meaning    JavaScript's, operator by operator, as the vendor's engine evaluates it. "var" reads the context of the
  *            request: allocation, current_timestamp, current_time, current_day, user.*, page.*, referring.*, mbox.*,
  *            geo.*, texts with a lower-case twin _lc. "log" says nothing. {"var":""} and the paths that an expression
- *            makes at run time see the context without allocation, which belongs to the activity and not to the request.
- * Refused    An operator that is not in the list, one with fewer operands than it can work with, and more than
+ *            makes at run time see the context without allocation, which belongs to the activity and not to the
+ * request. Refused    An operator that is not in the list, one with fewer operands than it can work with, and more than
  *            LIMIT_JSON_LOGIC_DEPTH levels. The vendor's engine fails when it meets such a rule; we say so when it is
  *            saved.
  * Threads  any.   Sources  [TARGET 5.4], vectors target-context.json. */

@@ -173,38 +173,17 @@ target_folded(struct lower *w, enum rule_fn fn, struct str text)
     return target_literal(w, v);
 }
 
-/* A constant as a number: a literal null unless it is decimal. Scientific notation is text [TARGET 4.1], which
- * FN_NUMBER would read. */
+/* A constant as a number: a literal null unless it is decimal [TARGET 4.1]. */
 struct rule_node *
 target_number(struct lower *w, struct str text)
 {
-    if (str_find_char(text, 'e') >= 0 || str_find_char(text, 'E') >= 0)
-        return target_literal(w, VALUE_OF_NULL);
     return target_folded(w, FN_NUMBER, text);
 }
 
-/* The same for a field: if it contains an "e" then nothing, else its number. */
 struct rule_node *
 target_number_of(struct lower *w, struct rule_node *field)
 {
-    struct rule_node **contains = ARENA_ARRAY(w->a, struct rule_node *, 3),
-                     **args = ARENA_ARRAY(w->a, struct rule_node *, 3);
-    struct rule_node *x;
-
-    if (contains == NULL || args == NULL)
-        return target_fail_memory(w);
-    contains[0] = field;
-    contains[1] = target_text(w, S("e"));
-    contains[2] = target_literal(w, (struct value){.kind = VALUE_BOOL, .b = false}); /* either case */
-    args[0] = target_node(w, RULE_CALL, contains, 3);
-    args[1] = target_literal(w, VALUE_OF_NULL);
-    args[2] = target_call1(w, FN_NUMBER, field);
-    x = target_node(w, RULE_IF, args, 3);
-    if (w->rc != ERR_OK || x == NULL)
-        return NULL;
-    args[0]->fn = FN_CONTAINS;
-    x->type = TYPE_NUMBER;
-    return x;
+    return target_call1(w, FN_NUMBER, field);
 }
 
 /* The parameter that stands for a field, the same for every leaf that asks it. */

@@ -8,8 +8,8 @@
  * a rule are computed once, here, by the same evaluator.
  *
  * Several values of a leaf are alternatives. A missing field makes every operator false; `not` around it is then true.
- * Categories that need a session or a database that the edge does not keep (landing, source, network, library,
- * carriers) are refused by name. */
+ */
+#include "decide/json_logic.h"
 #include "decide/target_int.h"
 
 #define AUDIENCE_DEPTH LIMIT_TARGET_RULE_DEPTH /* of audienceRule references, which also ends cycles */
@@ -136,22 +136,46 @@ static struct rule_node *
 lower_audience(struct lower *w, const struct json *audience)
 {
     const struct json *target = json_get(audience, S("targetRule")), *combined = json_get(audience, S("audienceRule"));
+    const struct json *logic = json_get(audience, S("jsonLogic"));
     struct rule_node *x;
     size_t at;
 
-    if ((target == NULL) == (combined == NULL)) {
+    if ((target != NULL) + (combined != NULL) + (logic != NULL) != 1) {
         w->rc = diag_set_path(w->d, ERR_INVALID, "targetRule", "an audience has either targetRule or audienceRule");
         return NULL;
     }
-    at = target_path_member(w, target ? S("targetRule") : S("audienceRule"));
+    at = target_path_member(w, target ? S("targetRule") : logic ? S("jsonLogic") : S("audienceRule"));
     /* An empty targetRule is all visitors. */
     if (target != NULL && json_is(target, JSON_OBJECT) && json_count(target) == 0)
         x = target_literal(w, (struct value){.kind = VALUE_BOOL, .b = true});
     else
-        x = target ? lower_node(w, target) : lower_audience_rule(w, combined);
+        x = target ? lower_node(w, target) : logic ? json_logic_lower(w, logic) : lower_audience_rule(w, combined);
     if (x != NULL)
         target_path_cut(w, at);
     return x;
+}
+
+typedef struct rule_node *lower_root(struct lower *w, const struct json *v);
+
+static enum err
+compile(struct lower *w, lower_root *lower, const struct json *v, struct target_rule *out)
+{
+    struct rule_node *root;
+    struct rule *rule;
+
+    w->a = malloc(sizeof(*w->a));
+    if (w->a == NULL)
+        return diag_set(w->d, ERR_NOMEM, "no memory for an audience rule");
+    arena_init(w->a, LIMIT_TARGET_RULE_BYTES);
+    root = lower(w, v);
+    rule = root == NULL ? NULL : rule_new(w->a, root, w->slot_max > 2 ? w->slot_max : 2);
+    if (rule == NULL) {
+        arena_deinit(w->a);
+        free(w->a);
+        return w->rc != ERR_OK ? w->rc : diag_set(w->d, ERR_LIMIT, "the rule needs too much memory");
+    }
+    *out = (struct target_rule){rule, w->fields, w->field_count, w->hubs, w->hub_count};
+    return ERR_OK;
 }
 
 enum err
@@ -159,20 +183,15 @@ target_rule_compile(const struct json *audience, target_rule_lookup *lookup, voi
                     struct diag *d)
 {
     struct lower w = {.d = d, .lookup = lookup, .ctx = ctx};
-    struct rule_node *root;
-    struct rule *rule;
 
-    w.a = malloc(sizeof(*w.a));
-    if (w.a == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for an audience rule");
-    arena_init(w.a, LIMIT_TARGET_RULE_BYTES);
-    root = lower_audience(&w, audience);
-    rule = root == NULL ? NULL : rule_new(w.a, root, 2);
-    if (rule == NULL) {
-        arena_deinit(w.a);
-        free(w.a);
-        return w.rc != ERR_OK ? w.rc : diag_set(d, ERR_LIMIT, "the rule needs too much memory");
-    }
-    *out = (struct target_rule){rule, w.fields, w.field_count, w.hubs, w.hub_count};
-    return ERR_OK;
+    return compile(&w, lower_audience, audience, out);
+}
+
+enum err
+json_logic_compile(const struct json *logic, struct target_rule *out, struct diag *d)
+{
+    struct lower w = {.d = d};
+
+    (void)target_path_member(&w, S("jsonLogic"));
+    return compile(&w, json_logic_lower, logic, out);
 }

@@ -268,7 +268,7 @@ TEST(token_sources)
     rq.profile_params = fixture_json(t, "{'color':'red'}"); /* this request's own value wins */
     rq.first_session = true;
     fixture_ask(t, &f, &rq);
-    CHECK_STR(fixture_content(&f), S("gold|start|Oslo|NO|true|blue"));
+    CHECK_STR(fixture_content(&f), S("gold|start|Oslo|norway|true|blue"));
     fixture_free(&f);
 }
 

@@ -293,8 +293,12 @@ TEST(rule_messages)
                   "targetRule.not must be one category and one operator, got an object");
     check_refused(t, "{'targetRule':{'page':'colour','equals':['x']}}", ERR_INVALID, "targetRule",
                   "targetRule: unknown field 'colour' of category 'page'");
-    check_refused(t, "{'targetRule':{'landing':'url','equals':['x']}}", ERR_INVALID, "targetRule",
-                  "targetRule: category 'landing' is not supported: an edge keeps no sessions and no network database");
+    check_refused(t, "{'targetRule':{'library':'unicorns'}}", ERR_INVALID, "targetRule",
+                  "targetRule: unknown field 'unicorns' of category 'library'");
+    check_refused(t, "{'targetRule':{'mbox':'mboxPC','equals':['x']}}", ERR_INVALID, "targetRule",
+                  "targetRule: unknown field 'mboxPC' of category 'mbox'");
+    check_refused(t, "{'jsonLogic':{'and':[true,{'startsWith':['a','b']}]}}", ERR_INVALID, "jsonLogic.and",
+                  "jsonLogic.and: Unrecognized operation startsWith");
     check_refused(t, "{'targetRule':{'mbox':'a','equals':'x'}}", ERR_INVALID, "targetRule.equals",
                   "targetRule.equals must be a list of one or more values, got a string");
     check_refused(t, "{'targetRule':{'mbox':'a','equals':['x',null]}}", ERR_INVALID, "targetRule.equals[1]",
