@@ -4,7 +4,7 @@
 #define ADMIN_ADMIN_REPORT_H
 
 #include "admin/admin_int.h"
-#include "admin/admin_stats.h"
+#include "results/stats.h"
 #include "decide/results.h"
 
 struct report_row {
