@@ -217,14 +217,14 @@ export async function until(what, check, ms = 15000) {
 
 const TEST_MS = 60000;
 
-export async function runTests(tests, finish) {
+export async function runTests(tests, finish, limitMs = TEST_MS) {
   const chosen = process.argv.slice(2);
   let passed = 0, failed = 0;
   for (const [name, body] of tests) {
     if (chosen.length && !chosen.some((c) => name.includes(c))) continue;
     const began = Date.now();
     let timer;
-    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no end after " + TEST_MS + " ms")), TEST_MS)));
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no end after " + limitMs + " ms")), limitMs)));
     try {
       await Promise.race([body(), late]);
       passed++;
