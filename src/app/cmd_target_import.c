@@ -51,6 +51,11 @@ say_what_is_lost(const struct target_import *x)
     warn_names("mbox", r->remote_mboxes);
     warn_names("view", r->remote_views);
     for (size_t i = 0; i < r->activity_count; i++) {
+        if (r->activities[i].ranges_as_audiences)
+            warn("activity %lld: no whole percentages say its ranges, so it becomes a targeting activity whose "
+                 "audiences "
+                 "ask for them",
+                 (long long)r->activities[i].id);
         if (r->activities[i].lost_buckets > 0)
             warn("activity %lld: %u of 10,000 visitors, on the bounds of its ranges, got nothing and now belong to the "
                  "experience below",

@@ -190,7 +190,7 @@ lower_var(struct lower *w, const struct operands *o)
     const struct json *path = operand(o, 0);
     struct rule_node **args;
 
-    if (w->slot_count == 0 && o->n == 1 && str_eq(json_str(path), S("allocation")))
+    if (w->slot_count == 0 && str_eq(json_str(path), S("allocation"))) /* it is there: a default is not needed */
         return target_param(w, FIELD_ALLOCATION, S(""));
     if (w->slot_count == 0 && o->n == 1 && is_plain_path(json_str(path)))
         return target_param(w, FIELD_CONTEXT, json_str(path));

@@ -60,8 +60,10 @@ struct odd_read_activity {
     const struct json *property_tokens; /* array */
     const struct str *click_selectors;  /* without repeats */
     size_t click_count;
-    bool click_on_mbox;    /* a click metric without selector */
-    unsigned lost_buckets; /* older artifacts leave the bounds of ranges to nobody; of 10,000 */
+    bool click_on_mbox;       /* a click metric without selector */
+    bool ranges_as_audiences; /* no whole percentages say its ranges: it is a targeting activity that asks for the hash
+                               */
+    unsigned lost_buckets;    /* older artifacts leave the bounds of ranges to nobody; of 10,000 */
 };
 
 struct odd_read {

@@ -111,6 +111,10 @@ read_cells(struct group *g)
             return odd_refuse(g->r, rule->place, "is a second rule of experience %lld of activity %lld there",
                               (long long)rule->experience, (long long)rule->activity);
         *c = (struct cell){rule, rule->parts};
+        for (size_t k = 0; g->out->ranges_as_audiences && k < rule->ranges.n; k++) {
+            if (!odd_add_part(g->r, &c->parts, rule->ranges.items[k]))
+                return odd_no_room(g->r);
+        }
         if (json_count(rule->options) > g->option_max)
             g->option_max = json_count(rule->options);
     }
@@ -365,29 +369,15 @@ check_alike(struct group *g)
 }
 
 static enum err
-read_activity(struct group *g)
+read_structure(struct group *g)
 {
-    struct odd_read_activity *a = g->out;
-    const struct json *meta = g->rules[0]->meta;
-    bool ranged = false;
-    enum err rc;
+    enum err rc = read_axes(g);
 
-    for (size_t i = 0; i < g->n; i++)
-        ranged |= g->rules[i]->ranged;
-    *a = (struct odd_read_activity){.id = g->rules[0]->activity,
-                                    .name = json_str(json_get(meta, S("activity.name"))),
-                                    .starts_ms = INT64_MIN,
-                                    .ends_ms = INT64_MAX,
-                                    .traffic_percent = 100};
-    a->targeted = !ranged || str_eq(json_str(json_get(meta, S("activity.type"))), S("landing"));
-    rc = check_alike(g);
-    if (rc == ERR_OK)
-        rc = read_axes(g);
     if (rc == ERR_OK)
         rc = read_cells(g);
-    if (rc == ERR_OK && a->targeted)
+    if (rc == ERR_OK && g->out->targeted)
         rc = check_order(g);
-    if (rc == ERR_OK && a->targeted)
+    if (rc == ERR_OK && g->out->targeted)
         rc = read_exclusions(g);
     if (rc == ERR_OK)
         rc = read_parts(g);
@@ -395,9 +385,40 @@ read_activity(struct group *g)
         rc = take_schedule(g);
     if (rc == ERR_OK)
         rc = place_options(g);
+    return rc == ERR_OK ? read_metrics(g) : rc;
+}
+
+static void
+begin_activity(struct group *g, bool targeted)
+{
+    *g->out = (struct odd_read_activity){.id = g->rules[0]->activity,
+                                         .name = json_str(json_get(g->rules[0]->meta, S("activity.name"))),
+                                         .targeted = targeted,
+                                         .starts_ms = INT64_MIN,
+                                         .ends_ms = INT64_MAX,
+                                         .traffic_percent = 100};
+    g->option_max = 0;
+}
+
+/* A split or a targeting activity with a traffic; else one whose experiences ask for their ranges as they are. */
+static enum err
+read_activity(struct group *g)
+{
+    bool ranged = false;
+    enum err rc;
+
+    for (size_t i = 0; i < g->n; i++)
+        ranged |= g->rules[i]->ranged;
+    begin_activity(g, !ranged || str_eq(json_str(json_get(g->rules[0]->meta, S("activity.type"))), S("landing")));
+    rc = read_structure(g);
     if (rc == ERR_OK)
-        rc = read_metrics(g);
-    return rc == ERR_OK ? odd_read_shares(g->r, a, g->rules, g->n) : rc;
+        rc = odd_read_shares(g->r, g->out, g->rules, g->n);
+    if (rc == ERR_INVALID && ranged) {
+        begin_activity(g, true);
+        g->out->ranges_as_audiences = true;
+        rc = read_structure(g);
+    }
+    return rc == ERR_OK ? check_alike(g) : rc;
 }
 
 static int

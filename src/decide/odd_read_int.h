@@ -25,6 +25,7 @@ struct odd_read_rule {
     int lower, upper; /* first and last bucket; the whole range when none is asked */
     bool ranged;
     struct odd_parts parts;
+    struct odd_parts ranges; /* those that make lower and upper */
 };
 
 struct odd_reader {
@@ -46,7 +47,9 @@ enum err odd_read_condition(struct odd_reader *r, struct odd_read_rule *rule, co
 /* Is the part a schedule: from starts_ms, before ends_ms? */
 bool odd_read_schedule(const struct json *part, int64_t *starts_ms, int64_t *ends_ms);
 enum err odd_read_group(struct odd_reader *r);
-/* Fills traffic and percentages of an activity from the ranges of its rules. */
+/* Fills traffic and percentages of an activity from the ranges of its rules. ERR_INVALID: no whole percentages say
+ * them.
+ */
 enum err odd_read_shares(struct odd_reader *r, struct odd_read_activity *a, const struct odd_read_rule *const *rules,
                          size_t n);
 enum err odd_read_order(struct odd_reader *r);

@@ -2,8 +2,9 @@
  *
  *   {"and":[ range, {"and":[ .. ]}, x, y ]}   ->   first and last bucket; parts x, y
  *
- * A range may be written with any of < <= > >=, with two or three operands, either way round. Elsewhere the hash may
- * not stand: an audience belongs to no activity, so it has none. */
+ * A range may be written with any of < <= > >=, with two or three operands, either way round. Anything else that asks
+ * for the hash is a part like others: an audience is evaluated for its activity. */
+#include "decide/json_logic.h"
 #include "decide/odd_read_int.h"
 
 #define LATEST_MS 253402300799999LL /* the end of the year 9999 */
@@ -16,20 +17,6 @@ is_variable(const struct json *v, struct str name)
     if (json_is(path, JSON_ARRAY) && json_count(path) == 1)
         path = json_at(path, 0);
     return json_is(v, JSON_OBJECT) && json_count(v) == 1 && json_is(path, JSON_STRING) && str_eq(json_str(path), name);
-}
-
-static bool
-mentions(const struct json *v, struct str name)
-{
-    struct json_iter it = json_iter(v);
-
-    if (is_variable(v, name))
-        return true;
-    while (json_next(&it)) {
-        if (mentions(it.value, name))
-            return true;
-    }
-    return false;
 }
 
 /* ---- ranges ---- */
@@ -110,6 +97,21 @@ read_range(struct odd_read_rule *rule, const struct json *v)
 
 /* ---- the whole ---- */
 
+/* What the engine could not evaluate is refused, as the engine does when it meets it. */
+static enum err
+add_part(struct odd_reader *r, struct odd_read_rule *rule, struct odd_parts *to, const struct json *v)
+{
+    struct target_rule compiled = {0};
+    struct diag why = DIAG_INIT;
+
+    if (odd_has_part(to, v))
+        return ERR_OK;
+    if (json_logic_compile(v, &compiled, &why) != ERR_OK)
+        return odd_refuse(r, rule->place, "has a condition that cannot be evaluated: %s", why.what);
+    rule_free(compiled.rule);
+    return odd_add_part(r, to, v) ? ERR_OK : odd_no_room(r);
+}
+
 static enum err
 add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
 {
@@ -124,13 +126,7 @@ add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct jso
     }
     if (json_is(v, JSON_BOOL) && json_bool(v, false))
         return ERR_OK;
-    if (read_range(rule, v))
-        return ERR_OK;
-    if (mentions(v, S("allocation")))
-        return odd_refuse(r, rule->place, "has a condition on the allocation that is no range");
-    if (odd_has_part(&rule->parts, v))
-        return ERR_OK;
-    return odd_add_part(r, &rule->parts, v) ? ERR_OK : odd_no_room(r);
+    return add_part(r, rule, read_range(rule, v) ? &rule->ranges : &rule->parts, v);
 }
 
 enum err

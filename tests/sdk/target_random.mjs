@@ -63,6 +63,48 @@ function rule(r, depth = 0) {
   return { [r.of(["and", "or"])]: r.some(r.between(1, 3), () => rule(r, depth + 1)) };
 }
 
+/* ---- conditions as an artifact has them: every operator of json-logic [TARGET 5.4] ---- */
+
+const variables = ["mbox.tier", "mbox.tier_lc", "mbox.qty", "mbox.a.b", "mbox.Tier_lc", "mbox.empty", "mbox.none", "page.url_lc", "page.path", "page.query_lc", "page.domain",
+  "page.subdomain", "page.topLevelDomain", "page.fragment_lc", "referring.url_lc", "referring.domain_lc", "user.browserType", "user.browserVersion", "user.platform", "user.locale",
+  "geo.country", "geo.region", "geo.city", "geo.latitude", "current_timestamp", "current_time", "current_day", "allocation"];
+
+function value(r, depth) {
+  const more = depth < 3, sub = () => value(r, depth + 1);
+  switch (r.below(more ? 14 : 4)) {
+    case 0: return { var: r.of(variables) };
+    case 1: return r.of([0, 1, 7, 10, -3, 50, 37.7, NOW, "0900", "", "gold", "go", "us", "US", "/shop", "chrome", "7", null, true, false]);
+    case 2: return { var: [r.of(variables), r.of(["gold", 7, null])] };
+    case 3: return r.of(texts);
+    case 4: return { cat: r.some(r.between(1, 3), sub) };
+    case 5: return { substr: [sub(), r.between(-4, 4), ...(r.chance(0.5) ? [r.between(-3, 4)] : [])] };
+    case 6: return { [r.of(["+", "*", "min", "max"])]: r.some(r.between(1, 3), sub) };
+    case 7: return { [r.of(["-", "/", "%"])]: [sub(), sub()] };
+    case 8: return { [r.of(["if", "?:"])]: r.some(3, sub) };
+    case 9: return { merge: r.some(2, sub) };
+    case 10: return { missing: r.some(2, () => r.of(variables.slice(0, -1))) };
+    case 11: return { missing_some: [r.between(1, 2), r.some(3, () => r.of(variables.slice(0, -1)))] };
+    case 12: return { [r.of(["map", "filter"])]: [r.some(3, sub), r.of([{ var: "" }, { ">": [{ var: "" }, 5] }, { "+": [{ var: "" }, 1] }])] };
+    default: return { reduce: [r.some(2, () => r.of([1, 2, "7"])), { "+": [{ var: "current" }, { var: "accumulator" }] }, r.below(3)] };
+  }
+}
+
+export function logic(r, depth = 0) {
+  const sub = () => logic(r, depth + 1), v = () => value(r, depth + 1);
+  switch (depth > 3 ? r.below(6) : r.below(11)) {
+    case 0: return { [r.of(["==", "===", "!=", "!=="])]: [v(), v()] };
+    case 1: return { [r.of(["<", "<=", ">", ">="])]: [v(), v()] };
+    case 2: return { [r.of(["<", "<="])]: [v(), v(), v()] };
+    case 3: return { in: [v(), r.chance(0.7) ? v() : r.some(3, v)] };
+    case 4: return { [r.of(["!", "!!"])]: r.chance(0.5) ? [v()] : v() };
+    case 5: return { "==": [r.of(texts), { var: r.of(["mbox.tier", "mbox.tier_lc", "mbox.qty"]) }] };
+    case 6: case 7: return { [r.of(["and", "or"])]: r.some(r.between(1, 3), sub) };
+    case 8: return { "!": [sub()] };
+    case 9: return { if: [sub(), sub(), sub()] };
+    default: return { [r.of(["all", "some", "none"])]: [r.some(r.below(3), v), r.of([{ "!!": { var: "" } }, { "==": [{ var: "" }, "gold"] }, { "<": [{ var: "" }, 10] }])] };
+  }
+}
+
 /* ---- sets ---- */
 
 function offer(r, id) {
@@ -112,8 +154,9 @@ const RESPONSE_TOKENS = ["activity.id", "experience.id"].map((token) => ({ token
 export function randomSet(r) {
   const set = { offers: r.some(r.between(4, 10), (i) => offer(r, 700 + i)), audiences: [], properties: [{ id: 9, token: "pt-9" }, { id: 8, token: "pt-8" }],
     responseTokens: RESPONSE_TOKENS };
-  set.audiences = r.some(r.between(2, 8), (i) => ({ id: 10 + i, name: "audience " + i, targetRule: rule(r) }));
-  if (r.chance(0.5)) set.audiences.push({ id: 90, name: "both", audienceRule: { restRuleOperator: r.of(["AND", "OR", "NOT"]), rules: [{ audienceId: 10 }, ...(r.chance(0.5) ? [{ audienceId: 11 }] : [])] } });
+  const imported = r.chance(0.4); // conditions of an artifact, as `edgewise target import` keeps them
+  set.audiences = r.some(r.between(2, 8), (i) => ({ id: 10 + i, name: "audience " + i, ...(imported ? { jsonLogic: logic(r) } : { targetRule: rule(r) }) }));
+  if (!imported && r.chance(0.5)) set.audiences.push({ id: 90, name: "both", audienceRule: { restRuleOperator: r.of(["AND", "OR", "NOT"]), rules: [{ audienceId: 10 }, ...(r.chance(0.5) ? [{ audienceId: 11 }] : [])] } });
   set.activities = r.some(r.between(1, 14), (i) => activity(r, 1000 + i * 7 + r.below(7), set));
   return set;
 }
@@ -131,7 +174,7 @@ export function randomRequest(r) {
   const ids = [{ tntId: r.hex(32) }, { tntId: r.hex(32) + ".28_0" }, { tntId: r.hex(32), marketingCloudVisitorId: String(r.below(1e9)) + r.below(1e9) },
     { tntId: r.hex(8), thirdPartyId: "B" + r.below(1000) }];
   return { id: r.of(ids), now: NOW + r.of([0, 0, 1, 6 * 3600 * 1000, r.below(DAY)]), property: r.of(["", "", "", "pt-9", "pt-8", "pt-none"]),
-    url: r.of(urls), referrer: r.of(urls), userAgent: r.of(agents), geo: r.of(geos),
+    url: r.of(urls), referrer: r.of(urls), userAgent: r.of(agents), geo: undefined && r.of(geos),
     mboxes: r.some(6, (i) => ({ index: i, name: "m" + i, parameters: parameters(r) })), page: { parameters: parameters(r) } };
 }
 

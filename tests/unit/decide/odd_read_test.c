@@ -81,6 +81,17 @@ TEST(odd_read_bounds_of_older_artifacts)
     CHECK_EQ(r.activities[0].lost_buckets, 2);
 }
 
+TEST(odd_read_ranges_that_no_percentages_say_are_audiences)
+{
+    struct odd_read r =
+        must_read(t, MBOXES("'m':[" RULE("1", "0", "ab", BELOW("33.33")) "," RULE("1", "1", "ab", ABOVE("33.33")) "]"));
+
+    CHECK_TRUE(r.activities[0].targeted && r.activities[0].ranges_as_audiences);
+    CHECK_EQ(r.activities[0].traffic_percent, 100);
+    CHECK_EQ(r.activities[0].experiences[0].parts.n, 1);
+    CHECK_TRUE(json_equal(r.activities[0].experiences[0].parts.items[0], fixture_json(t, BELOW("33.33"))));
+}
+
 TEST(odd_read_parts_in_common)
 {
     struct odd_read r = must_read(
