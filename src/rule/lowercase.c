@@ -129,3 +129,28 @@ lowercase_str(struct str s, struct arena *a)
     }
     return out;
 }
+
+static uint32_t
+upper_char(uint32_t c)
+{
+    if (c < 0x80)
+        return c >= 'a' && c <= 'z' ? c - 32 : c;
+    for (size_t i = 0; i < sizeof lowercase_ranges / sizeof lowercase_ranges[0]; i++) {
+        const struct lowercase_range *r = &lowercase_ranges[i];
+        uint32_t upper = (uint32_t)((int32_t)c - r->delta);
+        if (upper >= r->first && upper <= r->last && (upper - r->first) % r->step == 0)
+            return upper;
+    }
+    return c == 0x3C3 || c == 0x3C2 ? CAPITAL_SIGMA : c;
+}
+
+struct str
+uppercase_str(struct str s, struct arena *a)
+{
+    char *p = arena_alloc(a, s.n * 2 + 4);
+    struct str out = {p, 0};
+
+    while (p != NULL && s.n > 0)
+        out.n += casefold_put(p + out.n, upper_char(casefold_take(&s)));
+    return out;
+}

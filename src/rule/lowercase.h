@@ -7,5 +7,7 @@
 
 /* The lower text: `s` itself when nothing changes, else in the arena. p is NULL when the arena is used up. */
 struct str lowercase_str(struct str s, struct arena *a);
+/* Every character in the upper case whose lower case it is, where there is one; the first where there are several. */
+struct str uppercase_str(struct str s, struct arena *a);
 
 #endif
