@@ -15,6 +15,7 @@
 #include "codec/sha256.h"
 #include "edge/artifact_service.h"
 #include "edge/edge.h"
+#include "edge/profile_api.h"
 #include "hub/hub.h"
 #include "os/net.h"
 #include "os/os_clock.h"
@@ -36,6 +37,7 @@ struct server {
     struct config *config;
     struct hub *hub;
     struct edge *edge;
+    struct profile_api *profile_api;
     struct admin *admin;
     struct demo_site *demo;
     struct artifacts *artifacts;
@@ -278,7 +280,9 @@ open_edge(struct server *s, struct diag *d)
     if (s->hub != NULL)
         o.hub = (struct edge_hub){s->hub, pull_from_hub};
     rc = edge_open(&o, &s->edge, d);
-    return rc == ERR_OK ? edge_run(s->edge, d) : rc;
+    if (rc == ERR_OK)
+        rc = edge_run(s->edge, d);
+    return rc == ERR_OK ? profile_api_open(s->edge, below(s, "profile-batches"), &s->profile_api, d) : rc;
 }
 
 /* ---- what admin asks of the hub ---- */
@@ -478,6 +482,8 @@ open_http(struct server *s, struct diag *d)
         rc = load_certificate(s, d);
     if (s->edge != NULL)
         s->services[o.service_count++] = edge_service(s->edge);
+    if (s->profile_api != NULL)
+        s->services[o.service_count++] = profile_api_service(s->profile_api);
     s->artifact_service = (struct artifact_service){s->config, s->artifacts};
     s->services[o.service_count++] = artifact_http_service(&s->artifact_service);
     if (s->conf.demo) {
@@ -667,6 +673,7 @@ server_close(struct server *s)
     os_thread_close(&s->keeper);
     os_thread_close(&s->follower);
     admin_free(s->admin);
+    profile_api_close(s->profile_api);
     edge_close(s->edge);
     artifacts_free(s->artifacts);
     hub_close(s->hub);

@@ -154,7 +154,6 @@
 #define LIMIT_JSON_LOGIC_DEPTH 50                     /* OURS: operations and lists in one another */
 #define LIMIT_JSON_LOGIC_PATH 512                     /* OURS: of "var"; longer ones are read slowly */
 #define LIMIT_EXPERIENCES 2000                        /* [TARGET 11] of one activity */
-#define LIMIT_COMBINATIONS 30000                      /* [TARGET 11] of one activity that combines offers */
 #define LIMIT_ACTIVITY_LOCATIONS 100                  /* OURS: mboxes, selectors and views each */
 #define LIMIT_ACTIVITY_METRICS 200                    /* [TARGET 11] */
 #define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */
@@ -212,6 +211,15 @@
 #define LIMIT_DELIVERY_PROFILE_VALUE 256        /* [TARGET 11] characters */
 #define LIMIT_DELIVERY_NOTIFICATIONS 1000       /* OURS: 50 are advised [TARGET 11] */
 #define LIMIT_DELIVERY_SESSION_REQUESTS 100     /* [TARGET 1.1] of one session in flight; past it 420 */
+
+/* Profile APIs of the Target part */
+#define LIMIT_PROFILE_BATCH_BYTES (50 * 1024 * 1024 - 1) /* [TARGET 6.10] below 50 MB */
+#define LIMIT_PROFILE_BATCH_ROWS 500000                  /* [TARGET 6.10] of a batch; the rest fails */
+#define LIMIT_PROFILE_COLUMNS 1000                       /* OURS: attributes in one batch */
+#define LIMIT_PROFILE_ROW_BYTES (256 * 1024)             /* OURS: a row as JSON, in which a byte may take six */
+#define LIMIT_PROFILE_BATCHES_WAITING 16                 /* OURS: past it 503; each is up to 50 MB on the disk */
+#define LIMIT_PROFILE_BATCHES_KEPT 100                   /* OURS: whose status can be asked for; the oldest go */
+#define LIMIT_PROFILE_UPDATE_BYTES (60 * 1024)           /* [TARGET 6.10] of an update by POST */
 
 /* Log and tables */
 #define LIMIT_RECORD_KEY_BYTES 4096

@@ -25,6 +25,10 @@
     X(M_EDGE_SCRIPTS_OFF, COUNTER, "edge_scripts_off_total",                                                           \
       "profile scripts switched off because they passed a bound")                                                      \
     X(M_EDGE_DEGRADED, COUNTER, "edge_degraded_total", "answers without personalization because a part failed")        \
+    X(M_PROFILE_UPDATES, COUNTER, "profile_updates_total", "visitors written by the profile APIs")                     \
+    X(M_PROFILE_UPDATES_NOT_FOUND, COUNTER, "profile_updates_not_found_total",                                         \
+      "updates of visitors who are not there")                                                                         \
+    X(M_PROFILE_UPDATES_FAILED, COUNTER, "profile_updates_failed_total", "updates that could not be kept")             \
     X(M_ARTIFACTS_MADE, COUNTER, "artifacts_made_total", "on-device artifacts generated")                              \
     X(M_ARTIFACTS_SENT, COUNTER, "artifacts_sent_total", "downloads of an on-device artifact")                         \
     X(M_ARTIFACTS_UNCHANGED, COUNTER, "artifacts_unchanged_total", "downloads answered with 304")                      \

@@ -329,6 +329,22 @@ check_activity(const struct config_objects *all, struct config_object *o, struct
 
 /* ---- the table ---- */
 
+/* Settings of a client of the Target part [TARGET 6.2]; ours: which namespace its third-party ids are of. */
+static enum err
+check_target_settings(const struct config_objects *all, struct config_object *o, struct diag *d)
+{
+    const struct json *ask = json_get(o->json, S("enableProfileApiAuthentication"));
+    struct str ns;
+
+    (void)all;
+    if (!str_eq(o->id, S("settings")))
+        return diag_set_path(d, ERR_INVALID, "id", "the settings of a sandbox have the id 'settings'");
+    if (ask != NULL && !json_is(ask, JSON_BOOL))
+        return diag_set_path(d, ERR_INVALID, "enableProfileApiAuthentication",
+                             "member 'enableProfileApiAuthentication' must be a boolean");
+    return want_str(o->json, "thirdPartyIdNamespace", false, LIMIT_NAMESPACE_BYTES, &ns, d);
+}
+
 static const struct config_kind kinds[] = {
     {"org", true, check_org},
     {"sandbox", true, check_sandbox},
@@ -346,6 +362,7 @@ static const struct config_kind kinds[] = {
     {"property", false, check_property},
     {"targetAudience", false, check_target_audience},
     {"offer", false, check_offer},
+    {"targetSettings", false, check_target_settings},
     {"activity", false, check_activity},
     {"batch", false, check_batch},
     {"segmentJob", false, check_any},

@@ -9,6 +9,8 @@
  *   edge_notice.c     display and click notifications                                [EDGE 5.8]
  *   edge_reply.c      handles, state:store, Set-Cookie, problems                     [EDGE 4]
  *   edge_media.c      streaming media sessions                                       [EDGE 10]
+ *   edge_visitor.c    whose request it is, for the Target part                       [TARGET 7.1]
+ *   edge_append.c     a hit to the log, and what it does into the table
  *   edge_follow.c     the thread that applies projections and flushes the table
  *
  * Promises   Nothing is stored before consent is known. A failing rule or offer costs the visitor personalization,

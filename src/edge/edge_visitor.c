@@ -304,7 +304,7 @@ tnt_id_of(struct search *s, struct rng *rng)
         return g->visitor.tnt_id;
     if (g != NULL && g->known && is_given(&s->e) && view != NULL)
         return ecid_tnt_id(view->token_key, s->e.id.id, s->arena);
-    return new_tnt_id(rng, s->arena);
+    return rng != NULL ? new_tnt_id(rng, s->arena) : S_NULL;
 }
 
 static struct str
@@ -336,9 +336,9 @@ choose_place(struct search *s, const struct edge_visitor_ids *ids, struct rng *r
 
     s->chosen = choose(s, ids->third_party_id);
     out->tnt_id = is_given(&s->t) ? s->t.id.id : tnt_id_of(s, rng);
-    if (out->tnt_id.p == NULL)
+    if (out->tnt_id.p == NULL && rng != NULL)
         return no_memory(d);
-    if (!is_given(&s->t))
+    if (!is_given(&s->t) && out->tnt_id.n > 0)
         rc = load(s, &s->t, S(HIT_NS_TNT_ID), out->tnt_id, d);
     if (s->chosen == NULL)
         s->chosen = s->name_count > 0 ? &s->names[0] : &s->t;

@@ -40,7 +40,7 @@ struct edge_visitor {
     struct identity_set links, absorbs;
 };
 
-/* rng: of the worker, for a new Target id. Stores nothing but what it fetched from the hub. ERR_NOMEM. */
+/* rng: of the worker, for a new Target id; NULL: none is made, tnt_id may be empty. Stores nothing but what it fetched from the hub. ERR_NOMEM. */
 enum err edge_visitor_find(struct edge *e, const struct snapshot *snap, struct str scope,
                            const struct edge_visitor_ids *ids, struct rng *rng, int64_t now_ms, struct arena *a,
                            struct edge_visitor *out, struct diag *d);

@@ -1,81 +1,39 @@
 /* Which visitor a request is of: the rules of edge_visitor.h, each with the hit that it makes  [TARGET 7.1]. */
 #include "base/limits.h"
-#include "edge/edge_int.h"
 #include "edge/edge_visitor.h"
-#include "t.h"
+#include "edge_rig.h"
 
 #define NOW ((int64_t)1767225600000)
 #define ECID1 "46116860184273879041234567890123456789"
 #define DAY_MS (24LL * 3600 * 1000)
 
 struct rig {
+    struct edge_rig edge;
     struct t *t;
-    struct pipeline *pipeline;
-    struct topic *collect, *projection;
-    struct config *config;
-    struct edge *edge;
     int64_t now_ms;
     struct edge_visitor found; /* by the last request */
 };
 
-static struct topic *
-open_topic(struct t *t, struct rig *g, const char *name, bool compacted)
-{
-    struct topic_options o = {.name = name, .writable = true, .compacted = compacted};
-    struct topic *topic;
-
-    CHECK_OK(pipeline_topic(g->pipeline, &o, &topic, d));
-    return topic;
-}
-
-static void
-edge_start(struct rig *g)
-{
-    struct t *t = g->t;
-    struct edge_options o = {.os = os_posix(),
-                             .config = g->config,
-                             .collect = g->collect,
-                             .collect_name = "collect/0",
-                             .projection = g->projection,
-                             .dir = arena_printf(t->arena, "%s/edge", t->dir).p,
-                             .hint = "or2",
-                             .base_paths = "ee"};
-
-    CHECK_OK(edge_open(&o, &g->edge, d));
-}
-
 static struct rig
 rig_open(struct t *t)
 {
-    struct rig g = {.t = t, .now_ms = NOW};
-    struct pipeline_options po = {.os = os_posix(), .dir = arena_printf(t->arena, "%s/log", t->dir).p};
-    struct config_options co = {.os = os_posix()};
-
-    CHECK_OK(pipeline_open(&po, &g.pipeline, d));
-    g.collect = open_topic(t, &g, "collect", false);
-    g.projection = open_topic(t, &g, "projection.or2", true);
-    co.topic = open_topic(t, &g, "config", true);
-    CHECK_OK(config_open(&co, &g.config, d));
-    edge_start(&g);
-    return g;
+    return (struct rig){.edge = edge_rig_open(t), .t = t, .now_ms = NOW};
 }
 
 static void
 rig_close(struct rig *g)
 {
-    edge_close(g->edge);
-    config_close(g->config);
-    pipeline_close(g->pipeline);
+    edge_rig_close(&g->edge);
 }
 
 static void
 find(struct rig *g, const struct edge_visitor_ids *ids)
 {
     struct t *t = g->t;
-    const struct snapshot *snap = snapshot_get(g->config);
+    const struct snapshot *snap = snapshot_get(g->edge.config);
 
-    CHECK_OK(edge_visitor_find(g->edge, snap, S("o/s"), ids, &t->rng, g->now_ms, t->arena, &g->found, d));
-    snapshot_put(g->config, snap);
+    CHECK_OK(edge_visitor_find(g->edge.edge, snap, S("o/s"), ids, &t->rng, g->now_ms, t->arena, &g->found, d));
+    snapshot_put(g->edge.config, snap);
 }
 
 /* A request of these ids that leaves an attribute, as the delivery API makes it. */
@@ -83,7 +41,7 @@ static void
 visit(struct rig *g, const struct edge_visitor_ids *ids, const char *attributes)
 {
     struct t *t = g->t;
-    struct edge_write w = {.edge = g->edge, .arena = t->arena, .now_ms = g->now_ms};
+    struct edge_write w = {.edge = g->edge.edge, .arena = t->arena, .now_ms = g->now_ms};
     struct identity who[2];
     struct hit_visit x = {.session = S("s"), .page = true, .third_party_id = ids->third_party_id};
     struct hit h = {.kind = HIT_VISIT, .source = SOURCE_EDGE, .scope = S("o/s"), .identities = {who, 1}, .visit = &x};
@@ -342,8 +300,8 @@ TEST(edge_visitor_is_folded_again_after_a_crash)
     visit(&g, &both, "{\"z\":3}");
     visit(&g, &other, "{\"w\":4}");
     at = arena_str(t->arena, g.found.key);
-    edge_close(g.edge); /* nothing was flushed: no thread ran */
-    edge_start(&g);
+    edge_close(g.edge.edge); /* nothing was flushed: no thread ran */
+    edge_rig_start(&g.edge);
     CHECK_STR(attribute(&g, &p1, S("y")), S("2"));
     CHECK_STR(attribute(&g, &p1, S("z")), S("3"));
     CHECK_STR(attribute(&g, &t1, S("w")), S("4"));
