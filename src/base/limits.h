@@ -154,6 +154,7 @@
 #define LIMIT_JSON_LOGIC_DEPTH 50                     /* OURS: operations and lists in one another */
 #define LIMIT_JSON_LOGIC_PATH 512                     /* OURS: of "var"; longer ones are read slowly */
 #define LIMIT_EXPERIENCES 2000                        /* [TARGET 11] of one activity */
+#define LIMIT_COMBINATIONS 30000                      /* [TARGET 11] of one activity that combines offers */
 #define LIMIT_ACTIVITY_LOCATIONS 100                  /* OURS: mboxes, selectors and views each */
 #define LIMIT_ACTIVITY_METRICS 200                    /* [TARGET 11] */
 #define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */

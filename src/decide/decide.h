@@ -1,8 +1,7 @@
-/* decide.h - which experience does this visitor get here? The Target part, as a pure function.
+/* decide.h - the Target part's objects: checked before they are stored, compiled into a set, named in tokens.
  *
- * Activities, offers and Target audiences are compiled into a struct decide_set with every proposition pre-rendered as
- * JSON, so that deciding is mostly comparing bits and copying. One function answers the Edge Network now, and the
- * delivery API, preview and the on-device artifact later.
+ * Activities, offers and Target audiences are compiled into a struct decide_set with every answer pre-rendered as JSON,
+ * so that deciding (decision.h) is mostly comparing bits and copying.
  *
  * Input      JSON objects in the shape of the Target Admin API [TARGET 6.2 .. 6.4]; our extensions are marked OURS.
  * Meaning    [TARGET 2.1 .. 2.5]: order by priority descending, targeted before untargeted, approvedAt, id; live by
@@ -45,20 +44,30 @@ struct decide_source {
     size_t audience_count;
     const struct json *const *properties; /* {"id":9,"token":"pt-1"} */
     size_t property_count;
-    struct hash_key token_key; /* signs notification tokens */
-    int zone_minutes;          /* of targetSettings.timeZone: weekly time frames are UTC plus so much [TARGET 4.2] */
+    const struct json *const
+        *groups; /* exclusion groups {"id":1,"ranges":[{"activityId":7,"percent":50}]} [TARGET 2.6] */
+    size_t group_count;
+    const struct json *const
+        *allocations; /* weights of auto_allocate {"id":7,"version":3,"weights":[..]} [TARGET 8.1] */
+    size_t allocation_count;
+    const struct json *const *models; /* {"id":7,"version":3,"units":[{"experience","forest","valid"}]} [TARGET 8.2] */
+    size_t model_count;
+    const struct json *const *response_tokens; /* {"token":"geo.city","active":true} [TARGET 2.8] */
+    size_t response_token_count;
+    const struct json *settings; /* of kind targetSettings, or NULL */
+    struct hash_key token_key;   /* signs notification tokens */
+    int zone_minutes;            /* of targetSettings.timeZone: weekly time frames are UTC plus so much [TARGET 4.2] */
 };
 
 enum err decide_compile(const struct decide_source *src, struct decide_set **out, struct diag *d);
 void decide_free(struct decide_set *s);
 size_t decide_activity_count(const struct decide_set *s);
+/* The setting `explain`: decisions are to be kept with why they were made. */
+bool decide_explains(const struct decide_set *s);
 /* Calls each() with the id of every hub audience that some live or scheduled activity reads. */
 void decide_hub_audiences(const struct decide_set *s, void (*each)(void *ctx, struct str id), void *ctx);
 /* Calls each() with every profile path that an offer (${aep.<path>}) or a targetRule ({"aep":"<path>"}) reads. */
 void decide_attribute_paths(const struct decide_set *s, void (*each)(void *ctx, struct str path), void *ctx);
-
-/* The activities whose primary metric is met when this location is shown, or clicked [TARGET 2.7]; borrowed. */
-size_t decide_goals(const struct decide_set *s, struct str location, bool clicked, const struct str **activities);
 
 /* One object, checked before it is stored; the message names the member. known() answers whether offer, audience or
  * property `id` exists (kind "offer", "audience", "property"). */
@@ -70,56 +79,12 @@ enum err decide_check_activity(const struct json *activity, const struct decide_
 enum err decide_check_offer(const struct json *offer, struct diag *d);
 enum err decide_check_audience(const struct json *audience, struct diag *d);
 
-struct decide_assignment {
-    struct str activity;
-    struct str experience;
-};
-
-struct decide_request {
-    int64_t now_ms;
-    struct str visitor_key;    /* [TARGET 3.1]: the ECID */
-    struct str property_token; /* empty: none */
-    /* request context for targetRule [TARGET 4.2] */
-    struct str url, referrer, user_agent, language;
-    const struct json *xdm;            /* the event: mbox parameters by dotted path */
-    const struct json *target;         /* data.__adobe.target: mbox parameters and profile.*, may be NULL */
-    const struct json *profile_params; /* stored visitor profile attributes {"color":"red"}, may be NULL */
-    bool first_session;                /* the edge never saw this visitor before: "new" */
-    /* what is asked [EDGE 2.4] */
-    const struct str *scopes; /* decisionScopes and surfaces; "__view__" is the page-wide scope */
-    size_t scope_count;
-    const struct str *schemas; /* accepted item schemas; none: all */
-    size_t schema_count;
-    const struct decide_assignment *assignments; /* sticky ones from the visitor's profile */
-    size_t assignment_count;
-    bool (*in_audience)(void *ctx, struct str audience_id);
-    /* Merged platform profile for ${aep.path}, NULL when nothing is known. */
-    const struct json *attributes;
-    void *ctx;
-};
-
-struct decide_taken {
-    struct str activity; /* borrowed from the set */
-    struct str experience;
-    struct str scope;
-    bool entered; /* no assignment existed */
-    bool sticky;  /* to be kept as an assignment */
-};
-
-struct decide_result {
-    struct decide_taken *taken; /* arena */
-    size_t n;
-};
-
-/* Appends the propositions as comma-separated JSON objects (no brackets) to `out`, and lists what was taken. ERR_LIMIT:
- * arena or out is full: the caller answers without decisions. */
-enum err decide_propositions(const struct decide_set *s, const struct decide_request *rq, struct arena *a,
-                             struct buf *out, struct decide_result *result, struct diag *d);
-
-/* Notification tokens [EDGE C-22], [TARGET 1.5]: "v1." base64url(MAC, activity, experience, scope); the same for
- * all visitors, for displays and clicks. decide_token_read: false when malformed or forged. */
+/* Notification tokens [EDGE C-22], [TARGET 1.5]: base64url of a MAC and what was delivered, the same for all visitors.
+ * "v1." without a metric: of a display, and in the Edge Network of a click, too; "v2." a click of one metric.
+ * decide_token_read: false when malformed or forged. */
 struct decide_token {
     struct str activity, experience, scope;
+    uint32_t metric; /* 0: what was delivered as a whole */
 };
 void decide_token_write(struct buf *out, struct hash_key key, const struct decide_token *token);
 bool decide_token_read(struct str text, struct hash_key key, struct arena *a, struct decide_token *out);

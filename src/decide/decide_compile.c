@@ -1,9 +1,11 @@
 /* decide_compile.c - activities, offers, audiences and properties of a sandbox -> one immutable set.
  *
  *   1. index offers, audiences and property tokens by id
- *   2. read each approved activity: schedule, entry, experiences (step A)
+ *   2. read each activity that is not deleted: schedule, entry, experiences (step A; decide_split.c how they are
+ * chosen)
  *   3. sort: priority descending, targeted first, approvedAt, id [TARGET 2.3]; everything later keeps this order
- *   4. for each activity and each scope it appears in, render one proposition per experience (step B: decide_place.c)
+ *   4. read metrics and what else belongs to an activity (decide_metric.c)
+ *   5. for each activity and each scope it appears in, render one proposition per experience (step B: decide_place.c)
  *
  * Objects were checked when they were stored, yet a part that does not read costs only itself: an activity without
  * experiences is left out, a missing offer leaves an empty place, an unknown audience never matches. Scopes are the
@@ -216,6 +218,17 @@ compile_audiences(struct compile *c, const struct json *ids, struct audience_lis
     return true;
 }
 
+bool
+compile_audience_id(struct compile *c, const struct json *id, struct audience_list *out)
+{
+    uint32_t *item = ARENA_NEW(&c->set->arena, uint32_t);
+
+    if (item == NULL || !audience_of(c, id, item))
+        return false;
+    *out = (struct audience_list){item, 1};
+    return true;
+}
+
 /* ---- 2. step A: one activity ---- */
 
 static bool
@@ -281,20 +294,22 @@ read_properties(struct compile *c, const struct json *o, struct activity *a)
     return true;
 }
 
-static enum err
-read_activity(struct compile *c, const struct json *o, struct activity *a)
+/* A state that may be served somewhere; what is deleted is not. */
+static bool
+is_kept(const struct json *o)
 {
-    struct str type = json_str(json_get(o, S("type")));
+    return !str_eq(json_str(json_get(o, S("state"))), S("deleted"));
+}
+
+static void
+read_head(struct compile *c, const struct json *o, struct activity *a)
+{
     int64_t number = INT64_MAX;
 
-    *a = (struct activity){.starts_ms = INT64_MIN, .ends_ms = INT64_MAX};
-    a->id = compile_intern(c, id_text(json_get(o, S("id")), &c->set->arena));
-    if (a->id.n == 0 || (!str_eq(type, S("ab")) && !str_eq(type, S("xt"))))
-        return ERR_INVALID;
     (void)str_to_i64(a->id, &number); /* an id that is a text comes last among equals */
     a->number = number;
     a->name = compile_intern(c, json_str(json_get(o, S("name"))));
-    a->xt = str_eq(type, S("xt"));
+    a->approved = str_eq(json_str(json_get(o, S("state"))), S("approved"));
     a->analytics = str_eq(json_str(json_get(o, S("reportingSource"))), S("analytics"));
     a->priority = json_i64(json_get(o, S("priority")), 5);
     if (!time_value(json_get(o, S("approvedAt")), &a->approved_ms))
@@ -305,9 +320,26 @@ read_activity(struct compile *c, const struct json *o, struct activity *a)
     hash_stream_put(&a->prefix, S("."));
     hash_stream_put(&a->prefix, a->id);
     hash_stream_put(&a->prefix, S("."));
+}
+
+static enum err
+read_activity(struct compile *c, const struct json **object, struct activity *a)
+{
+    const struct json *o = *object;
+
+    *a = (struct activity){.starts_ms = INT64_MIN, .ends_ms = INT64_MAX};
+    a->id = compile_intern(c, id_text(json_get(o, S("id")), &c->set->arena));
+    if (a->id.n == 0 || !compile_type(o, &a->type))
+        return ERR_INVALID;
+    read_head(c, o, a);
+    if (compile_combines(a->type)) {
+        o = *object = compile_expand(o, &c->expanded);
+        if (o == NULL)
+            return ERR_INVALID;
+    }
     if (!read_experiences(c, o, a) || !read_entry(c, o, a) || !read_properties(c, o, a))
         return compile_no_memory(c);
-    return a->experience_count == 0 ? ERR_INVALID : ERR_OK;
+    return a->experience_count == 0 ? ERR_INVALID : compile_split(c, o, a);
 }
 
 static enum err
@@ -323,9 +355,9 @@ read_activities(struct compile *c)
         const struct json *o = c->src->activities[i];
         struct activity *a = &s->activities[s->activity_count];
         enum err rc;
-        if (!str_eq(json_str(json_get(o, S("state"))), S("approved")))
+        if (!is_kept(o))
             continue;
-        rc = read_activity(c, o, a);
+        rc = read_activity(c, &o, a);
         if (rc == ERR_INVALID) {
             log_warn("decide_activity_skipped", "id=%.*s", STR_ARG(a->id));
             continue;
@@ -396,11 +428,21 @@ compile_all(struct compile *c)
     if (rc == ERR_OK)
         rc = index_objects(c, &c->audience_objects, c->src->audiences, c->src->audience_count);
     if (rc == ERR_OK)
+        rc = index_objects(c, &c->allocations, c->src->allocations, c->src->allocation_count);
+    if (rc == ERR_OK)
+        rc = index_objects(c, &c->models, c->src->models, c->src->model_count);
+    if (rc == ERR_OK)
         rc = index_properties(c);
     if (rc == ERR_OK)
         rc = read_activities(c);
     if (rc == ERR_OK)
         rc = sort_activities(c);
+    for (size_t i = 0; rc == ERR_OK && i < c->set->activity_count; i++)
+        rc = compile_metrics(c, (uint32_t)i);
+    if (rc == ERR_OK)
+        rc = compile_groups(c);
+    if (rc == ERR_OK)
+        rc = compile_response_tokens(c);
     for (size_t i = 0; rc == ERR_OK && i < c->set->activity_count; i++)
         rc = compile_place(c, (uint32_t)i);
     /* A part that does not read costs itself only. One that found no room costs the set: half of a configuration must
@@ -413,7 +455,7 @@ decide_compile_within(const struct decide_source *src, size_t bytes_max, struct 
 {
     struct compile c = {.src = src, .d = d};
     struct map *maps[] = {&c.offers, &c.audience_objects, &c.audience_index, &c.property_index,
-                          &c.paths,  &c.field_index};
+                          &c.paths,  &c.field_index,      &c.allocations,    &c.models};
     enum err rc;
 
     if (src->activity_count > LIMIT_ACTIVITIES)
@@ -423,17 +465,21 @@ decide_compile_within(const struct decide_source *src, size_t bytes_max, struct 
         return diag_set(d, ERR_NOMEM, "no memory for activities");
     arena_init(&c.set->arena, bytes_max);
     c.set->token_key = src->token_key;
+    c.set->explain = json_bool(json_get(src->settings, S("explain")), false);
     c.set->zone_minutes = src->zone_minutes;
     map_init(&c.set->activity_index);
     map_init(&c.set->locations);
     map_init(&c.set->properties);
+    map_init(&c.set->views);
     map_init(&c.set->goals[0]);
     map_init(&c.set->goals[1]);
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_init(maps[i]);
     buf_init(&c.scratch, LIMIT_PROPOSITION_BYTES);
+    arena_init(&c.expanded, bytes_max);
     rc = compile_all(&c);
     buf_deinit(&c.scratch);
+    arena_deinit(&c.expanded);
     for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
         map_deinit(maps[i]);
     if (rc != ERR_OK) {
@@ -460,21 +506,17 @@ decide_free(struct decide_set *s)
     map_deinit(&s->activity_index);
     map_deinit(&s->locations);
     map_deinit(&s->properties);
+    map_deinit(&s->views);
     map_deinit(&s->goals[0]);
     map_deinit(&s->goals[1]);
     arena_deinit(&s->arena);
     free(s);
 }
 
-size_t
-decide_goals(const struct decide_set *s, struct str location, bool clicked, const struct str **activities)
+bool
+decide_explains(const struct decide_set *s)
 {
-    const struct goal *g = map_get(&s->goals[clicked], location);
-
-    if (g == NULL)
-        return 0;
-    *activities = g->activities;
-    return g->n;
+    return s->explain;
 }
 
 size_t

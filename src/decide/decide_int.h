@@ -2,10 +2,11 @@
  *
  *   target_rule.c   targetRule JSON -> struct target_rule (a rule of rule/ and the request fields it reads)
  *   proposition.c   activity x experience x scope -> struct proposition (JSON text with holes)
+ *   option.c        the same as options of a delivery answer
  *   decide_compile.c  all objects of a sandbox -> struct decide_set
  *   fields*.c       request, location and visitor -> one field
  *   json_logic.c    json-logic -> the same rules
- *   decide.c        request -> answer */
+ *   decision*.c     request -> answer */
 #ifndef DECIDE_INT_H
 #define DECIDE_INT_H
 
@@ -13,7 +14,9 @@
 #include "base/map.h"
 #include "context/agent.h"
 #include "context/page_url.h"
+#include "decide/decide.h"
 #include "decide/decision.h"
+#include "learn/learn.h"
 #include "rule/rule.h"
 
 /* ---- bucketing.c: the hash as a stream, so that an activity keeps the state behind "<client>.<activity>." ---- */
@@ -83,6 +86,11 @@ bool field_is_boolean(enum field_source source, struct str name);
 unsigned activity_bucket(const struct activity *a, struct str visitor_key);
 const char *field_source_name(enum field_source source);
 
+/* ---- features.c ---- */
+
+/* The facts of the location that models know. */
+void features_read(struct request_view *v, struct learn_row *row);
+
 /* ---- target_rule.c ---- */
 
 struct target_rule {
@@ -118,7 +126,14 @@ struct audience_list { /* indexes into decide_set.audiences; all must match */
 };
 
 /* A place in pre-rendered text where a value goes in. Texts are escaped for JSON already. */
-enum hole_encode { ENCODE_TEXT, ENCODE_HTML, ENCODE_URL };
+enum hole_encode {
+    ENCODE_TEXT,
+    ENCODE_HTML,
+    ENCODE_URL,
+    ENCODE_REMOTE,   /* what is behind the URL field.name, as the inside of a JSON string */
+    ENCODE_PREFETCH, /* no value: `otherwise` itself, in a prefetch */
+    ENCODE_TOKENS,   /* no value: response tokens, of which `otherwise` are the known ones */
+};
 struct hole {
     uint32_t at;
     enum hole_encode encode;
@@ -147,15 +162,88 @@ struct proposition {
     bool conditional; /* some item has an audience */
 };
 
+/* The same for the delivery API: options, each a range of the text, and click metrics. An option of visual changes has
+ * a head, changes that may have audiences of their own, and a tail. */
+struct option_part {
+    uint32_t start, end;
+    uint32_t first, count; /* its changes in items; count 0: the option is one piece */
+    bool is_default;       /* default content: sent in a prefetch only, for its token; a display all the same */
+    const struct audience_list *audiences; /* of an option in one piece; NULL: none */
+};
+
+struct delivery_text {
+    struct str text; /* empty: this experience has nothing here */
+    const struct option_part *options;
+    size_t option_count;
+    const struct item *items;
+    const struct hole *holes; /* of options; ascending by at */
+    size_t hole_count;
+    struct str metrics; /* comma-separated elements, without holes */
+};
+
 struct experience {
     struct str id, name;
     struct audience_list audiences;
 };
 
+enum activity_type {
+    ACTIVITY_AB,
+    ACTIVITY_XT,
+    ACTIVITY_MVT,
+    ACTIVITY_AUTO_ALLOCATE,
+    ACTIVITY_AUTO_TARGET,
+    ACTIVITY_AP,
+};
+
+/* Ranges of 0 .. 9999 that belong to experiences: bucket * scale <= bounds[i], the first that holds [TARGET 3.3]. A
+ * range without width has the bound 0 and belongs to nobody. */
+struct split {
+    uint64_t *bounds;
+    uint64_t scale;
+    size_t n;
+};
+int split_choose(const struct split *s, unsigned bucket);
+
+/* Counters that end a membership's ordinary life [TARGET 2.7 conditions]. */
+struct cap {
+    uint32_t visits, impressions; /* 0: none */
+    enum hit_action action;
+};
+
+enum metric_kind { METRIC_EVENT, METRIC_PAGES, METRIC_SCORE, METRIC_TIME };
+
+struct metric {
+    uint32_t id; /* metricLocalId */
+    enum metric_kind kind;
+    enum hit_action action;
+    bool revenue; /* counts only with an order */
+    const struct metric_gate {
+        uint32_t metric;
+        bool reached;
+    } * gates;
+    size_t gate_count;
+};
+
+/* Auto-Target and Automated Personalization [TARGET 8.2]. */
+struct personalization {
+    unsigned control_percent;
+    int control_experience; /* -1: random */
+    /* What models are of: an experience (one dimension), or an option at one of several locations. The number of an
+     * experience has a digit for each dimension, the last varies fastest. */
+    const uint32_t *radix;
+    size_t radix_count;
+    const struct str *units; /* names, in the order of digits: "0", or "location:option" */
+    size_t unit_count;
+    const struct learn_forest **forests; /* by unit; NULL: no valid model */
+    size_t valid;
+    struct str version;
+};
+
 struct activity {
     struct str id, name;
     int64_t number; /* id as a number, for the order */
-    bool xt;
+    enum activity_type type;
+    bool approved;  /* else it is served in environments and previews that say so */
     bool analytics; /* reports through Analytics: clients get its token */
     int64_t priority, approved_ms, starts_ms, ends_ms;
     bool targeted;
@@ -165,8 +253,24 @@ struct activity {
     unsigned traffic_percent;
     struct hash_stream prefix;
     struct experience *experiences;
-    unsigned *percent; /* A/B */
     size_t experience_count;
+    unsigned *percent; /* of a manual A/B test, by experience */
+    struct split split;
+    struct str algorithm;                   /* version of the weights in `split`; empty: they are the activity's own */
+    const struct personalization *personal; /* NULL: another type */
+    const struct exclusion {
+        struct hash_stream prefix; /* "<client>.<group>." */
+        unsigned low, high;        /* bucket in [low, high) */
+    } * exclusion;                 /* NULL: in no group */
+    const struct metric *metrics;
+    size_t metric_count;
+    const struct cap *caps;
+    size_t cap_count;
+    const struct reporting_audience {
+        int64_t id; /* reportingAudienceLocalId */
+        struct audience_list audiences;
+    } * reporting;
+    size_t reporting_count;
 };
 
 /* An activity in one scope. */
@@ -176,6 +280,7 @@ struct placement {
     bool view;                              /* a single-page view, delivered with __view__ */
     bool form_based;                        /* the form/visual rule of [TARGET 2.3] */
     const struct proposition *propositions; /* by experience */
+    const struct delivery_text *texts;      /* by experience */
 };
 
 struct location {
@@ -184,9 +289,15 @@ struct location {
     size_t n, cap;
 };
 
-/* Activities whose primary metric names one location. */
+/* A metric that one location meets, shown or clicked. */
 struct goal {
-    struct str *activities;
+    uint32_t activity;
+    const struct metric *metric;
+    struct audience_list audiences;
+};
+
+struct goals {
+    struct goal *items;
     size_t n, cap;
 };
 
@@ -204,8 +315,17 @@ struct decide_set {
     struct map locations;  /* scope -> struct location; page-wide under "__view__" */
     struct location *page; /* that one, or NULL */
     struct map properties; /* token -> (uintptr_t)index + 1 */
-    struct map goals[2];   /* location -> struct goal: shown, clicked */
-    struct str *paths;     /* of ${aep.} and the aep targeting field, without repeats */
+    struct map views;      /* name -> struct location: the placements of one view; they stand in page, too */
+    struct str *view_names;
+    size_t view_count;
+    struct map goals[2]; /* location -> struct goals: shown, clicked */
+    uint32_t *engaged;   /* activities that count pages, scores or time */
+    size_t engaged_count;
+    const struct response_field *response_fields;
+    size_t response_count;
+    bool explain;
+    bool response_static; /* names of activity, experience, offer and option are written */
+    struct str *paths;    /* of ${aep.} and the aep targeting field, without repeats */
     size_t path_count;
 };
 
@@ -216,6 +336,12 @@ enum err decide_compile_within(const struct decide_source *src, size_t bytes_max
 #define PAGE_SCOPE S("__view__")
 #define GLOBAL_MBOX S("target-global-mbox")
 #define PRIMARY_METRIC 32767 /* [TARGET 2.7] */
+
+/* A response token whose value is of the request [TARGET 2.8]. */
+struct response_field {
+    struct str name; /* "geo.city" */
+    struct field field;
+};
 
 /* ---- proposition.c ---- */
 
@@ -231,7 +357,9 @@ struct placed_option {
 
 struct placed_click {
     struct str id;
-    struct str selector;
+    struct str selector; /* empty: the whole of `location` */
+    struct str location; /* a metric "mbox clicked"; empty: any place where the selector is */
+    uint32_t metric;
 };
 
 struct proposition_source {
@@ -261,9 +389,27 @@ bool proposition_write(const struct proposition *p, const struct proposition_fil
 /* The bit of a schema URI, 0 when unknown. */
 unsigned item_schema_bit(struct str uri);
 
+/* ---- option.c ---- */
+
+/* The same sources as options and click metrics of a delivery answer. false: a or scratch is full. */
+bool delivery_render(const struct proposition_source *src, struct arena *a, struct buf *scratch,
+                     struct delivery_text *out);
+/* Appends the options, comma-separated, whose audiences match; false when there is none. Default content is one, and
+ * writes nothing. */
+struct delivery_filter {
+    bool prefetch;
+    const struct decide_set *set;
+    bool (*match)(void *ctx, const struct audience_list *list);
+    void *ctx;
+};
+bool delivery_write(const struct delivery_text *t, const struct delivery_filter *f, struct request_view *v,
+                    struct buf *out);
+/* What goes into a hole. */
+void hole_write(const struct hole *h, const struct delivery_filter *f, struct request_view *v, struct buf *out);
+
 /* ---- words and shapes shared by the compiler and the checker ---- */
 
-enum offer_type { OFFER_HTML, OFFER_JSON, OFFER_REDIRECT, OFFER_ACTIONS, OFFER_UNKNOWN };
+enum offer_type { OFFER_HTML, OFFER_JSON, OFFER_REDIRECT, OFFER_REMOTE, OFFER_ACTIONS, OFFER_UNKNOWN };
 enum offer_type offer_type(const struct json *offer);
 /* The dom-action type that a name of [TARGET 2.9] stands for ("setContent" is setHtml); NULL: unknown. */
 const char *dom_action_type(struct str name);

@@ -35,6 +35,25 @@ find_local(const struct json *list, const char *member, const struct json *id)
     return NULL;
 }
 
+/* View names compare in lower case on every client [TARGET 1.10]. */
+struct str
+compile_view_name(struct compile *c, const struct json *activity, const struct json *view_local_id)
+{
+    const struct json *view = find_local(json_get(activity, S("views")), "viewLocalId", view_local_id);
+    struct str name = json_str(json_get(view, S("name")));
+    char *low;
+
+    if (view == NULL)
+        return S_NULL; /* a view that is not there shows nothing */
+    if (name.n == 0)
+        name = id_text(json_get(view, S("viewId")), &c->set->arena);
+    name = arena_str(&c->set->arena, name);
+    low = (char *)(uintptr_t)name.p;
+    for (size_t i = 0; low != NULL && i < name.n; i++)
+        low[i] = (char)(low[i] >= 'A' && low[i] <= 'Z' ? low[i] + 32 : low[i]);
+    return name;
+}
+
 static bool
 add_spot(struct compile *c, struct layout *l, const struct json *location, struct spot spot)
 {
@@ -46,21 +65,10 @@ add_spot(struct compile *c, struct layout *l, const struct json *location, struc
     if (spot.audiences == NULL || !compile_audiences(c, json_get(location, S("audienceIds")), spot.audiences))
         return false;
     if (view_id != NULL) {
-        struct str name = json_str(json_get(view, S("name")));
-        char *low;
-        if (view == NULL)
-            return true; /* a view that is not there shows nothing */
-        if (name.n == 0)
-            name = id_text(json_get(view, S("viewId")), &c->set->arena);
-        /* View names compare in lower case on every client [TARGET 1.10]. */
-        name = arena_str(&c->set->arena, name);
-        if (name.p == NULL || !compile_audiences(c, json_get(view, S("audienceIds")), spot.audiences))
-            return false;
-        low = (char *)(uintptr_t)name.p;
-        for (size_t i = 0; i < name.n; i++)
-            low[i] = (char)(low[i] >= 'A' && low[i] <= 'Z' ? low[i] + 32 : low[i]);
         spot.view = true;
-        spot.scope = name;
+        spot.scope = compile_view_name(c, l->object, view_id);
+        if (!compile_audiences(c, json_get(view, S("audienceIds")), spot.audiences))
+            return false;
     }
     if (spot.scope.n > 0)
         l->spots[l->spot_count++] = spot;
@@ -95,29 +103,44 @@ read_spots(struct compile *c, struct layout *l)
 }
 
 static bool
+add_click(struct compile *c, struct layout *l, size_t *cap, struct placed_click click)
+{
+    if (l->click_count == *cap) {
+        void *p = compile_grow(&c->set->arena, l->clicks, l->click_count, cap, sizeof(*l->clicks));
+        if (p == NULL)
+            return false;
+        l->clicks = p;
+    }
+    l->clicks[l->click_count++] = click;
+    return true;
+}
+
+static bool
 read_clicks(struct compile *c, struct layout *l)
 {
     struct json_iter metrics = json_iter(json_get(l->object, S("metrics")));
     size_t cap = 0;
+    bool ok = true;
 
-    while (json_next(&metrics)) {
-        struct str metric = id_text(json_get(metrics.value, S("metricLocalId")), &c->set->arena);
+    while (ok && json_next(&metrics)) {
+        uint32_t metric = (uint32_t)json_i64(json_get(metrics.value, S("metricLocalId")), 0);
         struct json_iter it = json_iter(json_get(metrics.value, S("clickTrackSelectors")));
-        for (size_t n = 0; json_next(&it); n++) {
-            struct placed_click click = {.selector = json_str(json_get(it.value, S("selector")))};
-            if (click.selector.n == 0)
-                continue;
-            if (l->click_count == cap) {
-                void *p = compile_grow(&c->set->arena, l->clicks, l->click_count, &cap, sizeof(*l->clicks));
-                if (p == NULL)
-                    return false;
-                l->clicks = p;
-            }
-            click.id = arena_printf(&c->set->arena, "click-%.*s-%zu", STR_ARG(metric), n);
-            l->clicks[l->click_count++] = click;
+        for (size_t n = 0; ok && json_next(&it); n++) {
+            struct placed_click click = {.selector = json_str(json_get(it.value, S("selector"))), .metric = metric};
+            click.id = arena_printf(&c->set->arena, "click-%u-%zu", metric, n);
+            if (click.selector.n > 0)
+                ok = add_click(c, l, &cap, click);
+        }
+        it = json_iter(json_get(metrics.value, S("mboxes")));
+        while (ok && json_next(&it)) {
+            struct placed_click click = {.location = json_str(json_get(it.value, S("name"))), .metric = metric};
+            if (str_eq(click.location, GLOBAL_MBOX))
+                click.location = PAGE_SCOPE;
+            if (click.location.n > 0 && str_eq(json_str(json_get(it.value, S("successEvent"))), S("mbox_clicked")))
+                ok = add_click(c, l, &cap, click);
         }
     }
-    return true;
+    return ok;
 }
 
 /* What an experience shows at a spot; false: nothing is placed there. */
@@ -152,29 +175,88 @@ is_visual(const struct placed_option *o)
 }
 
 static bool
-collect_paths(struct compile *c, const struct proposition *p)
+collect_paths(struct compile *c, const struct hole *holes, size_t n)
 {
-    for (size_t i = 0; i < p->hole_count; i++) {
-        if (p->holes[i].field.source == FIELD_AEP && !compile_add_path(c, p->holes[i].field.name))
+    for (size_t i = 0; i < n; i++) {
+        if (holes[i].field.source == FIELD_AEP && holes[i].field.name.n > 0 &&
+            !compile_add_path(c, holes[i].field.name))
             return false;
     }
     return true;
 }
 
 static struct location *
-location_of(struct compile *c, struct str scope)
+location_in(struct compile *c, struct map *m, struct str scope)
 {
-    struct location *at = map_get(&c->set->locations, scope);
+    struct location *at = map_get(m, scope);
 
     if (at != NULL)
         return at;
     at = ARENA_NEW(&c->set->arena, struct location);
-    if (at == NULL || !map_put(&c->set->locations, scope, at, NULL))
+    if (at == NULL || !map_put(m, scope, at, NULL))
         return NULL;
     at->scope = scope;
+    return at;
+}
+
+static struct location *
+location_of(struct compile *c, struct str scope)
+{
+    struct location *at = location_in(c, &c->set->locations, scope);
+
     if (str_eq(scope, PAGE_SCOPE))
         c->set->page = at;
     return at;
+}
+
+static bool
+add_placement(struct compile *c, struct location *at, const struct placement *p)
+{
+    if (at == NULL)
+        return false;
+    if (at->n == at->cap) {
+        at->placements = compile_grow(&c->set->arena, at->placements, at->n, &at->cap, sizeof(*p));
+        if (at->placements == NULL)
+            return false;
+    }
+    at->placements[at->n++] = *p;
+    return true;
+}
+
+/* Views stand with the page for clients that ask for both, and by name for those that ask for one. */
+static bool
+place_view(struct compile *c, const struct placement *p)
+{
+    struct decide_set *s = c->set;
+    bool known = map_get(&s->views, p->scope) != NULL;
+
+    if (!add_placement(c, location_in(c, &s->views, p->scope), p))
+        return false;
+    if (known)
+        return true;
+    if (s->view_count == c->view_cap) {
+        s->view_names = compile_grow(&s->arena, s->view_names, s->view_count, &c->view_cap, sizeof(*s->view_names));
+        if (s->view_names == NULL)
+            return false;
+    }
+    s->view_names[s->view_count++] = p->scope;
+    return true;
+}
+
+/* Both forms of one experience's answer. What is too large costs itself only. false: no memory. */
+static bool
+render(struct compile *c, const struct proposition_source *src, struct proposition *edge, struct delivery_text *text)
+{
+    if (proposition_render(src, &c->set->arena, &c->scratch, edge) &&
+        delivery_render(src, &c->set->arena, &c->scratch, text))
+        return collect_paths(c, edge->holes, edge->hole_count) && collect_paths(c, text->holes, text->hole_count);
+    if (buf_ok(&c->scratch))
+        return false;
+    log_warn("decide_proposition_too_large", "activity=%.*s experience=%.*s bytes_max=%d", STR_ARG(src->activity->id),
+             STR_ARG(src->experience->id), LIMIT_PROPOSITION_BYTES);
+    *edge = (struct proposition){0};
+    *text = (struct delivery_text){0};
+    return true;
 }
 
 /* The propositions of all experiences in one scope, from all spots of the activity that belong to it. */
@@ -185,14 +267,15 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
     struct json_iter it = compile_list(json_get(l->object, S("experiences")));
     struct placed_option *options = ARENA_ARRAY(&c->set->arena, struct placed_option, l->spot_count);
     struct proposition *ps = ARENA_ARRAY(&c->set->arena, struct proposition, a->experience_count);
+    struct delivery_text *texts = ARENA_ARRAY(&c->set->arena, struct delivery_text, a->experience_count);
     struct placement p = {.activity = l->activity,
                           .scope = compile_intern(c, first->scope),
                           .view = first->view,
                           .form_based = true,
-                          .propositions = ps};
-    struct location *at;
+                          .propositions = ps,
+                          .texts = texts};
 
-    if (options == NULL || ps == NULL || p.scope.p == NULL)
+    if (options == NULL || ps == NULL || texts == NULL || p.scope.p == NULL)
         return false;
     for (size_t e = 0; json_next(&it); e++) {
         struct proposition_source src = {.activity = a,
@@ -213,76 +296,10 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
             p.form_based &= !is_visual(o);
             src.option_count++;
         }
-        if (!proposition_render(&src, &c->set->arena, &c->scratch, &ps[e])) {
-            if (buf_ok(&c->scratch))
-                return false;
-            log_warn("decide_proposition_too_large", "activity=%.*s experience=%.*s bytes_max=%d", STR_ARG(a->id),
-                     STR_ARG(a->experiences[e].id), LIMIT_PROPOSITION_BYTES);
-            ps[e] = (struct proposition){0}; /* costs its own content only */
-            continue;
-        }
-        if (!collect_paths(c, &ps[e]))
+        if (!render(c, &src, &ps[e], &texts[e]))
             return false;
     }
-    at = location_of(c, p.view ? PAGE_SCOPE : p.scope);
-    if (at == NULL)
-        return false;
-    if (at->n == at->cap) {
-        at->placements = compile_grow(&c->set->arena, at->placements, at->n, &at->cap, sizeof(p));
-        if (at->placements == NULL)
-            return false;
-    }
-    at->placements[at->n++] = p;
-    return true;
-}
-
-/* ---- goals ---- */
-
-static bool
-add_goal(struct compile *c, struct map *goals, struct str mbox, struct str activity)
-{
-    struct goal *g = map_get(goals, mbox);
-
-    if (g == NULL) {
-        g = ARENA_NEW(&c->set->arena, struct goal);
-        mbox = compile_intern(c, mbox);
-        if (g == NULL || mbox.p == NULL || !map_put(goals, mbox, g, NULL))
-            return false;
-    }
-    if (g->n > 0 && str_eq(g->activities[g->n - 1], activity))
-        return true; /* a metric may name a location twice */
-    if (g->n == g->cap) {
-        g->activities = compile_grow(&c->set->arena, g->activities, g->n, &g->cap, sizeof(*g->activities));
-        if (g->activities == NULL)
-            return false;
-    }
-    g->activities[g->n++] = activity;
-    return true;
-}
-
-/* The locations of the primary metric: what happens there converts [TARGET 2.7]. */
-static bool
-read_goals(struct compile *c, uint32_t index)
-{
-    struct json_iter metrics = compile_list(json_get(c->objects[index], S("metrics")));
-
-    while (json_next(&metrics)) {
-        struct json_iter it = compile_list(json_get(metrics.value, S("mboxes")));
-        if (json_i64(json_get(metrics.value, S("metricLocalId")), 0) != PRIMARY_METRIC)
-            continue;
-        while (json_next(&it)) {
-            struct str name = json_str(json_get(it.value, S("name")));
-            struct str event = json_str(json_get(it.value, S("successEvent")));
-            bool clicked = str_eq(event, S("mbox_clicked"));
-            if (str_eq(name, GLOBAL_MBOX))
-                name = PAGE_SCOPE;
-            if (name.n == 0 || (!clicked && event.n > 0 && !str_eq(event, S("mbox_shown"))))
-                continue;
-            if (!add_goal(c, &c->set->goals[clicked], name, c->set->activities[index].id))
-                return false;
-        }
-    }
-    return true;
+    return add_placement(c, location_of(c, p.view ? PAGE_SCOPE : p.scope), &p) && (!p.view || place_view(c, &p));
 }
 
 enum err
@@ -290,7 +307,7 @@ compile_place(struct compile *c, uint32_t index)
 {
     struct layout l = {.object = c->objects[index], .activity = index};
 
-    if (!read_spots(c, &l) || !read_clicks(c, &l) || !read_goals(c, index))
+    if (!read_spots(c, &l) || !read_clicks(c, &l))
         return compile_no_memory(c);
     for (size_t i = 0; i < l.spot_count; i++) {
         bool seen = false;

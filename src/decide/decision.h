@@ -39,6 +39,7 @@ struct decision_request {
     bool serve_inactive;          /* of the environment [TARGET 2.2] */
     const struct decision_qa *qa; /* NULL: none */
     /* request context for targetRule [TARGET 4.2] */
+    int64_t previous_ms; /* the session's request before this one; 0: none */
     struct str url, referrer, user_agent, language;
     const struct json *client_hints; /* context.clientHints, or NULL */
     const struct json *screen;       /* {"width","height"}, or NULL */
@@ -59,7 +60,7 @@ enum decision_kind { AT_MBOX, AT_PAGE, AT_VIEW, AT_VIEWS }; /* VIEWS: all of the
 enum decision_format {
     FORMAT_EXECUTE,  /* members of a delivery answer's item: ,"options":[..],"metrics":[..],"analytics":{..} */
     FORMAT_PREFETCH, /* the same with eventToken and "state"; of VIEW and VIEWS whole comma-separated view objects */
-    FORMAT_EDGE,     /* comma-separated propositions [EDGE 5.2] */
+    FORMAT_EDGE,     /* comma-separated propositions [EDGE 5.2], all locations of a request one after the other */
 };
 
 struct decision_ask {
@@ -78,9 +79,11 @@ struct decision_taken {
     struct str scope; /* the location, "__view__" for a page, the view's name */
     bool entered;     /* no membership existed */
     bool sticky;      /* the membership is to be kept */
+    bool untracked;   /* shown, and nothing counts [TARGET 2.7]: no display is to be noted */
     enum hit_arm arm;
     struct str algorithm;
     double propensity;
+    const struct json *features;  /* of a decision that models learn from, else NULL */
     const struct json *why;       /* NULL unless asked */
     const struct json *reporting; /* reportingAudienceLocalIds that match now, an array; NULL: none */
 };
@@ -94,6 +97,8 @@ struct decision;
 /* rq is borrowed until the last call. ERR_NOMEM. */
 enum err decision_begin(const struct decide_set *s, const struct decision_request *rq, struct arena *a,
                         struct decision **out, struct diag *d);
+/* The visitor was told something: what was found out about him is forgotten. */
+void decision_changed(struct decision *x);
 /* Appends the answer of one location to `out`, nothing when no activity takes the visitor, and lists what was taken.
  * ERR_LIMIT: arena or out is full; out is as before. */
 enum err decision_at(struct decision *x, const struct decision_ask *ask, enum decision_format format, struct buf *out,
@@ -106,11 +111,11 @@ struct decision_moment {
     bool clicked;
     struct str activity; /* of a token; empty: any */
     uint32_t metric;
+    bool order;     /* an order comes with it: revenue metrics want one */
     bool refreshed; /* the page was shown just before: count_landings does not count again */
+    bool page;      /* the first location of a request that shows something: engagement counts [TARGET 2.7] */
 };
 enum err decision_met(struct decision *x, const struct decision_ask *ask, const struct decision_moment *moment,
                       struct hit_notice **notices, size_t *n, struct diag *d);
-/* prefetch.metrics: click metrics of view activities that belong to no view [TARGET 1.4]; an array's elements. */
-enum err decision_loose_metrics(struct decision *x, struct buf *out, struct diag *d);
 
 #endif

@@ -224,7 +224,7 @@ add_allocation(struct parts *p)
         p->never = true;
         return;
     }
-    if (a->xt) {
+    if (a->type == ACTIVITY_XT) {
         if (a->traffic_percent < 100)
             add_range(p, true, 0, a->traffic_percent * 100);
         return;
@@ -273,7 +273,7 @@ odd_condition(struct odd *o, struct odd_rule *r)
     add_entry(&p);
     add_audiences(&p, experience_audiences(r->use->activity, r->experience));
     add_location(&p);
-    if (r->use->activity->a->xt)
+    if (r->use->activity->a->type == ACTIVITY_XT)
         add_missed(&p);
     add_schedule(&p);
     r->condition = p.never ? S_NULL : all_of(o, p.items, p.n);

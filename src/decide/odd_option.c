@@ -75,8 +75,9 @@ static void
 put_token(struct option_writer *w)
 {
     const struct odd_activity *a = w->rule->use->activity;
-    struct decide_token token = {a->a->id, a->a->experiences[w->rule->experience].id,
-                                 w->rule->use->kind == ODD_PAGE ? PAGE_SCOPE : w->rule->use->name};
+    struct decide_token token = {.activity = a->a->id,
+                                 .experience = a->a->experiences[w->rule->experience].id,
+                                 .scope = w->rule->use->kind == ODD_PAGE ? PAGE_SCOPE : w->rule->use->name};
 
     buf_put(&w->o->scratch, S("\"eventToken\":\""));
     decide_token_write(&w->o->scratch, w->o->src->objects->token_key, &token);

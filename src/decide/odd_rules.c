@@ -73,6 +73,8 @@ is_due(struct odd *o, const struct activity *a)
 {
     int64_t shown_ms = a->starts_ms == INT64_MIN ? INT64_MIN : a->starts_ms - LIMIT_ODD_AHEAD_MS;
 
+    if (!a->approved && !o->src->serve_inactive)
+        return false;
     boundary(o, shown_ms);
     boundary(o, a->ends_ms);
     return o->src->now_ms >= shown_ms && o->src->now_ms < a->ends_ms;
@@ -103,7 +105,7 @@ check_type(struct odd *o, struct odd_activity *a)
         odd_remote(o, a, "its type is %.*s", STR_ARG(type));
     if (json_bool(json_path(a->object, S("autoAllocateTraffic.enabled")), false))
         odd_remote(o, a, "its traffic is allocated by its results");
-    if (json_get(a->object, S("exclusionGroupId")) != NULL)
+    if (a->a->exclusion != NULL || json_get(a->object, S("exclusionGroupId")) != NULL)
         odd_remote(o, a, "it is in an exclusion group");
 }
 

@@ -35,7 +35,7 @@ put_meta(struct jw *w, const struct odd_rule *r)
     jw_object(w);
     put_id(w, S("activity.id"), a);
     jw_kstr(w, S("activity.name"), a->name);
-    jw_kstr(w, S("activity.type"), a->xt ? S("landing") : S("ab"));
+    jw_kstr(w, S("activity.type"), a->type == ACTIVITY_XT ? S("landing") : S("ab"));
     jw_kraw(w, S("audience.ids"), r->audience_ids);
     put_number(w, S("experience.id"), e->id);
     jw_kstr(w, S("experience.name"), e->name);

@@ -221,6 +221,20 @@ put_content_item(struct render *r, enum item_schema schema, const char *format, 
     item_end(r);
 }
 
+/* A hole for what is behind the URL; the Edge Network's clients take HTML only. */
+static void
+put_remote(struct render *r, const struct json *url)
+{
+    item_begin(r, ITEM_HTML, r->option->offer_id, 0, false, r->option->audiences);
+    put_meta(r);
+    buf_put(r->out, S(",\"data\":{"));
+    put_member(r->out, "id", r->option->offer_id);
+    buf_put(r->out, S(",\"format\":\"text/html\",\"content\":\""));
+    template_remote(r, json_str(url));
+    buf_put(r->out, S("\"}"));
+    item_end(r);
+}
+
 static void
 put_option(struct render *r)
 {
@@ -252,6 +266,10 @@ put_option(struct render *r)
     case OFFER_REDIRECT:
         if (json_is(content, JSON_STRING))
             put_content_item(r, ITEM_REDIRECT, "text/uri-list", content);
+        break;
+    case OFFER_REMOTE: /* its content, which is fetched beforehand, is HTML */
+        if (json_is(content, JSON_STRING))
+            put_remote(r, content);
         break;
     case OFFER_ACTIONS:
         put_offer_actions(r, json_get(offer, S("actions")));
@@ -303,7 +321,7 @@ put_head(struct render *r)
 {
     const struct activity *a = r->src->activity;
     const struct experience *e = r->src->experience;
-    struct decide_token token = {a->id, e->id, r->src->scope};
+    struct decide_token token = {.activity = a->id, .experience = e->id, .scope = r->src->scope};
 
     put_proposition_id(r);
     buf_putc(r->out, ',');
@@ -344,8 +362,10 @@ proposition_render(const struct proposition_source *src, struct arena *a, struct
         put_option(&r);
     }
     if (r.item_count > 0) {
-        for (size_t i = 0; i < src->click_count && !r.full; i++)
-            put_click(&r, &src->clicks[i]);
+        for (size_t i = 0; i < src->click_count && !r.full; i++) {
+            if (src->clicks[i].selector.n > 0)
+                put_click(&r, &src->clicks[i]);
+        }
     }
     buf_put(scratch, S("]}"));
     if (r.full || !buf_ok(scratch))
@@ -366,20 +386,6 @@ proposition_render(const struct proposition_source *src, struct arena *a, struct
 
 /* ---- writing ---- */
 
-static void
-put_hole(const struct hole *h, struct request_view *v, struct buf *out)
-{
-    const struct json *node;
-    struct str value;
-
-    if (!request_field(v, &h->field, &value, &node))
-        buf_put(out, h->otherwise);
-    else if (value.n == 0)
-        buf_put(out, h->if_empty);
-    else
-        template_put_value(out, value, h->encode);
-}
-
 /* text[from, to) with the holes in it; *next is the first hole not before from. */
 static void
 put_range(const struct proposition *p, size_t from, size_t to, size_t *next, struct request_view *v, struct buf *out)
@@ -389,7 +395,7 @@ put_range(const struct proposition *p, size_t from, size_t to, size_t *next, str
     for (; *next < p->hole_count && p->holes[*next].at <= to; (*next)++) {
         buf_put(out, str_slice(p->text, from, p->holes[*next].at));
         from = p->holes[*next].at;
-        put_hole(&p->holes[*next], v, out);
+        hole_write(&p->holes[*next], NULL, v, out);
     }
     buf_put(out, str_slice(p->text, from, to));
 }

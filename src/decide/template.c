@@ -222,6 +222,7 @@ token_field(struct render *r, struct str name, struct field *f)
         {"mbox.", FIELD_MBOX},
         {"aep.", FIELD_AEP},
         {"geo.", FIELD_GEO},
+        {"crs.", FIELD_CUSTOMER},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -238,10 +239,8 @@ token_field(struct render *r, struct str name, struct field *f)
 }
 
 static void
-add_hole(struct render *r, const struct token *t, struct str whole, struct field field, enum hole_encode encode)
+push_hole(struct render *r, struct hole h)
 {
-    struct hole h = {.field = field, .encode = encode};
-
     if (r->hole_count == r->hole_cap) {
         size_t cap = r->hole_cap ? r->hole_cap * 2 : 8;
         struct hole *holes = ARENA_ARRAY(r->a, struct hole, cap);
@@ -254,12 +253,36 @@ add_hole(struct render *r, const struct token *t, struct str whole, struct field
         r->holes = holes;
         r->hole_cap = cap;
     }
+    h.at = (uint32_t)r->out->n;
+    r->holes[r->hole_count++] = h;
+}
+
+static void
+add_hole(struct render *r, const struct token *t, struct str whole, struct field field, enum hole_encode encode)
+{
+    struct hole h = {.field = field, .encode = encode};
+
     /* show_blank asks for a blank where there is no value and no default; without both the token itself stays, so that
      * a wrong name is seen. */
     h.otherwise = t->has_default ? escaped_copy(r, t->otherwise) : t->show_blank ? S("") : escaped_copy(r, whole);
     h.if_empty = t->has_default && !t->show_blank ? h.otherwise : S("");
-    h.at = (uint32_t)r->out->n;
-    r->holes[r->hole_count++] = h;
+    push_hole(r, h);
+}
+
+void
+template_hole(struct render *r, enum hole_encode encode, struct str otherwise)
+{
+    push_hole(r, (struct hole){.encode = encode, .otherwise = otherwise});
+}
+
+void
+template_remote(struct render *r, struct str url)
+{
+    struct str copy = arena_str(r->a, url);
+
+    if (copy.p == NULL)
+        r->full = true;
+    push_hole(r, (struct hole){.encode = ENCODE_REMOTE, .field = {FIELD_MBOX, copy}});
 }
 
 /* Appends text as the inside of a JSON string, tokens replaced. */

@@ -29,5 +29,9 @@ struct str template_take_tail(struct render *r, size_t from);
 void template_put(struct render *r, struct str text, enum hole_encode encode);
 void template_put_string(struct render *r, struct str text, enum hole_encode encode);
 void template_put_json(struct render *r, const struct json *v);
+/* A hole without a value of the request: `otherwise` is what goes in, as hole_write() says. */
+void template_hole(struct render *r, enum hole_encode encode, struct str otherwise);
+/* The place of what is behind a URL. */
+void template_remote(struct render *r, struct str url);
 
 #endif

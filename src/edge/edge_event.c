@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "context/page_url.h"
 #include "model/optout.h"
 
 struct visit {
@@ -192,44 +193,73 @@ write_pull(struct visit *v, size_t index)
 
 /* ---- decisions ---- */
 
+/* A surface may be written in several ways. */
+static bool
+asked_before(const struct edge_query *q, size_t i, struct arena *a)
+{
+    struct str scope = surface_canonical(q->scopes[i], a);
+
+    for (size_t j = 0; j < i; j++) {
+        if (str_eq(surface_canonical(q->scopes[j], a), scope))
+            return true;
+    }
+    return false;
+}
+
+static void
+note_taken(struct hit *h, const struct decision_result *result, size_t *room, struct arena *a)
+{
+    if (h->decision_count + result->n > *room) {
+        size_t more = 2 * (h->decision_count + result->n);
+        struct hit_decision *list = ARENA_ARRAY(a, struct hit_decision, more);
+        if (list == NULL)
+            return;
+        if (h->decision_count > 0)
+            memcpy(list, h->decisions, h->decision_count * sizeof *list);
+        h->decisions = list;
+        *room = more;
+    }
+    for (size_t i = 0; i < result->n; i++) {
+        const struct decision_taken *t = &result->taken[i];
+        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
+                                                                  .experience = t->experience,
+                                                                  .scope = t->scope,
+                                                                  .entered = t->entered,
+                                                                  .sticky = t->sticky,
+                                                                  .arm = t->arm,
+                                                                  .algorithm = t->algorithm,
+                                                                  .propensity = t->propensity,
+                                                                  .why = t->why,
+                                                                  .features = t->features};
+    }
+}
+
 static enum err
-decide(struct visit *v, size_t index, struct decide_result *result, struct diag *d)
+decide(struct visit *v, size_t index, struct hit *h, struct diag *d)
 {
     struct edge_call *c = v->call;
-    const struct edge_doc *device = &device_of(v)->doc;
     const struct edge_query *q = &v->event->query;
-    struct decide_request rq = {
-        .now_ms = c->now_ms,
-        .visitor_key = {c->device.ecid, ECID_BYTES},
-        .property_token = c->property_token,
-        .url = json_str(json_path(v->event->xdm, S("web.webPageDetails.URL"))),
-        .referrer = json_str(json_path(v->event->xdm, S("web.webReferrer.URL"))),
-        .user_agent = http_header(c->rq, S("User-Agent")),
-        .language = http_header(c->rq, S("Accept-Language")),
-        .xdm = v->event->xdm,
-        .target = v->event->target,
-        .first_session = c->device.minted || device->first_ms == c->now_ms,
-        .scopes = q->scopes,
-        .scope_count = q->scope_count,
-        .schemas = q->schemas,
-        .schema_count = q->schema_count,
-        .in_audience = in_audience,
-        .attributes = v->attributes,
-        .ctx = v,
-    };
-    size_t before;
+    struct decision_result result;
+    size_t before, room = 0;
     struct jw w;
-    enum err rc = edge_visit_ask(&v->target, c->arena, &rq, d);
+    enum err rc = ERR_OK;
 
-    if (rc != ERR_OK)
-        return rc;
     edge_reply_begin(c);
     before = c->rs->body->n;
     w = edge_handle_begin(c);
     buf_putc(c->rs->body, '[');
-    rc = decide_propositions(c->view->decide, &rq, c->arena, c->rs->body, result, d);
+    for (size_t i = 0; rc == ERR_OK && i < q->scope_count; i++) {
+        if (asked_before(q, i, c->arena))
+            continue;
+        v->target.ask.name = q->scopes[i];
+        v->target.ask.kind = str_eq(q->scopes[i], S("__view__")) ? AT_PAGE : AT_MBOX;
+        rc = decision_at(v->target.decision, &v->target.ask, FORMAT_EDGE, c->rs->body, &result, d);
+        if (rc == ERR_OK)
+            note_taken(h, &result, &room, c->arena);
+    }
     if (rc != ERR_OK) {
         buf_cut(c->rs->body, before);
+        h->decision_count = 0;
         return rc;
     }
     buf_putc(c->rs->body, ']');
@@ -251,30 +281,19 @@ static void
 personalize(struct visit *v, size_t index, struct hit *h)
 {
     struct edge_call *c = v->call;
-    struct decide_result result = {0};
     struct diag d = DIAG_INIT;
 
     if (!v->event->query.asked)
         return;
-    if (!c->target_on || c->view == NULL || c->view->decide == NULL || !c->device.present) {
+    if (v->target.decision == NULL) {
         empty_decisions(c, index);
         return;
     }
-    if (decide(v, index, &result, &d) != ERR_OK) {
+    if (decide(v, index, h, &d) != ERR_OK) {
         metric_inc(M_EDGE_DEGRADED);
         log_warn("decisions_failed", "why=\"%s\"", d.what);
         edge_fail(c, "0202-502", "The service failed", "the event is answered without decisions", index);
         empty_decisions(c, index);
-        return;
-    }
-    h->decisions = ARENA_ARRAY(c->arena, struct hit_decision, result.n + 1);
-    for (size_t i = 0; h->decisions != NULL && i < result.n; i++) {
-        const struct decide_taken *t = &result.taken[i];
-        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
-                                                                  .experience = t->experience,
-                                                                  .scope = t->scope,
-                                                                  .entered = t->entered,
-                                                                  .sticky = t->sticky};
     }
 }
 
@@ -359,7 +378,9 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         log_warn("edge_profile_failed", "why=\"%s\"", d.what);
         edge_fail(c, "0202-502", "The service failed", "the event is answered without the visitor's profile", index);
     }
-    edge_notices_read(c, e, &h);
+    if (h.visit != NULL)
+        edge_visit_decide(c, e, &h, v.attributes, in_audience, &v, &v.target);
+    edge_notices_read(c, e, &v.target, &h);
     if (c->path.action == ACTION_INTERACT) {
         if (c->destinations_on)
             write_pull(&v, index);

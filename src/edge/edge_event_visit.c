@@ -126,36 +126,32 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     return rc;
 }
 
-static const struct json *
-attributes_json(const struct visitor *v, struct arena *a)
+void
+edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
+                  const struct json *attributes, bool (*in_audience)(void *ctx, struct str id), void *ctx,
+                  struct edge_visit *v)
 {
-    const struct json *out = NULL;
-    struct buf text;
-    struct jw w;
+    struct diag d = DIAG_INIT;
 
-    if (v->attribute_count == 0)
-        return NULL;
-    buf_init_in(&text, a, LIMIT_VISITOR_BYTES);
-    w = jw_to(&text);
-    jw_object(&w);
-    for (size_t i = 0; i < v->attribute_count; i++)
-        jw_kraw(&w, v->attributes[i].name, v->attributes[i].json);
-    jw_end(&w);
-    return buf_ok(&text) && json_parse(buf_str(&text), a, &out, NULL) == ERR_OK ? out : NULL;
-}
-
-enum err
-edge_visit_ask(const struct edge_visit *x, struct arena *a, struct decide_request *rq, struct diag *d)
-{
-    const struct visitor *v = &x->visitor;
-    struct decide_assignment *assignments = ARENA_ARRAY(a, struct decide_assignment, v->membership_count);
-
-    if (assignments == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for assignments");
-    for (size_t i = 0; i < v->membership_count; i++)
-        assignments[i] = (struct decide_assignment){v->memberships[i].activity, v->memberships[i].experience};
-    rq->assignments = assignments;
-    rq->assignment_count = v->membership_count;
-    rq->profile_params = attributes_json(v, a);
-    return ERR_OK;
+    if (c->view == NULL || c->view->decide == NULL || !c->device.present)
+        return;
+    visitor_fold(&v->visitor, h, c->now_ms, VISITOR_ONCE, NULL, NULL);
+    v->rq = (struct decision_request){
+        .now_ms = c->now_ms,
+        .visitor_key = {c->device.ecid, ECID_BYTES},
+        .visitor = &v->visitor,
+        .property_token = c->property_token,
+        .url = v->visit.url,
+        .referrer = v->visit.referrer,
+        .user_agent = http_header(c->rq, S("User-Agent")),
+        .language = http_header(c->rq, S("Accept-Language")),
+        .attributes = attributes,
+        .in_audience = in_audience,
+        .ctx = ctx,
+        .explain = decide_explains(c->view->decide),
+    };
+    v->ask = (struct decision_ask){
+        .parameters = e->target, .xdm = e->xdm, .schemas = e->query.schemas, .schema_count = e->query.schema_count};
+    if (decision_begin(c->view->decide, &v->rq, c->arena, &v->decision, &d) != ERR_OK)
+        v->decision = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "codec/json_writer.h"
+#include "decide/decision.h"
 #include "edge/edge.h"
 #include "identity/ecid.h"
 #include "os/thread.h"
@@ -184,13 +185,20 @@ enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, uint64
 struct edge_visit {
     struct visitor visitor;
     struct hit_visit visit;
+    /* deciding, when there is anything to decide */
+    struct decision *decision; /* NULL: there is not */
+    struct decision_request rq;
+    struct decision_ask ask;
 };
 enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
                          struct edge_visit *out, struct diag *d);
-/* The experiences that the visitor keeps, and his attributes. */
-enum err edge_visit_ask(const struct edge_visit *x, struct arena *a, struct decide_request *rq, struct diag *d);
+/* Begins to decide; the visitor's copy has what the hit says so far. in_audience gets ctx. A failure leaves decision
+ * NULL: it costs personalization. */
+void edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
+                       const struct json *attributes, bool (*in_audience)(void *ctx, struct str id), void *ctx,
+                       struct edge_visit *v);
 /* edge_notice.c */
-void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit *h);
+void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h);
 /* edge_reply.c */
 void edge_reply_headers(struct edge_call *c);
 void edge_reply(struct edge_call *c);

@@ -60,33 +60,72 @@ notice_of(enum notice_type type, const struct decide_token *t)
     return (struct hit_notice){.type = type, .activity = t->activity, .experience = t->experience, .scope = t->scope};
 }
 
+/* What the display or click of a location means for metrics. */
 static bool
-add_goals(struct edge_call *c, struct hit *h, size_t *room, struct str location, bool clicked)
+add_met(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decide_token *token,
+        bool clicked)
 {
-    const struct str *activities;
-    size_t n = c->view->decide == NULL ? 0 : decide_goals(c->view->decide, location, clicked, &activities);
+    struct decision_moment moment = {.location = token->scope, .clicked = clicked, .order = v->visit.has_order};
+    struct hit_notice *met;
+    struct diag d = DIAG_INIT;
+    size_t n;
+    bool ok = true;
 
-    for (size_t i = 0; i < n; i++) {
-        if (!add(c, h, room,
-                 (struct hit_notice){.type = NOTICE_CONVERT,
-                                     .activity = activities[i],
-                                     .scope = location,
-                                     .metric = HIT_METRIC_PRIMARY}))
-            return false;
+    if (clicked && token->metric != 0) {
+        moment.activity = token->activity;
+        moment.metric = token->metric;
     }
-    return true;
+    if (v->decision == NULL || decision_met(v->decision, &v->ask, &moment, &met, &n, &d) != ERR_OK)
+        return true; /* a failure costs the metric */
+    for (size_t i = 0; ok && i < n; i++)
+        ok = add(c, h, room, met[i]);
+    return ok;
+}
+
+/* The visitor's copy learns what is displayed: an activity that is entered now may have its metric met now. */
+static void
+fold_notices(struct edge_call *c, struct edge_visit *v, const struct hit *h)
+{
+    struct hit part = {.kind = HIT_VISIT, .visit = &v->visit, .notices = h->notices, .notice_count = h->notice_count};
+
+    if (v->decision == NULL || h->notice_count == 0)
+        return;
+    visitor_fold(&v->visitor, &part, c->now_ms, VISITOR_ONCE, NULL, NULL);
+    decision_changed(v->decision);
+}
+
+/* A proposition that the event reports. */
+struct report {
+    struct decide_token token;
+    enum origin from;
+};
+
+static struct report *
+read_reports(struct edge_call *c, const struct json *propositions, size_t *n)
+{
+    struct report *list = ARENA_ARRAY(c->arena, struct report, json_count(propositions) + 1);
+    struct json_iter it = json_iter(propositions);
+
+    *n = 0;
+    while (list != NULL && json_next(&it)) {
+        struct report *r = &list[*n];
+        *r = (struct report){.token = {.scope = json_str(json_get(it.value, S("scope")))}};
+        r->from = read_token(c, it.value, &r->token);
+        *n += r->from != ORIGIN_FORGED;
+    }
+    return list;
 }
 
 void
-edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit *h)
+edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h)
 {
     const struct json *decisioning = json_get(json_get(e->xdm, S("_experience")), S("decisioning"));
     const struct json *propositions = json_get(decisioning, S("propositions"));
     const struct json *types = json_get(decisioning, S("propositionEventType"));
     struct str event_type = json_str(json_get(e->xdm, S("eventType")));
     bool display = flag(types, S("display")), interact = flag(types, S("interact")), ok = true;
-    struct json_iter it;
-    size_t room = 0;
+    struct report *reports;
+    size_t room = 0, n;
 
     if (json_count(propositions) == 0 || c->view == NULL)
         return;
@@ -94,18 +133,18 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct hit
         display = str_ends(event_type, S("propositionDisplay")) || str_eq(event_type, S("display"));
         interact = str_ends(event_type, S("propositionInteract")) || str_eq(event_type, S("click"));
     }
-    for (it = json_iter(propositions); ok && json_next(&it);) {
-        struct decide_token token = {.scope = json_str(json_get(it.value, S("scope")))};
-        enum origin from = read_token(c, it.value, &token);
-        if (from == ORIGIN_FORGED)
-            continue;
-        if (display && from == ORIGIN_OURS)
-            ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &token));
-        if (interact && from == ORIGIN_OURS)
-            ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &token));
+    reports = read_reports(c, propositions, &n);
+    for (size_t i = 0; ok && i < n; i++) {
+        if (display && reports[i].from == ORIGIN_OURS)
+            ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &reports[i].token));
+        if (interact && reports[i].from == ORIGIN_OURS)
+            ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &reports[i].token));
+    }
+    fold_notices(c, v, h);
+    for (size_t i = 0; ok && i < n; i++) {
         if (display)
-            ok = ok && add_goals(c, h, &room, token.scope, false);
+            ok = add_met(c, v, h, &room, &reports[i].token, false);
         if (interact)
-            ok = ok && add_goals(c, h, &room, token.scope, true);
+            ok = ok && add_met(c, v, h, &room, &reports[i].token, true);
     }
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "codec/json_writer.h"
+#include "decide/decision.h"
 #include "decide/odd.h"
 
 #define LINE_BYTES (64u << 20)
@@ -66,25 +67,24 @@ load_set(struct driver *x, const struct json *line)
 
 static enum err
 decide_scope(struct driver *x, const struct json *line, struct str scope, const struct json *parameters,
-             struct decide_result *result)
+             struct decision_result *result)
 {
-    struct decide_request rq = {.now_ms = json_i64(json_get(line, S("now")), 0),
-                                .visitor_key = json_str(json_get(line, S("key"))),
-                                .property_token = json_str(json_get(line, S("property"))),
-                                .url = json_str(json_get(line, S("url"))),
-                                .referrer = json_str(json_get(line, S("referrer"))),
-                                .user_agent = json_str(json_get(line, S("userAgent"))),
-                                .target = parameters,
-                                .scopes = &scope,
-                                .scope_count = 1,
-                                .first_session = true};
+    struct decision_request rq = {.now_ms = json_i64(json_get(line, S("now")), 0),
+                                  .visitor_key = json_str(json_get(line, S("key"))),
+                                  .property_token = json_str(json_get(line, S("property"))),
+                                  .url = json_str(json_get(line, S("url"))),
+                                  .referrer = json_str(json_get(line, S("referrer"))),
+                                  .user_agent = json_str(json_get(line, S("userAgent")))};
+    struct decision_ask ask = {.kind = AT_MBOX, .name = scope, .parameters = parameters};
+    struct decision *decision;
+    enum err rc = decision_begin(x->set, &rq, &x->arena, &decision, &x->d);
 
     buf_clear(&x->out);
-    return decide_propositions(x->set, &rq, &x->arena, &x->out, result, &x->d);
+    return rc == ERR_OK ? decision_at(decision, &ask, FORMAT_EDGE, &x->out, result, &x->d) : rc;
 }
 
 static void
-put_taken(struct driver *x, struct jw *w, const struct decide_taken *t)
+put_taken(struct driver *x, struct jw *w, const struct decision_taken *t)
 {
     jw_str(w, arena_printf(&x->arena, "%.*s:%.*s", STR_ARG(t->activity), STR_ARG(t->experience)));
 }
@@ -92,7 +92,7 @@ put_taken(struct driver *x, struct jw *w, const struct decide_taken *t)
 static enum err
 put_page(struct driver *x, struct jw *w, const struct json *line)
 {
-    struct decide_result result = {0};
+    struct decision_result result = {0};
     enum err rc = decide_scope(x, line, S("__view__"), json_path(line, S("page.parameters")), &result);
     struct str done = S_NULL;
 
@@ -136,7 +136,7 @@ ask(struct driver *x, const struct json *line)
     jw_key(&w, S("mboxes"));
     jw_array(&w);
     while (rc == ERR_OK && json_next(&it)) {
-        struct decide_result result = {0};
+        struct decision_result result = {0};
         rc = decide_scope(x, line, json_str(json_get(it.value, S("name"))), json_get(it.value, S("parameters")),
                           &result);
         if (result.n > 0)

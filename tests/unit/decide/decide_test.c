@@ -29,7 +29,7 @@
 TEST(decide_split_follows_the_hash)
 {
     struct fixture f = fixture_new(t, "{'activities':[" AB("1001", "", "hero") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "hero");
+    struct fixture_request rq = fixture_request(t, T0, "hero");
 
     CHECK_ANSWER(&f, &rq, "1001:1@hero");
     CHECK_TRUE(f.result.taken[0].entered && f.result.taken[0].sticky);
@@ -43,7 +43,7 @@ TEST(decide_split_follows_the_hash)
 TEST(decide_unknown_and_repeated_scopes)
 {
     struct fixture f = fixture_new(t, "{'activities':[" AB("1001", "", "hero") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "hero,nothing,hero,__view__");
+    struct fixture_request rq = fixture_request(t, T0, "hero,nothing,hero,__view__");
 
     CHECK_ANSWER(&f, &rq, "1001:1@hero");
     rq = fixture_request(t, T0, "HERO");
@@ -57,8 +57,8 @@ TEST(decide_unknown_and_repeated_scopes)
 TEST(decide_sticky_assignment_wins_over_the_hash)
 {
     struct fixture f = fixture_new(t, "{'activities':[" AB("1001", "", "hero") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "hero");
-    struct decide_assignment kept[] = {{S("999"), S("0")}, {S("1001"), S("0")}};
+    struct fixture_request rq = fixture_request(t, T0, "hero");
+    struct fixture_assignment kept[] = {{S("999"), S("0")}, {S("1001"), S("0")}};
 
     rq.assignments = kept;
     rq.assignment_count = 2;
@@ -77,8 +77,8 @@ TEST(decide_a_member_stays_when_entry_rules_change)
                              "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[11]}],"
                              "'visitorPercentage':0},",
                              "hero") "]," OFFERS ",'audiences':[{'id':11,'targetRule':{'mbox':'x','equals':['1']}}]}");
-    struct decide_request rq = fixture_request(t, T0, "hero");
-    struct decide_assignment kept = {S("1001"), S("0")};
+    struct fixture_request rq = fixture_request(t, T0, "hero");
+    struct fixture_assignment kept = {S("1001"), S("0")};
 
     CHECK_ANSWER(&f, &rq, "");
     rq.assignments = &kept;
@@ -91,7 +91,7 @@ TEST(decide_traffic)
 {
     struct fixture f = fixture_new(
         t, "{'activities':[" AB("3001", "'entryConstraint':{'visitorPercentage':20},", "part") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "part");
+    struct fixture_request rq = fixture_request(t, T0, "part");
 
     CHECK_ANSWER(&f, &rq, "");
     rq.visitor_key = S(T1);
@@ -106,7 +106,7 @@ TEST(decide_who_is_not_admitted_may_enter_the_next)
     struct fixture f =
         fixture_new(t, "{'activities':[" AB("3001", "'priority':9,'entryConstraint':{'visitorPercentage':20},",
                                             "part") "," ONE("7", "'priority':1,", "703", "part") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "part");
+    struct fixture_request rq = fixture_request(t, T0, "part");
 
     CHECK_ANSWER(&f, &rq, "7:0@part");
     rq.visitor_key = S(T1);
@@ -127,7 +127,7 @@ TEST(decide_order_priority_targeted_approval_id)
                                       "703", "m") "]," OFFERS
                                                   ",'audiences':[{'id':1,'targetRule':{'mbox':'a','equals':['1']}},"
                                                   "{'id':2,'targetRule':{'mbox':'b','equals':['1']}}]}");
-    struct decide_request rq = fixture_request(t, T0, "m");
+    struct fixture_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "11:0@m"); /* earliest approval of the untargeted */
     rq.target = fixture_json(t, "{'a':'1'}");
@@ -141,7 +141,7 @@ TEST(decide_equal_in_everything_the_lower_id_wins)
 {
     struct fixture f =
         fixture_new(t, "{'activities':[" ONE("10", "", "703", "m") "," ONE("9", "", "703", "m") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "m");
+    struct fixture_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "9:0@m");
     fixture_free(&f);
@@ -152,7 +152,7 @@ TEST(decide_schedule_start_inclusive_end_exclusive)
     struct fixture f =
         fixture_new(t, "{'activities':[" ONE("1", "'startsAt':'2026-03-10T12:00:00Z','endsAt':1773147600000,", "703",
                                              "m") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "m");
+    struct fixture_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "1:0@m");
     rq.now_ms = FIXTURE_NOW - 1;
@@ -184,7 +184,7 @@ TEST(decide_property)
                "2", "'propertyIds':[],", "703",
                "m") "," ONE("3", "'priority':8,'propertyIds':[77],", "703",
                             "m") "]," OFFERS ",'properties':[{'id':9,'token':'pt-1'},{'id':10,'token':'pt-2'}]}");
-    struct decide_request rq = fixture_request(t, T0, "m");
+    struct fixture_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "2:0@m");
     rq.property_token = S("pt-1");
@@ -208,8 +208,8 @@ TEST(decide_property)
 TEST(decide_xt_takes_the_first_experience_that_matches_and_is_not_sticky)
 {
     struct fixture f = fixture_new(t, "{'activities':[" XT "]," OFFERS "," XT_AUDIENCES "}");
-    struct decide_request rq = fixture_request(t, T0, "xt");
-    struct decide_assignment kept = {S("4001"), S("0")};
+    struct fixture_request rq = fixture_request(t, T0, "xt");
+    struct fixture_assignment kept = {S("4001"), S("0")};
 
     CHECK_ANSWER(&f, &rq, "");
     rq.target = fixture_json(t, "{'tier':'gold'}");
@@ -242,7 +242,7 @@ TEST(decide_hub_audiences_are_asked_once_and_all_must_match)
             "m") "," ONE("2", "'priority':8,'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703",
                          "m") "," ONE("3", "'entryConstraint':{'mboxes':[{'name':'m','audienceIds':['vip']}]},", "703",
                                       "n") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "m,n");
+    struct fixture_request rq = fixture_request(t, T0, "m,n");
     int asked = 0;
 
     CHECK_ANSWER(&f, &rq, ""); /* nobody to ask: not a member */
@@ -295,7 +295,7 @@ TEST(decide_unknown_audiences_never_match)
                             "m") "," ONE("3", "", "703",
                                          "m") "]," OFFERS
                                               ",'audiences':[{'id':1,'targetRule':{'mbox':'x','sounds':['y']}}]}");
-    struct decide_request rq = fixture_request(t, T0, "m");
+    struct fixture_request rq = fixture_request(t, T0, "m");
 
     CHECK_ANSWER(&f, &rq, "3:0@m");
     fixture_free(&f);
@@ -305,7 +305,7 @@ TEST(decide_a_missing_offer_costs_its_own_content_only)
 {
     struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':9,", "999", "m") "," ONE(
                                           "2", "", "703", "m") "," ONE("3", "", "703", "n") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "m,n");
+    struct fixture_request rq = fixture_request(t, T0, "m,n");
 
     CHECK_ANSWER(&f, &rq, "2:0@m 3:0@n");
     fixture_free(&f);
@@ -318,7 +318,7 @@ TEST(decide_page_visual_activities_all_deliver_ascending)
     struct fixture f =
         fixture_new(t, "{'activities':[" ONE("5001", "'priority':5,", "704", "target-global-mbox") "," ONE(
                            "5002", "'priority':9,", "704", "__view__") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "__view__");
+    struct fixture_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "5001:0@__view__ 5002:0@__view__");
     fixture_free(&f);
@@ -329,7 +329,7 @@ TEST(decide_page_form_based_ranking_first_delivers_with_all_visual)
     struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':8,", "703", "__view__") "," ONE(
                                           "2", "'priority':5,", "704", "__view__") "," ONE("3", "'priority':4,", "703",
                                                                                            "__view__") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "__view__");
+    struct fixture_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "2:0@__view__ 1:0@__view__");
     fixture_free(&f);
@@ -339,7 +339,7 @@ TEST(decide_page_visual_ranking_first_excludes_form_based)
 {
     struct fixture f = fixture_new(t, "{'activities':[" ONE("1", "'priority':3,", "703", "__view__") "," ONE(
                                           "2", "'priority':5,", "704", "__view__") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "__view__");
+    struct fixture_request rq = fixture_request(t, T0, "__view__");
 
     CHECK_ANSWER(&f, &rq, "2:0@__view__");
     fixture_free(&f);
@@ -359,7 +359,7 @@ TEST(decide_views_come_with_the_page)
 {
     struct fixture f = fixture_new(t, "{'activities':[" VIEWS "]," OFFERS
                                       ",'audiences':[{'id':1,'targetRule':{'mbox':'v','equals':['1']}}]}");
-    struct decide_request rq = fixture_request(t, T0, "__view__");
+    struct fixture_request rq = fixture_request(t, T0, "__view__");
     const struct json *p;
 
     CHECK_ANSWER(&f, &rq, "8001:0@__view__ 8001:0@home");
@@ -385,7 +385,7 @@ TEST(decide_a_plain_location_whose_audience_fails_goes_to_the_next)
            "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
            "'optionLocalId':0}]}]}," ONE(
                "2", "", "703", "m") "]," OFFERS ",'audiences':[{'id':1,'targetRule':{'mbox':'x','exists':[true]}}]}");
-    struct decide_request rq = fixture_request(t, T0, "m,n");
+    struct fixture_request rq = fixture_request(t, T0, "m,n");
 
     CHECK_ANSWER(&f, &rq, "2:0@m 1:0@n");
     fixture_free(&f);
@@ -397,8 +397,8 @@ TEST(decide_a_full_answer_is_an_error_and_writes_nothing)
 {
     struct fixture f =
         fixture_new(t, "{'activities':[" ONE("1", "", "703", "m") "," ONE("2", "", "703", "n") "]," OFFERS "}");
-    struct decide_request rq = fixture_request(t, T0, "m,n");
-    struct decide_result result;
+    struct fixture_request rq = fixture_request(t, T0, "m,n");
+    struct decision_result result;
     size_t whole;
     struct buf out;
 
@@ -406,12 +406,12 @@ TEST(decide_a_full_answer_is_an_error_and_writes_nothing)
     whole = f.out.n;
     buf_init(&out, whole + 3);
     buf_put(&out, S("abc"));
-    CHECK_OK(decide_propositions(f.set, &rq, t->arena, &out, &result, d));
+    CHECK_OK(fixture_propositions(f.set, &rq, t->arena, &out, &result, d));
     CHECK_EQ(out.n, whole + 3);
     buf_deinit(&out);
     buf_init(&out, whole + 2);
     buf_put(&out, S("abc"));
-    CHECK_ERR(decide_propositions(f.set, &rq, t->arena, &out, &result, d), ERR_LIMIT);
+    CHECK_ERR(fixture_propositions(f.set, &rq, t->arena, &out, &result, d), ERR_LIMIT);
     CHECK_EQ(out.n, 3);
     buf_deinit(&out);
     fixture_free(&f);
@@ -421,8 +421,8 @@ TEST(decide_a_full_arena_is_an_error)
 {
     struct fixture f =
         fixture_new(t, "{'activities':[" XT "," ONE("1", "", "703", "m") "]," OFFERS "," XT_AUDIENCES "}");
-    struct decide_request rq = fixture_request(t, T0, "xt,m");
-    struct decide_result result;
+    struct fixture_request rq = fixture_request(t, T0, "xt,m");
+    struct decision_result result;
     struct arena small;
     enum err rc = ERR_LIMIT;
     struct buf out;
@@ -433,7 +433,7 @@ TEST(decide_a_full_arena_is_an_error)
         struct diag d = DIAG_INIT;
         arena_init(&small, bytes);
         buf_clear(&out);
-        rc = decide_propositions(f.set, &rq, &small, &out, &result, &d);
+        rc = fixture_propositions(f.set, &rq, &small, &out, &result, &d);
         CHECK_TRUE(rc == ERR_OK || rc == ERR_LIMIT);
         CHECK_TRUE(rc == ERR_OK || out.n == 0);
         arena_deinit(&small);
@@ -470,7 +470,7 @@ large_experience(struct t *t, int bytes)
 TEST(decide_an_experience_that_is_too_large_costs_only_itself) /* LIMIT_PROPOSITION_BYTES */
 {
     struct fixture f = large_experience(t, 4 * 1024 * 1024 / 16 - 1024);
-    struct decide_request rq = fixture_request(t, T0, "__view__,m");
+    struct fixture_request rq = fixture_request(t, T0, "__view__,m");
 
     buf_deinit(&f.out);
     buf_init(&f.out, 8u << 20);
@@ -545,7 +545,7 @@ TEST(decide_agrees_with_the_model_on_random_activities)
                             "{'id':2,'targetRule':{'mbox':'x','equals':['2']}}]}",
                             STR_ARG(text), OFFERS);
         struct fixture f = fixture_new(t, text.p);
-        struct decide_request rq = fixture_request(t, T0, "m");
+        struct fixture_request rq = fixture_request(t, T0, "m");
         rq.target = fixture_json(t, "{'x':'1'}");
         for (rq.now_ms = 0; rq.now_ms < 10; rq.now_ms++) {
             best = NULL;

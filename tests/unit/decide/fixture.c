@@ -61,10 +61,10 @@ fixture_free(struct fixture *f)
     buf_deinit(&f->out);
 }
 
-struct decide_request
+struct fixture_request
 fixture_request(struct t *t, const char *key, const char *scopes)
 {
-    struct decide_request rq = {.now_ms = FIXTURE_NOW, .visitor_key = str_of(key)};
+    struct fixture_request rq = {.now_ms = FIXTURE_NOW, .visitor_key = str_of(key)};
     struct str rest = str_of(scopes), piece;
     struct str *items = ARENA_ARRAY(t->arena, struct str, 32);
 
@@ -74,13 +74,86 @@ fixture_request(struct t *t, const char *key, const char *scopes)
     return rq;
 }
 
+/* The stored attributes, under those that the request brings, and what he was given before. */
+static void
+fill_visitor(struct visitor *v, const struct fixture_request *rq, struct arena *a)
+{
+    const struct json *lists[] = {rq->profile_params, json_get(rq->target, S("profile")), rq->target};
+    struct hit_decision *decisions = ARENA_ARRAY(a, struct hit_decision, rq->assignment_count + 1);
+    struct hit_visit visit = {.tnt_id = S("")};
+    struct hit h = {.kind = HIT_VISIT, .visit = &visit, .decisions = decisions};
+
+    for (size_t i = 0; decisions != NULL && i < rq->assignment_count; i++)
+        decisions[h.decision_count++] = (struct hit_decision){
+            .activity = rq->assignments[i].activity, .experience = rq->assignments[i].experience, .sticky = true};
+    visitor_fold(v, &h, rq->now_ms, 0, NULL, NULL);
+    v->sessions = rq->first_session ? 1 : 2;
+    for (size_t i = 0; i < 3; i++) {
+        struct json_iter it = json_iter(lists[i]);
+        while (json_is(lists[i], JSON_OBJECT) && json_next(&it)) {
+            struct buf b;
+            if (i == 2 && !str_starts(it.key, S("profile.")))
+                continue;
+            buf_init_in(&b, a, 65536);
+            json_write(&b, it.value);
+            (void)visitor_set(v, i == 2 ? str_slice(it.key, 8, it.key.n) : it.key, buf_str(&b), rq->now_ms);
+        }
+    }
+}
+
+enum err
+fixture_propositions(const struct decide_set *s, const struct fixture_request *rq, struct arena *a, struct buf *out,
+                     struct decision_result *result, struct diag *d)
+{
+    struct visitor v;
+    struct decision_request q = {.now_ms = rq->now_ms,
+                                 .visitor_key = rq->visitor_key,
+                                 .visitor = &v,
+                                 .property_token = rq->property_token,
+                                 .url = rq->url,
+                                 .referrer = rq->referrer,
+                                 .user_agent = rq->user_agent,
+                                 .language = rq->language,
+                                 .attributes = rq->attributes,
+                                 .in_audience = rq->in_audience,
+                                 .ctx = rq->ctx};
+    struct decision_ask ask = {
+        .parameters = rq->target, .xdm = rq->xdm, .schemas = rq->schemas, .schema_count = rq->schema_count};
+    struct decision *x;
+    size_t before = out->n;
+    enum err rc;
+
+    visitor_init(&v, a);
+    fill_visitor(&v, rq, a);
+    rc = a->refused ? diag_set(d, ERR_LIMIT, "no memory") : decision_begin(s, &q, a, &x, d);
+    *result = (struct decision_result){0};
+    for (size_t i = 0; rc == ERR_OK && i < rq->scope_count; i++) {
+        struct decision_result one;
+        bool again = false;
+        for (size_t k = 0; k < i && !again; k++)
+            again = str_eq(rq->scopes[k], rq->scopes[i]);
+        ask.name = rq->scopes[i];
+        ask.kind = str_eq(ask.name, S("__view__")) ? AT_PAGE : AT_MBOX;
+        if (again)
+            continue;
+        rc = decision_at(x, &ask, FORMAT_EDGE, out, &one, d);
+        if (rc == ERR_OK && one.n > 0) {
+            result->n += one.n;
+            result->taken = one.taken + one.n - result->n;
+        }
+    }
+    if (rc != ERR_OK)
+        out->n = before;
+    return rc;
+}
+
 void
-fixture_ask(struct t *t, struct fixture *f, const struct decide_request *rq)
+fixture_ask(struct t *t, struct fixture *f, const struct fixture_request *rq)
 {
     struct str text;
 
     buf_clear(&f->out);
-    CHECK_OK(decide_propositions(f->set, rq, t->arena, &f->out, &f->result, d));
+    CHECK_OK(fixture_propositions(f->set, rq, t->arena, &f->out, &f->result, d));
     text = arena_printf(t->arena, "[%.*s]", STR_ARG(buf_str(&f->out)));
     CHECK_OK(json_parse(text, t->arena, &f->answer, d));
     CHECK_EQ(json_count(f->answer), f->result.n);

@@ -204,7 +204,7 @@ TEST(json_logic_allocation_is_the_activitys_own)
            "'offerId':0}],'locations':{'mboxes':[{'locationLocalId':0,'name':'n'}]},'experiences':[{'experienceLocalId'"
            ":0,'audienceIds':[7],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}],"
            "'audiences':[{'id':7,'jsonLogic':{'<=':[0,{'var':'allocation'},50]}}]}");
-    struct decide_request rq;
+    struct fixture_request rq;
     size_t taken[2] = {0, 0}, both = 0;
 
     for (int i = 0; i < 200; i++) {

@@ -24,8 +24,8 @@ TEST(proposition_html_is_exactly_this) /* [EDGE 5.5] */
 {
     struct fixture f =
         one_offer(t, "{'id':702,'name':'Hello','type':'content','content':'<p class=\\\"x\\\">Hello</p>'}");
-    struct decide_request rq = fixture_request(t, V, "home-hero");
-    struct decide_token token = {S("100200"), S("1"), S("home-hero")};
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
+    struct decide_token token = {.activity = S("100200"), .experience = S("1"), .scope = S("home-hero")};
     struct buf want;
 
     fixture_ask(t, &f, &rq);
@@ -59,7 +59,7 @@ TEST(proposition_json_keeps_its_value)
 {
     struct fixture f =
         one_offer(t, "{'id':702,'name':'J','type':'json','content':{'n':1.5,'l':[true,null,'x'],'o':{}}}");
-    struct decide_request rq = fixture_request(t, V, "home-hero");
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
 
     fixture_ask(t, &f, &rq);
     CHECK_STR(json_str(json_get(first_item(&f), S("schema"))), SCHEMA("json-content-item"));
@@ -72,7 +72,7 @@ TEST(proposition_json_keeps_its_value)
 TEST(proposition_redirect_and_default_content)
 {
     struct fixture f = one_offer(t, "{'id':702,'name':'R','type':'redirect','content':'https://www.example.com/b'}");
-    struct decide_request rq = fixture_request(t, V, "home-hero");
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
 
     fixture_ask(t, &f, &rq);
     CHECK_STR(json_str(json_get(first_item(&f), S("schema"))), SCHEMA("redirect-item"));
@@ -97,7 +97,7 @@ TEST(proposition_dom_actions)
     struct fixture f = fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0,
                                           "'metrics':[{'metricLocalId':32767,"
                                           "'clickTrackSelectors':[{'selector':'#buy'}]}],") ",'offers':[" ACTIONS "]}");
-    struct decide_request rq = fixture_request(t, V, "__view__");
+    struct fixture_request rq = fixture_request(t, V, "__view__");
     static const char *const want[] = {
         "{'type':'setHtml','format':'application/vnd.adobe.target.dom-action','content':'<b>x</b>','selector':'#hero',"
         "'prehidingSelector':'#hero'}",
@@ -134,7 +134,7 @@ TEST(proposition_templates_and_html_at_a_selector)
            "experienceLocalId':0,"
            "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0},{'locationLocalId':1,"
            "'optionLocalId':1}]}]}],'offers':[{'id':701,'name':'h','content':'<i>i</i>'}]}");
-    struct decide_request rq = fixture_request(t, V, "__view__");
+    struct fixture_request rq = fixture_request(t, V, "__view__");
     const struct json *items;
 
     fixture_ask(t, &f, &rq);
@@ -157,7 +157,7 @@ TEST(proposition_items_are_filtered_by_schema)
                                           "'metrics':[{'metricLocalId':32767,'clickTrackSelectors':[{'selector':'#buy'}"
                                           "]}],") ",'offers':[{'id':702,'name':'h','content':'x ${profile.n "
                                                   "default=\\\"y\\\"}'}]}");
-    struct decide_request rq = fixture_request(t, V, "home-hero");
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
     struct str html = SCHEMA("html-content-item"),
                others[] = {SCHEMA("json-content-item"), SCHEMA("measurement"), S("x")};
 
@@ -182,7 +182,7 @@ check_content(struct t *t, const char *content, const char *profile, const char 
 {
     struct str offer = arena_printf(t->arena, "{'id':702,'name':'Off','type':'content','content':'%s'}", content);
     struct fixture f = one_offer(t, offer.p);
-    struct decide_request rq = fixture_request(t, V, "home-hero");
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
 
     rq.profile_params = fixture_json(t, profile);
     fixture_ask(t, &f, &rq);
@@ -242,7 +242,7 @@ TEST(token_in_json_and_redirect)
 {
     struct fixture f = one_offer(t, "{'id':702,'name':'J','type':'json','content':{'k${profile.n}':['${profile.n}',"
                                     "{'a':'x${profile.n}y'}]}}");
-    struct decide_request rq = fixture_request(t, V, "home-hero");
+    struct fixture_request rq = fixture_request(t, V, "home-hero");
 
     rq.profile_params = fixture_json(t, "{'n':'<\\\"\\\\/ü'}");
     fixture_ask(t, &f, &rq);
@@ -260,7 +260,7 @@ TEST(token_sources)
     struct fixture f =
         one_offer(t, "{'id':702,'name':'S','content':'${mbox.tier}|${mbox.web.page.name}|${aep.person.city}|"
                      "${profile.geolocation.country}|${user.isFirstSession}|${profile.color}'}");
-    struct decide_request rq = fixture_request(t, "07327024324407615852294135870030620007", "home-hero");
+    struct fixture_request rq = fixture_request(t, "07327024324407615852294135870030620007", "home-hero");
 
     rq.target = fixture_json(t, "{'tier':'gold','profile.color':'blue'}");
     rq.xdm = fixture_json(t, "{'web':{'page':{'name':'start'}},'placeContext':{'geo':{'countryCode':'NO'}}}");
@@ -275,7 +275,7 @@ TEST(token_sources)
 TEST(token_tnt_id_is_the_visitor_and_a_keyed_suffix)
 {
     struct fixture f = one_offer(t, "{'id':702,'name':'S','content':'${profile.tntId} ${user.pcId}'}");
-    struct decide_request rq = fixture_request(t, "073", "home-hero");
+    struct fixture_request rq = fixture_request(t, "073", "home-hero");
     struct str content;
 
     fixture_ask(t, &f, &rq);
@@ -290,7 +290,7 @@ TEST(token_tnt_id_is_the_visitor_and_a_keyed_suffix)
 
 TEST(token_round_trip)
 {
-    struct decide_token in = {S("100200"), S("1"), S("home-hero ü")}, out;
+    struct decide_token in = {.activity = S("100200"), .experience = S("1"), .scope = S("home-hero ü")}, out;
     struct buf b;
 
     buf_init(&b, 1000);
@@ -306,7 +306,7 @@ TEST(token_round_trip)
 
 TEST(token_forged_and_malformed)
 {
-    struct decide_token in = {S("100200"), S("1"), S("home-hero")}, out = {0};
+    struct decide_token in = {.activity = S("100200"), .experience = S("1"), .scope = S("home-hero")}, out = {0};
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     struct str bytes;
     struct buf b;

@@ -6,7 +6,7 @@
 
 /* Is the visitor of rq in an audience with this targetRule? */
 static bool
-matches(struct t *t, const char *rule, const struct decide_request *rq)
+matches(struct t *t, const char *rule, const struct fixture_request *rq)
 {
     struct str text = arena_printf(
         t->arena,
@@ -28,10 +28,10 @@ matches(struct t *t, const char *rule, const struct decide_request *rq)
     return yes;
 }
 
-static struct decide_request
+static struct fixture_request
 with_params(struct t *t, const char *params)
 {
-    struct decide_request rq = fixture_request(t, "v", "m");
+    struct fixture_request rq = fixture_request(t, "v", "m");
 
     rq.target = fixture_json(t, params);
     return rq;
@@ -39,7 +39,7 @@ with_params(struct t *t, const char *params)
 
 #define CHECK_MATCH(rule, params, want)                                                                                \
     do {                                                                                                               \
-        struct decide_request rq_ = with_params(t, params);                                                            \
+        struct fixture_request rq_ = with_params(t, params);                                                           \
         if (matches(t, rule, &rq_) != (want))                                                                          \
             t_fail(t, __FILE__, __LINE__, "%s on %s is not %s", rule, params, #want);                                  \
     } while (0)
@@ -93,7 +93,7 @@ TEST(rule_presence)
 
 TEST(rule_parameters_flat_nested_and_xdm)
 {
-    struct decide_request rq = with_params(t, "{'a.b':'flat','c':{'d':'nested'},'profile.e':'p'}");
+    struct fixture_request rq = with_params(t, "{'a.b':'flat','c':{'d':'nested'},'profile.e':'p'}");
 
     rq.xdm = fixture_json(t, "{'web':{'webPageDetails':{'name':'home'}},'n':7,'flag':true}");
     CHECK_TRUE(matches(t, "{'mbox':'a.b','equals':['flat']}", &rq));
@@ -107,7 +107,7 @@ TEST(rule_parameters_flat_nested_and_xdm)
 
 TEST(rule_profile)
 {
-    struct decide_request rq = with_params(t, "{'profile':{'color':'blue'}}");
+    struct fixture_request rq = with_params(t, "{'profile':{'color':'blue'}}");
 
     rq.profile_params = fixture_json(t, "{'color':'red','memberLevel':'gold'}");
     CHECK_TRUE(matches(t, "{'user':'color','equals':['blue']}", &rq));
@@ -121,7 +121,7 @@ TEST(rule_profile)
 
 TEST(rule_pages)
 {
-    struct decide_request rq = with_params(t, "{}");
+    struct fixture_request rq = with_params(t, "{}");
 
     rq.url = S("https://www.shop.example.com/Beta/list?x=1&x=2&q=a%20b#top");
     rq.referrer = S("https://news.example.org/");
@@ -140,7 +140,7 @@ TEST(rule_pages)
 
 TEST(rule_browser_platform_mobile)
 {
-    struct decide_request rq = with_params(t, "{}");
+    struct fixture_request rq = with_params(t, "{}");
 
     rq.language = S("de-DE,de;q=0.9");
     CHECK_TRUE(!matches(t, "{'browser':'version','greaterThanOrEquals':[100]}", &rq));
@@ -161,7 +161,7 @@ TEST(rule_browser_platform_mobile)
 
 TEST(rule_geo)
 {
-    struct decide_request rq = with_params(t, "{}");
+    struct fixture_request rq = with_params(t, "{}");
 
     rq.xdm = fixture_json(t, "{'placeContext':{'geo':{'countryCode':'US','stateProvince':'US-CA','city':'San Jose',"
                              "'_schema':{'latitude':37.75}}}}");
@@ -173,7 +173,7 @@ TEST(rule_geo)
 
 TEST(rule_time_frames)
 {
-    struct decide_request rq = with_params(t, "{}"); /* a Tuesday, 12:00 UTC */
+    struct fixture_request rq = with_params(t, "{}"); /* a Tuesday, 12:00 UTC */
 
     CHECK_TRUE(matches(t, "{'time':'weekly','days':[2],'between':['0900','1700']}", &rq));
     CHECK_TRUE(!matches(t, "{'time':'weekly','days':[1,3],'between':['0900','1700']}", &rq));
@@ -197,7 +197,7 @@ in_seven(void *ctx, struct str id)
 
 TEST(rule_hub_audience_inside_a_rule)
 {
-    struct decide_request rq = with_params(t, "{}");
+    struct fixture_request rq = with_params(t, "{}");
 
     rq.in_audience = in_seven;
     CHECK_TRUE(matches(t, "{'and':[{'audience':'seg-7'},{'audience':'seg-8','exists':[false]}]}", &rq));
@@ -236,7 +236,7 @@ TEST(rule_trees_agree_with_plain_evaluation)
 {
     for (int round = 0; round < 200; round++) {
         unsigned bits = (unsigned)rng_below(&t->rng, 8);
-        struct decide_request rq = with_params(
+        struct fixture_request rq = with_params(
             t, arena_printf(t->arena, "{'p0':'%u','p1':'%u','p2':'%u'}", bits & 1, bits >> 1 & 1, bits >> 2 & 1).p);
         bool truth;
         struct str rule = random_tree(t, 4, bits, &truth);
@@ -259,7 +259,7 @@ TEST(rule_combined_audiences)
           "{'id':8,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':9}]}},"
           "{'id':9,'audienceRule':{'restRuleOperator':'OR','rules':[{'audienceId':8},{'audienceId':5}]}}]}");
     struct fixture f = fixture_new(t, text.p); /* 8 and 9 refer to each other: broken, never true */
-    struct decide_request rq = with_params(t, "{}");
+    struct fixture_request rq = with_params(t, "{}");
 
     CHECK_ANSWER(&f, &rq, "1:1@m");
     rq.target = fixture_json(t, "{'x':'1'}");

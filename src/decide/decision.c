@@ -1,0 +1,496 @@
+/* decision.c - the decision itself: locations of a request, one after the other [TARGET 2.3, 2.4].
+ *
+ *   mbox             the first activity in list order that takes the visitor; the rest never sees him
+ *   page, view       all that take him; on the page at most one of them form-based, and only if it ranks first;
+ * delivered in ascending priority, so that the highest writes last
+ *
+ * One pass over the placements of a location. What is found out about an activity or an audience is kept for the
+ * location, and for the next one when its parameters are the same: an Edge Network event asks for thirty scopes at
+ * once.
+ *
+ * A decision made is a decision kept: when the client takes none of the items (schemas), the location stays empty
+ * rather than going to the next activity, and nothing is counted (OURS). */
+#include "decide/decision_int.h"
+
+void
+decision_fail(struct decision *x, const char *what)
+{
+    x->rc = diag_set(x->d, ERR_LIMIT, "decisions: %s", what);
+}
+
+/* ---- taken ---- */
+
+static const struct json *
+reporting_json(struct decision *x, const struct activity *a)
+{
+    const struct json *out = NULL;
+    struct buf b;
+    size_t n = 0;
+
+    if (a->reporting_count == 0)
+        return NULL;
+    buf_init_in(&b, x->a, 4096);
+    buf_putc(&b, '[');
+    for (size_t i = 0; i < a->reporting_count; i++) {
+        if (!audiences_match(x, &a->reporting[i].audiences))
+            continue;
+        if (n++ > 0)
+            buf_putc(&b, ',');
+        buf_put_i64(&b, a->reporting[i].id);
+    }
+    buf_putc(&b, ']');
+    return n > 0 && buf_ok(&b) && json_parse(buf_str(&b), x->a, &out, NULL) == ERR_OK ? out : NULL;
+}
+
+const struct json *
+decision_reporting(struct decision *x, uint32_t activity)
+{
+    return reporting_json(x, &x->s->activities[activity]);
+}
+
+static const struct visitor_membership *
+membership(const struct decision *x, const struct activity *a)
+{
+    return x->rq->visitor != NULL ? visitor_membership(x->rq->visitor, a->id) : NULL;
+}
+
+static void
+add_taken(struct decision *x, const struct placement *p, int e)
+{
+    const struct activity *a = &x->s->activities[p->activity];
+    const struct visitor_membership *m = membership(x, a);
+    const struct choice *c = activity_choice(x, p->activity);
+    struct decision_taken *t;
+
+    if (x->taken_count == x->taken_cap) {
+        size_t cap = x->taken_cap ? x->taken_cap * 2 : 16;
+        struct decision_taken *taken = ARENA_ARRAY(x->a, struct decision_taken, cap);
+        if (taken == NULL) {
+            decision_fail(x, "request memory is used up");
+            return;
+        }
+        if (x->taken_count > 0)
+            memcpy(taken, x->taken, x->taken_count * sizeof(*taken));
+        x->taken = taken;
+        x->taken_cap = cap;
+    }
+    t = &x->taken[x->taken_count++];
+    *t = (struct decision_taken){
+        .activity = a->id,
+        .experience = a->experiences[e].id,
+        .scope = p->scope,
+        .entered = m == NULL || m->closed,
+        .sticky = a->type != ACTIVITY_XT && x->rq->qa == NULL,
+        .why = why_of(x, p->activity, e),
+        .reporting = reporting_json(x, a),
+    };
+    if (c != NULL) {
+        t->arm = c->arm;
+        t->algorithm = c->algorithm;
+        t->propensity = c->propensity;
+        t->features = c->features;
+        t->untracked = c->untracked;
+    }
+}
+
+/* ---- what shows at all ---- */
+
+static bool
+edge_shows(struct decision *x, const struct proposition *p)
+{
+    if (p->text.n == 0)
+        return false;
+    if (!p->conditional)
+        return true;
+    for (size_t i = 0; i < p->item_count; i++) {
+        if (!p->items[i].click && (p->items[i].audiences == NULL || audiences_match(x, p->items[i].audiences)))
+            return true;
+    }
+    return false;
+}
+
+static bool
+text_shows(struct decision *x, const struct delivery_text *t)
+{
+    for (size_t i = 0; i < t->option_count; i++) {
+        const struct option_part *p = &t->options[i];
+        if (p->count == 0 && (p->audiences == NULL || audiences_match(x, p->audiences)))
+            return true;
+        for (uint32_t k = 0; k < p->count; k++) {
+            const struct item *it = &t->items[p->first + k];
+            if (it->audiences == NULL || audiences_match(x, it->audiences))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool
+shows(struct decision *x, const struct placement *p, int e, enum decision_format format)
+{
+    bool yes = format == FORMAT_EDGE ? edge_shows(x, &p->propositions[e]) : text_shows(x, &p->texts[e]);
+
+    if (!yes)
+        why_lost(x, p->activity, LOSS_LOCATION);
+    return yes;
+}
+
+/* ---- who takes the visitor ---- */
+
+struct taker {
+    const struct placement *placement;
+    int experience;
+};
+
+struct takers {
+    struct taker *items; /* in the order of delivery */
+    size_t n;
+};
+
+static void
+take_first(struct decision *x, const struct location *at, enum decision_format format, struct takers *out)
+{
+    for (size_t i = 0; i < at->n && x->rc == ERR_OK; i++) {
+        const struct placement *p = &at->placements[i];
+        int e = activity_decide(x, p->activity);
+        if (e < 0 || !shows(x, p, e, format))
+            continue;
+        out->items[out->n++] = (struct taker){p, e};
+        for (size_t k = i + 1; x->why != NULL && k < at->n; k++)
+            why_lost(x, at->placements[k].activity, LOSS_RANK);
+        return;
+    }
+}
+
+/* A form-based activity is delivered only when it ranks first of all that match [TARGET 2.3]; views stand apart. */
+static void
+take_all(struct decision *x, const struct location *at, bool views, enum decision_format format, struct takers *out)
+{
+    bool ranked = false;
+
+    for (size_t i = 0; i < at->n && x->rc == ERR_OK; i++) {
+        const struct placement *p = &at->placements[i];
+        int e = p->view && !views ? -1 : activity_decide(x, p->activity);
+        if (e < 0 || !shows(x, p, e, format))
+            continue;
+        if (!p->view) {
+            if (p->form_based && ranked) {
+                why_lost(x, p->activity, LOSS_RANK);
+                continue;
+            }
+            ranked = true;
+        }
+        out->items[out->n++] = (struct taker){p, e};
+    }
+    for (size_t i = 0; i < out->n / 2; i++) {
+        struct taker t = out->items[i];
+        out->items[i] = out->items[out->n - 1 - i];
+        out->items[out->n - 1 - i] = t;
+    }
+}
+
+static struct takers
+take(struct decision *x, const struct location *at, bool all, bool views, enum decision_format format)
+{
+    struct takers t = {at != NULL ? ARENA_ARRAY(x->a, struct taker, at->n + 1) : NULL, 0};
+
+    if (at == NULL)
+        return t;
+    if (t.items == NULL)
+        decision_fail(x, "request memory is used up");
+    else if (all)
+        take_all(x, at, views, format, &t);
+    else
+        take_first(x, at, format, &t);
+    return t;
+}
+
+/* ---- Edge Network: propositions ---- */
+
+static void
+write_propositions(struct decision *x, const struct takers *t, const struct decision_ask *ask, struct buf *out)
+{
+    struct proposition_filter filter = {ask->schema_count == 0 ? ITEM_MASK_ALL : 0, audiences_match, x};
+
+    for (size_t i = 0; i < ask->schema_count; i++)
+        filter.schemas |= item_schema_bit(ask->schemas[i]);
+    for (size_t i = 0; i < t->n && x->rc == ERR_OK; i++) {
+        const struct placement *p = t->items[i].placement;
+        size_t before = out->n;
+        if (x->taken_count > 0)
+            buf_putc(out, ',');
+        x->view.activity = &x->s->activities[p->activity];
+        if (!proposition_write(&p->propositions[t->items[i].experience], &filter, &x->view, out)) {
+            out->n = before;
+            continue;
+        }
+        add_taken(x, p, t->items[i].experience);
+    }
+}
+
+/* ---- delivery API: options, metrics, analytics ---- */
+
+/* "activity:experience:type[:algorithm]|event" [TARGET 9.3]; events 2 impression, 1 visit, 0 entry. */
+static void
+put_analytics(struct decision *x, const struct decision_taken *t, bool first, struct buf *out)
+{
+    const struct activity *a = map_get(&x->s->activity_index, t->activity);
+    const struct visitor_membership *m = membership(x, a);
+    bool visit = m == NULL || !m->entered || m->closed || m->session != x->rq->visitor->session;
+    int last = m == NULL || !m->entered || m->closed ? 0 : visit ? 1 : 2;
+
+    for (int event = 2; event >= last; event--) {
+        if (!first || event < 2)
+            buf_putc(out, ',');
+        template_put_escaped(out, t->activity);
+        buf_putc(out, ':');
+        template_put_escaped(out, t->experience);
+        buf_put(out, a->targeted || t->arm == ARM_TARGETED ? S(":1") : S(":0"));
+        if (t->algorithm.n > 0) {
+            buf_putc(out, ':');
+            template_put_escaped(out, t->algorithm);
+        }
+        buf_putc(out, '|');
+        buf_put_i64(out, event);
+    }
+}
+
+static void
+write_analytics(struct decision *x, size_t from, struct buf *out)
+{
+    bool first = true;
+
+    for (size_t i = from; x->rq->client_analytics && i < x->taken_count; i++) {
+        const struct activity *a = map_get(&x->s->activity_index, x->taken[i].activity);
+        if (!a->analytics)
+            continue;
+        if (first)
+            buf_put(out, S(",\"analytics\":{\"payload\":{\"pe\":\"tnt\",\"tnta\":\""));
+        put_analytics(x, &x->taken[i], first, out);
+        first = false;
+    }
+    if (!first)
+        buf_put(out, S("\"}}"));
+}
+
+static void
+write_options(struct decision *x, const struct takers *t, bool prefetch, struct buf *out)
+{
+    struct delivery_filter filter = {prefetch, x->s, audiences_match, x};
+    size_t before = out->n, start;
+
+    buf_put(out, S(",\"options\":["));
+    start = out->n;
+    for (size_t i = 0; i < t->n && x->rc == ERR_OK; i++) {
+        const struct placement *p = t->items[i].placement;
+        size_t here = out->n, body;
+        bool shown;
+        if (here > start)
+            buf_putc(out, ',');
+        body = out->n;
+        x->view.activity = &x->s->activities[p->activity];
+        shown = delivery_write(&p->texts[t->items[i].experience], &filter, &x->view, out);
+        if (out->n == body)
+            buf_cut(out, here); /* default content writes nothing */
+        if (!shown)
+            continue;
+        add_taken(x, p, t->items[i].experience);
+    }
+    if (out->n == start)
+        buf_cut(out, before);
+    else
+        buf_putc(out, ']');
+}
+
+static void
+write_metrics(const struct takers *t, struct buf *out)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < t->n; i++) {
+        struct str metrics = t->items[i].placement->texts[t->items[i].experience].metrics;
+        if (metrics.n == 0)
+            continue;
+        buf_put(out, first ? S(",\"metrics\":[") : S(","));
+        buf_put(out, metrics);
+        first = false;
+    }
+    if (!first)
+        buf_putc(out, ']');
+}
+
+/* What a view or a page has decided, for a client that shows it later; opaque to it [TARGET 1.5]. */
+static void
+write_state(struct decision *x, size_t from, struct buf *out)
+{
+    buf_put(out, S(",\"state\":\""));
+    for (size_t i = from; i < x->taken_count; i++) {
+        if (i > from)
+            buf_putc(out, ',');
+        template_put_escaped(out, x->taken[i].activity);
+        buf_putc(out, ':');
+        template_put_escaped(out, x->taken[i].experience);
+    }
+    buf_putc(out, '"');
+}
+
+static void
+write_item(struct decision *x, const struct takers *t, enum decision_format format, struct buf *out)
+{
+    size_t from = x->taken_count;
+
+    write_options(x, t, format == FORMAT_PREFETCH, out);
+    if (x->taken_count == from)
+        return;
+    write_metrics(t, out);
+    write_analytics(x, from, out);
+    if (format == FORMAT_PREFETCH)
+        write_state(x, from, out);
+    if (x->rq->trace)
+        trace_write(x, from, out);
+}
+
+static void
+write_view(struct decision *x, struct str name, struct buf *out)
+{
+    struct takers t = take(x, map_get(&x->s->views, name), true, true, FORMAT_PREFETCH);
+
+    if (t.n == 0)
+        return;
+    if (out->n > x->view_start)
+        buf_putc(out, ',');
+    buf_put(out, S("{\"name\":"));
+    json_quote(out, name);
+    buf_put(out, S(",\"key\":"));
+    json_quote(out, name);
+    write_item(x, &t, FORMAT_PREFETCH, out);
+    buf_putc(out, '}');
+}
+
+static struct str
+lower(struct decision *x, struct str s)
+{
+    struct str copy = arena_str(x->a, s);
+    char *p = (char *)(uintptr_t)copy.p;
+
+    for (size_t i = 0; p != NULL && i < copy.n; i++)
+        p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i]);
+    return copy;
+}
+
+/* ---- a location ---- */
+
+static struct str
+scope_of(struct decision *x, const struct decision_ask *ask)
+{
+    if (ask->kind == AT_PAGE || str_eq(ask->name, GLOBAL_MBOX))
+        return PAGE_SCOPE;
+    return surface_canonical(ask->name, x->a);
+}
+
+static void
+decide_at(struct decision *x, const struct decision_ask *ask, enum decision_format format, struct buf *out)
+{
+    struct str scope;
+    const struct location *at;
+    struct takers t;
+
+    if (ask->kind == AT_VIEWS) {
+        x->view_start = out->n;
+        for (size_t i = 0; i < x->s->view_count && x->rc == ERR_OK; i++)
+            write_view(x, x->s->view_names[i], out);
+        return;
+    }
+    if (ask->kind == AT_VIEW) {
+        x->view_start = out->n;
+        write_view(x, lower(x, ask->name), out);
+        return;
+    }
+    scope = scope_of(x, ask);
+    at = scope.p != NULL ? map_get(&x->s->locations, scope) : NULL;
+    t = take(x, at, at != NULL && at == x->s->page, format == FORMAT_EDGE, format);
+    if (format == FORMAT_EDGE)
+        write_propositions(x, &t, ask, out);
+    else if (t.n > 0)
+        write_item(x, &t, format, out);
+}
+
+/* Another location of the same facts may use what is known; a visitor that has changed is told by decision_changed().
+ */
+static bool
+same_facts(const struct decision_ask *a, const struct decision_ask *b)
+{
+    return a->parameters == b->parameters && a->xdm == b->xdm && a->url.p == b->url.p && a->referrer.p == b->referrer.p;
+}
+
+void
+decision_enter(struct decision *x, const struct decision_ask *ask)
+{
+    bool same = x->known && same_facts(&x->last, ask);
+
+    x->ask = ask;
+    x->view.ask = ask;
+    why_begin(x);
+    if (same)
+        return;
+    memset(x->decided, 0, x->s->activity_count * sizeof(*x->decided));
+    if (x->choices != NULL)
+        memset(x->choices, 0, x->s->activity_count * sizeof(struct choice *));
+    audiences_forget(x);
+    memset(x->view.has_page, 0, sizeof(x->view.has_page));
+    x->view.context = NULL;
+    x->last = *ask;
+    x->known = true;
+}
+
+void
+decision_changed(struct decision *x)
+{
+    x->known = false;
+}
+
+enum err
+decision_begin(const struct decide_set *s, const struct decision_request *rq, struct arena *a, struct decision **out,
+               struct diag *d)
+{
+    struct decision *x = ARENA_NEW(a, struct decision);
+
+    if (x == NULL)
+        return diag_set(d, ERR_LIMIT, "decisions: request memory is used up");
+    *x = (struct decision){.s = s, .rq = rq, .a = a, .d = d, .property = UINT32_MAX};
+    x->view = (struct request_view){.rq = rq, .key = s->token_key, .zone_minutes = s->zone_minutes, .arena = a};
+    if (rq->property_token.n > 0) {
+        size_t found = (size_t)(uintptr_t)map_get(&s->properties, rq->property_token);
+        x->property = found > 0 ? (uint32_t)(found - 1) : UINT32_MAX;
+    }
+    x->decided = ARENA_ARRAY(a, uint16_t, s->activity_count ? s->activity_count : 1);
+    if (x->decided == NULL)
+        return diag_set(d, ERR_LIMIT, "decisions: request memory is used up");
+    x->why = why_new(x);
+    *out = x;
+    return ERR_OK;
+}
+
+enum err
+decision_at(struct decision *x, const struct decision_ask *ask, enum decision_format format, struct buf *out,
+            struct decision_result *result, struct diag *d)
+{
+    size_t before = out->n, from;
+
+    x->d = d;
+    x->rc = ERR_OK;
+    if (format != FORMAT_EDGE)
+        x->taken_count = 0;
+    from = x->taken_count;
+    decision_enter(x, ask);
+    decide_at(x, ask, format, out);
+    if (x->rc == ERR_OK && !buf_ok(out))
+        decision_fail(x, "the answer is too large");
+    if (x->rc != ERR_OK) {
+        buf_cut(out, before);
+        x->taken_count = from;
+        return x->rc;
+    }
+    *result = (struct decision_result){x->taken + from, x->taken_count - from};
+    return ERR_OK;
+}
