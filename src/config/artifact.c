@@ -67,31 +67,6 @@ artifacts_free(struct artifacts *x)
 
 /* ---- making one ---- */
 
-struct token_list {
-    struct arena *a;
-    const struct json **items;
-    size_t n, cap;
-};
-
-static void
-add_token(void *ctx, struct str id, const struct json *object)
-{
-    struct token_list *l = ctx;
-
-    (void)id;
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 32;
-        const struct json **items = ARENA_ARRAY(l->a, const struct json *, cap);
-        if (items == NULL)
-            return; /* the arena says so */
-        if (l->n > 0)
-            memcpy(items, l->items, l->n * sizeof *items);
-        l->items = items;
-        l->cap = cap;
-    }
-    l->items[l->n++] = object;
-}
-
 static struct str
 lower(struct arena *a, struct str s)
 {
@@ -126,16 +101,12 @@ generate(struct kept *k, const struct snapshot *s, const struct artifact_ask *as
     struct odd_artifact made;
     struct decide_source objects;
     struct arena a;
-    struct token_list tokens = {.a = &a};
     enum err rc;
 
     arena_init(&a, (size_t)LIMIT_ODD_BYTES * 4);
     src.environment = lower(&a, ask->environment->name);
     rc = decide_source_of(all, ask->tenant->scope, &a, &objects, d);
-    snapshot_each(s, S("responseToken"), ask->tenant->scope, add_token, &tokens);
     src.objects = &objects;
-    src.response_tokens = tokens.items;
-    src.response_token_count = tokens.n;
     if (rc == ERR_OK)
         rc = odd_generate(&src, &a, &made, d);
     if (rc == ERR_OK) {

@@ -19,13 +19,11 @@
 
 struct odd_source {
     const struct decide_set *set;
-    const struct decide_source *objects;       /* of which the set was compiled */
-    const struct json *const *response_tokens; /* {"token","active"}; only those that clients can fill are listed */
-    size_t response_token_count;
-    struct str org;            /* "...@AdobeOrg" */
-    struct str environment;    /* name in lower case: "production" */
-    struct str property_token; /* rules without a property, and with this one; empty: all rules */
-    bool serve_inactive;       /* of the environment [TARGET 2.2] */
+    const struct decide_source *objects; /* of which the set was compiled */
+    struct str org;                      /* "...@AdobeOrg" */
+    struct str environment;              /* name in lower case: "production" */
+    struct str property_token;           /* rules without a property, and with this one; empty: all rules */
+    bool serve_inactive;                 /* of the environment [TARGET 2.2] */
     int64_t now_ms;
 };
 

@@ -4,6 +4,7 @@
  *
  * without the parts that always hold; a lone part stands by itself. A rule with a part that never holds is left out. */
 #include "decide/odd_int.h"
+#include "decide/target_logic.h"
 
 struct parts {
     struct odd *o;
@@ -61,13 +62,21 @@ all_of(struct odd *o, const struct str *items, size_t n)
 
 /* ---- audiences ---- */
 
+static const struct json *
+find_audience(void *ctx, struct str id)
+{
+    const struct odd *o = ctx;
+
+    return map_get(&o->audiences, id);
+}
+
 static const struct odd_logic *
 logic_of(struct odd *o, const struct json *id)
 {
     struct str text = id_text(id, o->arena);
     struct odd_logic *logic = map_get(&o->logic, text);
-    const struct json *audience = map_get(&o->audiences, text), *given = json_get(audience, S("jsonLogic"));
-    size_t from = o->scratch.n;
+    const struct json *audience = map_get(&o->audiences, text);
+    struct diag why = DIAG_INIT;
 
     if (logic != NULL)
         return logic;
@@ -76,14 +85,10 @@ logic_of(struct odd *o, const struct json *id)
         o->nomem = true;
         return NULL;
     }
-    if (audience == NULL) {
-        logic->text = NEVER; /* an unknown audience matches nobody */
-    } else if (given != NULL) {
-        json_write(&o->scratch, given);
-        logic->text = odd_take(o, from);
-    } else {
-        logic->remote = true;
-    }
+    logic->text = NEVER; /* an unknown audience, or a broken one, matches nobody */
+    if (audience != NULL && target_logic(audience, find_audience, o, o->src->objects->zone_minutes, o->arena,
+                                         &logic->text, &why) == ERR_UNSUPPORTED)
+        logic->why = arena_str(o->arena, str_of(why.what));
     return logic;
 }
 
@@ -111,9 +116,9 @@ add_audiences(struct parts *p, const struct json *ids)
         logic = logic_of(p->o, it.value);
         if (logic == NULL)
             return;
-        if (logic->remote)
-            odd_remote(p->o, p->rule->use->activity, "audience %.*s asks what clients do not know",
-                       STR_ARG(id_text(it.value, p->o->arena)));
+        if (logic->why.n > 0)
+            odd_remote(p->o, p->rule->use->activity, "audience %.*s: %.*s", STR_ARG(id_text(it.value, p->o->arena)),
+                       STR_ARG(logic->why));
         else
             add_part(p, logic->text);
     }

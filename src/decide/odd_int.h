@@ -69,7 +69,7 @@ struct odd {
 
 struct odd_logic {
     struct str text;
-    bool remote;
+    struct str why; /* no client can evaluate it; empty: text says it */
 };
 
 /* Everything between begin and end is in o->arena. */
@@ -91,7 +91,7 @@ bool odd_placed_option(struct odd *o, const struct odd_use *use, uint32_t experi
 
 /* ---- odd_option.c ---- */
 
-/* Fills options, metrics and first; the activity becomes remote when an option needs the server. */
+/* Fills options, metrics, placed and first; the activity becomes remote when an option needs the server. */
 void odd_options(struct odd *o, struct odd_rule *r);
 
 /* ---- odd_condition.c ---- */

@@ -75,6 +75,8 @@ is_due(struct odd *o, const struct activity *a)
 
     if (!a->approved && !o->src->serve_inactive)
         return false;
+    if (!a->approved && !o->src->serve_inactive)
+        return false;
     boundary(o, shown_ms);
     boundary(o, a->ends_ms);
     return o->src->now_ms >= shown_ms && o->src->now_ms < a->ends_ms;
@@ -99,13 +101,9 @@ property_fits(const struct odd *o, const struct json *object)
 static void
 check_type(struct odd *o, struct odd_activity *a)
 {
-    struct str type = json_str(json_get(a->object, S("type")));
-
-    if (!str_eq(type, S("ab")) && !str_eq(type, S("xt")))
-        odd_remote(o, a, "its type is %.*s", STR_ARG(type));
-    if (json_bool(json_path(a->object, S("autoAllocateTraffic.enabled")), false))
-        odd_remote(o, a, "its traffic is allocated by its results");
-    if (a->a->exclusion != NULL || json_get(a->object, S("exclusionGroupId")) != NULL)
+    if (a->a->type != ACTIVITY_AB && a->a->type != ACTIVITY_XT)
+        odd_remote(o, a, "its type is not for clients");
+    if (a->a->exclusion != NULL) /* the engine has one hash, the activity's own */
         odd_remote(o, a, "it is in an exclusion group");
 }
 

@@ -157,8 +157,8 @@ put_response_tokens(const struct odd_source *src, struct jw *w)
     jw_key(w, S("responseTokens"));
     jw_array(w);
     for (size_t i = 0; i < sizeof(token_names) / sizeof(token_names[0]); i++) {
-        for (size_t k = 0; k < src->response_token_count; k++) {
-            const struct json *t = src->response_tokens[k];
+        for (size_t k = 0; k < src->objects->response_token_count; k++) {
+            const struct json *t = src->objects->response_tokens[k];
             if (json_bool(json_get(t, S("active")), false) &&
                 str_eq(json_str(json_get(t, S("token"))), str_of(token_names[i]))) {
                 jw_str(w, str_of(token_names[i]));

@@ -24,7 +24,7 @@ async function tell(line) {
   driver.stdin.write(JSON.stringify(line) + "\n");
   const { value, done } = await lines.next();
   if (done) throw new Error("odd_decide ended");
-  const answer = JSON.parse(value);
+  let answer; try { answer = JSON.parse(value); } catch (e) { throw new Error("odd_decide wrote " + value); }
   if (answer.error !== undefined) throw new Error("odd_decide: " + answer.error);
   return answer;
 }
@@ -48,16 +48,19 @@ function engine(artifactPayload) {
 
 const choice = (option) => `${option.responseTokens["activity.id"]}:${option.responseTokens["experience.id"]}`;
 const distinct = (list) => list.filter((x, i) => x !== list[i - 1]);
+// What is shown, without what only one side writes.
+const shown = (options = []) => JSON.stringify(options.map(({ type, content, eventToken }) => ({ type, content: sorted(content), eventToken })));
+const sorted = (v) => Array.isArray(v) ? v.map(sorted) : v && typeof v === "object" ? Object.fromEntries(Object.keys(v).sort().map((k) => [k, sorted(v[k])])) : v;
+const clicks = (metrics = []) => JSON.stringify(metrics.map(({ type, selector, eventToken }) => [type, selector, eventToken]).sort());
 
 async function vendorDecides(client, q) {
   clock = q.now;
+  const request = (mode, what) => client.getOffers({ request: { id: q.id, context: { channel: "web", address: { url: q.url, referringUrl: q.referrer },
+    userAgent: q.userAgent, ...(q.geo ? { geo: q.geo } : {}) }, ...(q.property ? { property: { token: q.property } } : {}), [mode]: what } });
   try {
-    const { response } = await client.getOffers({ request: { id: q.id, context: { channel: "web", address: { url: q.url, referringUrl: q.referrer }, userAgent: q.userAgent,
-      ...(q.geo ? { geo: q.geo } : {}) }, ...(q.property ? { property: { token: q.property } } : {}),
-      prefetch: { mboxes: q.mboxes, views: [{ ...q.page }], pageLoad: q.page } } });
-    const { mboxes, views = [], pageLoad = {} } = response.prefetch;
-    return { mboxes: mboxes.map((m) => (m.options?.length ? choice(m.options[0]) : "")), page: distinct((pageLoad.options ?? []).map(choice)),
-      views: Object.fromEntries(views.map((v) => [v.name, distinct(v.options.map(choice))])) };
+    const { prefetch } = (await request("prefetch", { mboxes: q.mboxes, views: [{ ...q.page }], pageLoad: q.page })).response;
+    const { execute } = q.execute ? (await request("execute", { mboxes: q.mboxes, pageLoad: q.page })).response : {};
+    return { prefetch, execute };
   } finally {
     clock = null;
   }
@@ -65,15 +68,34 @@ async function vendorDecides(client, q) {
 
 /* ---- what is compared: locations that are not left to the server ---- */
 
-function compare(artifact, q, ours, theirs) {
+function compare(artifact, q, ours, executed, theirs) {
   const wrong = [];
+  const same = (where, a, b) => { if (a !== b) wrong.push(`${where}\n  ours   ${a}\n  theirs ${b}`); };
   q.mboxes.forEach((m, i) => {
-    if (!artifact.remoteMboxes.includes(m.name) && ours.mboxes[i] !== theirs.mboxes[i]) wrong.push(`${m.name}: ours ${ours.mboxes[i]}, theirs ${theirs.mboxes[i]}`);
+    if (artifact.remoteMboxes.includes(m.name)) return;
+    const vendor = theirs.prefetch.mboxes[i].options ?? [];
+    same(m.name, ours.mboxes[i].taken.join(), distinct(vendor.map(choice)).join());
+    same(m.name + " options", shown(ours.mboxes[i].options), shown(vendor));
+    if (!executed) return;
+    same(m.name + " executed", shown(executed.mboxes[i].options), shown(theirs.execute.mboxes[i].options));
+    same(m.name + " metrics", clicks(executed.mboxes[i].metrics), clicks(theirs.execute.mboxes[i].metrics));
   });
-  if (!artifact.remoteMboxes.includes(GLOBAL) && ours.page.join() !== theirs.page.join()) wrong.push(`page: ours ${ours.page}, theirs ${theirs.page}`);
-  for (const view of new Set([...Object.keys(ours.views), ...Object.keys(theirs.views)]))
-    if (!artifact.remoteViews.includes(view) && String(ours.views[view] ?? "") !== String(theirs.views[view] ?? ""))
-      wrong.push(`view ${view}: ours ${ours.views[view]}, theirs ${theirs.views[view]}`);
+  if (!artifact.remoteMboxes.includes(GLOBAL)) {
+    const vendor = theirs.prefetch.pageLoad.options ?? [];
+    same("page", ours.page.taken.join(), distinct(vendor.map(choice)).join());
+    same("page options", shown(ours.page.options), shown(vendor));
+    if (executed) {
+      same("page executed", shown(executed.page.options), shown(theirs.execute.pageLoad.options));
+      same("page metrics", clicks(executed.page.metrics), clicks(theirs.execute.pageLoad.metrics));
+    }
+  }
+  const views = theirs.prefetch.views ?? [];
+  for (const name of new Set([...ours.views, ...views].map((v) => v.name))) {
+    if (artifact.remoteViews.includes(name)) continue;
+    const mine = ours.views.find((v) => v.name === name), vendor = views.find((v) => v.name === name);
+    same("view " + name, shown(mine?.options), shown(vendor?.options));
+    same("view metrics " + name, clicks(mine?.metrics), clicks(vendor?.metrics));
+  }
   return wrong;
 }
 
@@ -89,10 +111,12 @@ async function oneSet(seed) {
   total.locations += new Set([...artifact.localMboxes, ...artifact.remoteMboxes]).size;
   for (let i = 0; i < VISITORS; i++) {
     const q = randomRequest(r);
-    const ours = await tell({ ...q, id: undefined, key: keyOf(q.id) }), theirs = await vendorDecides(client, q);
-    const wrong = compare(artifact, q, ours, theirs);
+    const asked = { ...q, id: undefined, key: keyOf(q.id), views: true };
+    const ours = await tell({ ...asked, execute: false }), executed = q.execute ? await tell(asked) : null;
+    const theirs = await vendorDecides(client, q);
+    const wrong = compare(artifact, q, ours, executed, theirs);
     total.decisions += q.mboxes.length + 1;
-    total.hits += theirs.mboxes.filter(Boolean).length + theirs.page.length;
+    total.hits += theirs.prefetch.mboxes.filter((m) => m.options?.length).length + (theirs.prefetch.pageLoad.options?.length ?? 0);
     if (wrong.length)
       assert.fail(`EDGEWISE_SEED=${seed} visitor ${i}\n${wrong.join("\n")}\n${JSON.stringify(q)}\n` +
         (process.env.EDGEWISE_SEED ? `${JSON.stringify(set, null, 1)}\n${JSON.stringify(artifact.rules, null, 1)}` : ""));

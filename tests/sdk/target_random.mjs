@@ -146,7 +146,9 @@ function activity(r, id, set) {
     experiences: r.some(n, (i) => ({ experienceLocalId: i, name: "E" + i, ...(type === "ab" ? { visitorPercentage: percent[i] } : {}),
       audienceIds: type === "xt" ? audiences(0.7) : audiences(0.1),
       optionLocations: all.filter(() => r.chance(0.9)).map((at) => ({ locationLocalId: at.locationLocalId, optionLocalId: r.below(n + 1) })) })),
-    metrics: [], propertyIds: r.chance(0.15) ? [r.of(set.properties).id] : [] };
+    metrics: r.chance(0.5) ? [] : [{ metricLocalId: 32767, name: "goal", conversion: true, mboxes: r.chance(0.5) ? [{ name: "m" + r.below(5), successEvent: r.of(["mbox_shown", "mbox_clicked"]) }] : [],
+      clickTrackSelectors: r.chance(0.5) ? [{ selector: r.of(["#buy", "#more"]) }] : [] }],
+    propertyIds: r.chance(0.15) ? [r.of(set.properties).id] : [] };
 }
 
 const RESPONSE_TOKENS = ["activity.id", "experience.id"].map((token) => ({ token, active: true }));
@@ -174,7 +176,7 @@ export function randomRequest(r) {
   const ids = [{ tntId: r.hex(32) }, { tntId: r.hex(32) + ".28_0" }, { tntId: r.hex(32), marketingCloudVisitorId: String(r.below(1e9)) + r.below(1e9) },
     { tntId: r.hex(8), thirdPartyId: "B" + r.below(1000) }];
   return { id: r.of(ids), now: NOW + r.of([0, 0, 1, 6 * 3600 * 1000, r.below(DAY)]), property: r.of(["", "", "", "pt-9", "pt-8", "pt-none"]),
-    url: r.of(urls), referrer: r.of(urls), userAgent: r.of(agents), geo: undefined && r.of(geos),
+    url: r.of(urls), referrer: r.of(urls), userAgent: r.of(agents), geo: r.of(geos), execute: r.chance(0.3),
     mboxes: r.some(6, (i) => ({ index: i, name: "m" + i, parameters: parameters(r) })), page: { parameters: parameters(r) } };
 }
 

@@ -40,6 +40,7 @@ fixture_source(struct t *t, const char *text)
     src.offers = list(t, root, S("offers"), &src.offer_count);
     src.audiences = list(t, root, S("audiences"), &src.audience_count);
     src.properties = list(t, root, S("properties"), &src.property_count);
+    src.groups = list(t, root, S("groups"), &src.group_count);
     return src;
 }
 

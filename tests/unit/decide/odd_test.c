@@ -12,7 +12,7 @@
 
 /* One experience for everybody. */
 #define ONE(id, extra, offer, mbox)                                                                                    \
-    "{'id':" id ",'name':'act " id "','type':'ab','state':'approved'," extra                                           \
+    "{'id':" id ",'name':'act " id "'," extra "'type':'ab','state':'approved',"                                        \
     "'options':[{'optionLocalId':0,'offerId':" offer "}],"                                                             \
     "'locations':{'mboxes':[{'locationLocalId':0,'name':'" mbox "'}]},'experiences':[{'experienceLocalId':0,"          \
     "'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]}]}"
@@ -269,7 +269,8 @@ TEST(odd_page_that_the_engine_cannot_express_is_remote)
 #define REMOTE(activities, expected)                                                                                   \
     do {                                                                                                               \
         struct made m_ = make(t, "{'activities':[" activities "]," OFFERS                                              \
-                                 ",'audiences':[{'id':11,'targetRule':{'profile':'x','equals':['1']}}]}");             \
+                                 ",'groups':[{'id':3,'ranges':[{'activityId':17,'percent':50}]}],"                     \
+                                 "'audiences':[{'id':11,'targetRule':{'profile':'x','equals':['1']}}]}");              \
         generate(t, &m_);                                                                                              \
         CHECK_STR(names(t, &m_, "remoteMboxes"), S(expected));                                                         \
         CHECK_EQ(json_count(json_path(m_.root, S("rules.mboxes"))), 0);                                                \
@@ -281,8 +282,8 @@ TEST(odd_what_only_the_server_can_decide_is_remote)
 {
     REMOTE(ONE("1", "'entryConstraint':{'audienceIds':[11]},", "701", "m"), "[\"m\"]");
     REMOTE(ONE("1", "'entryConstraint':{'audienceIds':['hub-1']},", "701", "m"), "[\"m\"]");
-    REMOTE(ONE("1", "'autoAllocateTraffic':{'enabled':true},", "701", "m"), "[\"m\"]");
-    REMOTE(ONE("1", "'exclusionGroupId':3,", "701", "m"), "[\"m\"]");
+    REMOTE(ONE("1", "'type':'auto_allocate',", "701", "m"), "[\"m\"]");
+    REMOTE(ONE("17", "", "701", "m"), "[\"m\"]"); /* in an exclusion group */
     REMOTE(ONE("1", "", "705", "m"), "[\"m\"]");
 }
 
@@ -305,7 +306,7 @@ TEST(odd_options_as_clients_get_them)
     CHECK_EQ(json_count(c), 1); /* the token alone: a display to count */
     c = json_get(json_at(rules_at(&m, "target-global-mbox"), 0), S("consequence"));
     CHECK_STR(text_of(t, json_get(json_at(json_get(c, S("options")), 0), S("content"))),
-              S("[{\"content\":\"hi\",\"cssSelector\":\"#t\",\"selector\":\"#t\",\"type\":\"setText\"}]"));
+              S("[{\"type\":\"setText\",\"selector\":\"#t\",\"cssSelector\":\"#t\",\"content\":\"hi\"}]"));
     CHECK_STR(json_str(json_get(json_at(json_get(c, S("metrics")), 0), S("selector"))), S("#buy"));
     done(&m);
 }
@@ -358,8 +359,8 @@ TEST(odd_response_tokens_that_clients_can_fill)
                                    fixture_json(t, "{'token':'activity.id','active':true}"),
                                    fixture_json(t, "{'token':'activity.name','active':false}")};
 
-    m.src.response_tokens = tokens;
-    m.src.response_token_count = 4;
+    m.objects.response_tokens = tokens;
+    m.objects.response_token_count = 4;
     generate(t, &m);
     CHECK_STR(names(t, &m, "responseTokens"), S("[\"activity.id\",\"offer.id\"]"));
     done(&m);
