@@ -110,6 +110,20 @@ visitor_write(struct buf *out, const struct visitor *v)
 
 /* ---- reading ---- */
 
+/* No clock says a time before 1970 or one that does not fit into a double: sums of those that are read cannot overflow.
+ */
+static int64_t
+unpack_ms(struct unpack *u)
+{
+    int64_t ms = unpack_i64(u);
+
+    if (ms < 0 || ms > (int64_t)1 << 53) {
+        u->bad = true;
+        return 0;
+    }
+    return ms;
+}
+
 /* A count cannot exceed the bytes that are left: a corrupt one must not allocate. */
 static size_t
 unpack_count(struct unpack *u, size_t max)
@@ -153,7 +167,7 @@ read_membership(struct unpack *u, struct arena *a, struct visitor_membership *m)
     m->closed = bits & BIT_CLOSED;
     m->barred = bits & BIT_BARRED;
     m->untracked = bits & BIT_UNTRACKED;
-    m->entered_ms = unpack_i64(u);
+    m->entered_ms = unpack_ms(u);
     m->session = unpack_fixed64(u);
     m->visits = (uint32_t)unpack_u64(u);
     m->impressions = (uint32_t)unpack_u64(u);
@@ -186,7 +200,7 @@ read_session(struct unpack *u, struct visitor *v)
     uint64_t n;
 
     v->session = unpack_fixed64(u);
-    v->session_ms = unpack_i64(u);
+    v->session_ms = unpack_ms(u);
     v->session_pages = (uint32_t)unpack_u64(u);
     v->landing_url = unpack_str(u);
     n = unpack_u64(u);
@@ -209,7 +223,7 @@ read_lists(struct unpack *u, struct arena *a, struct visitor *v, struct diag *d)
     for (size_t i = 0; i < v->attribute_count; i++) {
         v->attributes[i].name = unpack_str(u);
         v->attributes[i].json = unpack_str(u);
-        v->attributes[i].modified_ms = unpack_i64(u);
+        v->attributes[i].modified_ms = unpack_ms(u);
         u->bad = u->bad || (i > 0 && str_cmp(v->attributes[i - 1].name, v->attributes[i].name) >= 0);
     }
     v->membership_room = v->membership_count = unpack_count(u, LIMIT_VISITOR_MEMBERSHIPS);
@@ -258,11 +272,11 @@ visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag
     out->tnt_id = unpack_str(&u);
     out->third_party_id = unpack_str(&u);
     out->ecid = unpack_str(&u);
-    out->first_ms = unpack_i64(&u);
-    out->last_ms = unpack_i64(&u);
-    out->before_ms = unpack_i64(&u);
+    out->first_ms = unpack_ms(&u);
+    out->last_ms = unpack_ms(&u);
+    out->before_ms = unpack_ms(&u);
     out->sessions = (uint32_t)unpack_u64(&u);
-    out->gaps_ms = unpack_i64(&u);
+    out->gaps_ms = unpack_ms(&u);
     read_session(&u, out);
     rc = read_lists(&u, a, out, d);
     if (rc != ERR_OK)

@@ -158,7 +158,8 @@ begin_session(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
         v->categories[i].score /= 2;
     if (v->sessions > 0) {
         v->before_ms = v->last_ms;
-        v->gaps_ms += now_ms - v->last_ms;
+        if (now_ms > v->last_ms)
+            v->gaps_ms += now_ms - v->last_ms;
     }
     v->sessions++;
     v->session = session_name(visit, now_ms);
