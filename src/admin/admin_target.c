@@ -618,6 +618,7 @@ static const struct route routes[] = {
     OFFER("json"),
     OFFER("redirect"),
     OFFER("actions"),
+    OFFER("dynamic"),
     {HTTP_GET, BASE "/audiences", 0, audiences_get},
     {HTTP_POST, BASE "/audiences", LIMIT_ADMIN_BODY_BYTES, audiences_post},
     {HTTP_GET, BASE "/audiences/{id}", 0, audience_get},

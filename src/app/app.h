@@ -14,9 +14,10 @@
 struct conf {
     const char *data; /* folder */
     const char *listen;
-    const char *tls_listen; /* "": none */
-    const char *roles;      /* all, edge, hub */
-    const char *hint;       /* location hint of this edge */
+    const char *tls_listen;       /* "": none */
+    const char *roles;            /* all, edge, hub */
+    const char *hint;             /* location hint of this edge */
+    const char *target_edge_host; /* of delivery answers; empty: none */
     const char *base_paths;
     const char *ack; /* written, fsync */
     const char *log_level;

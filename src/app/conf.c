@@ -29,6 +29,8 @@ static const struct setting settings[] = {
      "which plane this process runs; two processes on one machine may share a data folder, one edge and one hub"},
     {"hint", TEXT, AT(hint), "or2", NULL, 0, 0, "location hint of this edge, and name of its region"},
     {"region-id", NUMBER, AT(region_id), "9", NULL, 0, 9999, "number in x-adobe-edge"},
+    {"target-edge-host", TEXT, AT(target_edge_host), "", NULL, 0, 0,
+     "what answers of the delivery API name as edgeHost; empty: nothing, and clients stay where they are"},
     {"base-paths", TEXT, AT(base_paths), "ee,ee-pre-prd", NULL, 0, 0, "first path segments of Edge Network URLs"},
     {"ack", CHOICE, AT(ack), "written", "written,fsync", 0, 0,
      "answer a hit when it is in the log's file (it survives a crash of the process), or when it is on the disk"},

@@ -15,6 +15,7 @@
 #include "codec/sha256.h"
 #include "edge/artifact_service.h"
 #include "edge/edge.h"
+#include "edge/delivery.h"
 #include "edge/profile_api.h"
 #include "hub/hub.h"
 #include "os/net.h"
@@ -38,6 +39,7 @@ struct server {
     struct hub *hub;
     struct edge *edge;
     struct profile_api *profile_api;
+    struct delivery *delivery;
     struct admin *admin;
     struct demo_site *demo;
     struct artifacts *artifacts;
@@ -275,6 +277,7 @@ open_edge(struct server *s, struct diag *d)
         .ack_synced = strcmp(s->conf.ack, "fsync") == 0,
         .profile_ttl_ms = s->conf.profile_ttl_hours * 3600 * 1000,
     };
+    struct delivery_options delivery = {.edge_host = s->conf.target_edge_host};
     enum err rc;
 
     if (s->hub != NULL)
@@ -282,7 +285,10 @@ open_edge(struct server *s, struct diag *d)
     rc = edge_open(&o, &s->edge, d);
     if (rc == ERR_OK)
         rc = edge_run(s->edge, d);
-    return rc == ERR_OK ? profile_api_open(s->edge, below(s, "profile-batches"), &s->profile_api, d) : rc;
+    if (rc == ERR_OK)
+        rc = profile_api_open(s->edge, below(s, "profile-batches"), &s->profile_api, d);
+    delivery.edge = s->edge;
+    return rc == ERR_OK ? delivery_open(&delivery, &s->delivery, d) : rc;
 }
 
 /* ---- what admin asks of the hub ---- */
@@ -482,6 +488,8 @@ open_http(struct server *s, struct diag *d)
         rc = load_certificate(s, d);
     if (s->edge != NULL)
         s->services[o.service_count++] = edge_service(s->edge);
+    if (s->delivery != NULL)
+        s->services[o.service_count++] = delivery_service(s->delivery);
     if (s->profile_api != NULL)
         s->services[o.service_count++] = profile_api_service(s->profile_api);
     s->artifact_service = (struct artifact_service){s->config, s->artifacts};
@@ -673,6 +681,7 @@ server_close(struct server *s)
     os_thread_close(&s->keeper);
     os_thread_close(&s->follower);
     admin_free(s->admin);
+    delivery_close(s->delivery);
     profile_api_close(s->profile_api);
     edge_close(s->edge);
     artifacts_free(s->artifacts);

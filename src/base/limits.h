@@ -211,6 +211,7 @@
 #define LIMIT_DELIVERY_PROFILE_PARAMETERS 50    /* [TARGET 11] of a location */
 #define LIMIT_DELIVERY_PROFILE_VALUE 256        /* [TARGET 11] characters */
 #define LIMIT_DELIVERY_NOTIFICATIONS 1000       /* OURS: 50 are advised [TARGET 11] */
+#define LIMIT_QA_LIST 100                       /* OURS: activities, audiences and previews of a QA link */
 #define LIMIT_DELIVERY_SESSION_REQUESTS 100     /* [TARGET 1.1] of one session in flight; past it 420 */
 
 /* Profile APIs of the Target part */

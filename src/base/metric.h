@@ -21,6 +21,7 @@
     X(M_EDGE_INTERACT_US, HISTOGRAM, "edge_interact_microseconds", "handling time of interact requests")               \
     X(M_EDGE_EVENTS, COUNTER, "edge_events_total", "events accepted by the edge")                                      \
     X(M_EDGE_DUPLICATES, COUNTER, "edge_duplicates_total", "events recognised as repeats of a request id")             \
+    X(M_DELIVERY_REQUESTS, COUNTER, "delivery_requests_total", "requests of the delivery API")                         \
     X(M_EDGE_SCRIPT_ERRORS, COUNTER, "edge_script_errors_total", "runs of profile scripts that gave no value")         \
     X(M_EDGE_SCRIPTS_OFF, COUNTER, "edge_scripts_off_total",                                                           \
       "profile scripts switched off because they passed a bound")                                                      \

@@ -1,6 +1,8 @@
 /* tenant.c - see tenant.h. */
 #include "config/tenant.h"
 
+#include <stdio.h>
+
 #define SANDBOX S("prod")
 
 static bool
@@ -72,4 +74,18 @@ tenant_environment(const struct snapshot *s, const struct tenant *t, struct str 
         return true;
     }
     return x.found;
+}
+
+bool
+tenant_environment_by_id(const struct snapshot *s, const struct tenant *t, int64_t id, struct environment *out)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld", (long long)id);
+    const struct json *o = snapshot_object(s, S("environment"), t->scope, (struct str){text, (size_t)n});
+
+    if (o == NULL && id == ENVIRONMENT_PRODUCTION)
+        return tenant_environment(s, t, S("Production"), out);
+    *out = (struct environment){id, json_str(json_get(o, S("name"))),
+                                json_bool(json_get(o, S("serveInactiveActivities")), false)};
+    return o != NULL;
 }

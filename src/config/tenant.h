@@ -24,7 +24,8 @@ struct environment {
     struct str name;
     bool serve_inactive;
 };
-/* By name without case; false: the tenant has none such. */
+/* By number, or by name without case; false: the tenant has none such. */
+bool tenant_environment_by_id(const struct snapshot *s, const struct tenant *t, int64_t id, struct environment *out);
 bool tenant_environment(const struct snapshot *s, const struct tenant *t, struct str name, struct environment *out);
 
 #endif

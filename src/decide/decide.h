@@ -87,6 +87,12 @@ struct decide_token {
     uint32_t metric; /* 0: what was delivered as a whole */
 };
 void decide_token_write(struct buf *out, struct hash_key key, const struct decide_token *token);
+/* The token of a QA link [TARGET 1.6]: "q1." base64url of a MAC, the activities in order, and whether only they are
+ * served. decide_qa_token_read: false when malformed or forged; the list is in the arena. */
+void decide_qa_token_write(struct buf *out, struct hash_key key, const struct str *activities, size_t n,
+                           bool listed_only);
+bool decide_qa_token_read(struct str text, struct hash_key key, struct arena *a, struct str **activities, size_t *n,
+                          bool *listed_only);
 bool decide_token_read(struct str text, struct hash_key key, struct arena *a, struct decide_token *out);
 
 /* [TARGET 3.2, 3.3]: signed hash over UTF-16 units, bucket 0..9999, index of the experience or -1 (not admitted). */

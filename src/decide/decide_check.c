@@ -654,6 +654,7 @@ decide_check_offer(const struct json *offer, struct diag *d)
         return json_is(content, JSON_STRING) ? ERR_OK : wrong(&c, content, "a string of HTML");
     case OFFER_JSON:
         return content != NULL ? ERR_OK : say(&c, "must be any JSON value, got nothing");
+    case OFFER_REMOTE:
     case OFFER_REDIRECT:
         if (!json_is(content, JSON_STRING))
             return wrong(&c, content, "a URL");

@@ -443,6 +443,14 @@ decision_enter(struct decision *x, const struct decision_ask *ask)
     x->known = true;
 }
 
+bool
+decision_counts(const struct decision *x, struct str activity)
+{
+    const struct activity *a = map_get(&x->s->activity_index, activity);
+
+    return a != NULL && (activity_is_live(x, a) || x->rq->serve_inactive || x->rq->qa != NULL);
+}
+
 void
 decision_changed(struct decision *x)
 {

@@ -97,6 +97,8 @@ struct decision;
 /* rq is borrowed until the last call. ERR_NOMEM. */
 enum err decision_begin(const struct decide_set *s, const struct decision_request *rq, struct arena *a,
                         struct decision **out, struct diag *d);
+/* May a display or click of this activity still count: is it live? */
+bool decision_counts(const struct decision *x, struct str activity);
 /* The visitor was told something: what was found out about him is forgotten. */
 void decision_changed(struct decision *x);
 /* Appends the answer of one location to `out`, nothing when no activity takes the visitor, and lists what was taken.

@@ -99,6 +99,8 @@ void visitor_init(struct visitor *v, struct arena *a);
 /* ERR_CORRUPT. Of empty bytes: an unknown visitor. */
 enum err visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag *d);
 void visitor_write(struct buf *out, const struct visitor *v);
+/* A second one that shares nothing that changes, opened when v is. false: no memory. */
+bool visitor_copy(const struct visitor *v, struct arena *a, struct visitor *out);
 
 struct visitor_membership *visitor_membership(const struct visitor *v, struct str activity); /* NULL: none */
 const struct visitor_attribute *visitor_attribute(const struct visitor *v, struct str name);

@@ -361,3 +361,16 @@ visitor_fit(struct visitor *v, size_t bytes_max)
         v->category_count = 0;
     }
 }
+
+bool
+visitor_copy(const struct visitor *v, struct arena *a, struct visitor *out)
+{
+    struct buf b;
+
+    buf_init_in(&b, a, 2 * LIMIT_VISITOR_BYTES);
+    visitor_write(&b, v);
+    if (!buf_ok(&b) || visitor_read(buf_str(&b), a, out, NULL) != ERR_OK)
+        return false;
+    out->open = v->open;
+    return true;
+}

@@ -1,0 +1,412 @@
+/* delivery.c - the work of a delivery request, in this order [TARGET 1.3]:
+ *
+ *  (1) the visitor is found and his session opened, on a copy
+ *  (2) notifications, as they are listed
+ *  (3) execute: the page, then mboxes by ascending index; what is decided is displayed
+ *  (4) prefetch, on another copy: nothing of it is kept
+ *  (5) the hit goes to the log and its effect into the table; then the answer goes out
+ *
+ * The hit holds the request itself, so that a report can be computed anew and another set of activities be tried on it.
+ * A request that says nothing (telemetry, an on-device client's first call) leaves no hit. */
+#include "edge/delivery_int.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "codec/base64.h"
+
+/* ---- (1) ---- */
+
+/* Audiences of the platform: as the edge document of the person says, or the request's own list. */
+static bool
+in_audience(void *ctx, struct str id)
+{
+    const struct delivery_work *w = ctx;
+    struct json_iter it = json_iter(w->segments);
+
+    while (json_next(&it)) {
+        if (str_eq(json_str(it.value), id))
+            return true;
+    }
+    return edge_rules_projected(&w->found.person, id);
+}
+
+/* experienceCloud.audienceManager.blob is base64 of a JSON list of audience ids (OURS). */
+static const struct json *
+read_blob(struct delivery_call *c)
+{
+    struct str blob = json_str(json_path(c->body, S("experienceCloud.audienceManager.blob")));
+    const struct json *list = NULL;
+    struct str text = blob.n > 0 ? base64_decode(blob, c->arena) : S_NULL;
+
+    if (text.p == NULL || json_parse(text, c->arena, &list, NULL) != ERR_OK || !json_is(list, JSON_ARRAY))
+        return NULL;
+    return list;
+}
+
+static void
+put_members(struct jw *w, const struct json *from, const struct json *unless)
+{
+    struct json_iter it = json_iter(json_is(from, JSON_OBJECT) ? from : NULL);
+
+    while (json_next(&it)) {
+        if (json_get(unless, it.key) == NULL && !json_is(it.value, JSON_NULL))
+            jw_kjson(w, it.key, it.value);
+    }
+}
+
+/* Members of the request win one by one over the session's. */
+static const struct json *
+read_geo(struct delivery_call *c, const struct visitor *v)
+{
+    const struct json *session = NULL, *out = NULL;
+    struct buf b;
+    struct jw w;
+
+    if (v->geo.n > 0)
+        (void)json_parse(v->geo, c->arena, &session, NULL); /* unreadable: none */
+    buf_init_in(&b, c->arena, 4096);
+    w = jw_to(&b);
+    jw_object(&w);
+    put_members(&w, c->geo, NULL);
+    put_members(&w, session, c->geo);
+    jw_end(&w);
+    return buf_ok(&b) && json_parse(buf_str(&b), c->arena, &out, NULL) == ERR_OK ? out : NULL;
+}
+
+static struct hit_visit
+visit_of(const struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+    bool page = c->execute_page.kind != DELIVERY_NOTHING || c->prefetch_page.kind != DELIVERY_NOTHING ||
+                c->execute.n + c->prefetch.n + c->views.n > 0;
+
+    return (struct hit_visit){.at = w->found.at,
+                              .links = w->found.links,
+                              .absorbs = w->found.absorbs,
+                              .tnt_id = w->found.tnt_id,
+                              .third_party_id = c->third_party_id,
+                              .session = c->session,
+                              .quiet = !page,
+                              .page = page,
+                              .qa = c->has_qa,
+                              .environment = c->environment.id,
+                              .impression = c->impression,
+                              .url = c->url,
+                              .referrer = c->referrer};
+}
+
+static enum err
+find_visitor(struct delivery_work *w, struct diag *d)
+{
+    struct delivery_call *c = w->c;
+    struct edge_visitor_ids ids = {.tnt_id = c->tnt_id,
+                                   .third_party_id = c->third_party_id,
+                                   .ecid = c->ecid,
+                                   .customers = c->customers,
+                                   .customer_count = c->customer_count};
+    enum err rc =
+        edge_visitor_find(c->x->o.edge, c->snap, c->tenant.scope, &ids, c->rq->rng, c->now_ms, c->arena, &w->found, d);
+    uint64_t session;
+
+    if (rc != ERR_OK)
+        return rc;
+    w->visitor = &w->found.visitor;
+    w->visit = visit_of(w);
+    w->rq.previous_ms = w->visitor->last_ms;
+    session = w->visitor->session;
+    visitor_open(w->visitor, &w->visit, c->now_ms);
+    if (session != w->visitor->session)
+        w->rq.previous_ms = 0;
+    w->rq.geo = read_geo(c, w->visitor);
+    w->visit.geo = w->rq.geo;
+    return ERR_OK;
+}
+
+static void
+begin_decision(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+    int64_t previous_ms = w->rq.previous_ms;
+    struct diag d = DIAG_INIT;
+
+    if (w->found.person.attributes.n > 0)
+        (void)json_parse(w->found.person.attributes, c->arena, &w->attributes, NULL); /* unreadable: none */
+    w->segments = read_blob(c);
+    w->rq = (struct decision_request){
+        .now_ms = c->now_ms,
+        .visitor_key = decide_visitor_key(c->ecid, c->tnt_id, c->third_party_id),
+        .visitor = w->visitor,
+        .property_token = c->property_token,
+        .serve_inactive = c->environment.serve_inactive,
+        .qa = c->has_qa ? &c->qa : NULL,
+        .previous_ms = previous_ms,
+        .url = c->url,
+        .referrer = c->referrer,
+        .user_agent = c->user_agent,
+        .language = json_str(json_path(c->context, S("browser.language"))),
+        .client_hints = json_get(c->context, S("clientHints")),
+        .screen = json_get(c->context, S("screen")),
+        .geo = w->rq.geo,
+        .attributes = w->attributes,
+        .in_audience = in_audience,
+        .ctx = w,
+        .explain = c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide),
+        .trace = c->trace,
+        .client_analytics = c->client_analytics,
+    };
+    if (w->rq.visitor_key.n == 0)
+        w->rq.visitor_key = w->found.tnt_id;
+    if (c->tenant.view->decide == NULL ||
+        decision_begin(c->tenant.view->decide, &w->rq, c->arena, &w->decision, &d) != ERR_OK)
+        w->decision = NULL;
+}
+
+static void
+begin_hit(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+    struct str sixteen;
+    char uuid[UUID_TEXT_BYTES];
+
+    if (c->request_id.n == 0) {
+        rng_uuid(c->rq->rng, uuid);
+        sixteen = arena_str(c->arena, (struct str){uuid, sizeof uuid});
+        c->request_id = sixteen;
+    }
+    w->hit = (struct hit){.kind = HIT_VISIT,
+                          .source = SOURCE_EDGE,
+                          .scope = c->tenant.scope,
+                          .request_id = c->request_id,
+                          .region = str_of(c->x->o.edge->o.hint),
+                          .accepted_us = c->now_ms * 1000,
+                          .event_ms = c->now_ms,
+                          .xdm = c->body,
+                          .xdm_text = c->rq->body,
+                          .visit = &w->visit};
+    buf_init_in(&w->profile_params, c->arena, LIMIT_VISITOR_BYTES);
+    buf_init_in(&w->categories, c->arena, LIMIT_VISITOR_BYTES);
+    w->scripts = (struct edge_script_request){.view = c->tenant.view,
+                                              .rq = c->rq,
+                                              .visitor = w->visitor,
+                                              .arena = c->arena,
+                                              .now_ms = c->now_ms,
+                                              .geo = w->rq.geo};
+}
+
+/* ---- the hit so far ---- */
+
+static bool
+grow(struct arena *a, void **items, size_t n, size_t *room, size_t more, size_t bytes)
+{
+    size_t want = 2 * (n + more);
+    void *p;
+
+    if (n + more <= *room)
+        return true;
+    p = arena_calloc(a, want, bytes);
+    if (p == NULL)
+        return false;
+    if (n > 0)
+        memcpy(p, *items, n * bytes);
+    *items = p;
+    *room = want;
+    return true;
+}
+
+bool
+work_add_notice(struct delivery_work *w, const struct hit_notice *n)
+{
+    void *items = w->hit.notices;
+
+    if (w->prefetching || !grow(w->c->arena, &items, w->hit.notice_count, &w->notice_room, 1, sizeof *n))
+        return false;
+    w->hit.notices = items;
+    w->hit.notices[w->hit.notice_count++] = *n;
+    return true;
+}
+
+static bool
+add_decision(struct delivery_work *w, const struct decision_taken *t)
+{
+    void *items = w->hit.decisions;
+    struct hit_notice shown = {.type = NOTICE_DISPLAY,
+                               .activity = t->activity,
+                               .experience = t->experience,
+                               .scope = t->scope,
+                               .arm = t->arm,
+                               .algorithm = t->algorithm,
+                               .reporting = t->reporting};
+
+    if (!grow(w->c->arena, &items, w->hit.decision_count, &w->decision_room, 1, sizeof *w->hit.decisions))
+        return false;
+    w->hit.decisions = items;
+    w->hit.decisions[w->hit.decision_count++] = (struct hit_decision){.activity = t->activity,
+                                                                      .experience = t->experience,
+                                                                      .scope = t->scope,
+                                                                      .entered = t->entered,
+                                                                      .sticky = t->sticky,
+                                                                      .arm = t->arm,
+                                                                      .algorithm = t->algorithm,
+                                                                      .propensity = t->propensity,
+                                                                      .why = t->why,
+                                                                      .features = t->features};
+    return t->untracked || work_add_notice(w, &shown);
+}
+
+void
+work_add_decisions(struct delivery_work *w, const struct decision_result *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (!add_decision(w, &r->taken[i]))
+            metric_inc(M_EDGE_DEGRADED); /* delivered, and not counted */
+    }
+}
+
+/* QA links leave no trace in the visitor. */
+void
+work_fold(struct delivery_work *w, size_t notices_from, size_t decisions_from)
+{
+    struct hit part = {.kind = HIT_VISIT,
+                       .visit = &w->visit,
+                       .notices = w->hit.notices + notices_from,
+                       .notice_count = w->hit.notice_count - notices_from,
+                       .decisions = w->hit.decisions + decisions_from,
+                       .decision_count = w->hit.decision_count - decisions_from};
+
+    if (part.notice_count + part.decision_count == 0)
+        return;
+    visitor_fold(w->visitor, &part, w->c->now_ms, VISITOR_ONCE, NULL, NULL);
+    if (w->decision != NULL)
+        decision_changed(w->decision);
+}
+
+/* ---- (5) ---- */
+
+static void
+finish_hit(struct delivery_work *w)
+{
+    struct str text;
+
+    if (w->profile_param_count > 0) {
+        text = ARENA_JOIN(w->c->arena, S("{"), buf_str(&w->profile_params), S("}"));
+        if (json_parse(text, w->c->arena, &w->hit.profile_params, NULL) != ERR_OK)
+            w->hit.profile_params = NULL;
+    }
+    if (w->categories.n > 0) {
+        text = ARENA_JOIN(w->c->arena, S("["), buf_str(&w->categories), S("]"));
+        if (json_parse(text, w->c->arena, &w->visit.categories, NULL) != ERR_OK)
+            w->visit.categories = NULL;
+    }
+    w->visit.attributes = edge_scripts_changes(&w->scripts);
+    w->visit.scripts_off = edge_scripts_off(&w->scripts);
+}
+
+/* Whoever asks for nothing and says nothing has changed nothing. */
+static bool
+says_something(const struct delivery_work *w)
+{
+    return !w->visit.quiet || w->c->notice_count > 0;
+}
+
+static enum err
+append(struct delivery_work *w, struct diag *d)
+{
+    struct delivery_call *c = w->c;
+    struct edge_write to = {c->x->o.edge, c->tenant.view, c->arena, c->now_ms, c->rq->body.n};
+    struct identity *ids = ARENA_ARRAY(c->arena, struct identity, 2);
+
+    if (ids == NULL)
+        return diag_set(d, ERR_NOMEM, "no memory for the hit");
+    w->hit.identities.items = ids;
+    ids[w->hit.identities.n] = w->found.at;
+    ids[w->hit.identities.n++].primary = true;
+    if (c->ecid.n > 0 && !(str_eq(w->found.at.ns, S("ECID"))))
+        ids[w->hit.identities.n++] = (struct identity){.ns = S("ECID"), .id = c->ecid};
+    finish_hit(w);
+    return edge_append(&to, &w->hit, NULL, NULL, d);
+}
+
+static bool
+refuse(struct delivery_call *c, enum err rc, const struct diag *d)
+{
+    metric_inc(M_EDGE_DEGRADED);
+    if (rc == ERR_LIMIT)
+        return delivery_fail(c, 413, "%s", d->what);
+    log_warn("delivery_failed", "why=\"%s\"", d->what);
+    return delivery_fail(c, rc == ERR_NOMEM ? 500 : 503, "the request cannot be kept now: %s", d->what);
+}
+
+static int
+by_index(const void *x, const void *y)
+{
+    const struct delivery_place *a = *(const struct delivery_place *const *)x;
+    const struct delivery_place *b = *(const struct delivery_place *const *)y;
+
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Answers each in a text of its own: they are worked on by index and answered as they came. */
+static void
+decide_list(struct delivery_work *w, struct delivery_list *l)
+{
+    struct delivery_place **order = ARENA_ARRAY(w->c->arena, struct delivery_place *, l->n + 1);
+
+    if (order == NULL)
+        return;
+    for (size_t i = 0; i < l->n; i++)
+        order[i] = &l->items[i];
+    if (l->n > 1)
+        qsort(order, l->n, sizeof *order, by_index);
+    for (size_t i = 0; i < l->n; i++)
+        delivery_place(w, order[i]);
+}
+
+/* (4): decided on a copy. */
+static void
+prefetch(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+    struct visitor copy;
+
+    if (c->prefetch_page.kind == DELIVERY_NOTHING && c->prefetch.n + c->views.n == 0)
+        return;
+    if (!visitor_copy(w->visitor, c->arena, &copy))
+        return;
+    w->prefetching = true;
+    w->visitor = &copy;
+    w->rq.visitor = &copy;
+    if (w->decision != NULL)
+        decision_changed(w->decision);
+    if (c->prefetch_page.kind != DELIVERY_NOTHING && c->execute_page.kind == DELIVERY_NOTHING)
+        delivery_place(w, &c->prefetch_page);
+    for (size_t i = 0; i < c->views.n; i++)
+        delivery_place(w, &c->views.items[i]);
+    decide_list(w, &c->prefetch);
+}
+
+bool
+delivery_run(struct delivery_call *c)
+{
+    struct delivery_work w = {.c = c};
+    struct diag d = DIAG_INIT;
+    enum err rc = find_visitor(&w, &d); /* (1) */
+
+    if (rc != ERR_OK)
+        return refuse(c, rc, &d);
+    begin_decision(&w);
+    begin_hit(&w);
+    delivery_notices(&w); /* (2) */
+    if (c->execute_page.kind != DELIVERY_NOTHING)
+        delivery_place(&w, &c->execute_page); /* (3) */
+    decide_list(&w, &c->execute);
+    prefetch(&w); /* (4) */
+    if (says_something(&w))
+        rc = append(&w, &d); /* (5) */
+    if (rc != ERR_OK)
+        return refuse(c, rc, &d);
+    delivery_answer(&w);
+    return true;
+}

@@ -1,0 +1,93 @@
+/* delivery_notice.c - notifications: what was shown or clicked later than it was delivered [TARGET 1.5].
+ *
+ *   display with tokens   entry, visit, impression of each, then metrics of the location
+ *   click with tokens     the metric of each token
+ *   without tokens        a plain hit on the location: metrics, parameters, order; no decision
+ *
+ * A token that is not ours refuses the whole request, before anything has happened. One of an activity that has ended
+ * is taken and counts nothing. */
+#include "base/metric.h"
+#include "edge/delivery_int.h"
+
+bool
+delivery_notices_check(struct delivery_call *c)
+{
+    struct decide_token token;
+
+    for (size_t i = 0; i < c->notice_count; i++) {
+        struct json_iter it = json_iter(c->notices[i].tokens);
+        for (size_t k = 0; json_next(&it); k++) {
+            if (decide_token_read(json_str(it.value), c->tenant.view->token_key, c->arena, &token))
+                continue;
+            metric_inc(M_EDGE_TOKENS_FORGED);
+            return delivery_fail(c, 400, "notifications[%zu].tokens[%zu] is not valid", i, k);
+        }
+    }
+    return true;
+}
+
+static void
+display(struct delivery_work *w, const struct delivery_notice *n, const struct decide_token *t)
+{
+    struct hit_notice shown = {.type = NOTICE_DISPLAY,
+                               .activity = t->activity,
+                               .experience = t->experience,
+                               .scope = t->scope,
+                               .impression = n->impression};
+    size_t from = w->hit.notice_count;
+
+    if (work_add_notice(w, &shown))
+        work_fold(w, from, w->hit.decision_count);
+}
+
+static void
+click(struct delivery_work *w, const struct delivery_notice *n, const struct decide_token *t)
+{
+    struct hit_notice clicked = {
+        .type = NOTICE_INTERACT, .activity = t->activity, .experience = t->experience, .scope = t->scope};
+    struct decision_moment moment = {.location = t->scope, .clicked = true};
+    size_t from = w->hit.notice_count;
+
+    if (work_add_notice(w, &clicked))
+        work_fold(w, from, w->hit.decision_count);
+    if (t->metric != 0) {
+        moment.activity = t->activity;
+        moment.metric = t->metric;
+    }
+    work_met(w, &n->place, moment);
+}
+
+static void
+by_token(struct delivery_work *w, const struct delivery_notice *n, struct str text)
+{
+    struct delivery_call *c = w->c;
+    struct decide_token t;
+
+    if (!decide_token_read(text, c->tenant.view->token_key, c->arena, &t) || w->decision == NULL ||
+        !decision_counts(w->decision, t.activity))
+        return;
+    if (n->click)
+        click(w, n, &t);
+    else
+        display(w, n, &t);
+}
+
+/* Of displays with tokens, what their location means comes once, behind them. */
+static void
+notice(struct delivery_work *w, const struct delivery_notice *n)
+{
+    struct json_iter it = json_iter(n->tokens);
+    bool tokens = json_count(n->tokens) > 0;
+
+    while (json_next(&it))
+        by_token(w, n, json_str(it.value));
+    if (!tokens || !n->click)
+        delivery_touch(w, &n->place, n->click);
+}
+
+void
+delivery_notices(struct delivery_work *w)
+{
+    for (size_t i = 0; i < w->c->notice_count; i++)
+        notice(w, &w->c->notices[i]);
+}
