@@ -28,7 +28,7 @@ const names = ["tier", "qty", "a.b", "Tier", "empty"];
 const urls = ["", "https://www.example.com/", "https://www.example.com/shop/shoes?x=1&X=2&q=a%20b#Top", "http://shop.example.co.uk/Sale?x=", "https://example.com",
   "http://localhost:8080/home?fabulous=true#sosumi", "https://wwwshop.example.org/a/b/c.html?x=2&x=1", "https://192.168.0.1/p", "HTTPS://WWW.EXAMPLE.COM/SHOP"];
 const geos = [undefined, { countryCode: "US", stateCode: "CA", city: "SAN FRANCISCO", latitude: 37.75, longitude: -122.4 },
-  { countryCode: "DE", stateCode: "BE", city: "BERLIN" }, { countryCode: "GB" }, { city: "NEWYORK", countryCode: "US", stateCode: "NY" }];
+  { countryCode: "DE", stateCode: "BE", city: "BERLIN" }, { countryCode: "GB" }, { city: "NEW YORK", countryCode: "US", stateCode: "NY" }];
 
 /* ---- audiences in the shape of the admin API [TARGET 4.3] ---- */
 
