@@ -22,12 +22,14 @@
 #define KEPT_MAX 4096
 #define TOKEN_KEY ((struct hash_key){1, 2})
 
+struct asked;
+
 struct driver {
     struct arena set_arena, arena, kept_arena;
     struct decide_source objects;
     struct decide_set *set;
     struct buf answer;
-    const struct json *kept[KEPT_MAX]; /* requests, for repeat */
+    const struct asked *kept[KEPT_MAX]; /* requests, for repeat */
     size_t kept_count;
     struct diag d;
 };
@@ -75,79 +77,136 @@ load_set(struct driver *x, const struct json *line)
 
 /* ---- one visitor ---- */
 
-struct asking {
-    struct driver *x;
-    struct decision *decision;
+#define ASKS_MAX 64
+
+struct asked {
+    struct decision_request rq;
+    struct decision_ask asks[ASKS_MAX];
+    size_t n;
     enum decision_format format;
-    enum err rc;
 };
 
-static struct decision_result
-ask_at(struct asking *q, enum decision_kind kind, struct str name, const struct json *parameters)
+static enum err
+read_request(struct driver *x, const struct json *line, struct asked *q)
 {
-    struct decision_ask ask = {.kind = kind, .name = name, .parameters = parameters};
-    struct decision_result result = {0};
+    const struct json *page = json_get(line, S("page")), *parameters = json_get(page, S("parameters"));
+    struct json_iter it = json_iter(json_get(line, S("mboxes")));
 
-    if (q->rc == ERR_OK)
-        q->rc = decision_at(q->decision, &ask, q->format, &q->x->answer, &result, &q->x->d);
-    return result;
+    *q = (struct asked){.rq = {.now_ms = json_i64(json_get(line, S("now")), 0),
+                               .visitor_key = json_str(json_get(line, S("key"))),
+                               .property_token = json_str(json_get(line, S("property"))),
+                               .url = json_str(json_get(line, S("url"))),
+                               .referrer = json_str(json_get(line, S("referrer"))),
+                               .user_agent = json_str(json_get(line, S("userAgent"))),
+                               .geo = json_get(line, S("geo"))},
+                        .format = json_bool(json_get(line, S("execute")), false) ? FORMAT_EXECUTE : FORMAT_PREFETCH};
+    if (json_count(json_get(line, S("mboxes"))) > ASKS_MAX - 2)
+        return diag_set(&x->d, ERR_LIMIT, "at most %d mboxes are asked", ASKS_MAX - 2);
+    while (json_next(&it))
+        q->asks[q->n++] = (struct decision_ask){.kind = AT_MBOX,
+                                                .name = json_str(json_get(it.value, S("name"))),
+                                                .parameters = json_get(it.value, S("parameters"))};
+    if (page != NULL)
+        q->asks[q->n++] = (struct decision_ask){.kind = AT_PAGE, .name = S("__view__"), .parameters = parameters};
+    if (json_bool(json_get(line, S("views")), false))
+        q->asks[q->n++] = (struct decision_ask){.kind = AT_VIEWS, .parameters = parameters};
+    return ERR_OK;
 }
 
-/* {"taken":[..],"options":[..],..}: the members of a delivery answer come with a comma in front. */
-static void
-put_item(struct asking *q, enum decision_kind kind, struct str name, const struct json *parameters)
+/* {"name":"m0","options":[..],..,"taken":[..]}: the members of a delivery answer come with a comma in front. */
+static enum err
+put_item(struct driver *x, struct decision *decision, const struct asked *q, size_t i)
 {
-    struct buf *out = &q->x->answer;
-    struct decision_result result;
+    struct decision_result result = {0};
+    enum err rc;
 
-    buf_put(out, S("{\"name\":"));
-    json_quote(out, name);
-    result = ask_at(q, kind, name, parameters);
-    buf_put(out, S(",\"taken\":["));
-    for (size_t i = 0; i < result.n; i++)
-        buf_printf(out, "%s\"%.*s:%.*s\"", i ? "," : "", STR_ARG(result.taken[i].activity),
-                   STR_ARG(result.taken[i].experience));
-    buf_put(out, S("]}"));
+    buf_put(&x->answer, S("{\"name\":"));
+    json_quote(&x->answer, q->asks[i].name);
+    rc = decision_at(decision, &q->asks[i], q->format, &x->answer, &result, &x->d);
+    buf_put(&x->answer, S(",\"taken\":["));
+    for (size_t k = 0; k < result.n; k++)
+        buf_printf(&x->answer, "%s\"%.*s:%.*s\"", k ? "," : "", STR_ARG(result.taken[k].activity),
+                   STR_ARG(result.taken[k].experience));
+    buf_put(&x->answer, S("]}"));
+    return rc;
 }
 
 static enum err
-decide(struct driver *x, const struct json *line)
+put_views(struct driver *x, struct decision *decision, const struct asked *q, size_t i)
 {
-    struct decision_request rq = {.now_ms = json_i64(json_get(line, S("now")), 0),
-                                  .visitor_key = json_str(json_get(line, S("key"))),
-                                  .property_token = json_str(json_get(line, S("property"))),
-                                  .url = json_str(json_get(line, S("url"))),
-                                  .referrer = json_str(json_get(line, S("referrer"))),
-                                  .user_agent = json_str(json_get(line, S("userAgent"))),
-                                  .geo = json_get(line, S("geo"))};
-    struct json_iter it = json_iter(json_get(line, S("mboxes")));
-    struct asking q = {.x = x,
-                       .format = json_bool(json_get(line, S("execute")), false) ? FORMAT_EXECUTE : FORMAT_PREFETCH};
-    const struct json *page = json_get(line, S("page"));
-    bool first = true;
+    struct decision_result result;
+    enum err rc;
 
-    q.rc = decision_begin(x->set, &rq, &x->arena, &q.decision, &x->d);
+    buf_put(&x->answer, S(",\"views\":["));
+    rc = decision_at(decision, &q->asks[i], q->format, &x->answer, &result, &x->d);
+    buf_putc(&x->answer, ']');
+    return rc;
+}
+
+static enum err
+decide(struct driver *x, const struct asked *q)
+{
+    struct decision *decision;
+    size_t i = 0;
+    enum err rc = decision_begin(x->set, &q->rq, &x->arena, &decision, &x->d);
+
     buf_put(&x->answer, S("{\"mboxes\":["));
-    for (; q.rc == ERR_OK && json_next(&it); first = false) {
-        if (!first)
+    for (; rc == ERR_OK && i < q->n && q->asks[i].kind == AT_MBOX; i++) {
+        if (i > 0)
             buf_putc(&x->answer, ',');
-        put_item(&q, AT_MBOX, json_str(json_get(it.value, S("name"))), json_get(it.value, S("parameters")));
+        rc = put_item(x, decision, q, i);
     }
-    buf_put(&x->answer, S("]"));
-    if (page != NULL) {
-        buf_put(&x->answer, S(",\"page\":"));
-        put_item(&q, AT_PAGE, S("__view__"), json_get(page, S("parameters")));
-    }
-    if (json_bool(json_get(line, S("views")), false)) {
-        buf_put(&x->answer, S(",\"views\":["));
-        (void)ask_at(&q, AT_VIEWS, S_NULL, json_get(page, S("parameters")));
-        buf_put(&x->answer, S("]"));
+    buf_putc(&x->answer, ']');
+    for (; rc == ERR_OK && i < q->n; i++) {
+        if (q->asks[i].kind == AT_PAGE) {
+            buf_put(&x->answer, S(",\"page\":"));
+            rc = put_item(x, decision, q, i);
+        } else {
+            rc = put_views(x, decision, q, i);
+        }
     }
     buf_putc(&x->answer, '}');
-    return q.rc;
+    return rc;
+}
+
+static enum err
+decide_line(struct driver *x, const struct json *line)
+{
+    struct asked q;
+    enum err rc = read_request(x, line, &q);
+
+    return rc == ERR_OK ? decide(x, &q) : rc;
 }
 
 /* ---- measuring ---- */
+
+static enum err
+keep(struct driver *x, const struct json *line)
+{
+    struct asked *q = ARENA_NEW(&x->kept_arena, struct asked);
+    enum err rc;
+
+    if (q == NULL || x->kept_count == KEPT_MAX)
+        return diag_set(&x->d, ERR_LIMIT, "at most %d requests are kept", KEPT_MAX);
+    rc = read_request(x, line, q);
+    if (rc != ERR_OK)
+        return rc;
+    x->kept[x->kept_count++] = q;
+    return decide(x, q);
+}
+
+/* Only what a server does for a request: begin, and decide each location into the answer. */
+static enum err
+decide_bare(struct driver *x, const struct asked *q)
+{
+    struct decision *decision;
+    struct decision_result result;
+    enum err rc = decision_begin(x->set, &q->rq, &x->arena, &decision, &x->d);
+
+    for (size_t i = 0; rc == ERR_OK && i < q->n; i++)
+        rc = decision_at(decision, &q->asks[i], q->format, &x->answer, &result, &x->d);
+    return rc;
+}
 
 static double
 cpu_seconds(void)
@@ -168,22 +227,13 @@ repeat(struct driver *x, int64_t times)
         for (size_t k = 0; k < x->kept_count && rc == ERR_OK; k++) {
             buf_clear(&x->answer);
             arena_reset(&x->arena);
-            rc = decide(x, x->kept[k]);
+            rc = decide_bare(x, x->kept[k]);
         }
     }
     buf_clear(&x->answer);
     buf_printf(&x->answer, "{\"decisions\":%lld,\"seconds\":%.6f}", (long long)(times * (int64_t)x->kept_count),
                cpu_seconds() - began);
     return rc;
-}
-
-static enum err
-keep(struct driver *x, const struct json *line)
-{
-    if (x->kept_count == KEPT_MAX)
-        return diag_set(&x->d, ERR_LIMIT, "at most %d requests are kept", KEPT_MAX);
-    x->kept[x->kept_count++] = line;
-    return decide(x, line);
 }
 
 /* ---- lines ---- */
@@ -209,7 +259,7 @@ answer(struct driver *x, struct str text)
         return load_set(x, line);
     if (json_get(line, S("repeat")) != NULL)
         return repeat(x, json_i64(json_get(line, S("repeat")), 1));
-    return is_kept ? keep(x, json_get(line, S("keep"))) : decide(x, line);
+    return is_kept ? keep(x, json_get(line, S("keep"))) : decide_line(x, line);
 }
 
 static void
