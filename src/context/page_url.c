@@ -5,12 +5,16 @@
  * that an "@" in a path or query is no host (OURS).   Sources: [TARGET 5.4]; vectors target-context.json. */
 #include "context/page_url.h"
 
+/* Up to one of the characters of stop, which are ASCII, or a NUL. */
 static size_t
 span_until(struct str s, const char *stop)
 {
+    uint64_t mask[4] = {1};
     size_t i = 0;
 
-    while (i < s.n && strchr(stop, s.p[i]) == NULL)
+    for (; *stop != '\0'; stop++)
+        mask[*stop / 64] |= 1ULL << *stop % 64;
+    while (i < s.n && !(mask[(unsigned char)s.p[i] / 64] >> (unsigned char)s.p[i] % 64 & 1))
         i++;
     return i;
 }
