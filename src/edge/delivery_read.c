@@ -420,7 +420,10 @@ read_cloud(struct delivery_call *c)
     if (!rule_object(c, c->body, at, false, &o) || !rule_object(c, o, analytics, false, &a) ||
         !rule_word(c, a, AT(analytics, "logging"), "server_side client_side", false, &logging) ||
         !rule_text(c, a, AT(analytics, "supplementalDataId"), 0, 128, false, &sdid) ||
-        !rule_object(c, o, manager, false, &m) || !rule_text(c, m, AT(manager, "locationHint"), 1, 64, false, &s) ||
+        !rule_object(c, o, manager, false, &m) ||
+        /* The Node SDK sends the region of its visitor cookie as a number. */
+        (!json_is(json_get(m, S("locationHint")), JSON_INT) &&
+         !rule_text(c, m, AT(manager, "locationHint"), 1, 64, false, &s)) ||
         !rule_text(c, m, AT(manager, "blob"), 1, 1024, false, &s))
         return false;
     if (sdid.n > 0 && !is_supplemental(sdid))

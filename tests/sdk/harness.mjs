@@ -33,12 +33,13 @@ export class Server {
     return Server.startFor(null, ...args);
   }
 
-  // A server whose tenant and client code are of that name.
-  static async startFor(tenant, ...args) {
+  // A server whose tenant and client code are of that name, as "acme", or as "acme of 6A1F..@AdobeOrg".
+  static async startFor(name, ...args) {
+    const [tenant, orgId] = name ? name.split(" of ") : [];
     const s = new Server();
     s.data = fs.mkdtempSync(path.join(os.tmpdir(), "edgewise-sdk-"));
     if (tenant)
-      fs.writeFileSync(path.join(s.data, "credentials.json"), JSON.stringify({ orgId: hex(12).toUpperCase() + "@AdobeOrg", tenant,
+      fs.writeFileSync(path.join(s.data, "credentials.json"), JSON.stringify({ orgId: orgId ?? hex(12).toUpperCase() + "@AdobeOrg", tenant,
         sandbox: "prod", clientId: hex(16), clientSecret: hex(24), tokenKey: hex(16), signingKey: hex(32), url: "" }));
     s.args = args;
     s.tlsPort = 0;
