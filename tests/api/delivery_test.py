@@ -475,7 +475,18 @@ def test_098_clicks():
     assert met["metric"] == 3
 
 
-def test_101_102_what_a_conversion_does():
+def test_101_always_convert():
+    """The hit says that the metric was met; how often it counts is the fold's to say (tests/unit/visitor)."""
+    w.fresh()
+    ids = {"tntId": T0}
+    w.activity("ab", 9512, [(100, html("x"))], "always", metrics=[metric("done", "always_convert")])
+    w.item("always", ids)
+    for _ in range(3):
+        w.item("done", ids)
+    assert len(w.notices("convert", 9512)) == 3
+
+
+def test_102_what_a_conversion_does():
     """Which experience is shown after it, and whether it is shown and counted at all."""
     w.fresh()
     ids = {"tntId": T0}
