@@ -179,11 +179,20 @@ void
 target_list(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
             const char *plural, void (*write)(struct jw *w, const struct json *o))
 {
+    target_list_with(call, rq, rs, version, kind, plural, write, NULL);
+}
+
+void
+target_list_with(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                 const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *first)
+{
     struct gather g = {.rq = rq, .sort = http_query(rq, S("sortBy"))};
     struct admin_page page = admin_page(rq, INT32_MAX, INT32_MAX);
     struct diag d = DIAG_INIT;
     struct jw w;
 
+    if (first != NULL)
+        gather_one(&g, S_NULL, first);
     snapshot_each(call->snap, str_of(kind), call->scope, gather_one, &g);
     if (g.nomem) {
         admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_NOMEM, "the list exceeds request memory"), &d);

@@ -10,6 +10,9 @@ bool target_media(struct http_req *rq, struct http_res *rs, int served, int *ver
 /* {"total","<plural>":[...]} of the objects that pass the query's filters, by write(). */
 void target_list(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
                  const char *plural, void (*write)(struct jw *w, const struct json *o));
+/* The same with an object that is there without having been saved. */
+void target_list_with(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                      const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *first);
 /* The object, or NULL with 404 written. */
 const struct json *target_find(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind,
                                struct str id);

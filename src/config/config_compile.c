@@ -4,7 +4,8 @@
  *
  *   audiences   audience                                        rule graph of all evaluated audiences
  *   live        audiences, sandbox                              the same; of a strict sandbox, without batch audiences
- *   decide      activity offer targetAudience property, org     decide set
+ *   decide      activity offer targetAudience property, org,    decide set
+ *               exclusionGroup targetSettings
  *   schemas     schema fieldgroup descriptor, org               views
  *   view        profileScript                                   the list of scripts
  *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
@@ -36,11 +37,12 @@ same_buckets(const struct config_objects *a, const struct config_objects *b, con
     return same_bucket(a, b, "org", scope_org(scope));
 }
 
-static const char *const decide_kinds[] = {"activity", "offer", "targetAudience", "property", NULL};
+static const char *const decide_kinds[] = {"activity",       "offer", "targetAudience", "property", "exclusionGroup",
+                                           "targetSettings", NULL};
 static const char *const schema_kinds[] = {"schema", "fieldgroup", "descriptor", NULL};
-static const char *const view_kinds[] = {"activity",    "offer",      "targetAudience", "property",
-                                         "schema",      "fieldgroup", "descriptor",     "audience",
-                                         "destination", "datastream", "profileScript",  NULL};
+static const char *const view_kinds[] = {
+    "activity", "offer",       "targetAudience", "property",      "schema",         "fieldgroup",     "descriptor",
+    "audience", "destination", "datastream",     "profileScript", "exclusionGroup", "targetSettings", NULL};
 
 /* ---- decisions ---- */
 
@@ -106,7 +108,12 @@ decide_source_of(const struct config_objects *all, struct str scope, struct aren
     if (rc == ERR_OK)
         rc = list_of(all, "property", scope, a, &src.properties, &src.property_count, d);
     if (rc == ERR_OK)
+        rc = list_of(all, "exclusionGroup", scope, a, &src.groups, &src.group_count, d);
+    if (rc == ERR_OK) {
+        const struct config_object *settings = objects_get(all, S("targetSettings"), scope, S("settings"));
+        src.settings = settings != NULL ? settings->json : NULL;
         *out = src;
+    }
     return rc;
 }
 

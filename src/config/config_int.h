@@ -119,6 +119,13 @@ const struct config_bucket *objects_others(const struct config_objects *all, con
 enum err want_str(const struct json *o, const char *member, bool required, size_t bytes_max, struct str *out,
                   struct diag *d);
 enum err want_bool(const struct json *o, const char *member, bool otherwise, bool *out, struct diag *d);
+/* The id is a positive number, and member "id" says it. */
+enum err check_numeric(const struct config_object *o, struct diag *d);
+enum err check_environment(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_host(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_exclusion_group(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_profile_script(const struct config_objects *all, struct config_object *o, struct diag *d);
+enum err check_target_settings(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_schema_object(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_fieldgroup(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_descriptor(const struct config_objects *all, struct config_object *o, struct diag *d);

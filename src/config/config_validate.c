@@ -253,7 +253,7 @@ check_end_connection(const struct config_objects *all, struct config_object *o, 
 
 /* ---- Target ---- */
 
-static enum err
+enum err
 check_numeric(const struct config_object *o, struct diag *d)
 {
     int64_t n;
@@ -329,22 +329,6 @@ check_activity(const struct config_objects *all, struct config_object *o, struct
 
 /* ---- the table ---- */
 
-/* Settings of a client of the Target part [TARGET 6.2]; ours: which namespace its third-party ids are of. */
-static enum err
-check_target_settings(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    const struct json *ask = json_get(o->json, S("enableProfileApiAuthentication"));
-    struct str ns;
-
-    (void)all;
-    if (!str_eq(o->id, S("settings")))
-        return diag_set_path(d, ERR_INVALID, "id", "the settings of a sandbox have the id 'settings'");
-    if (ask != NULL && !json_is(ask, JSON_BOOL))
-        return diag_set_path(d, ERR_INVALID, "enableProfileApiAuthentication",
-                             "member 'enableProfileApiAuthentication' must be a boolean");
-    return want_str(o->json, "thirdPartyIdNamespace", false, LIMIT_NAMESPACE_BYTES, &ns, d);
-}
-
 static const struct config_kind kinds[] = {
     {"org", true, check_org},
     {"sandbox", true, check_sandbox},
@@ -364,6 +348,10 @@ static const struct config_kind kinds[] = {
     {"offer", false, check_offer},
     {"targetSettings", false, check_target_settings},
     {"activity", false, check_activity},
+    {"environment", false, check_environment},
+    {"host", false, check_host},
+    {"exclusionGroup", false, check_exclusion_group},
+    {"profileScript", false, check_profile_script},
     {"batch", false, check_batch},
     {"segmentJob", false, check_any},
     {"exportJob", false, check_any},
@@ -441,6 +429,8 @@ static const struct {
     {"targetAudience", "activity", "audienceIds", "audienceId"},
     {"offer", "activity", "offerIds", "offerId"},
     {"property", "activity", "propertyIds", NULL},
+    {"activity", "exclusionGroup", "activityIds", "activityId"},
+    {"environment", "host", "environmentIds", "environmentId"},
     {"schema", "dataset", "schemas", "id"},
     {"dataset", "datastream", "datasetIds", "datasetId"},
     {"datastream", "destination", "datastreams", "datastreamId"},

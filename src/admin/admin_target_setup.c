@@ -1,0 +1,297 @@
+/* admin_target_setup.c - what surrounds activities in the Target admin API [TARGET 6.2, 6.5, 6.6]: environments, hosts,
+ * and settings; OURS, because the vendor has no endpoint for them: exclusion groups and profile scripts.
+ *
+ * All are documents that are stored as they come, with a number, a time and an environment's defaults put in. What they
+ * may say is checked where they are saved (config_target.c). */
+#include "admin/admin_target.h"
+#include "base/limits.h"
+#include "codec/url.h"
+#include "config/tenant.h"
+
+#define STYLE ERRORS_TARGET
+
+/* ---- numbered documents ---- */
+
+static const struct resource {
+    const char *path, *kind, *plural, *time; /* time: the member that says when it changed */
+} resources[] = {
+    {"environments", "environment", "environments", "lastModified"},
+    {"exclusiongroups", "exclusionGroup", "exclusionGroups", "modifiedAt"},
+    {"profileattributes", "profileScript", "scripts", "modifiedAt"},
+};
+
+/* By the word behind /{tenant}/target/, which a route matched. */
+static const struct resource *
+resource_of(const struct http_req *rq)
+{
+    for (size_t i = 1; i < sizeof resources / sizeof *resources; i++) {
+        if (str_find(rq->path, str_of(resources[i].path)) >= 0)
+            return &resources[i];
+    }
+    return &resources[0];
+}
+
+static bool
+is_production(const struct resource *r, struct str id)
+{
+    return strcmp(r->kind, "environment") == 0 && str_eq(id, S("1"));
+}
+
+/* Environment 1 is there without an object. NULL: it has one, or memory is short. */
+static const struct json *
+production(struct call *call, struct http_req *rq)
+{
+    const struct json *o = NULL;
+    struct diag d = DIAG_INIT;
+
+    if (snapshot_object(call->snap, S("environment"), call->scope, S("1")) != NULL ||
+        json_parse(S("{\"id\":1,\"name\":\"Production\",\"serveInactiveActivities\":false,\"default\":true}"),
+                   rq->arena, &o, &d) != ERR_OK)
+        return NULL;
+    return o;
+}
+
+static const struct json *
+find(struct call *call, struct http_req *rq, struct http_res *rs, const struct resource *r, struct str id)
+{
+    const struct json *o = is_production(r, id) ? production(call, rq) : NULL;
+
+    return o != NULL ? o : target_find(call, rq, rs, r->kind, id);
+}
+
+static void
+write_whole(struct jw *w, const struct json *o)
+{
+    jw_json(w, o);
+}
+
+static void
+answer(struct http_res *rs, const struct json *o)
+{
+    struct jw w = target_json(rs, 200, 1);
+
+    jw_json(&w, o);
+}
+
+static void
+list_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct resource *r = resource_of(rq);
+    int version;
+
+    (void)params;
+    if (target_media(rq, rs, 1, &version))
+        target_list_with(ctx, rq, rs, version, r->kind, r->plural, write_whole,
+                         r == &resources[0] ? production(ctx, rq) : NULL);
+}
+
+static void
+complete(struct edit *e, struct http_req *rq, const struct resource *r, bool is_default)
+{
+    edit_put_time(e, e->root, str_of(r->time), rq->now_ms);
+    if (strcmp(r->kind, "environment") == 0) {
+        edit_default_raw(e, e->root, S("serveInactiveActivities"), S("false"));
+        edit_put_bool(e, e->root, S("default"), is_default);
+    } else if (strcmp(r->kind, "profileScript") == 0) {
+        edit_default_raw(e, e->root, S("active"), S("true"));
+    }
+}
+
+static void
+list_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct resource *r = resource_of(rq);
+    const struct json *body = NULL;
+    struct edit e;
+    int version;
+
+    (void)params;
+    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    e = edit_of(rq->arena, body);
+    complete(&e, rq, r, false);
+    target_create(ctx, rq, rs, version, r->kind, &e);
+}
+
+static void
+one_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct json *o;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version))
+        return;
+    o = find(ctx, rq, rs, resource_of(rq), route_param(params, S("id")));
+    if (o != NULL)
+        answer(rs, o);
+}
+
+static void
+one_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct resource *r = resource_of(rq);
+    struct str id = route_param(params, S("id"));
+    const struct json *body = NULL, *old;
+    struct edit e;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    old = find(ctx, rq, rs, r, id);
+    if (old == NULL)
+        return;
+    e = edit_of(rq->arena, body);
+    edit_put_json(&e, e.root, S("id"), json_get(old, S("id")));
+    complete(&e, rq, r, is_production(r, id));
+    target_save(ctx, rq, rs, version, r->kind, id, &e);
+}
+
+/* Deletes and answers with what was there. */
+static void
+remove_object(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind, struct str id,
+              const struct json *o)
+{
+    struct diag d = DIAG_INIT;
+    enum err rc = config_delete(call->admin->o.config, str_of(kind), call->scope, id, rq->now_ms, &d);
+
+    if (rc == ERR_OK)
+        answer(rs, o); /* the snapshot of this call still has it */
+    else
+        admin_fail(rq, rs, STYLE, 0, rc, &d);
+}
+
+static void
+one_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct resource *r = resource_of(rq);
+    struct str id = route_param(params, S("id"));
+    const struct json *o;
+    struct diag d = DIAG_INIT;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version))
+        return;
+    o = find(ctx, rq, rs, r, id);
+    if (o != NULL && is_production(r, id))
+        admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_INVALID, "environment Production cannot be deleted"), &d);
+    else if (o != NULL)
+        remove_object(ctx, rq, rs, r->kind, id, o);
+}
+
+/* ---- hosts: named, not numbered ---- */
+
+static void
+hosts_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    int version;
+
+    (void)params;
+    if (target_media(rq, rs, 1, &version))
+        target_list(ctx, rq, rs, version, "host", "hosts", write_whole);
+}
+
+static void
+host_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct str name = route_param(params, S("hostName"));
+    const struct json *body = NULL;
+    struct edit e;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    e = edit_of(rq->arena, body);
+    edit_put_str(&e, e.root, S("name"), name);
+    target_save(ctx, rq, rs, version, "host", name, &e);
+}
+
+static void
+host_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct str name = route_param(params, S("hostName"));
+    const struct json *o;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version))
+        return;
+    o = target_find(ctx, rq, rs, "host", name);
+    if (o != NULL)
+        remove_object(ctx, rq, rs, "host", name, o);
+}
+
+/* ---- settings: one document each ---- */
+
+static struct str
+settings_id(const struct http_req *rq)
+{
+    return str_ends(rq->path, S("/authorizedHosts")) ? S("authorizedHosts") : S("settings");
+}
+
+static void
+settings_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct json *o = snapshot_object(call->snap, S("targetSettings"), call->scope, settings_id(rq));
+    int version;
+
+    (void)params;
+    if (!target_media(rq, rs, 1, &version))
+        return;
+    if (o != NULL)
+        answer(rs, o);
+    else
+        target_answer(rs, 200, version, S("{}"));
+}
+
+static void
+settings_change(struct call *call, struct http_req *rq, struct http_res *rs, bool merge)
+{
+    const struct json *body = NULL;
+    struct edit e;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
+        return;
+    e = edit_of(rq->arena,
+                merge ? snapshot_object(call->snap, S("targetSettings"), call->scope, settings_id(rq)) : body);
+    if (merge)
+        edit_merge(&e, body);
+    target_save(call, rq, rs, version, "targetSettings", settings_id(rq), &e);
+}
+
+static void
+settings_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    (void)params;
+    settings_change(ctx, rq, rs, false);
+}
+
+static void
+settings_patch(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    (void)params;
+    settings_change(ctx, rq, rs, true);
+}
+
+#define BASE "/{tenant}/target"
+#define NUMBERED(path)                                                                                                 \
+    {HTTP_GET, BASE path, 0, list_get}, {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, list_post},                     \
+        {HTTP_GET, BASE path "/{id}", 0, one_get}, {HTTP_PUT, BASE path "/{id}", LIMIT_ADMIN_BODY_BYTES, one_put},     \
+    {                                                                                                                  \
+        HTTP_DELETE, BASE path "/{id}", 0, one_delete                                                                  \
+    }
+
+static const struct route routes[] = {
+    NUMBERED("/environments"),
+    NUMBERED("/exclusiongroups"),
+    NUMBERED("/profileattributes/scripts"),
+    {HTTP_GET, BASE "/hosts", 0, hosts_get},
+    {HTTP_PUT, BASE "/hosts/{hostName}", LIMIT_ADMIN_BODY_BYTES, host_put},
+    {HTTP_DELETE, BASE "/hosts/{hostName}", 0, host_delete},
+    {HTTP_GET, BASE "/authorizedHosts", 0, settings_get},
+    {HTTP_PUT, BASE "/authorizedHosts", LIMIT_ADMIN_BODY_BYTES, settings_put},
+    {HTTP_GET, BASE "/clients/settings", 0, settings_get},
+    {HTTP_PUT, BASE "/clients/settings", LIMIT_ADMIN_BODY_BYTES, settings_put},
+    {HTTP_PATCH, BASE "/clients/settings", LIMIT_ADMIN_BODY_BYTES, settings_patch},
+};
+const struct family family_target_setup = {routes, sizeof routes / sizeof *routes, STYLE, false};
