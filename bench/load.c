@@ -4,7 +4,7 @@
  *
  * With a rate, requests are due at fixed instants whatever the server does, and latency counts from the instant a request was
  * due: a slow server cannot hide behind a slow client. With rate 0 every connection sends its next request at once (closed
- * loop). In the body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the customer's
+ * loop). In path and body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the customer's
  * number (the visitor's by --devices, 1 when not given), every run of 12 '%' the request's number: the same visitor for all of one request. Numbers count on from the clock's
  * microseconds and visitors are drawn from another sequence in every run: an event id that is sent again would be a repeat,
  * which costs a server next to nothing.  --sequential takes visitors in order, once each: to fill a server.
@@ -140,11 +140,11 @@ build(struct connection *c)
                         o.path, o.host, body_n);
         memcpy(c->out + head, body, body_n);
         snprintf(digits, sizeof digits, "4611686018427387904%019llu", (unsigned long long)id);
-        fill(c->out + head, body_n, '#', 38, digits);
+        fill(c->out, (size_t)head + body_n, '#', 38, digits);
         snprintf(digits, sizeof digits, "%010llu", (unsigned long long)(id / o.devices));
-        fill(c->out + head, body_n, '@', 10, digits);
+        fill(c->out, (size_t)head + body_n, '@', 10, digits);
         snprintf(digits, sizeof digits, "%012llu", (unsigned long long)((first_number + sent) % 1000000000000u));
-        fill(c->out + head, body_n, '%', 12, digits);
+        fill(c->out, (size_t)head + body_n, '%', 12, digits);
         c->out_n = (size_t)head + body_n;
     }
     c->out_at = 0;

@@ -1,12 +1,14 @@
 // odd_sdk.mjs - the other side of `bench/run decide`: the vendor's Node SDK decides on device by our artifact.
 //
-//   node bench/odd_sdk.mjs ODD_DECIDE ACTIVITIES ROUNDS
+//   node bench/odd_sdk.mjs ODD_DECIDE ACTIVITIES ROUNDS CLIENT [SERVER]
 //      -> {"rules","requests","equal","ours":[requests per CPU second],"peer":[..]}
+//      SERVER has the same activities: its delivery API must answer the same, too. CLIENT is its client code
 //   node bench/odd_sdk.mjs objects ACTIVITIES    the same activities and requests, for a running server
 //
 // Half of the activities are splits behind an audience, half target by three audiences; five at each mbox. Both sides answer the same
 // requests, of three mboxes each; the answers are compared first. Both are measured in CPU seconds of their process, alternated.
 import { spawn } from "node:child_process";
+import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import readline from "node:readline";
@@ -46,10 +48,10 @@ function objects(count) {
   return { activities, offers, audiences, properties: [], requests };
 }
 
-const [what, count, rounds] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const [what, count, rounds, clientCode, server] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4]), process.argv[5], process.argv[6]];
 const set = objects(count);
 if (what === "objects") {
-  console.log(JSON.stringify(set));
+  fs.writeSync(1, JSON.stringify(set)); // all of it before the process ends
   process.exit(0);
 }
 
@@ -63,18 +65,24 @@ async function tell(line) {
 }
 
 const { requests, ...stored } = set;
-const artifactPayload = await tell({ set: stored, client: "acme", now: NOW });
+const artifactPayload = await tell({ set: stored, client: clientCode, now: NOW });
 const client = await new Promise((resolve) => {
-  const c = TargetClient.create({ client: "acme", organizationId: "ORG@AdobeOrg", decisioningMethod: "on-device", artifactPayload, pollingInterval: 0,
+  const c = TargetClient.create({ client: clientCode, organizationId: "ORG@AdobeOrg", decisioningMethod: "on-device", artifactPayload, pollingInterval: 0,
     telemetryEnabled: false, targetLocationHint: "35", fetchApi: async () => new Response("{}"), events: { clientReady: () => resolve(c) } });
 });
 const ask = (q) => client.getOffers({ request: { id: q.id, context: { channel: "web", address: { url: q.url, referringUrl: q.referrer }, userAgent: q.userAgent },
   prefetch: { mboxes: q.mboxes } } });
 
 const shown = (options = []) => JSON.stringify(options.map((o) => [o.type, o.content, o.eventToken]));
+const contents = (options = []) => JSON.stringify(options.map((o) => [o.type, o.content]));
 let equal = artifactPayload.remoteMboxes.length === 0, delivered = 0;
 for (const q of requests) {
   const ours = await tell({ keep: { ...q, key: q.id.tntId } }), { prefetch } = (await ask(q)).response;
+  const remote = server && (await (await fetch(`${server}/rest/v1/delivery?client=${clientCode}&sessionId=${q.id.tntId}`, { method: "POST",
+    body: JSON.stringify({ id: q.id, context: { channel: "web", address: { url: q.url }, userAgent: q.userAgent }, prefetch: { mboxes: q.mboxes } }) })).json()).prefetch;
+  prefetch.mboxes.forEach((m, i) => {
+    if (remote) equal &&= contents(m.options) === contents(remote.mboxes[i].options);
+  });
   prefetch.mboxes.forEach((m, i) => { equal &&= shown(m.options) === shown(ours.mboxes[i].options); delivered += m.options ? 1 : 0; });
 }
 if (!equal || delivered < REQUESTS) throw new Error(`answers differ, or too few deliver: ${delivered}`);
