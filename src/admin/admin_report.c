@@ -1,18 +1,11 @@
-/* admin_report.c - results of activities as JSON [TARGET 6.8], and OURS with all columns computed.
- *
- * The counters are of the activity's whole life (decide/results.h): a report covers the interval that it names in
- * reportParameters.reportInterval, whatever interval was asked for, and has no time series. Visitors and impressions
- * are counted, visits and landings are not, so those two blocks of the documents are left out. */
+/* admin_report.c - results of an activity, read once: counters joined with the experiences as they are now, and what
+ * follows from them. As JSON with all columns computed (OURS); the Target shape is in admin_report_rest.c. */
 #include "admin/admin_report.h"
-
-#include "base/civil.h"
-
-#define ORDER_METRIC 32767 /* the primary conversion [TARGET 6.3] */
 
 /* ---- reading ---- */
 
 struct fetch {
-    struct str scope, id;
+    const struct results_query *q;
     struct arena *arena;
     struct results_row *rows;
     size_t n;
@@ -20,22 +13,19 @@ struct fetch {
     struct diag *d;
 };
 
-/* Under the hub's lock: names are copied, the table's bytes end with it. */
+/* Under the hub's lock; what is read is in the arena. */
 static void
 fetch_rows(void *ctx, struct kv *k)
 {
     struct fetch *f = ctx;
 
-    f->rc = results_read(k, f->scope, f->id, f->arena, &f->rows, &f->n, f->d);
-    for (size_t i = 0; f->rc == ERR_OK && i < f->n; i++) {
-        f->rows[i].experience = arena_str(f->arena, f->rows[i].experience);
-        if (f->rows[i].experience.p == NULL)
-            f->rc = diag_set(f->d, ERR_LIMIT, "the report needs more memory than a request may have");
-    }
-    if (f->rc == ERR_NOT_FOUND) { /* nobody entered yet */
-        f->rc = ERR_OK;
-        f->n = 0;
-    }
+    f->rc = results_read(k, f->q, f->arena, &f->rows, &f->n, f->d);
+}
+
+struct report_question
+report_everything(void)
+{
+    return (struct report_question){.q = {.audience = RESULTS_EVERYBODY}, .metric = HIT_METRIC_PRIMARY};
 }
 
 static struct str
@@ -46,48 +36,72 @@ local_id(const struct json *experience, struct arena *a)
     return json_is(v, JSON_STRING) ? json_str(v) : arena_printf(a, "%lld", (long long)json_i64(v, 0));
 }
 
-static void
-add_row(struct report *r, struct str name, struct results_row counts, bool removed)
+static struct report_counts
+counts_of(const struct results_row *row, const struct report_question *question)
 {
-    r->rows[r->row_count++] = (struct report_row){.counts = counts, .name = name, .removed = removed};
-    r->totals.visitors += counts.visitors;
-    r->totals.impressions += counts.impressions;
-    r->totals.clicks += counts.clicks;
-    r->totals.click_visitors += counts.click_visitors;
-    r->totals.conversions += counts.conversions;
-    r->totals.orders += counts.orders;
-    r->totals.revenue += counts.revenue;
-    r->totals.revenue_squares += counts.revenue_squares;
+    const struct results_counts *c = &row->counts;
+    struct results_metric m = results_metric_of(c, question->metric);
+    const struct results_sum *s = question->tamed ? &m.tamed : &m.as_is;
+
+    return (struct report_counts){.experience = row->experience,
+                                  .visitors = c->units[BY_VISITOR],
+                                  .impressions = c->units[BY_IMPRESSION],
+                                  .clicks = c->clicks,
+                                  .click_visitors = c->click_visitors,
+                                  .conversions = m.conversions[BY_VISITOR],
+                                  .orders = m.orders,
+                                  .revenue = s->sum,
+                                  .revenue_squares = s->squares[BY_VISITOR]};
 }
 
+static bool
+add_row(struct report *r, struct str name, const struct results_row *row, const struct report_question *question,
+        bool removed, struct arena *a)
+{
+    struct report_counts c = counts_of(row, question);
+
+    r->rows[r->row_count++] = (struct report_row){.counts = c, .all = *row, .name = name, .removed = removed};
+    r->totals.visitors += c.visitors;
+    r->totals.impressions += c.impressions;
+    r->totals.clicks += c.clicks;
+    r->totals.click_visitors += c.click_visitors;
+    r->totals.conversions += c.conversions;
+    r->totals.orders += c.orders;
+    r->totals.revenue += c.revenue;
+    r->totals.revenue_squares += c.revenue_squares;
+    return results_row_add(&r->all, row, a);
+}
+
+/* Experiences in their order, then those that are gone and were counted. */
 static enum err
-join(struct report *r, struct fetch *f, struct arena *a, struct diag *d)
+join(struct report *r, struct fetch *f, const struct report_question *question, struct arena *a, struct diag *d)
 {
     const struct json *experiences = json_get(r->activity, S("experiences"));
     struct json_iter it = json_iter(experiences);
-    bool *used = ARENA_ARRAY(a, bool, f->n + 1);
+    bool *used = arena_calloc(a, f->n + 1, sizeof *used), ok = true;
 
     r->rows = ARENA_ARRAY(a, struct report_row, json_count(experiences) + f->n + 1);
     if (r->rows == NULL || used == NULL)
         return diag_set(d, ERR_LIMIT, "the report needs more memory than a request may have");
-    while (json_next(&it)) {
-        struct results_row counts = {.experience = local_id(it.value, a)};
+    while (ok && json_next(&it)) {
+        struct results_row row = {.experience = local_id(it.value, a)};
         struct str name = json_str(json_get(it.value, S("name")));
         for (size_t i = 0; i < f->n; i++) {
-            if (!used[i] && str_eq(f->rows[i].experience, counts.experience)) {
-                counts = f->rows[i];
+            if (!used[i] && str_eq(f->rows[i].experience, row.experience)) {
+                row = f->rows[i];
                 used[i] = true;
             }
         }
         if (name.n == 0)
-            name = arena_printf(a, "Experience %.*s", STR_ARG(counts.experience));
-        add_row(r, name, counts, false);
+            name = arena_printf(a, "Experience %.*s", STR_ARG(row.experience));
+        ok = add_row(r, name, &row, question, false, a);
     }
-    for (size_t i = 0; i < f->n; i++) {
+    for (size_t i = 0; ok && i < f->n; i++) {
         if (!used[i])
-            add_row(r, arena_printf(a, "Experience %.*s", STR_ARG(f->rows[i].experience)), f->rows[i], true);
+            ok = add_row(r, arena_printf(a, "Experience %.*s", STR_ARG(f->rows[i].experience)), &f->rows[i], question,
+                         true, a);
     }
-    return ERR_OK;
+    return ok ? ERR_OK : diag_set(d, ERR_LIMIT, "the report needs more memory than a request may have");
 }
 
 static struct stats_sample
@@ -129,13 +143,17 @@ compute(struct report *r)
 }
 
 enum err
-report_read(const struct call *call, struct str scope, struct str id, struct arena *a, struct report *out,
-            struct diag *d)
+report_read(const struct call *call, struct str scope, struct str id, const struct report_question *question,
+            struct arena *a, struct report *out, struct diag *d)
 {
     const struct admin_hub *hub = &call->admin->o.hub;
     struct report r = {.scope = scope, .id = id};
-    struct fetch f = {.scope = scope, .id = id, .arena = a, .d = d};
+    struct results_query q = question->q;
+    struct fetch f = {.q = &q, .arena = a, .d = d};
     enum err rc;
+
+    q.scope = scope;
+    q.activity = id;
 
     r.activity = snapshot_object(call->snap, S("activity"), scope, id);
     if (r.activity == NULL)
@@ -148,150 +166,12 @@ report_read(const struct call *call, struct str scope, struct str id, struct are
     hub->read(hub->ctx, fetch_rows, &f);
     rc = f.rc;
     if (rc == ERR_OK)
-        rc = join(&r, &f, a, d);
+        rc = join(&r, &f, question, a, d);
     if (rc != ERR_OK)
         return rc;
     compute(&r);
     *out = r;
     return ERR_OK;
-}
-
-/* ---- the Target shape ---- */
-
-static void
-write_totals(struct jw *w, struct str unit, uint64_t entries, uint64_t conversions, const struct results_row *c)
-{
-    jw_key(w, unit);
-    jw_object(w);
-    jw_key(w, S("totals"));
-    jw_object(w);
-    jw_ki64(w, S("entries"), (int64_t)entries);
-    jw_ki64(w, S("conversions"), (int64_t)conversions);
-    jw_key(w, S("totalSales"));
-    jw_f64(w, c->revenue);
-    jw_ki64(w, S("orders"), (int64_t)c->orders);
-    jw_key(w, S("salesSquared"));
-    jw_f64(w, c->revenue_squares);
-    jw_end(w);
-    jw_end(w);
-}
-
-/* By visitor a converted visitor counts once, by impression every order does [TARGET 9.1]. */
-static void
-write_units(struct jw *w, const struct results_row *c)
-{
-    jw_key(w, S("totals"));
-    jw_object(w);
-    write_totals(w, S("visitor"), c->visitors, c->conversions, c);
-    write_totals(w, S("impression"), c->impressions, c->orders, c);
-    jw_end(w);
-}
-
-static void
-write_id(struct jw *w, struct str id)
-{
-    int64_t number;
-
-    if (str_to_i64(id, &number))
-        jw_i64(w, number);
-    else
-        jw_str(w, id);
-}
-
-static void
-write_activity(struct jw *w, const struct report *r)
-{
-    static const char *const members[] = {"thirdPartyId", "type", "state", "name", "priority", "modifiedAt", "metrics"};
-
-    jw_key(w, S("activity"));
-    jw_object(w);
-    jw_key(w, S("id"));
-    write_id(w, r->id);
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        const struct json *v = json_get(r->activity, str_of(members[i]));
-        if (v != NULL)
-            jw_kjson(w, str_of(members[i]), v);
-    }
-    jw_key(w, S("experiences"));
-    jw_array(w);
-    for (size_t i = 0; i < r->row_count; i++) {
-        jw_object(w);
-        jw_kstr(w, S("name"), r->rows[i].name);
-        jw_key(w, S("experienceLocalId"));
-        write_id(w, r->rows[i].counts.experience);
-        if (r->rows[i].removed)
-            jw_kjson(w, S("deletedAt"), json_get(r->activity, S("modifiedAt")));
-        jw_end(w);
-    }
-    jw_end(w);
-    jw_end(w);
-}
-
-static void
-write_parameters(struct jw *w, struct http_req *rq, const struct report *r)
-{
-    struct str from = json_str(json_get(r->activity, S("startsAt"))), interval;
-    char now[ISO8601_BYTES];
-    int64_t environment;
-
-    iso8601_format(rq->now_ms, now);
-    if (from.n == 0)
-        from = json_str(json_get(r->activity, S("createdAt")));
-    if (from.n == 0)
-        from = S("1970-01-01T00:00Z");
-    interval = arena_printf(rq->arena, "%.*s/%.*s", STR_ARG(from), ISO8601_BYTES, now);
-    jw_key(w, S("reportParameters"));
-    jw_object(w);
-    jw_key(w, S("activityId"));
-    write_id(w, r->id);
-    if (str_to_i64(http_query(rq, S("environmentId")), &environment))
-        jw_ki64(w, S("environmentId"), environment);
-    jw_key(w, S("conversionMetricLocalIds"));
-    jw_array(w);
-    jw_i64(w, ORDER_METRIC);
-    jw_end(w);
-    jw_kstr(w, S("reportInterval"), interval);
-    jw_end(w);
-}
-
-static void
-performance_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    struct str id = route_param(params, S("id")), type = route_param(params, S("type"));
-    struct diag d = DIAG_INIT;
-    struct report r = {0};
-    struct jw w;
-    enum err rc = report_read(call, call->scope, id, rq->arena, &r, &d);
-
-    if (rc == ERR_OK && ((!str_eq(type, S("ab")) && !str_eq(type, S("xt"))) || (r.type.n > 0 && !str_eq(r.type, type))))
-        rc = diag_set(&d, ERR_NOT_FOUND, "no %.*s activity '%.*s'", STR_ARG(type), STR_ARG(id));
-    if (rc != ERR_OK) {
-        admin_fail(rq, rs, ERRORS_TARGET, 0, rc, &d);
-        return;
-    }
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    write_parameters(&w, rq, &r);
-    write_activity(&w, &r);
-    jw_key(&w, S("report"));
-    jw_object(&w);
-    jw_key(&w, S("statistics"));
-    jw_object(&w);
-    write_units(&w, &r.totals);
-    jw_key(&w, S("experiences"));
-    jw_array(&w);
-    for (size_t i = 0; i < r.row_count; i++) {
-        jw_object(&w);
-        jw_key(&w, S("experienceLocalId"));
-        write_id(&w, r.rows[i].counts.experience);
-        write_units(&w, &r.rows[i].counts);
-        jw_end(&w);
-    }
-    jw_end(&w);
-    jw_end(&w);
-    jw_end(&w);
-    jw_end(&w);
 }
 
 /* ---- ours ---- */
@@ -321,7 +201,7 @@ write_lift(struct jw *w, struct str key, const struct stats_lift *l, bool first)
 }
 
 static void
-write_counts(struct jw *w, const struct results_row *c)
+write_counts(struct jw *w, const struct report_counts *c)
 {
     jw_ki64(w, S("visitors"), (int64_t)c->visitors);
     jw_ki64(w, S("impressions"), (int64_t)c->impressions);
@@ -356,9 +236,10 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 {
     struct call *call = ctx;
     struct diag d = DIAG_INIT;
+    struct report_question question = report_everything();
     struct report r = {0};
     struct jw w;
-    enum err rc = report_read(call, call->scope, route_param(params, S("activityId")), rq->arena, &r, &d);
+    enum err rc = report_read(call, call->scope, route_param(params, S("activityId")), &question, rq->arena, &r, &d);
 
     if (rc != ERR_OK) {
         admin_fail(rq, rs, ERRORS_PROBLEM, 0, rc, &d);
@@ -395,8 +276,21 @@ activity_page(void *ctx, struct http_req *rq, const struct route_params *params,
     report_page_activity(ctx, rq, route_param(params, S("activityId")), rs);
 }
 
+static void
+performance_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    report_performance(ctx, rq, params, rs);
+}
+
+static void
+orders_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    report_orders(ctx, rq, params, rs);
+}
+
 static const struct route routes[] = {
     {HTTP_GET, "/{tenant}/target/activities/{type}/{id}/report/performance", 0, performance_get},
+    {HTTP_GET, "/{tenant}/target/activities/{type}/{id}/report/orders", 0, orders_get},
     {HTTP_GET, "/edgewise/reports/{activityId}", 0, rows_get},
 };
 const struct family family_report = {routes, sizeof routes / sizeof routes[0], ERRORS_TARGET, false};

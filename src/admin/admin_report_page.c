@@ -232,7 +232,7 @@ open_tile(struct buf *b, const char *label)
 }
 
 static void
-put_tiles(struct buf *b, const struct results_row *t)
+put_tiles(struct buf *b, const struct report_counts *t)
 {
     buf_put(b, S("<section class=\"tiles\">"));
     open_tile(b, "Visitors");
@@ -464,6 +464,7 @@ put_sorry(struct http_res *rs, int status, const char *what)
 void
 report_page_activity(const struct call *call, struct http_req *rq, struct str id, struct http_res *rs)
 {
+    struct report_question question = report_everything();
     struct str scope = http_query(rq, S("scope"));
     struct diag d = DIAG_INIT;
     struct buf *b = rs->body;
@@ -473,7 +474,7 @@ report_page_activity(const struct call *call, struct http_req *rq, struct str id
     if (scope.n == 0 && snapshot_find(call->snap, S("activity"), id, &scope) == NULL)
         scope = S("");
     open_page(rq, rs);
-    rc = report_read(call, scope, id, rq->arena, &r, &d);
+    rc = report_read(call, scope, id, &question, rq->arena, &r, &d);
     if (rc != ERR_OK) {
         put_sorry(rs, rc == ERR_NOT_FOUND ? 404 : http_status_of(rc),
                   rc == ERR_NOT_FOUND ? "There is no activity of that number." : "The report cannot be read now.");
@@ -570,6 +571,7 @@ static bool
 put_scope(const struct call *call, struct http_req *rq, struct buf *b, struct str scope, bool heading, size_t *count)
 {
     struct listing *l = ARENA_NEW(rq->arena, struct listing);
+    struct report_question question = report_everything();
     struct diag d = DIAG_INIT;
     struct report r;
 
@@ -589,7 +591,7 @@ put_scope(const struct call *call, struct http_req *rq, struct buf *b, struct st
           "</th><th>Impressions</th><th>Clicks</th><th>Conversions</th><th>Revenue</th><th>Best lift</th></tr>"
           "</thead><tbody>"));
     for (size_t i = 0; i < l->n; i++) {
-        if (report_read(call, scope, l->ids[(l->total - 1 - i) % LIST_MAX], rq->arena, &r, &d) != ERR_OK)
+        if (report_read(call, scope, l->ids[(l->total - 1 - i) % LIST_MAX], &question, rq->arena, &r, &d) != ERR_OK)
             return false;
         put_list_row(b, &r);
     }

@@ -163,8 +163,13 @@
 #define LIMIT_MBOX_NAME_BYTES 250                     /* [TARGET 11] location and parameter names in targeting */
 #define LIMIT_PROPOSITION_BYTES (4 * 1024 * 1024)     /* OURS: one experience in one scope, all offers together */
 #define LIMIT_DECIDE_SET_BYTES (1024LL * 1024 * 1024) /* OURS: pre-rendered propositions of one sandbox */
-#define LIMIT_RESULT_ACTIVITIES                                                                                        \
-    256 /* OURS: activities remembered per visitor in results; the oldest entry goes first */
+
+/* Results of activities */
+#define LIMIT_RESULT_DAYS 731            /* [TARGET 9.1] for which hours are kept; the totals stay */
+#define LIMIT_RESULT_SERIES 8192         /* OURS: experiences x environments x reporting audiences of one activity */
+#define LIMIT_RESULT_ORDERS 10000        /* OURS: newest orders of one activity in its orders report */
+#define LIMIT_RESULT_PRODUCTS_BYTES 1024 /* OURS: product ids of one order; longer lists are left out */
+#define LIMIT_RESULT_NAMES 10000         /* OURS: hosts, mboxes and attribute names of a sandbox, each, that were seen */
 
 /* On-device artifacts */
 #define LIMIT_ODD_BYTES (64 * 1024 * 1024)         /* OURS: one artifact; 200 activities take 200 KB */

@@ -14,7 +14,7 @@
 #include "base/civil.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "decide/results.h"
+#include "results/results.h"
 #include "segment/external.h"
 
 #define TYPICAL_CONTENT_BYTES 4096u
@@ -331,7 +331,7 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
     if (rc == ERR_OK)
         rc = hub_refresh(s, &p, &change, d);
     if (rc == ERR_OK && hit->kind == HIT_EVENT && !duplicate)
-        rc = results_fold(h->kv, hit, &h->arena, d);
+        rc = results_fold(h->kv, hit, s->now_ms, &h->arena, d);
     if (is_rejection(rc)) {
         reject(s, d);
         rc = ERR_OK;
@@ -343,7 +343,7 @@ fold_hit(struct hub_step *s, const struct hit *hit, struct diag *d)
 static enum err
 fold_visit(struct hub_step *s, const struct hit *hit, struct diag *d)
 {
-    enum err rc = results_fold(s->h->kv, hit, &s->h->arena, d);
+    enum err rc = results_fold(s->h->kv, hit, s->now_ms, &s->h->arena, d);
 
     if (!is_rejection(rc))
         return rc;

@@ -1,0 +1,400 @@
+/* results.c - one hit: whose it is, what counted, and where that is added.
+ *
+ *   (1) load the visitor of the hit's place, and take over those whose places are united with it
+ *   (2) say which activities an event's order is a conversion of, when the event does not (add_conversions)
+ *   (3) judge the order for each activity
+ *   (4) visitor_fold(): take() gathers what counted
+ *   (5) list the order, add to the counters, store the visitor
+ *
+ * A visitor who never saw an activity has nothing that could count, so hits of strangers without a display are not
+ * kept. All changes are staged in the table: an error leaves the commit to the caller, who makes none. */
+#include "results/results_int.h"
+
+#include "base/check.h"
+
+/* What one series gains by this hit. */
+struct gain {
+    struct str activity;
+    struct results_series series;
+    struct results_counts counts;
+};
+
+/* The hit's order in one activity. */
+struct order_state {
+    struct str activity;
+    struct results_verdict verdict;
+    bool counted;
+};
+
+struct fold {
+    struct kv *k;
+    struct arena *a;
+    struct diag *d;
+    int64_t now_ms;
+    struct hit hit; /* with what counts only */
+    struct hit_visit visit;
+    struct str key; /* of the visitor */
+    struct results_visitor v;
+    bool has_order;
+    struct results_order_in order;
+    struct order_state *orders;
+    size_t order_count;
+    struct gain *gains;
+    size_t gain_count, gain_room;
+};
+
+/* ---- whose hit ---- */
+
+static struct str
+place_key(const struct fold *f, const struct identity *id)
+{
+    struct str place = id == NULL ? S_NULL : arena_printf(f->a, "%.*s\x1f%.*s", STR_ARG(id->ns), STR_ARG(id->id));
+
+    return place.n == 0 ? S_NULL : RESULTS_KEY(f->a, 'V', f->hit.scope, f->visit.qa ? S("qa") : S(""), place);
+}
+
+/* The place that the edge resolved; of what nobody resolved, the device or the owner. */
+static const struct identity *
+place_of(const struct hit *h)
+{
+    const struct identity *ecid = identity_find(&h->identities, S("ECID"));
+
+    if (h->visit != NULL && h->visit->at.ns.n > 0)
+        return &h->visit->at;
+    return ecid != NULL ? ecid : hit_owner(h);
+}
+
+/* Attributes, affinities and addresses change no counter. A hit without a visit is one of a client without sessions. */
+static void
+open_fold(struct fold *f, const struct hit *h)
+{
+    f->hit = *h;
+    f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true};
+    f->visit.attributes = f->visit.categories = f->visit.geo = NULL;
+    f->visit.url = f->visit.referrer = S_NULL;
+    f->hit.profile_params = NULL;
+    f->hit.visit = &f->visit;
+    f->has_order = results_order_of(h, f->a, &f->order);
+}
+
+static int64_t
+environment_of(const struct fold *f)
+{
+    if (f->visit.qa)
+        return RESULTS_QA;
+    return f->visit.environment == 0 ? RESULTS_PRODUCTION : f->visit.environment;
+}
+
+static enum err
+absorb(struct fold *f)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < f->visit.absorbs.n; i++) {
+        struct str key = place_key(f, &f->visit.absorbs.items[i]);
+        struct results_visitor from;
+        if (key.p == NULL || str_eq(key, f->key) || !kv_has(f->k, key))
+            continue;
+        rc = results_visitor_load(f->k, key, f->a, &from, f->d);
+        if (rc == ERR_OK && !results_visitor_absorb(&f->v, &from))
+            rc = results_no_memory(f->d);
+        if (rc == ERR_OK)
+            rc = kv_delete(f->k, key, f->d);
+    }
+    return rc;
+}
+
+/* ---- conversions by an event's order ---- */
+
+static bool
+has_notice(const struct hit *h, enum notice_type type, struct str activity)
+{
+    for (size_t i = 0; i < h->notice_count; i++) {
+        if (h->notices[i].type == type && str_eq(h->notices[i].activity, activity))
+            return true;
+    }
+    return false;
+}
+
+static void
+add_conversion(struct hit *h, struct hit_notice *notices, struct str activity)
+{
+    if (has_notice(h, NOTICE_CONVERT, activity))
+        return;
+    notices[h->notice_count++] = (struct hit_notice){
+        .type = NOTICE_CONVERT, .activity = activity, .metric = HIT_METRIC_PRIMARY, .action = ACTION_ALWAYS_CONVERT};
+}
+
+/* A purchase that an SDK or a file tells, without a location that a metric waits for, converts in every activity that
+ * the visitor has entered. OURS: the documents know orders in locations only. */
+static enum err
+add_conversions(struct fold *f)
+{
+    struct visitor *v = &f->v.visitor;
+    struct hit_notice *notices;
+
+    if (!f->has_order || f->hit.kind != HIT_EVENT)
+        return ERR_OK;
+    notices = ARENA_ARRAY(f->a, struct hit_notice, f->hit.notice_count * 2 + v->membership_count + 1);
+    if (notices == NULL)
+        return results_no_memory(f->d);
+    if (f->hit.notice_count > 0)
+        memcpy(notices, f->hit.notices, f->hit.notice_count * sizeof *notices);
+    f->hit.notices = notices;
+    for (size_t i = 0, n = f->hit.notice_count; i < n; i++) {
+        if (notices[i].type == NOTICE_DISPLAY)
+            add_conversion(&f->hit, notices, notices[i].activity);
+    }
+    for (size_t i = 0; i < v->membership_count; i++) {
+        if (v->memberships[i].entered)
+            add_conversion(&f->hit, notices, v->memberships[i].activity);
+    }
+    return ERR_OK;
+}
+
+static struct order_state *
+order_state(struct fold *f, struct str activity)
+{
+    for (size_t i = 0; i < f->order_count; i++) {
+        if (str_eq(f->orders[i].activity, activity))
+            return &f->orders[i];
+    }
+    return NULL;
+}
+
+static enum err
+judge_orders(struct fold *f)
+{
+    enum err rc = ERR_OK;
+
+    f->orders = ARENA_ARRAY(f->a, struct order_state, f->hit.notice_count + 1);
+    if (f->orders == NULL)
+        return results_no_memory(f->d);
+    for (size_t i = 0; rc == ERR_OK && f->has_order && i < f->hit.notice_count; i++) {
+        const struct hit_notice *n = &f->hit.notices[i];
+        struct order_state *o;
+        if (n->type != NOTICE_CONVERT || order_state(f, n->activity) != NULL)
+            continue;
+        o = &f->orders[f->order_count++];
+        o->activity = n->activity;
+        rc = results_order_judge(f->k, f->hit.scope, n->activity, &f->order, f->now_ms, f->a, &o->verdict, f->d);
+    }
+    return rc;
+}
+
+/* ---- what counted ---- */
+
+/* NULL: no memory, which the arena remembers. */
+static struct results_counts *
+gain_of(struct fold *f, const struct visitor_membership *m, int64_t audience)
+{
+    struct results_series s = {m->experience, environment_of(f), audience};
+    struct gain *g;
+
+    for (size_t i = 0; i < f->gain_count; i++) {
+        g = &f->gains[i];
+        if (str_eq(g->activity, m->activity) && str_eq(g->series.experience, s.experience) &&
+            g->series.audience == audience)
+            return &g->counts;
+    }
+    if (f->gain_count == f->gain_room) {
+        size_t room = f->gain_room > 0 ? f->gain_room * 2 : 8;
+        struct gain *grown = ARENA_ARRAY(f->a, struct gain, room);
+        if (grown == NULL)
+            return NULL;
+        if (f->gain_count > 0)
+            memcpy(grown, f->gains, f->gain_count * sizeof *grown);
+        f->gains = grown;
+        f->gain_room = room;
+    }
+    g = &f->gains[f->gain_count++];
+    *g = (struct gain){.activity = m->activity, .series = s};
+    return &g->counts;
+}
+
+static bool
+read_audiences(struct fold *f, struct results_entrant *e, const struct json *reporting)
+{
+    size_t n = json_count(reporting);
+
+    e->audience_count = 0;
+    e->audiences = ARENA_ARRAY(f->a, uint64_t, n + 1);
+    for (struct json_iter it = json_iter(reporting); e->audiences != NULL && json_next(&it);) {
+        int64_t id = json_i64(it.value, -1);
+        if (id >= 0 && e->audience_count < LIMIT_ACTIVITY_AUDIENCES)
+            e->audiences[e->audience_count++] = (uint64_t)id;
+    }
+    return e->audiences != NULL;
+}
+
+/* Adds to the counters of everybody, and of the reporting audiences: those of the entry, and those that a conversion
+ * names besides. */
+static void
+give(struct fold *f, const struct visitor_count *c, const struct results_entrant *e, const struct results_counts *more)
+{
+    struct results_counts *to = gain_of(f, c->membership, RESULTS_EVERYBODY);
+
+    if (to != NULL)
+        (void)results_add(to, more, f->a);
+    for (size_t i = 0; i < e->audience_count; i++) {
+        to = gain_of(f, c->membership, (int64_t)e->audiences[i]);
+        if (to != NULL)
+            (void)results_add(to, more, f->a);
+    }
+    if (c->unit != COUNT_CONVERSION)
+        return;
+    for (struct json_iter it = json_iter(c->notice->reporting); json_next(&it);) {
+        int64_t id = json_i64(it.value, -1);
+        bool had = id < 0;
+        for (size_t i = 0; i < e->audience_count && !had; i++)
+            had = e->audiences[i] == (uint64_t)id;
+        to = had ? NULL : gain_of(f, c->membership, id);
+        if (to != NULL)
+            (void)results_add(to, more, f->a);
+    }
+}
+
+/* The first is what was spent before. */
+static void
+add_spent(struct results_sum *s, double spent[2], double value)
+{
+    s->sum = value;
+    for (int m = BY_VISITOR; m <= BY_VISIT; m++) {
+        s->squares[m] = (spent[m] + value) * (spent[m] + value) - spent[m] * spent[m];
+        spent[m] += value;
+    }
+    s->squares[BY_IMPRESSION] = value * value;
+}
+
+static void
+take_conversion(struct fold *f, const struct visitor_count *c, struct results_entrant *e)
+{
+    struct order_state *o = order_state(f, c->membership->activity);
+    struct results_metric x = {.metric = c->notice->metric, .conversions = {c->first_ever, c->first_in_visit, 1}};
+    struct results_counts more = {.metrics = &x, .metric_count = 1};
+    double value = c->notice->value;
+
+    if (o != NULL && o->verdict.duplicate)
+        return;
+    if (o != NULL && value == 0) {
+        value = f->order.total;
+        x.orders = 1;
+        o->counted = true;
+    }
+    if (x.orders > 0 || value != 0) {
+        struct results_spent *s = results_spent(&f->v, e, x.metric);
+        if (s == NULL)
+            return;
+        if (s->session != f->v.visitor.session)
+            s->as_is[BY_VISIT] = s->tamed[BY_VISIT] = 0;
+        s->session = f->v.visitor.session;
+        add_spent(&x.as_is, s->as_is, value);
+        add_spent(&x.tamed, s->tamed, x.orders > 0 ? o->verdict.tamed : value);
+    }
+    give(f, c, e, &more);
+}
+
+static void
+take(void *ctx, const struct visitor_count *c)
+{
+    struct fold *f = ctx;
+    struct results_entrant *e = results_entrant_new(&f->v, c->membership->activity);
+    struct results_counts more = {0};
+
+    if (e == NULL)
+        return;
+    if (c->unit == COUNT_ENTRY) {
+        e->environment = environment_of(f);
+        if (!read_audiences(f, e, c->notice->reporting))
+            return;
+    }
+    if (c->reentry || !str_eq(e->experience, c->membership->experience))
+        e->spent_count = 0;
+    e->experience = c->membership->experience;
+    switch (c->unit) {
+    case COUNT_ENTRY:
+        more.units[BY_VISITOR] = 1;
+        more.people = c->first_ever;
+        break;
+    case COUNT_VISIT:
+        more.units[BY_VISIT] = 1;
+        break;
+    case COUNT_IMPRESSION:
+        more.units[BY_IMPRESSION] = 1;
+        break;
+    case COUNT_CLICK:
+        more.clicks = 1;
+        more.click_visitors = c->first_ever;
+        break;
+    case COUNT_CONVERSION:
+        if (e->environment == environment_of(f))
+            take_conversion(f, c, e);
+        return;
+    }
+    if (c->unit != COUNT_CLICK || e->environment == environment_of(f))
+        give(f, c, e, &more);
+}
+
+/* ---- where it is added ---- */
+
+static enum err
+put_orders(struct fold *f)
+{
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < f->order_count; i++) {
+        const struct order_state *s = &f->orders[i];
+        const struct visitor_membership *m = visitor_membership(&f->v.visitor, s->activity);
+        struct results_order o = {.time_ms = f->now_ms,
+                                  .id = f->order.id,
+                                  .products = f->order.products,
+                                  .environment = environment_of(f),
+                                  .total = f->order.total,
+                                  .duplicate = s->verdict.duplicate,
+                                  .outlier = s->verdict.outlier,
+                                  .counted = s->counted};
+        if (m == NULL || !m->entered)
+            continue;
+        o.experience = m->experience;
+        rc = results_order_put(f->k, f->hit.scope, s->activity, &o, f->a, f->d);
+    }
+    return rc;
+}
+
+static enum err
+put_all(struct fold *f)
+{
+    enum err rc = f->a->refused ? results_no_memory(f->d) : put_orders(f);
+
+    for (size_t i = 0; rc == ERR_OK && i < f->gain_count; i++) {
+        const struct gain *g = &f->gains[i];
+        rc = results_count(f->k, f->hit.scope, g->activity, &g->series, &g->counts, f->now_ms, f->a, f->d);
+    }
+    return rc == ERR_OK ? results_visitor_store(f->k, f->key, &f->v, f->d) : rc;
+}
+
+enum err
+results_fold(struct kv *k, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
+{
+    struct fold f = {.k = k, .a = a, .d = d, .now_ms = now_ms};
+    enum err rc;
+
+    if (h->kind != HIT_EVENT && h->kind != HIT_VISIT)
+        return ERR_OK;
+    open_fold(&f, h);
+    f.key = place_key(&f, place_of(h));
+    rc = results_see(k, h, a, d);
+    if (rc != ERR_OK || f.key.p == NULL || (h->notice_count == 0 && f.visit.absorbs.n == 0 && !kv_has(k, f.key)))
+        return rc;
+    rc = results_visitor_load(k, f.key, a, &f.v, d);
+    if (rc == ERR_OK)
+        rc = absorb(&f);
+    if (rc == ERR_OK)
+        rc = add_conversions(&f);
+    if (rc == ERR_OK)
+        rc = judge_orders(&f);
+    if (rc != ERR_OK)
+        return rc;
+    visitor_fold(&f.v.visitor, &f.hit, now_ms, VISITOR_ONCE, take, &f);
+    return put_all(&f);
+}
