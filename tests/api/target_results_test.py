@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""What delivery requests count in reports, and audience rules over HTTP: items of the Target checklist [TARGET 12], by
+number. delivery_test.py has the rest."""
+import json
+import re
+import sys
+import threading
+
+from delivery_world import E1, NOW, P1, T0, T1, T2, V3, World, build, metric
+from server import run
+
+w = None
+
+
+def setup():
+    global w
+    w = World()
+    w.clock(NOW)
+    build(w)
+
+
+def finish():
+    return w.close()
+
+
+def refused(body, *words, **kw):
+    r = w.post(body, **kw)
+    assert r.status == 400, (r.status, r.body)
+    assert r.json["status"] == 400 and "message" in r.json
+    for word in words:
+        assert word in r.json["message"], r.json
+
+
+def mboxes(*items):
+    return {"execute": {"mboxes": list(items)}}
+
+
+def one(**details):
+    return mboxes(dict({"index": 0, "name": "hero"}, **details))
+
+
+def visitor(n=[0]):
+    """A Target id that nobody had before."""
+    n[0] += 1
+    return "%032x" % (0xabc0000 + n[0])
+
+
+def report(activity, kind="ab"):
+    w.s.drain()
+    r = w.rest("GET", "/activities/%s/%d/report/performance" % (kind, activity),
+               headers={"Accept": "application/vnd.adobe.target.v1+json"})
+    return r.json["report"]["statistics"]
+
+
+def totals(activity, unit="visitor", kind="ab"):
+    return report(activity, kind)["totals"][unit]["totals"]
+
+
+
+def rule_holds(rule, n=[60], **kw):
+    n[0] += 1
+    name = "rule%d" % n[0]
+    w.audience(rule, n[0])
+    w.activity("xt", 4600 + n[0], [(None, w.offer("content", content="y"), [n[0]])], name)
+    return lambda *a, **k: w.content(name, *a, **k) == "y"
+
+
+def test_065_to_070_operators():
+    more = rule_holds({"mbox": "qty", "greaterThan": ["10"]})
+    assert [more(parameters={"qty": q}) for q in ("9", "10.5", "abc")] == [False, True, False] and not more()
+    equal = rule_holds({"mbox": "n", "equals": ["1"]})
+    assert [equal(parameters={"n": v}) for v in ("1.0", "01", "1e0")] == [True, True, False]
+    assert rule_holds({"mbox": "t", "contains": ["SHOE"]})(parameters={"t": "running shoes"})
+    path = {"channel": "web", "address": {"url": "https://www.example.com/beta?x=1&x=2"}}
+    assert rule_holds({"page": "path", "startsWith": ["/a", "/b"]})(context=path)
+    assert rule_holds({"mbox": "p", "exists": [True]})(parameters={"p": ""})
+    assert not rule_holds({"mbox": "p", "hasValue": [True]})(parameters={"p": ""})
+    assert rule_holds({"page": "query.x", "equals": ["1"]})(context=path)
+    assert not rule_holds({"page": "query.x", "equals": ["2"]})(context=path)
+
+
+def test_073_074_time_and_browser():
+    assert rule_holds({"time": "weekly", "days": [2], "between": ["0900", "1700"]})()
+    assert not rule_holds({"time": "weekly", "days": [1], "between": ["0900", "1700"]})()
+    chrome = rule_holds({"browser": "version", "greaterThanOrEquals": ["100"]})
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+    assert chrome(context={"channel": "web", "userAgent": agent}) and not chrome(
+        context={"channel": "web", "userAgent": "thing"})
+
+
+def test_075_076_nested_rules():
+    rule = {"and": [{"mbox": "a", "equals": ["1"]},
+                    {"or": [{"mbox": "b", "equals": ["1"]}, {"not": {"mbox": "c", "equals": ["1"]}}]}]}
+    holds = rule_holds(rule)
+    for a in "01":
+        for b in "01":
+            for c in "01":
+                want = a == "1" and (b == "1" or c != "1")
+                assert holds(parameters={"a": a, "b": b, "c": c}) == want, (a, b, c)
+
+
+def test_078_platform_audiences():
+    w.activity("xt", 4801, [(None, w.offer("content", content="ec"), ["platform-1"])], "ec")
+    import base64
+    blob = base64.b64encode(json.dumps(["platform-1"]).encode()).decode()
+    cloud = {"audienceManager": {"locationHint": "9", "blob": blob}}
+    assert w.content("ec", experienceCloud=cloud) == "ec" and w.content("ec") is None
+
+
+def notify(token=None, click=False, **more):
+    n = dict({"id": "n", "type": "click" if click else "display", "timestamp": 1}, **more)
+    if token is not None:
+        n["tokens"] = [token]
+    return n
+
+
+def test_091_to_094_prefetch():
+    t, s = visitor(), w.session()
+    before = {u: totals(1001, u)["entries"] for u in ("visitor", "visit", "impression")}
+    item = w.ask({"id": {"tntId": t}, "prefetch": {"mboxes": [{"index": 0, "name": "hero"}]}},
+                 session=s)["prefetch"]["mboxes"][0]
+    token = item["options"][0]["eventToken"]
+    assert {u: totals(1001, u)["entries"] for u in before} == before
+    shown = {"id": {"tntId": t}, "notifications": [notify(token, mbox={"name": "hero"}, impressionId="i1")]}
+    assert w.ask(shown, session=s)["notifications"] == [{"id": "n"}]
+    assert {u: totals(1001, u)["entries"] - before[u] for u in before} == {"visitor": 1, "visit": 1, "impression": 1}
+    w.ask(shown, session=s)  # 93
+    assert totals(1001, "impression")["entries"] == before["impression"] + 1
+    forged = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
+    refused({"id": {"tntId": visitor()}, "notifications": [notify(token), notify(forged)]}, "notifications[1].tokens[0]")
+    assert totals(1001, "impression")["entries"] == before["impression"] + 1
+
+
+def test_095_to_097_views():
+    a = w.ask({"prefetch": {"views": [{}]}})["prefetch"]["views"]
+    assert [v["name"] for v in a] == ["home"]
+    assert all(o["eventToken"] for o in a[0]["options"]) and a[0]["state"]
+    assert set(a[0]["metrics"][0]) == {"type", "selector", "eventToken"}
+    for name in ("home", "HOME"):
+        assert w.ask({"prefetch": {"views": [{"name": name}]}})["prefetch"]["views"][0]["name"] == "home"
+    before = totals(8001)["entries"]
+    w.ask({"id": {"tntId": visitor()}, "notifications": [
+        notify(a[0]["options"][0]["eventToken"], view={"name": "home", "state": a[0]["state"]})]})
+    assert totals(8001)["entries"] == before + 1
+
+
+def conversions(activity, metric=32767):
+    r = w.s.drain()
+    r = w.rest("GET", "/activities/ab/%d/report/performance?conversionMetricLocalIds=%d" % (activity, metric),
+               headers={"Accept": "application/vnd.adobe.target.v1+json"})
+    return r.json["report"]["statistics"]["totals"]["visitor"]["totals"]["conversions"]
+
+
+def test_098_to_100_conversions():
+    t, s = visitor(), w.session()
+    item = w.mbox("hero", {"tntId": t}, session=s)
+    click = item["metrics"][0]["eventToken"]
+    before = conversions(1001, 3)
+    w.ask({"id": {"tntId": visitor()}, "notifications": [notify(click, click=True, mbox={"name": "hero"})]})
+    assert conversions(1001, 3) == before  # a visitor who never entered
+    w.ask({"id": {"tntId": t}, "notifications": [notify(click, click=True, mbox={"name": "hero"})]}, session=s)
+    assert conversions(1001, 3) == before + 1
+    before = conversions(1001)
+    order = {"order": {"id": "o-%s" % t, "total": 20}}
+    w.mbox("orderConfirm", {"tntId": t}, session=s, details=order)  # 99
+    assert conversions(1001) == before + 1
+    w.mbox("orderConfirm", {"tntId": t}, session=s, details=order)
+    w.mbox("orderConfirm", {"tntId": t}, session=s, details={"order": {"id": "p-%s" % t, "total": 5}})
+    w.mbox("orderConfirm", {"tntId": visitor()}, details=order)  # 100
+    assert conversions(1001) == before + 1
+
+
+def test_102_restarts_and_bans():
+    for i, action in enumerate(("restart_same_experience", "ban_from_campaign", "exclude_to_same_experience",
+                                "restart_new_experience")):
+        id, m = 1701 + i, "restart%d" % i
+        w.activity("ab", id, [(50, w.offer("content", content="r0")), (50, w.offer("content", content="r1"))], m,
+                   metrics=[metric("goal%d" % i, action)])
+        t, s = {"tntId": visitor()}, w.session()
+        first = w.content(m, t, session=s)
+        w.mbox("goal%d" % i, t, session=s)
+        again = w.content(m, t, session=s)
+        entries = totals(id, "visit")["entries"]
+        if action == "restart_same_experience":
+            assert again == first and entries == 2
+        elif action == "ban_from_campaign":
+            assert again is None
+        elif action == "exclude_to_same_experience":
+            assert again == first and entries == 1
+        else:
+            assert again != first
+
+
+def test_105_plain_hit():
+    t, s = visitor(), w.session()
+    w.mbox("hero", {"tntId": t}, session=s)
+    before = conversions(1001)
+    r = w.post({"id": {"tntId": t}, "context": {"channel": "web", "beacon": True},
+                "notifications": [notify(mbox={"name": "orderConfirm"})]}, session=s)
+    assert r.status == 204 and conversions(1001) == before + 1
+
+
+def test_106_to_109_counting():
+    t, s = visitor(), w.session()
+    before = {u: totals(2001, u)["entries"] for u in ("visitor", "visit", "impression")}
+
+    def delta():
+        return {u: totals(2001, u)["entries"] - before[u] for u in before}
+    for _ in range(2):
+        w.mbox("tri", {"tntId": t}, session=s, impressionId="imp-1")  # 106
+    assert delta() == {"visitor": 1, "visit": 1, "impression": 1}, delta()
+    w.ask(dict(mboxes({"index": 0, "name": "tri"}, {"index": 1, "name": "tri"}), id={"tntId": t}), session=s)  # 107
+    assert delta() == {"visitor": 1, "visit": 1, "impression": 2}, delta()
+    w.mbox("tri", {"tntId": t})  # 108
+    assert delta() == {"visitor": 1, "visit": 2, "impression": 3}, delta()
+    token = w.ask({"prefetch": {"mboxes": [{"index": 0, "name": "tri"}]}})["prefetch"]["mboxes"][0]
+    w.ask({"id": {"tntId": t}, "notifications": [notify(token["options"][0]["eventToken"], mbox={"name": "tri"})]})
+    assert delta()["visit"] == 2, delta()  # 109
+
+
+def test_087_a_schedule_begins_by_itself():
+    w.clock("2027-04-01T00:00:00Z")
+    assert w.content("future") == "f"
+
+
+if __name__ == "__main__":
+    setup()
+    run(sys.modules[__name__])
+
+
+if __name__ == "__main__":
+    setup()
+    run(sys.modules[__name__])
