@@ -13,7 +13,7 @@
 #define LIMIT_HEADER_BYTES (32 * 1024)              /* OURS: cookies of a busy site fit four times */
 #define LIMIT_HEADER_COUNT 256                      /* OURS: browsers send about 20 */
 #define LIMIT_URL_BYTES (8 * 1024)                  /* OURS */
-#define LIMIT_REFUSED_BODY_BYTES (1024 * 1024)      /* OURS: read and dropped so that the client sees the refusal */
+#define LIMIT_REFUSED_BODY_BYTES (2 * 1024 * 1024) /* OURS: read and dropped so that the client sees the refusal: twice a delivery body */
 #define LIMIT_BODY_BYTES_PER_S_MIN 1024 /* OURS: a body slower than this after LIMIT_REQUEST_IDLE_S is cut */
 #define LIMIT_CONNECTIONS 4096          /* OURS: kernel memory; past it a connection is refused */
 #define LIMIT_CONNECTIONS_PER_IP 2048   /* OURS: a proxy in front is one address */

@@ -121,11 +121,12 @@ enter(const struct fold *f, struct visitor_membership *m, const struct hit_notic
                 .unit = COUNT_ENTRY, .membership = m, .notice = n, .first_ever = first, .reentry = again});
 }
 
-/* An on-device client reports under session ids of its own, which are no visits [TARGET 0.10]. */
+/* In the visitor's own session, whatever session a quiet request names: an on-device client makes up one for each
+ * [TARGET 0.10]. */
 static void
 count_visit(const struct fold *f, struct visitor_membership *m, const struct hit_notice *n)
 {
-    if (m->session == f->v->session || (f->visit != NULL && f->visit->quiet))
+    if (m->session == f->v->session)
         return;
     m->session = f->v->session;
     m->visits++;

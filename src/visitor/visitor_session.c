@@ -192,13 +192,15 @@ go_on(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
         keep_geo(v, visit->geo);
 }
 
+/* A quiet request opens no session, unless it is all that was ever heard of the visitor: what was shown to him was
+ * shown in some visit. */
 void
 visitor_begin(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
 {
     v->known = true;
     if (v->first_ms == 0 || now_ms < v->first_ms)
         v->first_ms = now_ms;
-    if (!visit->quiet) {
+    if (!visit->quiet || (v->sessions == 0 && visit->session.n > 0)) {
         if (same_session(v, visit, now_ms)) {
             go_on(v, visit, now_ms);
             v->session_pages += visit->page;
