@@ -2,11 +2,9 @@
 """What delivery requests count in reports, and audience rules over HTTP: items of the Target checklist [TARGET 12], by
 number. delivery_test.py has the rest."""
 import json
-import re
 import sys
-import threading
 
-from delivery_world import E1, NOW, P1, T0, T1, T2, V3, World, build, metric
+from delivery_world import NOW, World, build, metric
 from server import run
 
 w = None
@@ -54,7 +52,6 @@ def report(activity, kind="ab"):
 
 def totals(activity, unit="visitor", kind="ab"):
     return report(activity, kind)["totals"][unit]["totals"]
-
 
 
 def rule_holds(rule, n=[60], **kw):
