@@ -5,6 +5,7 @@ prefetch, notifications, profile. Items are named by number.
 What was counted is read from the hits on the log. Items that want more than a request and its hit (reports, the unmodified SDKs,
 items of the Admin API) are tests of those parts; item 28 is tests/unit/edge/delivery_session_test.c, because requests that wait
 hold a thread each and no test machine has a hundred."""
+import base64
 import http.client
 import json
 import re
@@ -359,6 +360,24 @@ def test_063_064_own_parameters():
     assert w.shown("clash", parameters={"vip": "1"}) == "hi" and w.shown("clash") == "lo"
     r = w.deliver(execute={"mboxes": [{"index": 0, "name": "hero", "parameters": {"vip": "1"}}, {"index": 1, "name": "clash"}]})
     assert r.json["execute"]["mboxes"][1][OPTIONS][0]["content"] == "lo"
+
+
+def test_065_numbers():
+    more = w.audience({"and": [{"mbox": "qty", "greaterThan": ["10"]}]})
+    w.activity("xt", 9321, [(None, html("many"), [more])], "basket")
+    for quantity, want in (("9", None), ("10.5", "many"), ("abc", None), ("10", None)):
+        assert w.shown("basket", parameters={"qty": quantity}) == want, quantity
+    assert w.shown("basket") is None
+
+
+def test_078_audiences_that_the_request_brings():
+    """The blob is base64 of a JSON list of audience ids: OURS."""
+    w.activity("xt", 9322, [(None, html("member"), ["aam-1"])], "segment")
+    blob = lambda *ids: {"experienceCloud": {"audienceManager": {
+        "locationHint": "9", "blob": base64.b64encode(json.dumps(ids).encode()).decode()}}}
+    assert w.shown("segment", top=blob("other", "aam-1")) == "member"
+    assert w.shown("segment", top=blob("other")) is None and w.shown("segment") is None
+    assert w.shown("segment", top={"experienceCloud": {"audienceManager": {"locationHint": "9", "blob": "no list"}}}) is None
 
 
 # ---- priority ----
