@@ -20,6 +20,7 @@ from delivery_world import E1, NOW, P1, T0, T1, T2, V3, World, build, metric
 from server import run
 
 OPTIONS = "options"
+V1 = {"Content-Type": "application/json"}
 
 
 class Fixture(World):
@@ -420,6 +421,32 @@ def test_086_to_090_states_and_environments():
     assert len(page[OPTIONS]) == 2
     w.clock("2027-04-01T00:00:00Z")
     assert w.shown("future", session="s9") == "f", "without a restart"
+
+
+def on(host):
+    return {"context": {"channel": "web", "browser": {"host": host}}}
+
+
+def test_086_an_environment_that_serves_drafts():
+    w.fresh()
+    stage = w.rest("POST", "/environments", {"name": "stage", "serveInactiveActivities": True}, headers=V1).json["id"]
+    w.rest("PUT", "/hosts/stage.example.com", {"environmentId": stage}, headers=V1)
+    assert w.shown("draft", top=on("stage.example.com")) == "d" and w.shown("draft", top=on("www.example.com")) is None
+    assert w.shown("draft", top={"environmentId": stage}) == "d"
+    address = {"context": {"channel": "web", "address": {"url": "https://stage.example.com/a"}}}
+    assert w.shown("draft", top=address) == "d", "the host of the page"
+
+
+def test_authorized_hosts():
+    """[TARGET 1.7, 2.2]"""
+    w.fresh()
+    w.rest("PUT", "/authorizedHosts", {"enabledConstraints": True, "authorizedMboxHostsConstraint": {"contains": ["example.com"]},
+                                       "blockedMboxHostsConstraint": {"contains": ["evil"]}}, headers=V1)
+    assert w.deliver(**on("www.example.com")).status == 200
+    for host in ("www.other.org", "evil.example.com"):
+        r = w.deliver(**on(host), execute=mboxes("hero"))
+        assert r.status == 403 and r.json["status"] == 403 and host in r.json["message"], r.body
+    assert w.visits() == [], "what is refused is not kept"
 
 
 # ---- prefetch and notifications ----
