@@ -628,6 +628,7 @@ static const struct route routes[] = {
     OFFER("redirect"),
     OFFER("actions"),
     OFFER("dynamic"),
+    OFFER("image"),
     {HTTP_GET, BASE "/audiences", 0, audiences_get},
     {HTTP_POST, BASE "/audiences", LIMIT_ADMIN_BODY_BYTES, audiences_post},
     {HTTP_GET, BASE "/audiences/{id}", 0, audience_get},

@@ -16,7 +16,7 @@ static const struct resource {
     const char *path, *kind, *plural, *time; /* time: the member that says when it changed */
 } resources[] = {
     {"environments", "environment", "environments", "lastModified"},
-    {"exclusiongroups", "exclusionGroup", "exclusionGroups", "modifiedAt"},
+    {"exclusionGroups", "exclusionGroup", "exclusionGroups", "modifiedAt"},
     {"profileattributes", "profileScript", "scripts", "modifiedAt"},
 };
 
@@ -283,7 +283,7 @@ settings_patch(void *ctx, struct http_req *rq, const struct route_params *params
 
 static const struct route routes[] = {
     NUMBERED("/environments"),
-    NUMBERED("/exclusiongroups"),
+    NUMBERED("/exclusionGroups"),
     NUMBERED("/profileattributes/scripts"),
     {HTTP_GET, BASE "/hosts", 0, hosts_get},
     {HTTP_PUT, BASE "/hosts/{hostName}", LIMIT_ADMIN_BODY_BYTES, host_put},

@@ -160,6 +160,8 @@
 #define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */
 #define LIMIT_ACTIVITY_PRIORITY 999                   /* [TARGET 2.3] */
 #define LIMIT_OFFER_ACTIONS 50                        /* [TARGET 11] visual changes */
+#define LIMIT_GROUP_RANGES 100                        /* OURS: each has at least one percent */
+#define LIMIT_SETTING_TEXTS 1000                      /* OURS: hosts or patterns in one list of a client's settings */
 #define LIMIT_MBOX_NAME_BYTES 250                     /* [TARGET 11] location and parameter names in targeting */
 #define LIMIT_PROPOSITION_BYTES (4 * 1024 * 1024)     /* OURS: one experience in one scope, all offers together */
 #define LIMIT_DECIDE_SET_BYTES (1024LL * 1024 * 1024) /* OURS: pre-rendered propositions of one sandbox */

@@ -5,7 +5,7 @@
  *   audiences   audience                                        rule graph of all evaluated audiences
  *   live        audiences, sandbox                              the same; of a strict sandbox, without batch audiences
  *   decide      activity offer targetAudience property, org,    decide set
- *               exclusionGroup targetSettings
+ *               exclusionGroup allocation model responseToken targetSettings
  *   schemas     schema fieldgroup descriptor, org               views
  *   view        profileScript                                   the list of scripts
  *   edge        audiences, destination, decide, datastream      rule graph of the audiences that edges evaluate
@@ -37,12 +37,14 @@ same_buckets(const struct config_objects *a, const struct config_objects *b, con
     return same_bucket(a, b, "org", scope_org(scope));
 }
 
-static const char *const decide_kinds[] = {"activity",       "offer", "targetAudience", "property", "exclusionGroup",
-                                           "targetSettings", NULL};
+static const char *const decide_kinds[] = {"activity",   "offer", "targetAudience", "property",       "exclusionGroup",
+                                           "allocation", "model", "responseToken",  "targetSettings", NULL};
 static const char *const schema_kinds[] = {"schema", "fieldgroup", "descriptor", NULL};
 static const char *const view_kinds[] = {
-    "activity", "offer",       "targetAudience", "property",      "schema",         "fieldgroup",     "descriptor",
-    "audience", "destination", "datastream",     "profileScript", "exclusionGroup", "targetSettings", NULL};
+    "activity",       "offer",       "targetAudience", "property",      "exclusionGroup",
+    "allocation",     "model",       "schema",         "fieldgroup",    "descriptor",
+    "audience",       "destination", "datastream",     "responseToken", "profileScript",
+    "targetSettings", NULL};
 
 /* ---- decisions ---- */
 
@@ -97,23 +99,31 @@ decide_source_of(const struct config_objects *all, struct str scope, struct aren
                  struct diag *d)
 {
     const struct json *org = objects_org(all, scope);
+    const struct config_object *settings = objects_get(all, S("targetSettings"), scope, S("settings"));
     struct decide_source src = {.client = json_str(json_get(org, S("clientCode"))),
+                                .settings = settings ? settings->json : NULL,
                                 .token_key = token_key(org, scope_org(scope))};
-    enum err rc = list_of(all, "activity", scope, a, &src.activities, &src.activity_count, d);
+    const struct {
+        const char *kind;
+        const struct json *const **list;
+        size_t *n;
+    } lists[] = {
+        {"activity", &src.activities, &src.activity_count},
+        {"offer", &src.offers, &src.offer_count},
+        {"targetAudience", &src.audiences, &src.audience_count},
+        {"property", &src.properties, &src.property_count},
+        {"exclusionGroup", &src.groups, &src.group_count},
+        {"allocation", &src.allocations, &src.allocation_count},
+        {"model", &src.models, &src.model_count},
+        {"responseToken", &src.response_tokens, &src.response_token_count},
+    };
+    enum err rc = ERR_OK;
 
+    for (size_t i = 0; rc == ERR_OK && i < sizeof lists / sizeof *lists; i++)
+        rc = list_of(all, lists[i].kind, scope, a, lists[i].list, lists[i].n, d);
+    (void)target_zone_minutes(json_str(json_get(src.settings, S("timeZone"))), &src.zone_minutes); /* checked before */
     if (rc == ERR_OK)
-        rc = list_of(all, "offer", scope, a, &src.offers, &src.offer_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "targetAudience", scope, a, &src.audiences, &src.audience_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "property", scope, a, &src.properties, &src.property_count, d);
-    if (rc == ERR_OK)
-        rc = list_of(all, "exclusionGroup", scope, a, &src.groups, &src.group_count, d);
-    if (rc == ERR_OK) {
-        const struct config_object *settings = objects_get(all, S("targetSettings"), scope, S("settings"));
-        src.settings = settings != NULL ? settings->json : NULL;
         *out = src;
-    }
     return rc;
 }
 

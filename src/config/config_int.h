@@ -119,13 +119,8 @@ const struct config_bucket *objects_others(const struct config_objects *all, con
 enum err want_str(const struct json *o, const char *member, bool required, size_t bytes_max, struct str *out,
                   struct diag *d);
 enum err want_bool(const struct json *o, const char *member, bool otherwise, bool *out, struct diag *d);
-/* The id is a positive number, and member "id" says it. */
-enum err check_numeric(const struct config_object *o, struct diag *d);
-enum err check_environment(const struct config_objects *all, struct config_object *o, struct diag *d);
-enum err check_host(const struct config_objects *all, struct config_object *o, struct diag *d);
-enum err check_exclusion_group(const struct config_objects *all, struct config_object *o, struct diag *d);
-enum err check_profile_script(const struct config_objects *all, struct config_object *o, struct diag *d);
-enum err check_target_settings(const struct config_objects *all, struct config_object *o, struct diag *d);
+/* The member is the object's id, as text or as a number. */
+enum err want_id(const struct config_object *o, const char *member, struct diag *d);
 enum err check_schema_object(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_fieldgroup(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_descriptor(const struct config_objects *all, struct config_object *o, struct diag *d);
@@ -134,6 +129,14 @@ enum err check_datastream(const struct config_objects *all, struct config_object
 enum err check_destination(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_audience(const struct config_objects *all, struct config_object *o, struct diag *d);
 enum err check_schedule(const struct config_objects *all, struct config_object *o, struct diag *d);
+
+/* ---- config_target.c ---- */
+
+const struct config_kind *kind_find_target(struct str name); /* NULL: none of Target's */
+/* Of an activity that was deleted its object stays, for revisions and reports: it uses nothing. */
+bool target_is_deleted(const struct config_object *o);
+/* "", "UTC" and "GMT" are 0, "+02:00" and "UTC+02:00" 120. false: something else. */
+bool target_zone_minutes(struct str zone, int *minutes);
 
 /* ---- config_lifecycle.c ---- */
 

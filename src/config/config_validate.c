@@ -69,8 +69,8 @@ is_word(struct str s, const char *more)
     return s.n > 0;
 }
 
-static enum err
-same_id(const struct config_object *o, const char *member, struct diag *d)
+enum err
+want_id(const struct config_object *o, const char *member, struct diag *d)
 {
     const struct json *v = json_get(o->json, str_of(member));
     struct str s = json_str(v);
@@ -90,7 +90,7 @@ static enum err
 check_org(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     struct str tenant = S_NULL, client = S_NULL, key = S_NULL;
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     (void)all;
     if (rc == ERR_OK && (!str_eq(o->id, o->scope) || !str_ends(o->id, S("@AdobeOrg")) || o->id.n < 11))
@@ -118,7 +118,7 @@ check_sandbox(const struct config_objects *all, struct config_object *o, struct 
 {
     struct str type = S_NULL, title = S_NULL, segmentation = S_NULL;
     bool letter = o->id.n > 0 && ((o->id.p[0] | 32) >= 'a' && (o->id.p[0] | 32) <= 'z');
-    enum err rc = same_id(o, "name", d);
+    enum err rc = want_id(o, "name", d);
 
     (void)all;
     if (rc == ERR_OK && (!letter || !is_word(o->id, "-")))
@@ -146,7 +146,7 @@ check_credential(const struct config_objects *all, struct config_object *o, stru
 {
     struct str hash = S_NULL;
     const struct json *scopes = json_get(o->json, S("scopes"));
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     (void)all;
     if (rc == ERR_OK)
@@ -164,7 +164,7 @@ check_namespace(const struct config_objects *all, struct config_object *o, struc
     const struct config_bucket *b = objects_others(all, o);
     enum ns_class class;
     struct str type = S_NULL, name = S_NULL;
-    enum err rc = same_id(o, "code", d);
+    enum err rc = want_id(o, "code", d);
 
     if (rc == ERR_OK && (!is_word(o->id, "_-.") || o->id.n > LIMIT_NAMESPACE_BYTES))
         rc = diag_set_path(d, ERR_INVALID, "code", "namespace code '%.*s' must be at most %d letters and digits",
@@ -189,7 +189,7 @@ check_inlet(const struct config_objects *all, struct config_object *o, struct di
 {
     bool authenticated;
     struct str connection = S_NULL;
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     if (rc == ERR_OK && !is_hex(o->id, 64))
         rc = diag_set_path(d, ERR_INVALID, "id", "an inlet's id must be 64 hexadecimal digits");
@@ -206,14 +206,14 @@ static enum err
 check_any(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     (void)all;
-    return same_id(o, "id", d);
+    return want_id(o, "id", d);
 }
 
 static enum err
 check_batch(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     struct str status = S_NULL;
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     (void)all;
     return rc == ERR_OK ? want_str(o->json, "status", true, 32, &status, d) : rc;
@@ -225,7 +225,7 @@ check_flow(const struct config_objects *all, struct config_object *o, struct dia
 {
     static const char *const members[][2] = {{"sourceConnectionIds", "sourceConnection"},
                                              {"targetConnectionIds", "targetConnection"}};
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     for (size_t i = 0; rc == ERR_OK && i < 2; i++) {
         struct json_iter it = json_iter(json_get(o->json, str_of(members[i][0])));
@@ -242,7 +242,7 @@ static enum err
 check_end_connection(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     struct str base = S_NULL;
-    enum err rc = same_id(o, "id", d);
+    enum err rc = want_id(o, "id", d);
 
     if (rc == ERR_OK)
         rc = want_str(o->json, "baseConnectionId", false, 64, &base, d);
@@ -251,83 +251,7 @@ check_end_connection(const struct config_objects *all, struct config_object *o, 
     return rc;
 }
 
-/* ---- Target ---- */
-
-enum err
-check_numeric(const struct config_object *o, struct diag *d)
-{
-    int64_t n;
-
-    if (!str_to_i64(o->id, &n) || n <= 0)
-        return diag_set_path(d, ERR_INVALID, "id", "%.*s id '%.*s' must be a positive number", STR_ARG(o->kind),
-                             STR_ARG(o->id));
-    return same_id(o, "id", d);
-}
-
-static enum err
-check_property(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    const struct config_bucket *b = objects_others(all, o);
-    struct str token = S_NULL;
-    enum err rc = check_numeric(o, d);
-
-    if (rc == ERR_OK)
-        rc = want_str(o->json, "token", true, 128, &token, d);
-    for (size_t i = 0; rc == ERR_OK && b != NULL && i < b->n; i++) {
-        if (b->by_id[i] != o && str_eq(json_str(json_get(b->by_id[i]->json, S("token"))), token))
-            rc = diag_set_path(d, ERR_EXISTS, "token", "property token '%.*s' is in use", STR_ARG(token));
-    }
-    return rc;
-}
-
-static enum err
-check_target_audience(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    enum err rc = check_numeric(o, d);
-
-    (void)all;
-    return rc == ERR_OK ? decide_check_audience(o->json, d) : rc;
-}
-
-static enum err
-check_offer(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    enum err rc = check_numeric(o, d);
-
-    (void)all;
-    return rc == ERR_OK ? decide_check_offer(o->json, d) : rc;
-}
-
-struct known {
-    const struct config_objects *all;
-    struct str scope;
-};
-
-static bool
-known(void *ctx, const char *kind, struct str id)
-{
-    const struct known *k = ctx;
-
-    if (strcmp(kind, "audience") == 0) /* a number is Target's own, text is the hub's */
-        return objects_get(k->all, S("targetAudience"), k->scope, id) != NULL ||
-               objects_get(k->all, S("audience"), k->scope, id) != NULL;
-    return objects_get(k->all, str_of(kind), k->scope, id) != NULL;
-}
-
-static enum err
-check_activity(const struct config_objects *all, struct config_object *o, struct diag *d)
-{
-    const struct config_bucket *b = objects_bucket(all, o->kind, o->scope);
-    struct known ctx = {all, o->scope};
-    struct decide_known k = {known, &ctx};
-    enum err rc = check_numeric(o, d);
-
-    if (rc == ERR_OK && b->n > LIMIT_ACTIVITIES)
-        rc = diag_set(d, ERR_LIMIT, "a sandbox holds at most %d activities", LIMIT_ACTIVITIES);
-    return rc == ERR_OK ? decide_check_activity(o->json, &k, d) : rc;
-}
-
-/* ---- the table ---- */
+/* ---- the table; Target's kinds are in config_target.c ---- */
 
 static const struct config_kind kinds[] = {
     {"org", true, check_org},
@@ -343,15 +267,6 @@ static const struct config_kind kinds[] = {
     {"audience", false, check_audience},
     {"datastream", false, check_datastream},
     {"destination", false, check_destination},
-    {"property", false, check_property},
-    {"targetAudience", false, check_target_audience},
-    {"offer", false, check_offer},
-    {"targetSettings", false, check_target_settings},
-    {"activity", false, check_activity},
-    {"environment", false, check_environment},
-    {"host", false, check_host},
-    {"exclusionGroup", false, check_exclusion_group},
-    {"profileScript", false, check_profile_script},
     {"batch", false, check_batch},
     {"segmentJob", false, check_any},
     {"exportJob", false, check_any},
@@ -370,7 +285,7 @@ kind_find(struct str name)
         if (str_eq(name, str_of(kinds[i].name)))
             return &kinds[i];
     }
-    return NULL;
+    return kind_find_target(name);
 }
 
 enum err
@@ -431,6 +346,8 @@ static const struct {
     {"property", "activity", "propertyIds", NULL},
     {"activity", "exclusionGroup", "activityIds", "activityId"},
     {"environment", "host", "environmentIds", "environmentId"},
+    {"environment", "targetSettings", "environmentIds", "reportingEnvironmentId"},
+    {"environment", "targetSettings", "environmentIds", "newHostEnvironmentId"},
     {"schema", "dataset", "schemas", "id"},
     {"dataset", "datastream", "datasetIds", "datasetId"},
     {"datastream", "destination", "datastreams", "datastreamId"},
@@ -471,6 +388,8 @@ objects_user(const struct config_objects *all, const struct config_object *o)
             continue;
         b = objects_bucket(all, str_of(references[i].by), scope);
         for (size_t k = 0; user == NULL && b != NULL && k < b->n; k++) {
+            if (target_is_deleted(b->in_order[k]))
+                continue;
             if (refers(b->in_order[k]->json, references[i].list, references[i].single, id) ||
                 (alt_id.n > 0 && refers(b->in_order[k]->json, references[i].list, references[i].single, alt_id)))
                 user = b->in_order[k];

@@ -30,8 +30,9 @@ offer_type(const struct json *offer)
     static const struct {
         const char *name;
         enum offer_type type;
-    } table[] = {{"content", OFFER_HTML},      {"html", OFFER_HTML},      {"json", OFFER_JSON},
-                 {"redirect", OFFER_REDIRECT}, {"dynamic", OFFER_REMOTE}, {"actions", OFFER_ACTIONS}};
+    } table[] = {{"content", OFFER_HTML},   {"html", OFFER_HTML},         {"image", OFFER_HTML},
+                 {"json", OFFER_JSON},      {"redirect", OFFER_REDIRECT}, {"dynamic", OFFER_REMOTE},
+                 {"actions", OFFER_ACTIONS}};
     const struct json *type = json_get(offer, S("type"));
 
     if (type == NULL && json_get(offer, S("actions")) != NULL)

@@ -53,24 +53,24 @@ TEST(admin_target_exclusion_groups)
     control_open(t, &c, false);
     CHECK_REPLY(control_ask(&c, "POST " T "/activities/ab", ACTIVITY("One")), 201);
     CHECK_REPLY(control_ask(&c, "POST " T "/activities/ab", ACTIVITY("Two")), 201);
-    r = control_ask(&c, "POST " T "/exclusiongroups", "{'name':'Heroes','ranges':[{'activityId':1001,'percent':60}]}");
+    r = control_ask(&c, "POST " T "/exclusionGroups", "{'name':'Heroes','ranges':[{'activityId':1001,'percent':60}]}");
     CHECK_REPLY(r, 201);
-    CHECK_REPLY(control_ask(&c, "PUT " T "/exclusiongroups/1001",
+    CHECK_REPLY(control_ask(&c, "PUT " T "/exclusionGroups/1001",
                             "{'name':'Heroes','ranges':[{'activityId':1001,'percent':60},"
                             "{'activityId':1002,'percent':40}]}"),
                 200);
-    CHECK_REPLY(control_ask(&c, "PUT " T "/exclusiongroups/1001",
+    CHECK_REPLY(control_ask(&c, "PUT " T "/exclusionGroups/1001",
                             "{'name':'Heroes','ranges':[{'activityId':1001,'percent':60},"
                             "{'activityId':1002,'percent':41}]}"),
                 400);
     CHECK_REPLY(
-        control_ask(&c, "POST " T "/exclusiongroups", "{'name':'More','ranges':[{'activityId':1001,'percent':1}]}"),
+        control_ask(&c, "POST " T "/exclusionGroups", "{'name':'More','ranges':[{'activityId':1001,'percent':1}]}"),
         400); /* it is in a group */
     CHECK_REPLY(
-        control_ask(&c, "POST " T "/exclusiongroups", "{'name':'More','ranges':[{'activityId':99,'percent':1}]}"), 400);
-    CHECK_REPLY(control_ask(&c, "POST " T "/exclusiongroups", "{'name':'More','ranges':7}"), 400);
+        control_ask(&c, "POST " T "/exclusionGroups", "{'name':'More','ranges':[{'activityId':99,'percent':1}]}"), 400);
+    CHECK_REPLY(control_ask(&c, "POST " T "/exclusionGroups", "{'name':'More','ranges':7}"), 400);
     CHECK_REPLY(control_ask(&c, "DELETE " T "/activities/ab/1001", NULL), 400);
-    CHECK_REPLY(control_ask(&c, "DELETE " T "/exclusiongroups/1001", NULL), 200);
+    CHECK_REPLY(control_ask(&c, "DELETE " T "/exclusionGroups/1001", NULL), 200);
     CHECK_REPLY(control_ask(&c, "DELETE " T "/activities/ab/1001", NULL), 200);
     control_close(&c);
 }
