@@ -40,7 +40,7 @@
 #define ADMIN_ADMIN_H
 
 #include "admin/admin_guardrail.h"
-#include "config/config.h"
+#include "config/artifact.h"
 #include "http/http.h"
 #include "http/router.h"
 
@@ -90,6 +90,7 @@ struct admin_options {
     struct str signing_key;       /* of access tokens: 32 random bytes */
     bool ready;                   /* /healthz */
     struct guardrails guardrails; /* all zero: as documented, and reported only */
+    struct artifacts *artifacts;  /* on-device ones; NULL: none are made here */
 };
 
 struct admin;

@@ -14,8 +14,8 @@
 #include "codec/json_writer.h"
 #include "codec/sha256.h"
 #include "edge/artifact_service.h"
-#include "edge/edge.h"
 #include "edge/delivery.h"
+#include "edge/edge.h"
 #include "edge/profile_api.h"
 #include "hub/hub.h"
 #include "os/net.h"
@@ -411,6 +411,7 @@ open_admin(struct server *s, struct diag *d)
         .config = s->config,
         .collect = s->own_collect,
         .dir = below(s, "import"),
+        .artifacts = s->artifacts,
         .signing_key = s->credentials.signing_key,
         .ready = true,
     };

@@ -45,6 +45,8 @@ test("[TARGET 12.125] the artifact has an ETag, which changes with the content",
   for (const wrong of ["/nobody/production/v1/rules.json", `/${world.tenant}/moon/v1/rules.json`])
     assert.equal((await server.call("GET", wrong)).status, 404, wrong);
   assert.equal((await server.call("POST", path, "{}")).status, 405);
+  const bundle = await server.rest("GET", `/${world.tenant}/target/ondevicedecisioning/bundle?client=acme&environment=production`);
+  assert.deepEqual(bundle, second.json, "the admin API gives the same");
 });
 
 test("[TARGET 12.126] [TARGET 12.182] what the artifact says of itself", async () => {
