@@ -13,7 +13,8 @@
 #define LIMIT_HEADER_BYTES (32 * 1024)              /* OURS: cookies of a busy site fit four times */
 #define LIMIT_HEADER_COUNT 256                      /* OURS: browsers send about 20 */
 #define LIMIT_URL_BYTES (8 * 1024)                  /* OURS */
-#define LIMIT_REFUSED_BODY_BYTES (2 * 1024 * 1024) /* OURS: read and dropped so that the client sees the refusal: twice a delivery body */
+#define LIMIT_REFUSED_BODY_BYTES                                                                                       \
+    (2 * 1024 * 1024) /* OURS: read and dropped so that the client sees the refusal: twice a delivery body */
 #define LIMIT_BODY_BYTES_PER_S_MIN 1024 /* OURS: a body slower than this after LIMIT_REQUEST_IDLE_S is cut */
 #define LIMIT_CONNECTIONS 4096          /* OURS: kernel memory; past it a connection is refused */
 #define LIMIT_CONNECTIONS_PER_IP 2048   /* OURS: a proxy in front is one address */
@@ -155,9 +156,12 @@
 #define LIMIT_JSON_LOGIC_PATH 512                     /* OURS: of "var"; longer ones are read slowly */
 #define LIMIT_EXPERIENCES 2000                        /* [TARGET 11] of one activity */
 #define LIMIT_COMBINATIONS 30000                      /* [TARGET 11] of one activity that combines offers */
+#define LIMIT_EXCLUDED_COMBINATIONS 100               /* OURS: each is held against every combination */
 #define LIMIT_ACTIVITY_LOCATIONS 100                  /* OURS: mboxes, selectors and views each */
 #define LIMIT_ACTIVITY_METRICS 200                    /* [TARGET 11] */
 #define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */
+#define LIMIT_REPORTING_AUDIENCES 50                  /* [TARGET 11] of one activity */
+#define LIMIT_METRIC_GATES 50                         /* OURS: metrics that one metric depends on */
 #define LIMIT_ACTIVITY_PRIORITY 999                   /* [TARGET 2.3] */
 #define LIMIT_OFFER_ACTIONS 50                        /* [TARGET 11] visual changes */
 #define LIMIT_GROUP_RANGES 100                        /* OURS: each has at least one percent */
@@ -171,7 +175,7 @@
 #define LIMIT_RESULT_SERIES 8192         /* OURS: experiences x environments x reporting audiences of one activity */
 #define LIMIT_RESULT_ORDERS 10000        /* OURS: newest orders of one activity in its orders report */
 #define LIMIT_RESULT_PRODUCTS_BYTES 1024 /* OURS: product ids of one order; longer lists are left out */
-#define LIMIT_RESULT_NAMES 10000         /* OURS: hosts, mboxes and attribute names of a sandbox, each, that were seen */
+#define LIMIT_RESULT_NAMES 10000 /* OURS: hosts, mboxes and attribute names of a sandbox, each, that were seen */
 
 /* On-device artifacts */
 #define LIMIT_ODD_BYTES (64 * 1024 * 1024)         /* OURS: one artifact; 200 activities take 200 KB */

@@ -3,7 +3,7 @@
 
 /* The body of [TARGET 6.3]. */
 #define GOOD                                                                                                           \
-    "{'name':'Hero test','thirdPartyId':'hero-1','type':'ab','state':'saved','priority':5,"                            \
+    "{'name':'Hero test','thirdPartyId':'hero-1','type':'ab','state':'approved','priority':5,"                         \
     "'startsAt':'2026-03-01T00:00:00Z','endsAt':'2026-04-01T00:00:00Z',"                                               \
     "'entryConstraint':{'mboxes':[{'name':'hero','audienceIds':[]}],'visitorPercentage':100},"                         \
     "'options':[{'optionLocalId':0,'name':'A','offerId':701},{'optionLocalId':1,'name':'B','offerId':702}],"           \
@@ -60,11 +60,12 @@ TEST(check_head_messages)
 {
     CHECK_ERR(decide_check_activity(fixture_json(t, "7"), NULL, d), ERR_INVALID);
     CHECK_STR(str_of(t_diag.what), S("activity must be an object, got an integer"));
-    check_refused(t, "'type':'ab'", "'type':'mvt'", "type", "type must be \"ab\" or \"xt\", got 'mvt'");
-    check_refused(t, "'type':'ab',", "", "type", "type must be \"ab\" or \"xt\", got nothing");
+    check_refused(t, "'type':'ab'", "'type':'abc'", "type",
+                  "type must be ab, xt, mvt, abt or auto_allocate, got 'abc'");
+    check_refused(t, "'type':'ab',", "", "type", "type must be ab, xt, mvt, abt or auto_allocate, got nothing");
     check_refused(t, "'name':'Hero test'", "'name':''", "name", "name must not be empty");
     check_refused(t, "'name':'Hero test'", "'name':7", "name", "name must be a string, got an integer");
-    check_refused(t, "'state':'saved'", "'state':'live'", "state",
+    check_refused(t, "'state':'approved'", "'state':'live'", "state",
                   "state must be saved, approved, deactivated or deleted, got 'live'");
     check_refused(t, "'priority':5", "'priority':1000", "priority", "priority must be 0..999, got 1000");
     check_refused(t, "'priority':5", "'priority':'5'", "priority", "priority must be an integer, got a string");
@@ -159,6 +160,27 @@ TEST(check_experience_messages)
                   "experiences must have at least one experience");
 }
 
+TEST(check_metrics_that_gate_each_other) /* [TARGET 12.103] */
+{
+#define GATED                                                                                                          \
+    "'metrics':[{'metricLocalId':1,'dependsOn':[2]},{'metricLocalId':2,'dependsOn':[%s]},{'metricLocalId':32767,"
+    check_refused(t, "'metrics':[{'metricLocalId':32767,", arena_printf(t->arena, GATED, "1").p, "metrics[0].dependsOn",
+                  "metrics[0].dependsOn depends on itself, by way of other metrics or at once");
+    check_refused(t, "'metrics':[{'metricLocalId':32767,", arena_printf(t->arena, GATED, "7").p,
+                  "metrics[1].dependsOn[0]", "metrics[1].dependsOn[0] must name a metric of the activity");
+    CHECK_OK(decide_check_activity(
+        changed(t, "'metrics':[{'metricLocalId':32767,", arena_printf(t->arena, GATED, "32767").p), &all_known, d));
+}
+
+TEST(check_drafts_may_lack_what_live_activities_need)
+{
+    check_refused(t, "'experiences':[", "'experiences':[],'x':[", "experiences",
+                  "experiences must have at least one experience");
+    CHECK_OK(decide_check_activity(fixture_json(t, "{'name':'n','type':'ab','state':'saved'}"), &all_known, d));
+    CHECK_ERR(decide_check_activity(fixture_json(t, "{'name':'n','type':'ab','state':'approved'}"), &all_known, d),
+              ERR_INVALID);
+}
+
 TEST(check_metric_messages)
 {
     check_refused(t, "{'metricLocalId':32767,", "{'metricLocalId':32767},{'metricLocalId':32767,", "metrics",
@@ -214,9 +236,9 @@ TEST(check_limits_at_and_past)
     CHECK_OK(with(t, "'audienceIds':[]", "'audienceIds':[", repeated(t, "11", 50), "]", d));
     CHECK_ERR(with(t, "'audienceIds':[]", "'audienceIds':[", repeated(t, "11", 51), "]", d), ERR_LIMIT);
     CHECK_OK(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[",
-                  repeated(t, "{'metricLocalId':#N}", 200), "],'x':[", d));
+                  repeated(t, "{'metricLocalId':1#N}", 200), "],'x':[", d));
     CHECK_ERR(with(t, "'metrics':[", "'reportingSource':'analytics','metrics':[",
-                   repeated(t, "{'metricLocalId':#N}", 201), "],'x':[", d),
+                   repeated(t, "{'metricLocalId':1#N}", 201), "],'x':[", d),
               ERR_LIMIT);
     CHECK_OK(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 100), "],'x':[", d));
     CHECK_ERR(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 101), "],'x':[", d),
@@ -247,7 +269,7 @@ TEST(check_offers)
     check_offer_refused(t, "[]", "offer", "offer must be an object, got an array");
     check_offer_refused(t, "{'content':'x'}", "name", "name must be a string, got nothing");
     check_offer_refused(t, "{'name':'a','type':'video','content':'x'}", "type",
-                        "type must be content, html, json, redirect or actions");
+                        "type must be content, html, json, redirect, remote or actions");
     check_offer_refused(t, "{'name':'a','type':'content','content':{}}", "content",
                         "content must be a string of HTML, got an object");
     check_offer_refused(t, "{'name':'a','type':'json'}", "content", "content must be any JSON value, got nothing");
