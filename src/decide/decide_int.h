@@ -324,8 +324,8 @@ struct decide_set {
     const struct response_field *response_fields;
     size_t response_count;
     bool explain;
-    bool response_static; /* names of activity, experience, offer and option are written */
-    struct str *paths;    /* of ${aep.} and the aep targeting field, without repeats */
+    unsigned response_static; /* known_token_bit() of those that are switched on */
+    struct str *paths;        /* of ${aep.} and the aep targeting field, without repeats */
     size_t path_count;
 };
 
@@ -372,6 +372,7 @@ struct proposition_source {
     size_t option_count;
     const struct placed_click *clicks;
     size_t click_count;
+    unsigned known_tokens; /* decide_set.response_static */
 };
 
 /* Renders into a; scratch is cleared first. Offers that cannot be shown are left out. false: a or scratch is full. */
@@ -391,6 +392,8 @@ unsigned item_schema_bit(struct str uri);
 
 /* ---- option.c ---- */
 
+/* The bit of a response token whose value is known in advance ("activity.id"); 0: another. */
+unsigned known_token_bit(struct str name);
 /* The same sources as options and click metrics of a delivery answer. false: a or scratch is full. */
 bool delivery_render(const struct proposition_source *src, struct arena *a, struct buf *scratch,
                      struct delivery_text *out);

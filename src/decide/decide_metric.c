@@ -239,7 +239,7 @@ compile_response_tokens(struct compile *c)
         if (!json_bool(json_get(o, S("active")), true))
             continue;
         if (!response_field(c, token, &x->field)) {
-            c->set->response_static = true; /* activity.id and the like: rendered with the option */
+            c->set->response_static |= known_token_bit(token);
             continue;
         }
         x->name = compile_intern(c, token);

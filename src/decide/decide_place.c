@@ -285,7 +285,8 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
                                          .token_key = c->src->token_key,
                                          .options = options,
                                          .clicks = l->clicks,
-                                         .click_count = l->click_count};
+                                         .click_count = l->click_count,
+                                         .known_tokens = c->set->response_static};
         for (size_t i = 0; i < l->spot_count; i++) {
             struct placed_option *o = &options[src.option_count];
             if (l->spots[i].view != p.view || !str_eq(l->spots[i].scope, p.scope))

@@ -49,31 +49,38 @@ token_member(struct option_list *l, uint32_t metric)
     return template_take_tail(&l->r, from);
 }
 
-/* "activity.id":"..",.. of what is known; names that a client may ask for [TARGET 2.8]. */
+static const char *const known_names[] = {"activity.id", "activity.name", "experience.id", "experience.name",
+                                          "offer.id",    "offer.name",    "option.id",     "option.name"};
+#define KNOWN_NAMES (sizeof(known_names) / sizeof(known_names[0]))
+
+unsigned
+known_token_bit(struct str name)
+{
+    for (size_t i = 0; i < KNOWN_NAMES; i++) {
+        if (str_eq(name, str_of(known_names[i])))
+            return 1u << i;
+    }
+    return 0;
+}
+
+/* "activity.id":"..",.. of what is switched on and known [TARGET 2.8]. */
 static struct str
 known_tokens(struct option_list *l)
 {
     const struct activity *a = l->r.src->activity;
     const struct experience *e = l->r.src->experience;
     const struct placed_option *o = l->r.option;
-    const struct {
-        const char *key;
-        struct str value;
-    } members[] = {
-        {"activity.id", a->id},       {"activity.name", a->name}, {"experience.id", e->id},
-        {"experience.name", e->name}, {"offer.id", o->offer_id},  {"offer.name", o->offer_name},
-        {"option.id", o->id},         {"option.name", o->name},
-    };
+    const struct str values[KNOWN_NAMES] = {a->id, a->name, e->id, e->name, o->offer_id, o->offer_name, o->id, o->name};
     size_t from = l->r.out->n, n = 0;
 
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        if (members[i].value.n == 0)
+    for (size_t i = 0; i < KNOWN_NAMES; i++) {
+        if (values[i].n == 0 || (l->r.src->known_tokens & 1u << i) == 0)
             continue;
         if (n++ > 0)
             buf_putc(l->r.out, ',');
-        json_quote(l->r.out, str_of(members[i].key));
+        json_quote(l->r.out, str_of(known_names[i]));
         buf_putc(l->r.out, ':');
-        json_quote(l->r.out, members[i].value);
+        json_quote(l->r.out, values[i]);
     }
     return template_take_tail(&l->r, from);
 }
@@ -393,16 +400,16 @@ put_response_tokens(const struct hole *h, const struct delivery_filter *f, struc
 {
     size_t from = out->n, n = 0;
 
-    if (f == NULL || (!f->set->response_static && f->set->response_count == 0))
+    if (f == NULL || (h->otherwise.n == 0 && f->set->response_count == 0))
         return;
     buf_put(out, S(",\"responseTokens\":{"));
-    if (f->set->response_static && h->otherwise.n > 0) {
+    if (h->otherwise.n > 0) {
         buf_put(out, h->otherwise);
         n = 1;
     }
     for (size_t i = 0; i < f->set->response_count; i++) {
         const struct response_field *x = &f->set->response_fields[i];
-        const struct json *node;
+        const struct json *node = NULL;
         struct str value;
         if (!request_field(v, &x->field, &value, &node))
             continue;
@@ -410,7 +417,10 @@ put_response_tokens(const struct hole *h, const struct delivery_filter *f, struc
             buf_putc(out, ',');
         json_quote(out, x->name);
         buf_putc(out, ':');
-        json_quote(out, value);
+        if (json_is(node, JSON_ARRAY)) /* categories; everything else is text, numbers too */
+            json_write(out, node);
+        else
+            json_quote(out, value);
     }
     buf_putc(out, '}');
     if (n == 0)

@@ -218,6 +218,7 @@ token_field(struct render *r, struct str name, struct field *f)
     } table[] = {
         {"profile.geolocation.", FIELD_GEO},
         {"profile.", FIELD_PROFILE},
+        {"user.endpoint.", FIELD_PROFILE},
         {"user.", FIELD_PROFILE},
         {"mbox.", FIELD_MBOX},
         {"aep.", FIELD_AEP},

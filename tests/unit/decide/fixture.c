@@ -41,6 +41,7 @@ fixture_source(struct t *t, const char *text)
     src.audiences = list(t, root, S("audiences"), &src.audience_count);
     src.properties = list(t, root, S("properties"), &src.property_count);
     src.groups = list(t, root, S("groups"), &src.group_count);
+    src.response_tokens = list(t, root, S("responseTokens"), &src.response_token_count);
     return src;
 }
 

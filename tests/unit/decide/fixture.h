@@ -35,7 +35,8 @@ struct fixture {
     const struct json *answer; /* the propositions as an array */
 };
 
-/* {"activities":[..],"offers":[..],"audiences":[..],"properties":[..]}; single quotes stand for double ones. */
+/* {"activities":[..],"offers":[..],"audiences":[..],"properties":[..],"responseTokens":[..]}; single quotes stand for
+ * double ones. */
 struct fixture fixture_new(struct t *t, const char *text);
 void fixture_free(struct fixture *f);
 /* The same text as what decide_compile() takes. */
