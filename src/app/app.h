@@ -21,6 +21,7 @@ struct conf {
     const char *base_paths;
     const char *ack; /* written, fsync */
     const char *log_level;
+    const char *geo_database;     /* a file; empty: none */
     const char *guardrails;       /* reported, enforced */
     const char *guardrail_limits; /* name=number,... */
     const char *tls_names;        /* comma list for the certificate made on first start */

@@ -44,6 +44,9 @@ static const struct setting settings[] = {
      "how long entries into and exits from audiences stay on the log; 0: for ever"},
     {"trust-forwarded", SWITCH, AT(trust_forwarded), "off", NULL, 0, 0,
      "take the client address from X-Forwarded-For: only behind a proxy that sets it"},
+    {"geo-database", TEXT, AT(geo_database), "", NULL, 0, 0,
+     "city or country database in MaxMind's format (.mmdb), for audiences and tokens that ask where a visitor is; "
+     "empty: only what requests say"},
     {"demo", SWITCH, AT(demo), "on", NULL, 0, 0, "serve the Northpeak demo shop at /"},
     {"emulator", SWITCH, AT(emulator), "off", NULL, 0, 0,
      "a clock that POST /emulator/clock moves forward, for tests of time"},

@@ -37,6 +37,7 @@ struct server {
     struct topic *own_collect, *config_topic, *membership, *projection;
     struct config *config;
     struct hub *hub;
+    struct geo_db *geo;
     struct edge *edge;
     struct profile_api *profile_api;
     struct delivery *delivery;
@@ -278,11 +279,15 @@ open_edge(struct server *s, struct diag *d)
         .profile_ttl_ms = s->conf.profile_ttl_hours * 3600 * 1000,
     };
     struct delivery_options delivery = {.edge_host = s->conf.target_edge_host};
-    enum err rc;
+    enum err rc = ERR_OK;
 
     if (s->hub != NULL)
         o.hub = (struct edge_hub){s->hub, pull_from_hub};
-    rc = edge_open(&o, &s->edge, d);
+    if (s->conf.geo_database[0] != '\0')
+        rc = geo_open(s->conf.geo_database, &s->geo, d);
+    o.geo = s->geo;
+    if (rc == ERR_OK)
+        rc = edge_open(&o, &s->edge, d);
     if (rc == ERR_OK)
         rc = edge_run(s->edge, d);
     if (rc == ERR_OK)
@@ -685,6 +690,7 @@ server_close(struct server *s)
     delivery_close(s->delivery);
     profile_api_close(s->profile_api);
     edge_close(s->edge);
+    geo_close(s->geo);
     artifacts_free(s->artifacts);
     hub_close(s->hub);
     demo_site_free(s->demo);

@@ -46,36 +46,6 @@ read_blob(struct delivery_call *c)
     return list;
 }
 
-static void
-put_members(struct jw *w, const struct json *from, const struct json *unless)
-{
-    struct json_iter it = json_iter(json_is(from, JSON_OBJECT) ? from : NULL);
-
-    while (json_next(&it)) {
-        if (json_get(unless, it.key) == NULL && !json_is(it.value, JSON_NULL))
-            jw_kjson(w, it.key, it.value);
-    }
-}
-
-/* Members of the request win one by one over the session's. */
-static const struct json *
-read_geo(struct delivery_call *c, const struct visitor *v)
-{
-    const struct json *session = NULL, *out = NULL;
-    struct buf b;
-    struct jw w;
-
-    if (v->geo.n > 0)
-        (void)json_parse(v->geo, c->arena, &session, NULL); /* unreadable: none */
-    buf_init_in(&b, c->arena, 4096);
-    w = jw_to(&b);
-    jw_object(&w);
-    put_members(&w, c->geo, NULL);
-    put_members(&w, session, c->geo);
-    jw_end(&w);
-    return buf_ok(&b) && json_parse(buf_str(&b), c->arena, &out, NULL) == ERR_OK ? out : NULL;
-}
-
 static struct hit_visit
 visit_of(const struct delivery_work *w)
 {
@@ -120,7 +90,7 @@ find_visitor(struct delivery_work *w, struct diag *d)
     visitor_open(w->visitor, &w->visit, c->now_ms);
     if (session != w->visitor->session)
         w->rq.previous_ms = 0;
-    w->rq.geo = read_geo(c, w->visitor);
+    w->rq.geo = edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
     w->visit.geo = w->rq.geo;
     return ERR_OK;
 }

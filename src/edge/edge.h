@@ -21,6 +21,7 @@
 #define EDGE_EDGE_H
 
 #include "config/config.h"
+#include "context/geo.h"
 #include "http/http.h"
 #include "pipeline/pipeline.h"
 #include "profile/edge_table.h"
@@ -48,6 +49,7 @@ struct edge_options {
     bool ack_synced;          /* reply only when the hit is on the disk */
     int64_t profile_ttl_ms;   /* 0: 14 days */
     struct edge_hub hub;
+    const struct geo_db *geo; /* where addresses are; NULL: only what requests say */
 };
 
 /* Opens the table and folds the hits that came after its last flush. */

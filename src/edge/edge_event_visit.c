@@ -121,9 +121,11 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
         visitor_init(&out->visitor, c->arena);
         rc = ERR_OK;
     }
-    if (rc == ERR_OK)
-        visitor_open(&out->visitor, v, c->now_ms);
-    return rc;
+    if (rc != ERR_OK)
+        return rc;
+    v->geo = edge_geo(c->edge, &out->visitor, NULL, c->rq->client_ip, c->arena);
+    visitor_open(&out->visitor, v, c->now_ms);
+    return ERR_OK;
 }
 
 void
@@ -145,6 +147,7 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .referrer = v->visit.referrer,
         .user_agent = http_header(c->rq, S("User-Agent")),
         .language = http_header(c->rq, S("Accept-Language")),
+        .geo = v->visit.geo,
         .attributes = attributes,
         .in_audience = in_audience,
         .ctx = ctx,

@@ -40,13 +40,19 @@ struct edge_visitor {
     struct identity_set links, absorbs;
 };
 
-/* rng: of the worker, for a new Target id; NULL: none is made, tnt_id may be empty. Stores nothing but what it fetched from the hub. ERR_NOMEM. */
+/* rng: of the worker, for a new Target id; NULL: none is made, tnt_id may be empty. Stores nothing but what it fetched
+ * from the hub. ERR_NOMEM. */
 enum err edge_visitor_find(struct edge *e, const struct snapshot *snap, struct str scope,
                            const struct edge_visitor_ids *ids, struct rng *rng, int64_t now_ms, struct arena *a,
                            struct edge_visitor *out, struct diag *d);
 
 /* The namespace of third-party ids in a scope: a setting, so that they are those of identity maps. */
 struct str edge_third_party_ns(const struct snapshot *snap, struct str scope);
+/* edge_geo.c: where a visitor is. Members that the request said (an object as the delivery API's context.geo, or NULL)
+ * win one by one over the session's; in a session without a place the address is looked up, said.ipAddress before the
+ * client's. NULL: nothing is known, or no memory. */
+const struct json *edge_geo(const struct edge *e, const struct visitor *v, const struct json *said,
+                            struct str client_ip, struct arena *a);
 /* The environment that a page's host is in; 0, Production, for a host that nobody assigned [TARGET 1.3]. */
 int64_t edge_environment_of(const struct snapshot *snap, struct str scope, struct str url);
 

@@ -35,13 +35,19 @@ t_fail(struct t *t, const char *file, int line, const char *fmt, ...)
     longjmp(t->leave, 1);
 }
 
+const char *
+t_path(struct t *t, const char *path)
+{
+    return arena_printf(t->arena, "%s/%s", TESTS_ROOT, path).p;
+}
+
 struct str
 t_read(struct t *t, const char *path)
 {
-    struct str whole = S_NULL, text = arena_printf(t->arena, "%s/%s", TESTS_ROOT, path);
+    struct str whole = S_NULL;
     struct diag d = DIAG_INIT;
 
-    if (os_read_file(os_posix(), text.p, 64u << 20, t->arena, &whole, &d) != ERR_OK)
+    if (os_read_file(os_posix(), t_path(t, path), 64u << 20, t->arena, &whole, &d) != ERR_OK)
         t_fail(t, __FILE__, __LINE__, "%s", d.what);
     return whole;
 }

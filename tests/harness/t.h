@@ -34,6 +34,8 @@ _Noreturn void t_fail(struct t *t, const char *file, int line, const char *fmt, 
     __attribute__((format(printf, 4, 5)));
 /* Whole file below tests/, in the arena. */
 struct str t_read(struct t *t, const char *path);
+/* Where that file is. */
+const char *t_path(struct t *t, const char *path);
 
 #define TEST(name)                                                                                                     \
     static void test_##name(struct t *t);                                                                              \
