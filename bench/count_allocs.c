@@ -1,4 +1,5 @@
-/* count_allocs.c - counts heap allocations of a process: LD_PRELOAD it with EDGEWISE_ALLOC_COUNTER naming an 8-byte file. */
+/* count_allocs.c - counts heap allocations of a process: LD_PRELOAD it with EDGEWISE_ALLOC_COUNTER naming an 8-byte
+ * file. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,13 +1,15 @@
 /* load.c - an open-loop HTTP load generator for the benches: one thread, epoll, keep-alive connections.
  *
- *   bench_load --port P [--path /ee/v1/interact?configId=X] [--body FILE] --rate R|0 --seconds T --connections C --ids N
+ *   bench_load --port P [--path /ee/v1/interact?configId=X] [--body FILE] --rate R|0 --seconds T --connections C --ids
+ * N
  *
- * With a rate, requests are due at fixed instants whatever the server does, and latency counts from the instant a request was
- * due: a slow server cannot hide behind a slow client. With rate 0 every connection sends its next request at once (closed
- * loop). In path and body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run of 10 '@' the customer's
- * number (the visitor's by --devices, 1 when not given), every run of 12 '%' the request's number: the same visitor for all of one request. Numbers count on from the clock's
- * microseconds and visitors are drawn from another sequence in every run: an event id that is sent again would be a repeat,
- * which costs a server next to nothing.  --sequential takes visitors in order, once each: to fill a server.
+ * With a rate, requests are due at fixed instants whatever the server does, and latency counts from the instant a
+ * request was due: a slow server cannot hide behind a slow client. With rate 0 every connection sends its next request
+ * at once (closed loop). In path and body, every run of 38 '#' becomes the ECID of a random visitor 0..N-1, every run
+ * of 10 '@' the customer's number (the visitor's by --devices, 1 when not given), every run of 12 '%' the request's
+ * number: the same visitor for all of one request. Numbers count on from the clock's microseconds and visitors are
+ * drawn from another sequence in every run: an event id that is sent again would be a repeat, which costs a server next
+ * to nothing.  --sequential takes visitors in order, once each: to fill a server.
  *
  * Prints one JSON object: requests, errors, seconds, rate, p50_us, p99_us, p999_us, max_us, bytes. */
 #include <errno.h>
@@ -91,8 +93,8 @@ fail(const char *what)
 static void
 open_connection(struct connection *c)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o.port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)o.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
     int one = 1;
 
@@ -132,12 +134,13 @@ build(struct connection *c)
         head = snprintf(c->out, sizeof c->out, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", o.path, o.host);
         c->out_n = (size_t)head;
     } else {
-        head = snprintf(c->out, sizeof c->out,
-                        "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: https://www.shop.test\r\nReferer: https://www.shop.test/\r\n"
-                        "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 "
-                        "Safari/537.36\r\nAccept-Language: en-US\r\nContent-Type: text/plain; charset=UTF-8\r\n"
-                        "Content-Length: %zu\r\n\r\n",
-                        o.path, o.host, body_n);
+        head = snprintf(
+            c->out, sizeof c->out,
+            "POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: https://www.shop.test\r\nReferer: https://www.shop.test/\r\n"
+            "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 "
+            "Safari/537.36\r\nAccept-Language: en-US\r\nContent-Type: text/plain; charset=UTF-8\r\n"
+            "Content-Length: %zu\r\n\r\n",
+            o.path, o.host, body_n);
         memcpy(c->out + head, body, body_n);
         snprintf(digits, sizeof digits, "4611686018427387904%019llu", (unsigned long long)id);
         fill(c->out, (size_t)head + body_n, '#', 38, digits);

@@ -8,8 +8,8 @@
  * Kinds (docs/formats/config.md has the members of each)
  *   org, sandbox, credential, namespace, schema, descriptor, dataset, inlet, mergePolicy, audience (segment
  * definition), datastream, destination, property, targetAudience, offer, activity, batch, fieldgroup, connection,
- * sourceConnection, targetConnection, flow, segmentJob, exportJob, schedule, environment, host, exclusionGroup, allocation,
- * model, profileScript, responseToken, targetSettings, counter (last number given to a kind)
+ * sourceConnection, targetConnection, flow, segmentJob, exportJob, schedule, environment, host, exclusionGroup,
+ * allocation, model, profileScript, responseToken, targetSettings, counter (last number given to a kind)
  *
  * Roles      The writing process (all, hub) saves; an edge process follows the topic with config_follow.
  * Threads    config_get/snapshot_*: any. config_put: any, serialised inside.

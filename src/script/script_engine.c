@@ -1,8 +1,8 @@
 /* script_engine.c - the one file that knows QuickJS.
  *
  *   script_engine_new   runtime with limits -> context of chosen built-ins -> host objects -> script_prelude
- *   script_load         every script -> an arrow function: without this, arguments and prototype nothing can be kept in it
- *   script_run          call, convert the result, remove what the script left in the global object
+ *   script_load         every script -> an arrow function: without this, arguments and prototype nothing can be kept in
+ * it script_run          call, convert the result, remove what the script left in the global object
  *
  * Work is counted in two places: the engine asks on_interrupt() after TICKS turns and calls, and the prelude's wrappers
  * call __charge(). Past the budget both raise an error that no script can catch.
