@@ -32,6 +32,7 @@
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
+ *   admin_allocator.c      (none)                                 Auto-Allocate's weights          [TARGET 8.1]
  *   admin_own.c            /edgewise/...                          datastreams, sizes, drain        OURS
  *   admin_ops.c            /healthz, /metrics, /emulator/clock    operation
  *

@@ -429,11 +429,13 @@ work(struct evaluator *ev, struct evaluation *e)
 static uint64_t
 look_at_schedules(struct evaluator *ev)
 {
-    int64_t now_ms = os_now_ms(ev->admin->o.os), next_ms;
+    int64_t now_ms = os_now_ms(ev->admin->o.os), next_ms, hour_ms;
 
     ev->rescheduled = false;
     os_unlock(&ev->lock);
     next_ms = scheduler_run(ev, now_ms);
+    hour_ms = allocator_run(ev, now_ms);
+    next_ms = hour_ms < next_ms ? hour_ms : next_ms;
     os_lock(&ev->lock);
     return next_ms - now_ms < LOOK_MS ? (uint64_t)(next_ms - now_ms) * 1000 : (uint64_t)LOOK_MS * 1000;
 }

@@ -60,9 +60,10 @@ struct evaluator {
     struct admin *admin;
     struct os_mutex lock;
     struct os_cond moved;
-    struct evaluation *first; /* owned list, oldest first */
-    size_t questions, jobs;   /* in it; jobs with those about to be */
-    bool rescheduled;         /* the thread's look at the schedules is out of date */
+    struct evaluation *first;       /* owned list, oldest first */
+    size_t questions, jobs;         /* in it; jobs with those about to be */
+    bool rescheduled;               /* the thread's look at the schedules is out of date */
+    _Atomic int64_t allocated_hour; /* since 1970: admin_allocator.c looked last */
     bool stop;
     struct os_thread thread;
 };
@@ -142,6 +143,9 @@ enum err job_resume_all(struct evaluator *ev, struct diag *d);
 /* --- admin_scheduler.c --- */
 /* Begins a job for every schedule that is due at now_ms; when the next one will be, in ms. Any thread. */
 int64_t scheduler_run(struct evaluator *ev, int64_t now_ms);
+/* --- admin_allocator.c --- */
+/* Computes Auto-Allocate's weights when a new hour has begun; when the next one will, in ms. Any thread. */
+int64_t allocator_run(struct evaluator *ev, int64_t now_ms);
 /* --- admin_export_job.c, admin_export_run.c: the same for exports --- */
 enum err export_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
 enum err export_resume_all(struct evaluator *ev, struct diag *d);

@@ -238,6 +238,8 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     struct diag d = DIAG_INIT;
     struct report_question question = report_everything();
     struct report r = {0};
+    const struct json *allocation =
+        snapshot_object(call->snap, S("allocation"), call->scope, route_param(params, S("activityId")));
     struct jw w;
     enum err rc = report_read(call, call->scope, route_param(params, S("activityId")), &question, rq->arena, &r, &d);
 
@@ -251,6 +253,8 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     jw_kstr(&w, S("name"), r.name);
     jw_kstr(&w, S("state"), r.state);
     jw_ktime(&w, S("asOf"), rq->now_ms);
+    if (allocation != NULL)
+        jw_kjson(&w, S("allocation"), allocation);
     jw_key(&w, S("totals"));
     jw_object(&w);
     write_counts(&w, &r.totals);

@@ -43,8 +43,7 @@ read_type(struct check *c, const struct json *o)
     c->groups = str_eq(type, S("abt"));
     c->combines = c->groups || str_eq(type, S("mvt"));
     c->learns = c->groups || (ab && model);
-    c->allocate = str_eq(type, S("auto_allocate")) ||
-                  (ab && !model && json_bool(json_path(o, S("autoAllocateTraffic.enabled")), false));
+    c->allocate = decide_allocates(o);
     c->manual = ab && !c->learns && !c->allocate;
     c->draft = str_eq(json_str(json_get(o, S("state"))), S("saved"));
 }

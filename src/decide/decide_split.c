@@ -54,6 +54,14 @@ compile_type(const struct json *activity, enum activity_type *type)
     return false;
 }
 
+bool
+decide_allocates(const struct json *activity)
+{
+    enum activity_type type;
+
+    return compile_type(activity, &type) && type == ACTIVITY_AUTO_ALLOCATE;
+}
+
 /* ---- ranges ---- */
 
 static bool

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What delivery requests count in reports, and audience rules over HTTP: items of the Target checklist [TARGET 12], by
 number. delivery_test.py has the rest."""
+import datetime
 import json
 import sys
 
@@ -218,6 +219,46 @@ def test_106_to_109_counting():
 def test_087_a_schedule_begins_by_itself():
     w.clock("2027-04-01T00:00:00Z")
     assert w.content("future") == "f"
+
+def rows(activity):
+    w.s.drain()
+    return w.s.rest("GET", "/edgewise/reports/%d" % activity, expect=2).json
+
+
+def next_hour(activity):
+    now = datetime.datetime.fromisoformat(rows(activity)["asOf"].replace("Z", "+00:00"))
+    w.clock((now + datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:00:00Z"))
+
+
+def converts(who, session):
+    w.mbox("aaGoal", id={"tntId": who}, session=session)
+
+
+def test_08_1_auto_allocate_moves_new_visitors_to_the_best():
+    offers = [w.offer("content", content="aa-%d" % i) for i in range(2)]
+    w.activity("ab", 880, [(None, o) for o in offers], "aaHero", metrics=[metric("aaGoal")],
+               autoAllocateTraffic={"enabled": True, "successEvaluationCriteria": "conversion_rate"})
+    next_hour(880)
+    first = rows(880)["allocation"]
+    assert (first["warm"], first["weights"], first["version"]) == (False, [50, 50], 1), first
+    seen, met = [[], []], 0
+    while min(len(x) for x in seen) < 1000:
+        who = visitor()
+        content = w.content("aaHero", id={"tntId": who}, session="aa" + who)
+        arm = int(content[-1])
+        seen[arm].append(who)
+        if len(seen[arm]) % 4 == 0 if arm == 1 else len(seen[arm]) % 16 == 0:
+            converts(who, "aa" + who)
+    w.s.drain()
+    assert rows(880)["allocation"] == first, "weights change on the hour only"
+    next_hour(880)
+    second = rows(880)["allocation"]
+    assert second["warm"] and second["leader"] == "1" and second["weights"] == [10, 90], second
+    assert second["version"] == 2 and second["confidence"] > 0.95, second
+    again = [w.content("aaHero", id={"tntId": who}, session="aa" + who) for who in seen[0][:50]]
+    assert set(again) == {"aa-0"}, "members stay"
+    new = [w.content("aaHero", id={"tntId": visitor()}) for _ in range(300)]
+    assert 240 <= new.count("aa-1") <= 294, new.count("aa-1")
 
 
 if __name__ == "__main__":
