@@ -33,6 +33,7 @@
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
  *   admin_allocator.c      (none)                                 Auto-Allocate's weights          [TARGET 8.1]
+ *   admin_trainer.c        (none)                                 models of Auto-Target and AP     [TARGET 8.2]
  *   admin_own.c            /edgewise/...                          datastreams, sizes, drain        OURS
  *   admin_ops.c            /healthz, /metrics, /emulator/clock    operation
  *
@@ -75,6 +76,9 @@ struct admin_hub {
     enum err (*job)(void *ctx, struct str scope, struct str job, const struct str *segments, size_t count,
                     uint64_t *offset, struct diag *d);
     enum err (*job_done)(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d);
+    /* Hits since an instant, those of an edge first, until each() says no. */
+    enum err (*collected)(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
+                          struct diag *d);
     /* A step of a look into the past (segment/past.h). ERR_BUSY: later. */
     enum err (*past_slice)(void *ctx, struct past *p, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:

@@ -435,6 +435,7 @@ look_at_schedules(struct evaluator *ev)
     os_unlock(&ev->lock);
     next_ms = scheduler_run(ev, now_ms);
     hour_ms = allocator_run(ev, now_ms);
+    (void)trainer_run(ev, now_ms); /* days begin with an hour */
     next_ms = hour_ms < next_ms ? hour_ms : next_ms;
     os_lock(&ev->lock);
     return next_ms - now_ms < LOOK_MS ? (uint64_t)(next_ms - now_ms) * 1000 : (uint64_t)LOOK_MS * 1000;

@@ -64,6 +64,7 @@ struct evaluator {
     size_t questions, jobs;         /* in it; jobs with those about to be */
     bool rescheduled;               /* the thread's look at the schedules is out of date */
     _Atomic int64_t allocated_hour; /* since 1970: admin_allocator.c looked last */
+    _Atomic int64_t trained_day;    /* and admin_trainer.c */
     bool stop;
     struct os_thread thread;
 };
@@ -146,6 +147,9 @@ int64_t scheduler_run(struct evaluator *ev, int64_t now_ms);
 /* --- admin_allocator.c --- */
 /* Computes Auto-Allocate's weights when a new hour has begun; when the next one will, in ms. Any thread. */
 int64_t allocator_run(struct evaluator *ev, int64_t now_ms);
+/* --- admin_trainer.c --- */
+/* Trains the models of activities when a new day has begun; when the next one will, in ms. Any thread. */
+int64_t trainer_run(struct evaluator *ev, int64_t now_ms);
 /* --- admin_export_job.c, admin_export_run.c: the same for exports --- */
 enum err export_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
 enum err export_resume_all(struct evaluator *ev, struct diag *d);

@@ -66,6 +66,7 @@ clock_post(void *ctx, struct http_req *rq, const struct route_params *params, st
     }
     (void)scheduler_run(call->admin->evaluator, now); /* when the next is due, the thread finds out itself */
     (void)allocator_run(call->admin->evaluator, now);
+    (void)trainer_run(call->admin->evaluator, now);
     evaluator_wake(call->admin->evaluator);
     evaluator_wait_jobs(call->admin->evaluator, JOBS_WAIT_US);
     w = admin_json(rs, 200);

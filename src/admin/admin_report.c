@@ -231,6 +231,28 @@ write_row(struct jw *w, const struct report_row *row, bool first)
     jw_end(w);
 }
 
+/* A model's quality, without the forests. */
+static void
+write_model(struct jw *w, const struct json *model)
+{
+    jw_key(w, S("model"));
+    jw_object(w);
+    jw_kjson(w, S("version"), json_get(model, S("version")));
+    jw_kjson(w, S("trainedAt"), json_get(model, S("trainedAt")));
+    jw_key(w, S("units"));
+    jw_array(w);
+    for (struct json_iter unit = json_iter(json_get(model, S("units"))); json_next(&unit);) {
+        jw_object(w);
+        for (struct json_iter it = json_iter(unit.value); json_next(&it);) {
+            if (!str_eq(it.key, S("forest")))
+                jw_kjson(w, it.key, it.value);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}
+
 static void
 rows_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
@@ -238,10 +260,11 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     struct diag d = DIAG_INIT;
     struct report_question question = report_everything();
     struct report r = {0};
-    const struct json *allocation =
-        snapshot_object(call->snap, S("allocation"), call->scope, route_param(params, S("activityId")));
+    struct str id = route_param(params, S("activityId"));
+    const struct json *allocation = snapshot_object(call->snap, S("allocation"), call->scope, id);
+    const struct json *model = snapshot_object(call->snap, S("model"), call->scope, id);
     struct jw w;
-    enum err rc = report_read(call, call->scope, route_param(params, S("activityId")), &question, rq->arena, &r, &d);
+    enum err rc = report_read(call, call->scope, id, &question, rq->arena, &r, &d);
 
     if (rc != ERR_OK) {
         admin_fail(rq, rs, ERRORS_PROBLEM, 0, rc, &d);
@@ -255,6 +278,8 @@ rows_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     jw_ktime(&w, S("asOf"), rq->now_ms);
     if (allocation != NULL)
         jw_kjson(&w, S("allocation"), allocation);
+    if (model != NULL)
+        write_model(&w, model);
     jw_key(&w, S("totals"));
     jw_object(&w);
     write_counts(&w, &r.totals);

@@ -387,6 +387,38 @@ past_slice(void *ctx, struct past *p, struct diag *d)
 }
 
 static enum err
+read_hits(struct topic *t, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
+          struct diag *d)
+{
+    uint64_t end = topic_end(t), at = 0;
+    struct consumer *c = NULL;
+    struct record r;
+    bool got = true;
+    enum err rc = topic_after(t, since_ms, &at, d);
+
+    if (rc == ERR_OK)
+        rc = consumer_open(t, at, &c, d);
+    while (rc == ERR_OK && got && consumer_offset(c) < end) {
+        rc = consumer_poll(c, 0, &r, &got, d);
+        if (rc == ERR_OK && got && r.time_ms >= since_ms && !each(each_ctx, &r))
+            break;
+    }
+    consumer_close(c);
+    return rc;
+}
+
+static enum err
+collected(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx, struct diag *d)
+{
+    struct server *s = ctx;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < s->collect_count; i++)
+        rc = read_hits(s->collect[i], since_ms, each, each_ctx, d);
+    return rc;
+}
+
+static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -437,6 +469,7 @@ open_admin(struct server *s, struct diag *d)
                                    .census_repair = census_repair,
                                    .job = segment_job,
                                    .job_done = segment_job_done,
+                                   .collected = collected,
                                    .past_slice = past_slice};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;

@@ -64,6 +64,8 @@ void decide_free(struct decide_set *s);
 size_t decide_activity_count(const struct decide_set *s);
 /* Machines move the shares of this activity's experiences [TARGET 8.1]. */
 bool decide_allocates(const struct json *activity);
+/* Models choose for a part of the visitors [TARGET 8.2]. */
+bool decide_learns(const struct json *activity);
 /* The setting `explain`: decisions are to be kept with why they were made. */
 bool decide_explains(const struct decide_set *s);
 /* Calls each() with the id of every hub audience that some live or scheduled activity reads. */

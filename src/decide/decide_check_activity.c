@@ -36,13 +36,12 @@ static void
 read_type(struct check *c, const struct json *o)
 {
     struct str type = json_str(json_get(o, S("type")));
-    bool model = json_get(o, S("targetedExperience")) != NULL || json_get(o, S("modelProvider")) != NULL;
     bool ab = str_eq(type, S("ab"));
 
     c->xt = str_eq(type, S("xt"));
     c->groups = str_eq(type, S("abt"));
     c->combines = c->groups || str_eq(type, S("mvt"));
-    c->learns = c->groups || (ab && model);
+    c->learns = decide_learns(o);
     c->allocate = decide_allocates(o);
     c->manual = ab && !c->learns && !c->allocate;
     c->draft = str_eq(json_str(json_get(o, S("state"))), S("saved"));

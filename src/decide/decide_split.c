@@ -62,6 +62,14 @@ decide_allocates(const struct json *activity)
     return compile_type(activity, &type) && type == ACTIVITY_AUTO_ALLOCATE;
 }
 
+bool
+decide_learns(const struct json *activity)
+{
+    enum activity_type type;
+
+    return compile_type(activity, &type) && (type == ACTIVITY_AUTO_TARGET || type == ACTIVITY_AP);
+}
+
 /* ---- ranges ---- */
 
 static bool

@@ -52,6 +52,8 @@ write_decisions(struct jw *w, const struct hit *h)
         }
         if (x->why != NULL)
             jw_kjson(w, S("why"), x->why);
+        if (x->features != NULL)
+            jw_kjson(w, S("features"), x->features);
         jw_end(w);
     }
     jw_end(w);
@@ -273,6 +275,7 @@ read_decisions(const struct json *list, struct arena *a, struct hit *h, struct d
             .algorithm = json_str(json_get(it.value, S("algorithm"))),
             .propensity = json_f64(json_get(it.value, S("propensity")), 0),
             .why = json_get(it.value, S("why")),
+            .features = json_get(it.value, S("features")),
         };
     }
     return ERR_OK;

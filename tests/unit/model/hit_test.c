@@ -116,7 +116,8 @@ TEST(hit_of_a_visit_round_trip)
                                     .arm = ARM_TARGETED,
                                     .algorithm = S("m3"),
                                     .propensity = 0.25,
-                                    .why = parsed(t, "{\"w\":1}")};
+                                    .why = parsed(t, "{\"w\":1}"),
+                                    .features = parsed(t, "[3,1.5]")};
     struct hit_notice notices[] = {
         {.type = NOTICE_DISPLAY,
          .activity = S("a1"),
@@ -149,6 +150,7 @@ TEST(hit_of_a_visit_round_trip)
     CHECK_TRUE(json_equal(r.visit->geo, visit.geo));
     CHECK_EQ(r.decisions[0].arm, ARM_TARGETED);
     CHECK_TRUE(r.decisions[0].propensity == 0.25);
+    CHECK_TRUE(json_equal(r.decisions[0].features, decision.features));
     CHECK_STR(r.notices[0].impression, S("i2"));
     CHECK_EQ(r.notices[0].arm, ARM_CONTROL);
     CHECK_EQ(r.notices[1].metric, 3);
