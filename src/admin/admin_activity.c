@@ -207,13 +207,24 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 
 /* ---- making and changing ---- */
 
-/* "ab" or "xt" in the path; empty in the short forms without it. */
+/* The type that the path names [TARGET 6.2]; empty in the short forms without it. */
 static struct str
 type_of_path(const struct http_req *rq)
 {
-    if (str_find(rq->path, S("/activities/ab")) >= 0)
-        return S("ab");
-    return str_find(rq->path, S("/activities/xt")) >= 0 ? S("xt") : S_NULL;
+    static const char *const types[][2] = {
+        {"ab", "ab"}, {"xt", "xt"}, {"autoallocate", "auto_allocate"}, {"abt", "abt"}, {"mvt", "mvt"}};
+    struct str before = S("/target/activities/"), rest, segment = S_NULL;
+    ptrdiff_t at = str_find(rq->path, before);
+
+    if (at < 0)
+        return S_NULL;
+    rest = str_slice(rq->path, (size_t)at + before.n, rq->path.n);
+    (void)str_split(&rest, '/', &segment);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (str_eq(segment, str_of(types[i][0])))
+            return str_of(types[i][1]);
+    }
+    return S_NULL;
 }
 
 /* The activity; one of the other type is not at this path. */
@@ -459,9 +470,7 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
         {HTTP_DELETE, BASE path "/{id}", 0, one_delete}, SHORT(path)
 
 static const struct route routes[] = {
-    {HTTP_GET, BASE, 0, list_get},
-    SHORT(""),
-    TYPE("/ab"),
-    TYPE("/xt"),
+    {HTTP_GET, BASE, 0, list_get}, SHORT(""),    TYPE("/ab"),  TYPE("/xt"),
+    TYPE("/autoallocate"),         TYPE("/abt"), TYPE("/mvt"),
 };
 const struct family family_activity = {routes, sizeof routes / sizeof *routes, STYLE, false};

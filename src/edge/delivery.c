@@ -339,15 +339,15 @@ static void
 prefetch(struct delivery_work *w)
 {
     struct delivery_call *c = w->c;
-    struct visitor copy;
+    struct visitor *copy = ARENA_NEW(c->arena, struct visitor);
 
     if (c->prefetch_page.kind == DELIVERY_NOTHING && c->prefetch.n + c->views.n == 0)
         return;
-    if (!visitor_copy(w->visitor, c->arena, &copy))
+    if (copy == NULL || !visitor_copy(w->visitor, c->arena, copy))
         return;
     w->prefetching = true;
-    w->visitor = &copy;
-    w->rq.visitor = &copy;
+    w->visitor = copy;
+    w->rq.visitor = copy;
     if (w->decision != NULL)
         decision_changed(w->decision);
     if (c->prefetch_page.kind != DELIVERY_NOTHING && c->execute_page.kind == DELIVERY_NOTHING)

@@ -233,6 +233,27 @@ def next_hour(activity):
 def converts(who, session):
     w.mbox("aaGoal", id={"tntId": who}, session=session)
 
+def test_06_3_every_type_has_its_path():
+    parts = [[w.offer("content", content="%s%d" % (place, i)) for i in range(2)] for place in ("l", "r")]
+    options = [{"optionLocalId": i, "name": "o%d" % i, "offerId": o} for i, o in enumerate(parts[0] + parts[1])]
+    locations = {"mboxes": [{"locationLocalId": i, "name": "grid%s" % n} for i, n in enumerate("LR")]}
+    body = {"name": "Grid", "state": "approved", "options": options, "locations": locations, "experiences": [],
+            "metrics": [metric("gridGoal")],
+            "locationOptions": [{"locationLocalId": i, "optionLocalIds": [2 * i, 2 * i + 1]} for i in range(2)]}
+    made = w.rest("POST", "/activities/mvt?id=890", body).json
+    assert (made["id"], made["type"]) == (890, "mvt"), made
+    seen = set()
+    for _ in range(80):
+        who = visitor()
+        seen.add(tuple(w.content("grid" + n, id={"tntId": who}, session="g" + who) for n in "LR"))
+    assert seen == {(a, b) for a in ("l0", "l1") for b in ("r0", "r1")}, "all combinations, and no others: %s" % seen
+    offers = [w.offer("content", content="pa-%d" % i) for i in range(2)]
+    w.activity("autoallocate", 891, [(None, o) for o in offers], "pathAa", metrics=[metric("aaGoal2")])
+    assert w.rest("GET", "/activities/autoallocate/891").json["type"] == "auto_allocate"
+    assert w.rest("GET", "/activities/ab/891", expect=404).status == 404, "another type's path"
+    types = {a["id"]: a["type"] for a in w.rest("GET", "/activities").json["activities"]}
+    assert (types[890], types[891]) == ("mvt", "auto_allocate"), types
+
 
 def test_08_1_auto_allocate_moves_new_visitors_to_the_best():
     offers = [w.offer("content", content="aa-%d" % i) for i in range(2)]
