@@ -33,6 +33,15 @@ in_audience(void *ctx, struct str id)
     return edge_rules_projected(&w->found.person, id);
 }
 
+static bool
+request_header(void *ctx, struct str name, struct str *value)
+{
+    const struct delivery_work *w = ctx;
+
+    *value = http_header(w->c->rq, name);
+    return value->p != NULL;
+}
+
 /* experienceCloud.audienceManager.blob is base64 of a JSON list of audience ids (OURS). */
 static const struct json *
 read_blob(struct delivery_call *c)
@@ -122,6 +131,7 @@ begin_decision(struct delivery_work *w)
         .geo = w->rq.geo,
         .attributes = w->attributes,
         .in_audience = in_audience,
+        .header = request_header,
         .ctx = w,
         .explain = c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide),
         .trace = c->trace,

@@ -111,6 +111,15 @@ in_audience(void *ctx, struct str audience)
     return edge_rules_projected(&v->person.doc, audience);
 }
 
+static bool
+request_header(void *ctx, struct str name, struct str *value)
+{
+    const struct visit *v = ctx;
+
+    *value = http_header(v->call->rq, name);
+    return value->p != NULL;
+}
+
 /* A strict sandbox leaves an event alone that comes with too many others of its second [SEGMENTATION 14.4]. */
 static bool
 is_bot(const struct visit *v)
@@ -379,7 +388,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         edge_fail(c, "0202-502", "The service failed", "the event is answered without the visitor's profile", index);
     }
     if (h.visit != NULL)
-        edge_visit_decide(c, e, &h, v.attributes, in_audience, &v, &v.target);
+        edge_visit_decide(c, e, &h, v.attributes, &(struct edge_asked){in_audience, request_header, &v}, &v.target);
     edge_notices_read(c, e, &v.target, &h);
     if (c->path.action == ACTION_INTERACT) {
         if (c->destinations_on)

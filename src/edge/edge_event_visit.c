@@ -130,8 +130,7 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
 
 void
 edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
-                  const struct json *attributes, bool (*in_audience)(void *ctx, struct str id), void *ctx,
-                  struct edge_visit *v)
+                  const struct json *attributes, const struct edge_asked *asked, struct edge_visit *v)
 {
     struct diag d = DIAG_INIT;
 
@@ -149,8 +148,9 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .language = http_header(c->rq, S("Accept-Language")),
         .geo = v->visit.geo,
         .attributes = attributes,
-        .in_audience = in_audience,
-        .ctx = ctx,
+        .in_audience = asked->in_audience,
+        .header = asked->header,
+        .ctx = asked->ctx,
         .explain = decide_explains(c->view->decide),
     };
     v->ask = (struct decision_ask){

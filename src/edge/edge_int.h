@@ -192,11 +192,16 @@ struct edge_visit {
 };
 enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
                          struct edge_visit *out, struct diag *d);
-/* Begins to decide; the visitor's copy has what the hit says so far. in_audience gets ctx. A failure leaves decision
- * NULL: it costs personalization. */
+/* What a decision asks of the event's own file; ctx goes to both. */
+struct edge_asked {
+    bool (*in_audience)(void *ctx, struct str id);
+    bool (*header)(void *ctx, struct str name, struct str *value);
+    void *ctx;
+};
+/* Begins to decide; the visitor's copy has what the hit says so far. A failure leaves decision NULL: it costs
+ * personalization. */
 void edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
-                       const struct json *attributes, bool (*in_audience)(void *ctx, struct str id), void *ctx,
-                       struct edge_visit *v);
+                       const struct json *attributes, const struct edge_asked *asked, struct edge_visit *v);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h);
 /* edge_reply.c */
