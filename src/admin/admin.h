@@ -30,7 +30,7 @@
  *   admin_export_job.c     /data/core/ups/export/jobs             profiles to files                [SEGMENTATION 17.7]
  *   admin_target.c         /{tenant}/target/...                   offers, audiences, properties    [TARGET 6]
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
- *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, groups, settings  [TARGET 6.2]
+ *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
  *   admin_allocator.c      (none)                                 Auto-Allocate's weights          [TARGET 8.1]
  *   admin_trainer.c        (none)                                 models of Auto-Target and AP     [TARGET 8.2]

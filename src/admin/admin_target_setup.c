@@ -1,5 +1,6 @@
 /* admin_target_setup.c - what surrounds activities in the Target admin API [TARGET 6.2, 6.5, 6.6]: environments, hosts,
- * and settings; OURS, because the vendor has no endpoint for them: exclusion groups and profile scripts.
+ * response tokens and settings; OURS, because the vendor has no endpoint for them: exclusion groups and profile
+ * scripts.
  *
  * All are documents that are stored as they come, with a number, a time and an environment's defaults put in. What they
  * may say is checked where they are saved (config_target.c). */
@@ -18,14 +19,20 @@ static const struct resource {
     {"environments", "environment", "environments", "lastModified"},
     {"exclusionGroups", "exclusionGroup", "exclusionGroups", "modifiedAt"},
     {"profileattributes", "profileScript", "scripts", "modifiedAt"},
+    {"responsetokens", "responseToken", "responseTokens", "modifiedAt"},
 };
 
 /* By the word behind /{tenant}/target/, which a route matched. */
 static const struct resource *
 resource_of(const struct http_req *rq)
 {
+    struct str before = S("/target/"), rest, word = S_NULL;
+    ptrdiff_t at = str_find(rq->path, before);
+
+    rest = str_slice(rq->path, at < 0 ? 0 : (size_t)at + before.n, rq->path.n);
+    (void)str_split(&rest, '/', &word);
     for (size_t i = 1; i < sizeof resources / sizeof *resources; i++) {
-        if (str_find(rq->path, str_of(resources[i].path)) >= 0)
+        if (str_eq(word, str_of(resources[i].path)))
             return &resources[i];
     }
     return &resources[0];
@@ -94,6 +101,9 @@ complete(struct edit *e, struct http_req *rq, const struct resource *r, bool is_
         edit_put_bool(e, e->root, S("default"), is_default);
     } else if (strcmp(r->kind, "profileScript") == 0) {
         edit_default_raw(e, e->root, S("active"), S("true"));
+    } else if (strcmp(r->kind, "responseToken") == 0) {
+        edit_default_raw(e, e->root, S("active"), S("true"));
+        edit_put_bool(e, e->root, S("deletable"), true);
     }
 }
 
@@ -285,6 +295,7 @@ static const struct route routes[] = {
     NUMBERED("/environments"),
     NUMBERED("/exclusionGroups"),
     NUMBERED("/profileattributes/scripts"),
+    NUMBERED("/responsetokens"),
     {HTTP_GET, BASE "/hosts", 0, hosts_get},
     {HTTP_PUT, BASE "/hosts/{hostName}", LIMIT_ADMIN_BODY_BYTES, host_put},
     {HTTP_DELETE, BASE "/hosts/{hostName}", 0, host_delete},

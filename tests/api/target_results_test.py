@@ -5,7 +5,7 @@ import datetime
 import json
 import sys
 
-from delivery_world import NOW, World, build, metric
+from delivery_world import NOW, V3, World, build, metric
 from server import run
 
 w = None
@@ -253,6 +253,20 @@ def test_06_3_every_type_has_its_path():
     assert w.rest("GET", "/activities/ab/891", expect=404).status == 404, "another type's path"
     types = {a["id"]: a["type"] for a in w.rest("GET", "/activities").json["activities"]}
     assert (types[890], types[891]) == ("mvt", "auto_allocate"), types
+
+def test_048_response_tokens_are_switched_on_over_rest():
+    offer = w.offer("content", content="tok")
+    w.activity("ab", 895, [(100, offer)], "tokHero")
+    assert "responseTokens" not in w.mbox("tokHero")["options"][0]
+    v1 = {k: v.replace("v3", "v1") for k, v in V3.items()}
+    made = [w.rest("POST", "/responsetokens", {"token": t, "type": "ACTIVITY"}, headers=v1).json
+            for t in ("activity.id", "experience.id", "profile.likes")]
+    assert all(m["active"] and m["deletable"] for m in made), made
+    option = w.mbox("tokHero", details={"profileParameters": {"likes": "tea"}})["options"][0]
+    assert option["responseTokens"] == {"activity.id": "895", "experience.id": "0", "profile.likes": "tea"}, option
+    for m in made:
+        w.rest("DELETE", "/responsetokens/%d" % m["id"], headers=v1)
+    assert "responseTokens" not in w.mbox("tokHero")["options"][0]
 
 
 def test_08_1_auto_allocate_moves_new_visitors_to_the_best():
