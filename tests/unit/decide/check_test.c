@@ -243,9 +243,40 @@ TEST(check_limits_at_and_past)
     CHECK_OK(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 100), "],'x':[", d));
     CHECK_ERR(with(t, "'views':[", "'views':[", repeated(t, "{'viewLocalId':#N,'viewId':1}", 101), "],'x':[", d),
               ERR_LIMIT);
+#define AUDIENCE "{'reportingAudienceLocalId':#N,'audienceId':11}"
+    CHECK_OK(with(t, "'reportingAudiences':[", "'reportingAudiences':[", repeated(t, AUDIENCE, 50), "", d));
+    CHECK_ERR(with(t, "'reportingAudiences':[", "'reportingAudiences':[", repeated(t, AUDIENCE, 51), "", d), ERR_LIMIT);
+#define GATES "'metrics':[{'metricLocalId':7},{'metricLocalId':32767,'dependsOn':["
+    CHECK_OK(with(t, "'metrics':[{'metricLocalId':32767,", GATES, repeated(t, "7", 50), "],", d));
+    CHECK_ERR(with(t, "'metrics':[{'metricLocalId':32767,", GATES, repeated(t, "7", 51), "],", d), ERR_LIMIT);
 #define EXPERIENCE "{'experienceLocalId':#N,'optionLocations':[]}"
     CHECK_OK(with(t, "'type':'ab'", "'type':'xt','experiences':[", repeated(t, EXPERIENCE, 2000), "]", d));
     CHECK_ERR(with(t, "'type':'ab'", "'type':'xt','experiences':[", repeated(t, EXPERIENCE, 2001), "]", d), ERR_LIMIT);
+}
+
+/* Two locations of so many options each, and combinations that are left out. */
+static enum err
+combined(struct t *t, int left, int right, const char *excluded, struct diag *d)
+{
+    const char *text = arena_printf(t->arena,
+                                    "{'name':'n','type':'mvt','state':'approved','options':[%s],'locations':{'mboxes':["
+                                    "{'locationLocalId':0,'name':'a'},{'locationLocalId':1,'name':'b'}]},"
+                                    "'locationOptions':[{'locationLocalId':0,'optionLocalIds':[%s]},"
+                                    "{'locationLocalId':1,'optionLocalIds':[%s]}],'excludedCombinations':[%s]}",
+                                    repeated(t, "{'optionLocalId':#N,'name':'o','offerId':701}", 200),
+                                    repeated(t, "#N", left), repeated(t, "#N", right), excluded)
+                           .p;
+
+    return decide_check_activity(fixture_json(t, text), &all_known, d);
+}
+
+TEST(check_combinations_at_and_past_the_limit)
+{
+#define PAIR "[{'locationLocalId':0,'optionLocalId':#N},{'locationLocalId':1,'optionLocalId':0}]"
+    CHECK_OK(combined(t, 200, 150, "", d));
+    CHECK_ERR(combined(t, 200, 151, "", d), ERR_LIMIT);
+    CHECK_OK(combined(t, 150, 2, repeated(t, PAIR, 100), d));
+    CHECK_ERR(combined(t, 150, 2, repeated(t, PAIR, 101), d), ERR_LIMIT);
 }
 
 /* ---- offers ---- */
