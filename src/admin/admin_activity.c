@@ -456,6 +456,36 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
     write_activity(&w, gone, version);
 }
 
+/* GET .../{id}/qa (OURS; the vendor makes links in its pages only): the token that a link to this activity carries, and
+ * what at.js and the SDKs send with it [TARGET 1.6]. ?listedActivitiesOnly=true: nothing else is served with it. */
+static void
+qa_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    struct call *call = ctx;
+    const struct scope_view *view = snapshot_scope(call->snap, call->scope);
+    bool only = str_eq(http_query(rq, S("listedActivitiesOnly")), S("true"));
+    struct str id = route_param(params, S("id"));
+    struct buf token;
+    struct jw w;
+    int version;
+
+    if (!target_media(rq, rs, 1, &version) || find(call, rq, params, rs) == NULL)
+        return;
+    buf_init_in(&token, rq->arena, 1024);
+    decide_qa_token_write(&token, view->token_key, &id, 1, only);
+    w = target_json(rs, 200, version);
+    jw_object(&w);
+    jw_key(&w, S("qaMode"));
+    jw_object(&w);
+    jw_kstr(&w, S("token"), buf_str(&token));
+    jw_kbool(&w, S("listedActivitiesOnly"), only);
+    jw_end(&w);
+    jw_kstr(&w, S("query"),
+            arena_printf(rq->arena, "at_preview_token=%.*s&at_preview_listed_activities_only=%s",
+                         STR_ARG(buf_str(&token)), only ? "true" : "false"));
+    jw_end(&w);
+}
+
 #define BASE "/{tenant}/target/activities"
 #define SHORT(path)                                                                                                    \
     {HTTP_PUT, BASE path "/{id}/state", LIMIT_ADMIN_BODY_BYTES, state_put},                                            \
@@ -470,7 +500,13 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
         {HTTP_DELETE, BASE path "/{id}", 0, one_delete}, SHORT(path)
 
 static const struct route routes[] = {
-    {HTTP_GET, BASE, 0, list_get}, SHORT(""),    TYPE("/ab"),  TYPE("/xt"),
-    TYPE("/autoallocate"),         TYPE("/abt"), TYPE("/mvt"),
+    {HTTP_GET, BASE, 0, list_get},
+    {HTTP_GET, BASE "/{id}/qa", 0, qa_get},
+    SHORT(""),
+    TYPE("/ab"),
+    TYPE("/xt"),
+    TYPE("/autoallocate"),
+    TYPE("/abt"),
+    TYPE("/mvt"),
 };
 const struct family family_activity = {routes, sizeof routes / sizeof *routes, STYLE, false};

@@ -268,6 +268,21 @@ def test_048_response_tokens_are_switched_on_over_rest():
         w.rest("DELETE", "/responsetokens/%d" % m["id"], headers=v1)
     assert "responseTokens" not in w.mbox("tokHero")["options"][0]
 
+def test_110_111_qa_links():
+    drafts = [w.offer("content", content="draft-%d" % i) for i in range(2)]
+    w.activity("ab", 896, [(100, drafts[0]), (0, drafts[1])], "qaDraft", state="saved")
+    w.activity("ab", 897, [(100, w.offer("content", content="live"))], "qaLive")
+    v1 = {k: v.replace("v3", "v1") for k, v in V3.items()}
+    qa = w.rest("GET", "/activities/896/qa", headers=v1).json["qaMode"]
+    only = w.rest("GET", "/activities/896/qa?listedActivitiesOnly=true", headers=v1).json["qaMode"]
+    assert w.content("qaDraft") is None
+    first = dict(qa, previewIndexes=[{"activityIndex": 1, "experienceIndex": 2}])
+    assert w.content("qaDraft", qaMode=first) == "draft-1"
+    assert w.content("qaLive", qaMode=first) == "live"
+    assert w.content("qaLive", qaMode=dict(only, previewIndexes=first["previewIndexes"])) is None
+    assert rows(896)["totals"]["visitors"] == 0, "QA traffic counts for itself"
+    refused({"qaMode": {"token": qa["token"][:-2] + "xx"}}, "token")
+
 
 def test_08_1_auto_allocate_moves_new_visitors_to_the_best():
     offers = [w.offer("content", content="aa-%d" % i) for i in range(2)]
