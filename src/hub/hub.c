@@ -18,7 +18,7 @@
 #include "base/metric.h"
 #include "codec/pack.h"
 
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 #define ARENA_BYTES ((size_t)1 << 30) /* a profile of LIMIT_PROFILE_EVENTS large events, parsed */
 
 void
