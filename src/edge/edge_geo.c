@@ -17,14 +17,16 @@ put_members(struct jw *w, const struct json *from, const struct json *unless)
 const struct json *
 edge_geo(const struct edge *e, const struct visitor *v, const struct json *said, struct str client_ip, struct arena *a)
 {
-    const struct geo_db *db = v->geo.n == 0 ? e->o.geo : NULL;
     const struct json *session = NULL, *given = NULL;
     struct str ip = json_str(json_get(said, S("ipAddress")));
     struct buf b;
     struct jw w;
 
-    if (v->geo.n > 0)
-        (void)json_parse(v->geo, a, &session, NULL); /* unreadable: none */
+    if (v->geo.n == 0)
+        return e->o.geo == NULL && said == NULL ? NULL : geo_resolve(e->o.geo, said, ip.n > 0 ? ip : client_ip, a);
+    (void)json_parse(v->geo, a, &session, NULL); /* unreadable: none */
+    if (said == NULL)
+        return session;
     buf_init_in(&b, a, 4096);
     w = jw_to(&b);
     jw_object(&w);
@@ -33,5 +35,5 @@ edge_geo(const struct edge *e, const struct visitor *v, const struct json *said,
     jw_end(&w);
     if (!buf_ok(&b) || json_parse(buf_str(&b), a, &given, NULL) != ERR_OK)
         return NULL;
-    return geo_resolve(db, given, ip.n > 0 ? ip : client_ip, a);
+    return geo_resolve(NULL, given, ip, a); /* names beside the codes that were said */
 }

@@ -338,8 +338,3 @@ def test_08_2_auto_target_learns_from_the_control_arm():
 if __name__ == "__main__":
     setup()
     run(sys.modules[__name__])
-
-
-if __name__ == "__main__":
-    setup()
-    run(sys.modules[__name__])
