@@ -48,9 +48,9 @@ enum err edge_visitor_find(struct edge *e, const struct snapshot *snap, struct s
 
 /* The namespace of third-party ids in a scope: a setting, so that they are those of identity maps. */
 struct str edge_third_party_ns(const struct snapshot *snap, struct str scope);
-/* edge_geo.c: where a visitor is, who was opened (visitor_open). Members that the request said (an object as the delivery API's context.geo, or NULL)
- * win one by one over the session's; in a session without a place the address is looked up, said.ipAddress before the
- * client's. NULL: nothing is known, or no memory. */
+/* edge_geo.c: where a visitor is, who was opened (visitor_open). Members that the request said (an object as the
+ * delivery API's context.geo, or NULL) win one by one over the session's; in a session without a place the address is
+ * looked up, said.ipAddress before the client's. NULL: nothing is known, or no memory. */
 const struct json *edge_geo(const struct edge *e, const struct visitor *v, const struct json *said,
                             struct str client_ip, struct arena *a);
 /* The environment that a page's host is in; 0, Production, for a host that nobody assigned [TARGET 1.3]. */
