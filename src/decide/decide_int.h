@@ -418,6 +418,17 @@ enum offer_type offer_type(const struct json *offer);
 const char *dom_action_type(struct str name);
 /* offerTemplateId: the name of an action type, or its number in the table of [TARGET 2.9], from 1. Empty: unknown. */
 struct str template_action(const struct json *template_id);
+/* One visual change. A location's selector stands where it has none of its own. */
+struct visual_change {
+    struct str type; /* as dom_action_type names it */
+    struct str selector, css, prehiding;
+    const struct json *content; /* may be NULL */
+};
+/* false: nothing to show, because the type is unknown or a template has no selector. */
+bool change_of_action(const struct json *action, struct str selector, struct visual_change *out);
+bool change_of_template(const struct json *template, struct str selector, struct visual_change *out);
+/* In a text or an attribute a browser takes the value as it is; elsewhere it is HTML. */
+enum hole_encode change_encode(struct str type);
 /* Numbers and texts as text; empty: neither. */
 struct str id_text(const struct json *id, struct arena *a);
 /* Milliseconds or an ISO 8601 text; false: neither. */

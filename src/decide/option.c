@@ -159,18 +159,6 @@ put_form_option(struct option_list *l)
 
 /* ---- visual changes ---- */
 
-struct change {
-    struct str type, selector, css;
-    const struct json *content;
-};
-
-/* In a text or an attribute a browser takes the value as it is. */
-static enum hole_encode
-encode_of(struct str type)
-{
-    return str_eq(type, S("setText")) || str_eq(type, S("setImageSource")) ? ENCODE_TEXT : ENCODE_HTML;
-}
-
 /* Sizes and places are texts with a unit: clients fail on numbers [TARGET 2.9]. */
 static void
 put_lengths(struct option_list *l, const struct json *content)
@@ -196,13 +184,13 @@ put_lengths(struct option_list *l, const struct json *content)
 }
 
 static void
-put_change_content(struct option_list *l, const struct change *x)
+put_change_content(struct option_list *l, const struct visual_change *x)
 {
     if (x->content == NULL || str_eq(x->type, S("remove")))
         return;
     buf_put(l->r.out, S(",\"content\":"));
     if (json_is(x->content, JSON_STRING))
-        template_put_string(&l->r, json_str(x->content), encode_of(x->type));
+        template_put_string(&l->r, json_str(x->content), change_encode(x->type));
     else if (json_is(x->content, JSON_OBJECT) && (str_eq(x->type, S("move")) || str_eq(x->type, S("resize"))))
         put_lengths(l, x->content);
     else
@@ -210,7 +198,7 @@ put_change_content(struct option_list *l, const struct change *x)
 }
 
 static void
-put_change(struct option_list *l, const struct change *x)
+put_change(struct option_list *l, const struct visual_change *x)
 {
     const struct audience_list *audiences = l->r.option->audiences;
     struct item *item;
@@ -231,7 +219,7 @@ put_change(struct option_list *l, const struct change *x)
         buf_put(l->r.out, S(",\"selector\":"));
         json_quote(l->r.out, x->selector);
         buf_put(l->r.out, S(",\"cssSelector\":"));
-        json_quote(l->r.out, x->css.n ? x->css : x->selector);
+        json_quote(l->r.out, x->css.n ? x->css : x->prehiding.n ? x->prehiding : x->selector);
     }
     put_change_content(l, x);
     buf_putc(l->r.out, '}');
@@ -239,46 +227,14 @@ put_change(struct option_list *l, const struct change *x)
 }
 
 static void
-put_offer_actions(struct option_list *l)
+each_change(struct option_list *l, const struct json *list,
+            bool (*read)(const struct json *o, struct str selector, struct visual_change *out))
 {
-    struct json_iter it = json_iter(json_get(l->r.option->offer, S("actions")));
+    struct json_iter it = json_iter(list);
+    struct visual_change x;
 
     while (json_next(&it)) {
-        const char *type = dom_action_type(json_str(json_get(it.value, S("type"))));
-        struct change x = {.content = json_get(it.value, S("content")),
-                           .selector = json_str(json_get(it.value, S("selector"))),
-                           .css = json_str(json_get(it.value, S("cssSelector")))};
-        if (type == NULL)
-            continue;
-        if (x.css.n == 0)
-            x.css = json_str(json_get(it.value, S("prehidingSelector")));
-        if (x.selector.n == 0)
-            x.selector = l->r.option->selector;
-        x.type = str_of(type);
-        put_change(l, &x);
-    }
-}
-
-static void
-put_templates(struct option_list *l)
-{
-    struct json_iter it = json_iter(l->r.option->templates);
-
-    while (json_next(&it)) {
-        struct change x = {.type = template_action(json_get(it.value, S("offerTemplateId"))),
-                           .selector = l->r.option->selector};
-        struct json_iter params = json_iter(json_get(it.value, S("templateParameters")));
-        while (json_next(&params)) {
-            struct str name = json_str(json_get(params.value, S("name")));
-            const struct json *value = json_get(params.value, S("value"));
-            if (str_eq(name, S("selector")))
-                x.selector = json_str(value);
-            else if (str_eq(name, S("cssSelector")))
-                x.css = json_str(value);
-            else if (str_eq(name, S("content")))
-                x.content = value;
-        }
-        if (x.type.n > 0 && x.selector.n > 0)
+        if (read(it.value, l->r.option->selector, &x))
             put_change(l, &x);
     }
 }
@@ -287,12 +243,12 @@ static void
 put_visual(struct option_list *l)
 {
     const struct placed_option *o = l->r.option;
-    struct change whole = {.type = S("setHtml"), .selector = o->selector, .css = o->selector};
+    struct visual_change whole = {.type = S("setHtml"), .selector = o->selector, .css = o->selector};
 
     if (o->templates != NULL) {
-        put_templates(l);
+        each_change(l, o->templates, change_of_template);
     } else if (offer_type(o->offer) == OFFER_ACTIONS) {
-        put_offer_actions(l);
+        each_change(l, json_get(o->offer, S("actions")), change_of_action);
     } else {
         whole.content = json_get(o->offer, S("content"));
         if (offer_type(o->offer) == OFFER_JSON)

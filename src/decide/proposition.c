@@ -119,24 +119,12 @@ put_selector(struct render *r, struct str selector, struct str prehiding)
     }
 }
 
-/* Which contents are HTML: in a text or an attribute a client's browser takes the value as it is. */
-static enum hole_encode
-action_encode(struct str type)
-{
-    return str_eq(type, S("setText")) || str_eq(type, S("setImageSource")) ? ENCODE_TEXT : ENCODE_HTML;
-}
-
-struct action {
-    struct str type; /* as dom_action_type names it */
-    struct str selector, prehiding;
-    const struct json *content; /* may be NULL */
-};
-
 static void
-put_action(struct render *r, const struct action *x, size_t n)
+put_action(struct render *r, const struct visual_change *x, size_t n)
 {
     bool click = str_eq(x->type, S("click"));
     struct str id = r->option->offer_id.n ? r->option->offer_id : S("0");
+    struct str prehiding = x->prehiding.n ? x->prehiding : x->css.n ? x->css : x->selector;
 
     item_begin(r, ITEM_DOM, id, n, click, r->option->audiences);
     if (!click)
@@ -147,58 +135,25 @@ put_action(struct render *r, const struct action *x, size_t n)
     if (x->content != NULL && !click) {
         buf_put(r->out, S(",\"content\":"));
         if (json_is(x->content, JSON_STRING))
-            template_put_string(r, json_str(x->content), action_encode(x->type));
+            template_put_string(r, json_str(x->content), change_encode(x->type));
         else
             template_put_json(r, x->content);
     }
     if (x->selector.n > 0)
-        put_selector(r, x->selector, click ? S_NULL : x->prehiding.n ? x->prehiding : x->selector);
+        put_selector(r, x->selector, click ? S_NULL : prehiding);
     buf_putc(r->out, '}');
     item_end(r);
 }
 
 static void
-put_offer_actions(struct render *r, const struct json *actions)
+each_change(struct render *r, const struct json *list,
+            bool (*read)(const struct json *o, struct str selector, struct visual_change *out))
 {
-    struct json_iter it = json_iter(actions);
+    struct json_iter it = json_iter(list);
+    struct visual_change x;
 
     for (size_t n = 0; json_next(&it); n++) {
-        const char *type = dom_action_type(json_str(json_get(it.value, S("type"))));
-        struct action x = {.content = json_get(it.value, S("content"))};
-        x.selector = json_str(json_get(it.value, S("selector")));
-        x.prehiding = json_str(json_get(it.value, S("prehidingSelector")));
-        if (x.prehiding.n == 0)
-            x.prehiding = json_str(json_get(it.value, S("cssSelector")));
-        if (x.selector.n == 0)
-            x.selector = r->option->selector;
-        if (type == NULL)
-            continue;
-        x.type = str_of(type);
-        put_action(r, &x, n);
-    }
-}
-
-/* offerTemplates: an action whose members are the template's parameters [TARGET 6.3]. */
-static void
-put_templates(struct render *r)
-{
-    struct json_iter it = json_iter(r->option->templates);
-
-    for (size_t n = 0; json_next(&it); n++) {
-        struct action x = {.type = template_action(json_get(it.value, S("offerTemplateId"))),
-                           .selector = r->option->selector};
-        struct json_iter params = json_iter(json_get(it.value, S("templateParameters")));
-        while (json_next(&params)) {
-            struct str name = json_str(json_get(params.value, S("name")));
-            const struct json *value = json_get(params.value, S("value"));
-            if (str_eq(name, S("selector")))
-                x.selector = json_str(value);
-            else if (str_eq(name, S("cssSelector")))
-                x.prehiding = json_str(value);
-            else if (str_eq(name, S("content")))
-                x.content = value;
-        }
-        if (x.type.n > 0 && x.selector.n > 0)
+        if (read(it.value, r->option->selector, &x))
             put_action(r, &x, n);
     }
 }
@@ -241,7 +196,7 @@ put_option(struct render *r)
     const struct json *offer = r->option->offer, *content = json_get(offer, S("content"));
 
     if (r->option->templates != NULL) {
-        put_templates(r);
+        each_change(r, r->option->templates, change_of_template);
         return;
     }
     if (offer == NULL) {
@@ -253,7 +208,7 @@ put_option(struct render *r)
     switch (offer_type(offer)) {
     case OFFER_HTML:
         if (r->option->selector.n > 0) {
-            struct action x = {.type = S("setHtml"), .selector = r->option->selector, .content = content};
+            struct visual_change x = {.type = S("setHtml"), .selector = r->option->selector, .content = content};
             put_action(r, &x, 0);
         } else if (json_is(content, JSON_STRING)) {
             put_content_item(r, ITEM_HTML, "text/html", content);
@@ -272,7 +227,7 @@ put_option(struct render *r)
             put_remote(r, content);
         break;
     case OFFER_ACTIONS:
-        put_offer_actions(r, json_get(offer, S("actions")));
+        each_change(r, json_get(offer, S("actions")), change_of_action);
         break;
     case OFFER_UNKNOWN:
         break;

@@ -98,3 +98,45 @@ template_action(const struct json *template_id)
     }
     return number >= 1 && number <= NUMBERED_ACTIONS ? str_of(actions[number - 1].type) : S_NULL;
 }
+
+bool
+change_of_action(const struct json *action, struct str selector, struct visual_change *out)
+{
+    const char *type = dom_action_type(json_str(json_get(action, S("type"))));
+
+    *out = (struct visual_change){.type = type != NULL ? str_of(type) : S_NULL,
+                                  .selector = json_str(json_get(action, S("selector"))),
+                                  .css = json_str(json_get(action, S("cssSelector"))),
+                                  .prehiding = json_str(json_get(action, S("prehidingSelector"))),
+                                  .content = json_get(action, S("content"))};
+    if (out->selector.n == 0)
+        out->selector = selector;
+    return type != NULL;
+}
+
+/* The members are the template's parameters [TARGET 6.3]. */
+bool
+change_of_template(const struct json *template, struct str selector, struct visual_change *out)
+{
+    struct json_iter it = json_iter(json_get(template, S("templateParameters")));
+
+    *out =
+        (struct visual_change){.type = template_action(json_get(template, S("offerTemplateId"))), .selector = selector};
+    while (json_next(&it)) {
+        struct str name = json_str(json_get(it.value, S("name")));
+        const struct json *value = json_get(it.value, S("value"));
+        if (str_eq(name, S("selector")))
+            out->selector = json_str(value);
+        else if (str_eq(name, S("cssSelector")))
+            out->css = json_str(value);
+        else if (str_eq(name, S("content")))
+            out->content = value;
+    }
+    return out->type.n > 0 && out->selector.n > 0;
+}
+
+enum hole_encode
+change_encode(struct str type)
+{
+    return str_eq(type, S("setText")) || str_eq(type, S("setImageSource")) ? ENCODE_TEXT : ENCODE_HTML;
+}
