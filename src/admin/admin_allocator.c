@@ -11,10 +11,9 @@
 
 #include <math.h>
 
-#include "admin/admin_int.h"
+#include "admin/admin_report.h"
 #include "base/log.h"
 #include "results/allocate.h"
-#include "results/results.h"
 
 #define WEIGHTS_BYTES ((size_t)64 * LIMIT_EXPERIENCES)
 #define DEVIATIONS 3 /* a visitor's engagement is taken to be within so many of the mean */
@@ -51,12 +50,6 @@ read_counters(void *ctx, struct kv *k)
         c->rc = results_order_moments(k, q.scope, q.activity, c->w->now_ms, a, &c->orders, &c->d);
 }
 
-static struct str
-local_id(const struct json *experience, struct arena *a)
-{
-    return arena_printf(a, "%lld", (long long)json_i64(json_get(experience, S("experienceLocalId")), 0));
-}
-
 /* An experience that nobody saw has an empty sample. */
 static struct allocate_arm
 arm_of(const struct counted *c, struct str experience, struct str criterion)
@@ -90,7 +83,7 @@ write_weights(struct arena *a, const struct json *experiences, const struct allo
     jw_object(&w);
     jw_kbool(&w, S("warm"), x->warm);
     if (x->warm) {
-        jw_kstr(&w, S("leader"), local_id(json_at(experiences, x->leader), a));
+        jw_kstr(&w, S("leader"), report_local_id(json_at(experiences, x->leader), a));
         jw_kbool(&w, S("won"), x->won);
     }
     jw_key(&w, S("confidence"));
@@ -149,7 +142,7 @@ allocate(struct allocator *w, struct str id, const struct json *activity, struct
         return c.rc;
     }
     for (struct json_iter it = json_iter(experiences); json_next(&it); i++)
-        arms[i] = arm_of(&c, local_id(it.value, &w->arena), criterion);
+        arms[i] = arm_of(&c, report_local_id(it.value, &w->arena), criterion);
     answer = allocate_weights(arms, n, weights);
     text = write_weights(&w->arena, experiences, &answer, weights);
     return text.p == NULL ? diag_set(d, ERR_LIMIT, "the weights of an activity are too long") : save(w, id, text, d);

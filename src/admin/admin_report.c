@@ -28,8 +28,8 @@ report_everything(void)
     return (struct report_question){.q = {.audience = RESULTS_EVERYBODY}, .metric = HIT_METRIC_PRIMARY};
 }
 
-static struct str
-local_id(const struct json *experience, struct arena *a)
+struct str
+report_local_id(const struct json *experience, struct arena *a)
 {
     const struct json *v = json_get(experience, S("experienceLocalId"));
 
@@ -84,7 +84,7 @@ join(struct report *r, struct fetch *f, const struct report_question *question, 
     if (r->rows == NULL || used == NULL)
         return diag_set(d, ERR_LIMIT, "the report needs more memory than a request may have");
     while (ok && json_next(&it)) {
-        struct results_row row = {.experience = local_id(it.value, a)};
+        struct results_row row = {.experience = report_local_id(it.value, a)};
         struct str name = json_str(json_get(it.value, S("name")));
         for (size_t i = 0; i < f->n; i++) {
             if (!used[i] && str_eq(f->rows[i].experience, row.experience)) {

@@ -42,6 +42,8 @@ struct report_question report_everything(void);
 /* Text is in the arena or in the snapshot. ERR_NOT_FOUND: no such activity; ERR_UNSUPPORTED: no hub in this process. */
 enum err report_read(const struct call *call, struct str scope, struct str id, const struct report_question *question,
                      struct arena *a, struct report *out, struct diag *d);
+/* experienceLocalId as counters name it. */
+struct str report_local_id(const struct json *experience, struct arena *a);
 /* admin_report_rest.c: /report/performance and /report/orders. */
 void report_performance(const struct call *call, struct http_req *rq, const struct route_params *params,
                         struct http_res *rs);
