@@ -497,15 +497,16 @@ report_page_activity(const struct call *call, struct http_req *rq, struct str id
               "here a moment after the first visitor.</div>"));
     } else {
         buf_put(b, S("<section class=\"charts\">"));
-        put_chart(b, &r, FIGURE_CONVERSION, "Conversion rate", "visitors with an order", rq->arena);
+        put_chart(b, &r, FIGURE_CONVERSION, "Conversion rate", "visitors who met the goal", rq->arena);
         put_chart(b, &r, FIGURE_REVENUE, "Revenue per visitor", "revenue by all visitors", rq->arena);
         put_chart(b, &r, FIGURE_CLICKS, "Click rate", "clicks by impressions", rq->arena);
         buf_put(b, S("</section>"));
         put_table(b, &r);
         buf_put(
             b,
-            S("<p class=\"note\">A visitor counts once per experience, from the first time that it was shown. "
-              "Lift compares "
+            S("<p class=\"note\">A visitor counts when he enters the activity, and again when a conversion let him go "
+              "and "
+              "he comes back. Lift compares "
               "with the control, the first experience; \xC2\xB1, the thin lines in the charts and the ranges are 95% "
               "intervals. Lift is "
               "coloured from 95% confidence (two-sided t-test) and 30 visitors.</p>"));
