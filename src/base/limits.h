@@ -223,7 +223,10 @@
 #define LIMIT_DELIVERY_PROFILE_VALUE 256        /* [TARGET 11] characters */
 #define LIMIT_DELIVERY_NOTIFICATIONS 1000       /* OURS: 50 are advised [TARGET 11] */
 #define LIMIT_QA_LIST 100                       /* OURS: activities, audiences and previews of a QA link */
-#define LIMIT_DELIVERY_SESSION_REQUESTS 100     /* [TARGET 1.1] of one session in flight; past it 420 */
+#define LIMIT_ASKED_HEADERS 8                   /* OURS: request headers kept of a decision, by name and value */
+#define LIMIT_ASKED_AUDIENCES 200               /* OURS: audiences of the platform kept of a decision */
+#define LIMIT_ASKED_ATTRIBUTE_BYTES 4096    /* OURS: of the platform's profile kept of a decision; with headers too */
+#define LIMIT_DELIVERY_SESSION_REQUESTS 100 /* [TARGET 1.1] of one session in flight; past it 420 */
 
 /* Profile APIs of the Target part */
 #define LIMIT_PROFILE_BATCH_BYTES (50 * 1024 * 1024 - 1) /* [TARGET 6.10] below 50 MB */

@@ -36,9 +36,10 @@ in_audience(void *ctx, struct str id)
 static bool
 request_header(void *ctx, struct str name, struct str *value)
 {
-    const struct delivery_work *w = ctx;
+    struct delivery_work *w = ctx;
 
     *value = http_header(w->c->rq, name);
+    edge_facts_header(&w->facts, name, *value);
     return value->p != NULL;
 }
 
@@ -94,7 +95,7 @@ find_visitor(struct delivery_work *w, struct diag *d)
         return rc;
     w->visitor = &w->found.visitor;
     w->visit = visit_of(w);
-    w->rq.previous_ms = w->visitor->last_ms;
+    w->before_ms = w->rq.previous_ms = w->visitor->last_ms;
     session = w->visitor->session;
     visitor_open(w->visitor, &w->visit, c->now_ms);
     if (session != w->visitor->session)
@@ -265,6 +266,29 @@ work_fold(struct delivery_work *w, size_t notices_from, size_t decisions_from)
 
 /* ---- (5) ---- */
 
+/* Of the person; what the body says is in the body. */
+static bool
+person_in_audience(void *ctx, struct str id)
+{
+    const struct delivery_work *w = ctx;
+
+    return edge_rules_projected(&w->found.person, id);
+}
+
+static void
+keep_facts(struct delivery_work *w)
+{
+    struct edge_facts_source src = {.facts = &w->facts,
+                                    .config = w->c->snap->version,
+                                    .before_ms = w->before_ms,
+                                    .person = &w->found.person,
+                                    .in_audience = person_in_audience,
+                                    .ctx = w};
+
+    if (w->rq.explain)
+        w->visit.asked_text = edge_facts_write(&src, w->c->arena);
+}
+
 static void
 finish_hit(struct delivery_work *w)
 {
@@ -306,6 +330,7 @@ append(struct delivery_work *w, struct diag *d)
     if (c->ecid.n > 0 && !(str_eq(w->found.at.ns, S("ECID"))))
         ids[w->hit.identities.n++] = (struct identity){.ns = S("ECID"), .id = c->ecid};
     finish_hit(w);
+    keep_facts(w);
     return edge_append(&to, &w->hit, NULL, NULL, d);
 }
 

@@ -5,7 +5,7 @@
 #include "config/tenant.h"
 #include "decide/decision.h"
 #include "edge/delivery.h"
-#include "edge/edge_int.h"
+#include "edge/edge_facts.h"
 #include "edge/edge_script.h"
 #include "edge/edge_visitor.h"
 
@@ -145,7 +145,9 @@ struct delivery_work {
     size_t profile_param_count;
     struct buf categories; /* elements of an array: categories viewed */
     bool prefetching;
-    bool engaged; /* engagement was counted for this request */
+    bool engaged;            /* engagement was counted for this request */
+    int64_t before_ms;       /* the visitor's last request before this one; 0: new here */
+    struct edge_facts facts; /* what rules asked of the request */
 };
 /* false: answered with an error. */
 bool delivery_run(struct delivery_call *c);

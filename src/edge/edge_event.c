@@ -6,7 +6,7 @@
  * process; (2) the event is folded into the copies, and the edge's audiences are brought up to date: same-page
  * personalization; (3) experiences are chosen; a failure here costs personalization only; (4) the hit, decisions
  * included, goes to the log, then the documents into the table. */
-#include "edge/edge_int.h"
+#include "edge/edge_facts.h"
 
 #include "base/check.h"
 #include "base/civil.h"
@@ -27,6 +27,7 @@ struct visit {
     const struct json *attributes;
     bool opted_out;           /* as the attributes say: asked of every audience that the answer may name */
     struct edge_visit target; /* while Target is on */
+    struct edge_facts facts;  /* what rules asked of the request */
 };
 
 static struct edge_prepared *
@@ -114,9 +115,10 @@ in_audience(void *ctx, struct str audience)
 static bool
 request_header(void *ctx, struct str name, struct str *value)
 {
-    const struct visit *v = ctx;
+    struct visit *v = ctx;
 
     *value = http_header(v->call->rq, name);
+    edge_facts_header(&v->facts, name, *value);
     return value->p != NULL;
 }
 
@@ -335,6 +337,28 @@ profile_params(struct edge_call *c, const struct json *target)
     return out;
 }
 
+/* For whoever asks later why, or what another configuration had decided. */
+static void
+keep_facts(struct visit *v, const struct hit *h)
+{
+    struct edge_call *c = v->call;
+    struct edge_visit *t = &v->target;
+    struct edge_facts_source src = {.facts = &v->facts,
+                                    .config = c->snap->version,
+                                    .before_ms = t->before_ms,
+                                    .person = &v->person.doc,
+                                    .set = v->rules != NULL ? &c->view->edge_segments : NULL,
+                                    .in_audience = in_audience,
+                                    .ctx = v,
+                                    .event = v->event,
+                                    .user_agent = t->rq.user_agent,
+                                    .language = t->rq.language,
+                                    .property_token = c->property_token};
+
+    if (t->decision != NULL && t->rq.explain && (v->event->query.asked || h->notice_count > 0))
+        t->visit.asked_text = edge_facts_write(&src, c->arena);
+}
+
 static struct hit
 hit_of(const struct visit *v, size_t index)
 {
@@ -401,6 +425,7 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         metric_inc(M_EDGE_DUPLICATES);
         return true;
     }
+    keep_facts(&v, &h);
     if (rc == ERR_OK)
         rc = edge_doc_fold_device(&device_of(&v)->doc, &h, event_cut(c), c->now_ms, c->arena, &d);
     rc = edge_append(&w, &h, rc == ERR_OK ? &v.person : NULL, rc == ERR_OK && !v.one_document ? &v.device : NULL,

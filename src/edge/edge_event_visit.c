@@ -123,6 +123,7 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     }
     if (rc != ERR_OK)
         return rc;
+    out->before_ms = out->visitor.last_ms;
     visitor_open(&out->visitor, v, c->now_ms); /* a new session has no place yet */
     v->geo = edge_geo(c->edge, &out->visitor, NULL, c->rq->client_ip, c->arena);
     return ERR_OK;

@@ -189,6 +189,7 @@ struct edge_visit {
     struct decision *decision; /* NULL: there is not */
     struct decision_request rq;
     struct decision_ask ask;
+    int64_t before_ms; /* the visitor's last request before this one; 0: new here */
 };
 enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
                          struct edge_visit *out, struct diag *d);

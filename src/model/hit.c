@@ -160,6 +160,10 @@ write_visit(struct jw *w, const struct hit_visit *v)
     put_json(w, S("scriptsOff"), v->scripts_off);
     if (v->has_order)
         write_order(w, &v->order);
+    if (v->asked_text.n > 0)
+        jw_kraw(w, S("asked"), v->asked_text);
+    else
+        put_json(w, S("asked"), v->asked);
     jw_end(w);
 }
 
@@ -370,6 +374,7 @@ read_visit(const struct json *root, struct arena *a, struct hit *h, struct diag 
     v->categories = json_get(root, S("categories"));
     v->attributes = json_get(root, S("attributes"));
     v->scripts_off = json_get(root, S("scriptsOff"));
+    v->asked = json_get(root, S("asked"));
     read_order(json_get(root, S("order")), v);
     h->visit = v;
     return read_identities(root, a, v, d);

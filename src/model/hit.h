@@ -102,6 +102,8 @@ struct hit_visit {
     const struct json *attributes;  /* what scripts returned: {"name":value}; profile_params are beside it */
     bool has_order;
     struct hit_order order;
+    const struct json *asked; /* what the decision knew beside the request (docs/formats/why.md); NULL: not recorded */
+    struct str asked_text;    /* the same as JSON text. Written instead of it; never read */
 };
 
 struct hit {

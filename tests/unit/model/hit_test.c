@@ -109,6 +109,7 @@ TEST(hit_of_a_visit_round_trip)
         .attributes = parsed(t, "{\"a\":1}"),
         .has_order = true,
         .order = {.id = S("o1"), .total = 20.5, .products = parsed(t, "[\"p\"]")},
+        .asked_text = S("{\"config\":7,\"before\":1}"),
     };
     struct hit_decision decision = {.activity = S("a1"),
                                     .experience = S("x1"),
@@ -147,6 +148,7 @@ TEST(hit_of_a_visit_round_trip)
     CHECK_TRUE(r.visit->quiet && r.visit->page && r.visit->qa && r.visit->has_order);
     CHECK_TRUE(r.visit->referrer.p != NULL && r.visit->referrer.n == 0); /* said to be direct */
     CHECK_TRUE(r.visit->order.total == 20.5);
+    CHECK_EQ(json_i64(json_get(r.visit->asked, S("config")), 0), 7);
     CHECK_TRUE(json_equal(r.visit->geo, visit.geo));
     CHECK_EQ(r.decisions[0].arm, ARM_TARGETED);
     CHECK_TRUE(r.decisions[0].propensity == 0.25);
