@@ -113,9 +113,8 @@ struct decision_moment {
     bool clicked;
     struct str activity; /* of a token; empty: any */
     uint32_t metric;
-    bool order;     /* an order comes with it: revenue metrics want one */
-    bool refreshed; /* the page was shown just before: count_landings does not count again */
-    bool page;      /* the first location of a request that shows something: engagement counts [TARGET 2.7] */
+    bool order; /* an order comes with it: revenue metrics want one */
+    bool page;  /* the first location of a request that shows something: engagement counts [TARGET 2.7] */
 };
 enum err decision_met(struct decision *x, const struct decision_ask *ask, const struct decision_moment *moment,
                       struct hit_notice **notices, size_t *n, struct diag *d);

@@ -71,8 +71,7 @@ try(struct met *y, uint32_t activity, const struct metric *metric, const struct 
 {
     const struct visitor_membership *m = counting(y->x, &y->x->s->activities[activity]);
 
-    if (m == NULL || !gates_open(metric, m) || (metric->revenue && !y->moment->order) ||
-        (y->moment->refreshed && metric->action == ACTION_COUNT_LANDINGS))
+    if (m == NULL || !gates_open(metric, m) || (metric->revenue && !y->moment->order))
         return;
     if (audiences == NULL || audiences_match(y->x, audiences))
         add(y, activity, metric, 0);

@@ -64,14 +64,13 @@ place_of(const struct hit *h)
     return ecid != NULL ? ecid : hit_owner(h);
 }
 
-/* Attributes, affinities and addresses change no counter. A hit without a visit is one of a client without sessions. */
+/* Attributes, affinities and places change no counter. A hit without a visit is one of a client without sessions. */
 static void
 open_fold(struct fold *f, const struct hit *h)
 {
     f->hit = *h;
     f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true};
     f->visit.attributes = f->visit.categories = f->visit.geo = NULL;
-    f->visit.url = f->visit.referrer = S_NULL;
     f->hit.profile_params = NULL;
     f->hit.visit = &f->visit;
     f->has_order = results_order_of(h, f->a, &f->order);
@@ -396,5 +395,7 @@ results_fold(struct kv *k, const struct hit *h, int64_t now_ms, struct arena *a,
     if (rc != ERR_OK)
         return rc;
     visitor_fold(&f.v.visitor, &f.hit, now_ms, VISITOR_ONCE, take, &f);
+    f.v.visitor.landing_url = f.v.visitor.landing_referrer =
+        S_NULL; /* whether a page is another one is all that counts */
     return put_all(&f);
 }

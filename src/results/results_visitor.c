@@ -1,6 +1,6 @@
 /* results_visitor.c - the visitor as the hub keeps him: visitor.h's bytes, and beside them what reports need of each
  * activity that he entered: the environment, the reporting audiences, and what he spent, whose squares give the
- * variance of revenue [TARGET 8.3]. Attributes, affinities and addresses are the edge's: they change no counter. */
+ * variance of revenue [TARGET 8.3]. Attributes, affinities and landing pages are the edge's: they change no counter. */
 #include "results/results_int.h"
 
 struct results_entrant *

@@ -11,6 +11,9 @@
  * Twice      A record may be folded twice, and two records in another order than the log's: offsets that are in already
  *            are skipped. LIMIT_VISITOR_APPLIED offsets are remembered, more than one edge folds at once.
  *            VISITOR_ONCE stands for a record that is folded once for sure: nothing is remembered.
+ * Page       A request with another URL or referrer than the one before it is on another page. A browser that reloads
+ *            keeps both, so a reload is one page, and a link from a page to itself is two. A landing counts once a page
+ *            (OURS: clients send nothing that tells a refresh)  [TARGET 2.7 count_landings].
  * Parts      A request folds what it has found out so far into its own copy, which it opened with visitor_open(): each
  *            part holds what is new, and an activity shown by two parts is shown once.
  * Ownership  Everything is in the visitor's arena or borrowed from the bytes it was read from.
@@ -33,6 +36,7 @@ struct visitor_conversion {
     uint32_t metric; /* metricLocalId; VISITOR_CLICKS: clicks on what was delivered */
     uint32_t count;
     uint64_t session; /* in which it counted last */
+    uint32_t page;    /* on which of its pages; 0: no request has named one */
 };
 
 #define VISITOR_CLICKS UINT32_MAX
@@ -78,6 +82,8 @@ struct visitor {
     uint64_t session;                                /* hash of its id */
     int64_t session_ms;                              /* when it began */
     uint32_t session_pages;                          /* page loads and mbox requests in it, this one included */
+    uint64_t page;                                   /* hash of the page that it is on: URL and referrer */
+    uint32_t page_number;                            /* its number in the session; 0: no request has named one */
     struct str landing_url, landing_referrer;        /* of its first page [TARGET 4.2] */
     struct str geo;                                  /* JSON object resolved at its first request; empty: none */
     uint64_t impressions[LIMIT_VISITOR_IMPRESSIONS]; /* hashes of impression id and activity, a ring, of the session */

@@ -31,6 +31,8 @@ absorb_session(struct visitor *v, const struct visitor *from)
     v->session = from->session;
     v->session_ms = from->session_ms;
     v->session_pages = from->session_pages;
+    v->page = from->page;
+    v->page_number = from->page_number;
     v->last_ms = from->last_ms;
     v->landing_url = from->landing_url;
     v->landing_referrer = from->landing_referrer;

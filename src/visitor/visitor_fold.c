@@ -7,8 +7,9 @@
  * A decision that is kept (sticky) makes a membership that nothing counts in until the activity is shown: a page may
  * never render what it was given. Counting knows nothing of metrics: which were met is in the hit.
  *
- * Two records in another order give the same counters, with one exception that no bookkeeping of reasonable size would
- * remove: a display that races with the conversion that closes the visit may be of the visit before or after it. */
+ * Two records in another order give the same counters, with two exceptions that no bookkeeping of reasonable size would
+ * remove: a display that races with the conversion that closes the visit may be of the visit before or after it, and a
+ * landing that races with the next page may be of that one. */
 #include "visitor/visitor_int.h"
 
 #include "base/hash.h"
@@ -212,6 +213,7 @@ count_metric(const struct fold *f, struct visitor_membership *m, const struct hi
 
     c->count++;
     c->session = f->v->session;
+    c->page = f->v->page_number;
     tell(f, (struct visitor_count){
                 .unit = unit, .membership = m, .notice = n, .first_ever = first, .first_in_visit = in_visit});
 }
@@ -256,6 +258,21 @@ act(struct visitor_membership *m, enum hit_action action)
     }
 }
 
+/* Is it met again by what it was met by last: by the same page of the session? */
+static bool
+is_refresh(const struct fold *f, const struct visitor_conversion *c)
+{
+    return c->count > 0 && c->page > 0 && c->session == f->v->session && c->page == f->v->page_number;
+}
+
+static bool
+counts_again(const struct fold *f, const struct hit_notice *n, const struct visitor_conversion *c)
+{
+    if (n->action == ACTION_COUNT_ONCE)
+        return c->count == 0;
+    return n->action != ACTION_COUNT_LANDINGS || !is_refresh(f, c);
+}
+
 /* An engagement metric adds its value each time, whatever its action says: it is a sum over the visit [TARGET 2.7]. */
 static void
 fold_conversion(const struct fold *f, const struct hit_notice *n)
@@ -263,7 +280,7 @@ fold_conversion(const struct fold *f, const struct hit_notice *n)
     struct visitor_membership *m = counted_membership(f, n);
     struct visitor_conversion *c = m != NULL ? conversion(f->v, m, n->metric) : NULL;
 
-    if (c == NULL || (n->action == ACTION_COUNT_ONCE && c->count > 0 && n->value == 0))
+    if (c == NULL || (n->value == 0 && !counts_again(f, n, c)))
         return;
     if (n->metric == HIT_METRIC_PRIMARY && f->visit != NULL && f->visit->has_order)
         m->spent += f->visit->order.total;

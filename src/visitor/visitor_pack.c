@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "codec/pack.h"
 
-#define VISITOR_VERSION 1
+#define VISITOR_VERSION 2 /* 1, which knows of no pages, is read */
 
 enum { FLAG_NAMED = 1 };
 enum { BIT_ENTERED = 1, BIT_CLOSED = 2, BIT_BARRED = 4, BIT_UNTRACKED = 8 };
@@ -40,6 +40,7 @@ write_membership(struct buf *out, const struct visitor_membership *m)
         pack_u64(out, m->conversions[i].metric);
         pack_u64(out, m->conversions[i].count);
         pack_fixed64(out, m->conversions[i].session);
+        pack_u64(out, m->conversions[i].page);
     }
     pack_u64(out, m->seen_count);
     for (size_t i = 0; i < m->seen_count; i++)
@@ -58,6 +59,8 @@ write_session(struct buf *out, const struct visitor *v)
     pack_fixed64(out, v->session);
     pack_i64(out, v->session_ms);
     pack_u64(out, v->session_pages);
+    pack_fixed64(out, v->page);
+    pack_u64(out, v->page_number);
     pack_str(out, v->landing_url);
     pack_u64(out, v->landing_referrer.p == NULL ? 0 : v->landing_referrer.n + 1);
     buf_put(out, v->landing_referrer);
@@ -138,15 +141,17 @@ unpack_count(struct unpack *u, size_t max)
 }
 
 static bool
-read_conversions(struct unpack *u, struct arena *a, struct visitor_membership *m)
+read_conversions(struct unpack *u, bool pages, struct arena *a, struct visitor_membership *m)
 {
     size_t n = unpack_count(u, SIZE_MAX);
 
     m->conversions = ARENA_ARRAY(a, struct visitor_conversion, n);
     for (; m->conversions != NULL && m->conversion_count < n; m->conversion_count++) {
-        m->conversions[m->conversion_count].metric = (uint32_t)unpack_u64(u);
-        m->conversions[m->conversion_count].count = (uint32_t)unpack_u64(u);
-        m->conversions[m->conversion_count].session = unpack_fixed64(u);
+        struct visitor_conversion *c = &m->conversions[m->conversion_count];
+        c->metric = (uint32_t)unpack_u64(u);
+        c->count = (uint32_t)unpack_u64(u);
+        c->session = unpack_fixed64(u);
+        c->page = pages ? (uint32_t)unpack_u64(u) : 0;
     }
     n = unpack_count(u, SIZE_MAX);
     m->seen = ARENA_ARRAY(a, struct str, n);
@@ -156,7 +161,7 @@ read_conversions(struct unpack *u, struct arena *a, struct visitor_membership *m
 }
 
 static bool
-read_membership(struct unpack *u, struct arena *a, struct visitor_membership *m)
+read_membership(struct unpack *u, bool pages, struct arena *a, struct visitor_membership *m)
 {
     uint64_t bits, restart, arm;
 
@@ -177,7 +182,7 @@ read_membership(struct unpack *u, struct arena *a, struct visitor_membership *m)
     m->arm = (enum hit_arm)(arm <= ARM_TARGETED ? arm : 0);
     m->algorithm = unpack_str(u);
     m->spent = unpack_f64(u);
-    return read_conversions(u, a, m);
+    return read_conversions(u, pages, a, m);
 }
 
 /* A text with its length given before. */
@@ -195,13 +200,15 @@ unpack_bytes(struct unpack *u, uint64_t n)
 }
 
 static void
-read_session(struct unpack *u, struct visitor *v)
+read_session(struct unpack *u, bool pages, struct visitor *v)
 {
     uint64_t n;
 
     v->session = unpack_fixed64(u);
     v->session_ms = unpack_ms(u);
     v->session_pages = (uint32_t)unpack_u64(u);
+    v->page = pages ? unpack_fixed64(u) : 0;
+    v->page_number = pages ? (uint32_t)unpack_u64(u) : 0;
     v->landing_url = unpack_str(u);
     n = unpack_u64(u);
     if (n > 0)
@@ -214,7 +221,7 @@ read_session(struct unpack *u, struct visitor *v)
 
 /* Sorted, or damage: they are found by halving. */
 static enum err
-read_lists(struct unpack *u, struct arena *a, struct visitor *v, struct diag *d)
+read_lists(struct unpack *u, bool pages, struct arena *a, struct visitor *v, struct diag *d)
 {
     v->attribute_room = v->attribute_count = unpack_count(u, SIZE_MAX);
     v->attributes = ARENA_ARRAY(a, struct visitor_attribute, v->attribute_count + 1);
@@ -231,7 +238,7 @@ read_lists(struct unpack *u, struct arena *a, struct visitor *v, struct diag *d)
     if (v->memberships == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a visitor");
     for (size_t i = 0; i < v->membership_count && !u->bad; i++) {
-        if (!read_membership(u, a, &v->memberships[i]))
+        if (!read_membership(u, pages, a, &v->memberships[i]))
             return diag_set(d, ERR_NOMEM, "no memory for a visitor");
         u->bad = u->bad || (i > 0 && str_cmp(v->memberships[i - 1].activity, v->memberships[i].activity) >= 0);
     }
@@ -264,8 +271,8 @@ visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag
     if (bytes.n == 0)
         return ERR_OK;
     version = unpack_u64(&u);
-    if (version != VISITOR_VERSION)
-        return diag_set(d, ERR_CORRUPT, "visitor has version %llu, expected %d", (unsigned long long)version,
+    if (version == 0 || version > VISITOR_VERSION)
+        return diag_set(d, ERR_CORRUPT, "visitor has version %llu, expected at most %d", (unsigned long long)version,
                         VISITOR_VERSION);
     out->known = true;
     out->named = unpack_u64(&u) & FLAG_NAMED;
@@ -277,8 +284,8 @@ visitor_read(struct str bytes, struct arena *a, struct visitor *out, struct diag
     out->before_ms = unpack_ms(&u);
     out->sessions = (uint32_t)unpack_u64(&u);
     out->gaps_ms = unpack_ms(&u);
-    read_session(&u, out);
-    rc = read_lists(&u, a, out, d);
+    read_session(&u, version > 1, out);
+    rc = read_lists(&u, version > 1, a, out, d);
     if (rc != ERR_OK)
         return rc;
     read_applied(&u, out);

@@ -165,6 +165,8 @@ begin_session(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
     v->session = session_name(visit, now_ms);
     v->session_ms = now_ms;
     v->session_pages = 0;
+    v->page = 0;
+    v->page_number = 0;
     v->impression_count = 0;
     land(v, visit);
     keep_geo(v, visit->geo);
@@ -192,6 +194,18 @@ go_on(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
         keep_geo(v, visit->geo);
 }
 
+/* A record that is late says nothing of where the visitor is now. */
+static void
+turn_page(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
+{
+    uint64_t page = hash_bytes(visit->url, hash_bytes(visit->referrer, 0));
+
+    if (visit->url.n == 0 || now_ms < v->last_ms || (page == v->page && v->page_number > 0))
+        return;
+    v->page = page;
+    v->page_number++;
+}
+
 /* A quiet request opens no session, unless it is all that was ever heard of the visitor: what was shown to him was
  * shown in some visit. */
 void
@@ -213,6 +227,7 @@ visitor_begin(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
             v->session_pages += visit->page;
         }
     }
+    turn_page(v, visit, now_ms);
     if (now_ms > v->last_ms && !visit->quiet)
         v->last_ms = now_ms;
 }

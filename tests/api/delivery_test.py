@@ -3,8 +3,7 @@
 prefetch, notifications, profile. Items are named by number.
 
 What was counted is read from the hits on the log. Items that want more than a request and its hit (reports, the unmodified SDKs,
-items of the Admin API) are tests of those parts; item 28 is tests/unit/edge/delivery_session_test.c, because requests that wait
-hold a thread each and no test machine has a hundred."""
+items of the Admin API) are tests of those parts; delivery_visits_test.py has sessions at work and pages."""
 import base64
 import http.client
 import json

@@ -217,6 +217,60 @@ TEST(visitor_actions_that_keep) /* [TARGET 12.99, 12.101] */
     CHECK_TRUE(!membership(&s)->closed);
 }
 
+/* A page of the session that meets the metric, and whether that counted. */
+static int
+land(struct scene *s, const char *session, const char *url, struct str referrer)
+{
+    struct hit_notice n = {
+        .type = NOTICE_CONVERT, .activity = S("1001"), .metric = HIT_METRIC_PRIMARY, .action = ACTION_COUNT_LANDINGS};
+    struct hit_visit visit = {.session = str_of(session), .page = true, .url = str_of(url), .referrer = referrer};
+    int before = s->n.conversions;
+
+    fold(s, visit, &n, 1);
+    return s->n.conversions - before;
+}
+
+TEST(visitor_counts_a_landing_once_a_page) /* [TARGET 2.7, 12.101] */
+{
+    struct scene s = scene(t);
+
+    show(&s);
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("https://a.test/")), 1);
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("https://a.test/")), 0);  /* a reload, or the page's next request */
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("https://a.test/x")), 1); /* a link to itself */
+    CHECK_EQ(land(&s, "s1", "https://a.test/x?a=1", S("https://a.test/x")), 1);
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("https://a.test/x")), 1); /* left and come back */
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("https://a.test/x")), 0);
+    CHECK_EQ(land(&s, "s2", "https://a.test/x", S("https://a.test/x")), 1); /* another session */
+    CHECK_EQ(land(&s, "s2", "", S_NULL), 0); /* the page's, which says no more of itself */
+    convert(&s, ACTION_ALWAYS_CONVERT);
+    convert(&s, ACTION_ALWAYS_CONVERT);
+    CHECK_EQ(membership(&s)->conversions[0].count, 7);
+}
+
+TEST(visitor_counts_landings_of_requests_that_name_no_page) /* [TARGET 2.7]: an app's, or a server's */
+{
+    struct scene s = scene(t);
+
+    show(&s);
+    CHECK_EQ(land(&s, "s1", "", S_NULL), 1);
+    CHECK_EQ(land(&s, "s1", "", S_NULL), 1);
+}
+
+TEST(visitor_knows_the_page_from_its_bytes) /* [TARGET 12.101] */
+{
+    struct scene s = scene(t);
+    struct buf b;
+
+    show(&s);
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("")), 1);
+    buf_init_in(&b, t->arena, LIMIT_VISITOR_BYTES);
+    visitor_write(&b, &s.v);
+    CHECK_OK(visitor_read(buf_str(&b), t->arena, &s.v, d));
+    CHECK_EQ(land(&s, "s1", "https://a.test/x", S("")), 0);
+    CHECK_EQ(land(&s, "s1", "https://a.test/y", S("")), 1);
+}
+
 TEST(visitor_actions_that_release) /* [TARGET 12.102] */
 {
     static const enum hit_action actions[] = {ACTION_RESTART_SAME, ACTION_RESTART_RANDOM, ACTION_RESTART_NEW};
@@ -417,7 +471,46 @@ TEST(visitor_bytes_that_are_damaged)
     for (size_t n = 1; n < bytes.n; n++)
         CHECK_ERR(visitor_read(str_slice(bytes, 0, n), t->arena, &v, d), ERR_CORRUPT);
     CHECK_ERR(visitor_read(ARENA_JOIN(t->arena, bytes, S("x")), t->arena, &v, d), ERR_CORRUPT);
-    CHECK_ERR(visitor_read(S("\x02"), t->arena, &v, d), ERR_CORRUPT);
+    CHECK_ERR(visitor_read(S("\x03"), t->arena, &v, d), ERR_CORRUPT);
+}
+
+TEST(visitor_of_version_1) /* bytes that older releases wrote: one attribute, one membership with a conversion */
+{
+    static const char old[] = "\x01\x00\x02"
+                              "t1"
+                              "\x00\x00\x02\x04\x00\x01\x00"
+                              "SESSION1"
+                              "\x02\x05\x09"
+                              "https://a"
+                              "\x00\x00\x00"
+                              "\x01\x01"
+                              "a"
+                              "\x01"
+                              "1"
+                              "\x02"
+                              "\x01\x04"
+                              "1001"
+                              "\x01"
+                              "0"
+                              "\x01\x02"
+                              "SESSION1"
+                              "\x01\x01\x00\x00\x00"
+                              "\0\0\0\0\0\0\0\0"
+                              "\x01\x07\x03"
+                              "SESSION1"
+                              "\x01\x01"
+                              "0"
+                              "\x00\x64\x00";
+    struct visitor v;
+
+    CHECK_OK(visitor_read((struct str){old, sizeof old - 1}, t->arena, &v, d));
+    CHECK_STR(v.tnt_id, S("t1"));
+    CHECK_STR(v.landing_url, S("https://a"));
+    CHECK_EQ(v.page_number, 0);
+    CHECK_STR(visitor_attribute(&v, S("a"))->json, S("1"));
+    CHECK_EQ(visitor_membership(&v, S("1001"))->conversions[0].count, 3);
+    CHECK_EQ(visitor_membership(&v, S("1001"))->conversions[0].page, 0);
+    CHECK_EQ(v.applied_floor, 100);
 }
 
 /* ---- two become one ---- */
