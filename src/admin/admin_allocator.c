@@ -103,10 +103,12 @@ save(struct allocator *w, struct str id, struct str text, struct diag *d)
 {
     const struct json *old = snapshot_object(w->snap, S("allocation"), w->scope, id), *now = NULL;
     enum err rc = json_parse(text, &w->arena, &now, d);
+    bool same = old != NULL;
     struct edit e;
 
-    if (rc != ERR_OK || (old != NULL && json_equal(json_get(old, S("weights")), json_get(now, S("weights"))) &&
-                         json_equal(json_get(old, S("confidence")), json_get(now, S("confidence")))))
+    for (struct json_iter it = json_iter(now); same && json_next(&it);)
+        same = json_equal(json_get(old, it.key), it.value);
+    if (rc != ERR_OK || same)
         return rc;
     e = edit_of(&w->arena, now);
     edit_put_raw(&e, e.root, S("id"), id);

@@ -1,6 +1,8 @@
 /* admin_report.c - results of an activity, read once: counters joined with the experiences as they are now, and what
- * follows from them. As JSON with all columns computed (OURS); the Target shape is in admin_report_rest.c. */
+ * follows from them (docs/statistics.md). */
 #include "admin/admin_report.h"
+
+#define EXPECTED_MIN 5 /* visitors of the smallest share: below, chi-square is not to be trusted */
 
 /* ---- reading ---- */
 
@@ -22,12 +24,6 @@ fetch_rows(void *ctx, struct kv *k)
     f->rc = results_read(k, f->q, f->arena, &f->rows, &f->n, f->d);
 }
 
-struct report_question
-report_everything(void)
-{
-    return (struct report_question){.q = {.audience = RESULTS_EVERYBODY}, .metric = HIT_METRIC_PRIMARY};
-}
-
 struct str
 report_local_id(const struct json *experience, struct arena *a)
 {
@@ -36,45 +32,37 @@ report_local_id(const struct json *experience, struct arena *a)
     return json_is(v, JSON_STRING) ? json_str(v) : arena_printf(a, "%lld", (long long)json_i64(v, 0));
 }
 
-static struct report_counts
-counts_of(const struct results_row *row, const struct report_question *question)
+static struct report_figures
+figures_of(const struct results_counts *c, const struct report_question *question)
 {
-    const struct results_counts *c = &row->counts;
     struct results_metric m = results_metric_of(c, question->metric);
-    const struct results_sum *s = question->tamed ? &m.tamed : &m.as_is;
 
-    return (struct report_counts){.experience = row->experience,
-                                  .visitors = c->units[BY_VISITOR],
-                                  .impressions = c->units[BY_IMPRESSION],
-                                  .clicks = c->clicks,
-                                  .click_visitors = c->click_visitors,
-                                  .conversions = m.conversions[BY_VISITOR],
-                                  .orders = m.orders,
-                                  .revenue = s->sum,
-                                  .revenue_squares = s->squares[BY_VISITOR]};
+    return (struct report_figures){.visitors = c->units[BY_VISITOR],
+                                   .visits = c->units[BY_VISIT],
+                                   .impressions = c->units[BY_IMPRESSION],
+                                   .clicks = c->clicks,
+                                   .click_visitors = c->click_visitors,
+                                   .units = c->units[question->method],
+                                   .conversions = m.conversions[question->method],
+                                   .orders = m.orders,
+                                   .revenue = question->tamed ? m.tamed.sum : m.as_is.sum};
 }
 
 static bool
-add_row(struct report *r, struct str name, const struct results_row *row, const struct report_question *question,
-        bool removed, struct arena *a)
+add_row(struct report *r, struct report_row row, const struct results_row *counted, struct arena *a)
 {
-    struct report_counts c = counts_of(row, question);
-
-    r->rows[r->row_count++] = (struct report_row){.counts = c, .all = *row, .name = name, .removed = removed};
-    r->totals.visitors += c.visitors;
-    r->totals.impressions += c.impressions;
-    r->totals.clicks += c.clicks;
-    r->totals.click_visitors += c.click_visitors;
-    r->totals.conversions += c.conversions;
-    r->totals.orders += c.orders;
-    r->totals.revenue += c.revenue;
-    r->totals.revenue_squares += c.revenue_squares;
-    return results_row_add(&r->all, row, a);
+    row.all = *counted;
+    row.experience = counted->experience;
+    row.colour = -1;
+    if (row.name.n == 0)
+        row.name = arena_printf(a, "Experience %.*s", STR_ARG(row.experience));
+    r->rows[r->row_count++] = row;
+    return results_row_add(&r->all, counted, a);
 }
 
 /* Experiences in their order, then those that are gone and were counted. */
 static enum err
-join(struct report *r, struct fetch *f, const struct report_question *question, struct arena *a, struct diag *d)
+join(struct report *r, struct fetch *f, struct arena *a, struct diag *d)
 {
     const struct json *experiences = json_get(r->activity, S("experiences"));
     struct json_iter it = json_iter(experiences);
@@ -84,62 +72,92 @@ join(struct report *r, struct fetch *f, const struct report_question *question, 
     if (r->rows == NULL || used == NULL)
         return diag_set(d, ERR_LIMIT, "the report needs more memory than a request may have");
     while (ok && json_next(&it)) {
-        struct results_row row = {.experience = report_local_id(it.value, a)};
-        struct str name = json_str(json_get(it.value, S("name")));
+        struct results_row counted = {.experience = report_local_id(it.value, a)};
+        struct report_row row = {.name = json_str(json_get(it.value, S("name"))),
+                                 .share = json_f64(json_get(it.value, S("visitorPercentage")), -100) / 100};
         for (size_t i = 0; i < f->n; i++) {
-            if (!used[i] && str_eq(f->rows[i].experience, row.experience)) {
-                row = f->rows[i];
+            if (!used[i] && str_eq(f->rows[i].experience, counted.experience)) {
+                counted = f->rows[i];
                 used[i] = true;
             }
         }
-        if (name.n == 0)
-            name = arena_printf(a, "Experience %.*s", STR_ARG(row.experience));
-        ok = add_row(r, name, &row, question, false, a);
+        if (json_count(json_get(it.value, S("audienceIds"))) > 0)
+            row.share = -1;
+        ok = add_row(r, row, &counted, a);
     }
-    for (size_t i = 0; ok && i < f->n; i++) {
-        if (!used[i])
-            ok = add_row(r, arena_printf(a, "Experience %.*s", STR_ARG(f->rows[i].experience)), &f->rows[i], question,
-                         true, a);
-    }
+    for (size_t i = 0; ok && i < f->n; i++)
+        ok = used[i] || add_row(r, (struct report_row){.removed = true, .share = -1}, &f->rows[i], a);
     return ok ? ERR_OK : diag_set(d, ERR_LIMIT, "the report needs more memory than a request may have");
 }
 
-static struct stats_sample
-conversion_sample(const struct report_row *row)
-{
-    return (struct stats_sample){.n = row->counts.visitors, .sum = (double)row->counts.conversions, .rate = true};
-}
+/* ---- figures ---- */
 
-static struct stats_sample
-revenue_sample(const struct report_row *row)
+static double
+by(double sum, uint64_t n)
 {
-    return (struct stats_sample){
-        .n = row->counts.visitors, .sum = row->counts.revenue, .squares = row->counts.revenue_squares};
+    return n == 0 ? 0 : sum / (double)n;
 }
 
 static void
-compute(struct report *r)
+compute_row(struct report_row *row, const struct report_question *question)
 {
-    struct stats_sample conversion0 = {0}, revenue0 = {0};
+    const struct results_counts *c = &row->all.counts;
 
+    row->counts = figures_of(c, question);
+    row->conversion = results_sample(c, question->metric, question->method, false, question->tamed);
+    row->revenue = results_sample(c, question->metric, question->method, true, question->tamed);
+    row->click_rate = by((double)row->counts.clicks, row->counts.impressions);
+    row->order_value = by(row->counts.revenue, row->counts.orders);
+    row->conversion_rate = stats_mean(&row->conversion);
+    row->revenue_per_visitor = stats_mean(&row->revenue);
+    row->conversion_half_width = stats_half_width(&row->conversion);
+    row->revenue_half_width = stats_half_width(&row->revenue);
+}
+
+static void
+compare(const struct report *r, struct report_row *row)
+{
+    const struct report_row *first = &r->rows[0];
+    unsigned comparisons = (unsigned)r->row_count - 1;
+
+    row->conversion_lift = stats_compare(&first->conversion, &row->conversion);
+    row->revenue_lift = stats_compare(&first->revenue, &row->revenue);
+    row->conversion_watched = stats_sequential(&first->conversion, &row->conversion, comparisons);
+    row->revenue_watched = stats_sequential(&first->revenue, &row->revenue, comparisons);
+    if (row->conversion_lift.known)
+        row->needed = stats_sample_size(first->conversion_rate, row->conversion_lift.lift, REPORT_SIGNIFICANT,
+                                        REPORT_POWER, comparisons);
+}
+
+/* Visitors, not entrants: who comes back after a conversion keeps his experience. Every share of the activity's own
+ * must be known; an experience that is gone takes no part. */
+static struct report_split
+check_split(const struct report *r, struct arena *a)
+{
+    uint64_t *visitors = ARENA_ARRAY(a, uint64_t, r->row_count + 1);
+    double *shares = ARENA_ARRAY(a, double, r->row_count + 1), total = 0, sum = 0, least = 1;
+    struct report_split s = {.p = 1};
+
+    if (visitors == NULL || shares == NULL || !str_eq(r->type, S("ab")) || decide_allocates(r->activity) ||
+        decide_learns(r->activity))
+        return s;
     for (size_t i = 0; i < r->row_count; i++) {
-        struct report_row *row = &r->rows[i];
-        struct stats_sample conversion = conversion_sample(row), revenue = revenue_sample(row);
-        if (i == 0) {
-            conversion0 = conversion;
-            revenue0 = revenue;
-        }
-        row->click_rate =
-            row->counts.impressions == 0 ? 0 : (double)row->counts.clicks / (double)row->counts.impressions;
-        row->conversion_rate = stats_mean(&conversion);
-        row->revenue_per_visitor = stats_mean(&revenue);
-        row->conversion_half_width = stats_half_width(&conversion);
-        row->revenue_half_width = stats_half_width(&revenue);
-        if (i > 0) {
-            row->conversion_lift = stats_compare(&conversion0, &conversion);
-            row->revenue_lift = stats_compare(&revenue0, &revenue);
-        }
+        const struct report_row *row = &r->rows[i];
+        if (row->removed)
+            continue;
+        if (row->share < 0)
+            return s;
+        visitors[i] = row->all.counts.people;
+        shares[i] = row->share;
+        total += row->share > 0 ? (double)visitors[i] : 0;
+        sum += row->share;
+        least = row->share > 0 && row->share < least ? row->share : least;
     }
+    s.checked = sum > 0 && least < 1 && total * least / sum >= EXPECTED_MIN;
+    if (s.checked)
+        s.p = stats_ratio_p(visitors, shares, r->row_count);
+    s.alarm = s.p < STATS_RATIO_ALARM;
+    return s;
 }
 
 enum err
@@ -154,179 +172,97 @@ report_read(const struct call *call, struct str scope, struct str id, const stru
 
     q.scope = scope;
     q.activity = id;
-
     r.activity = snapshot_object(call->snap, S("activity"), scope, id);
     if (r.activity == NULL)
         return diag_set(d, ERR_NOT_FOUND, "no activity '%.*s'", STR_ARG(id));
     if (hub->read == NULL)
         return diag_set(d, ERR_UNSUPPORTED, "this process has no hub: ask one that has");
+    r.allocation = snapshot_object(call->snap, S("allocation"), scope, id);
+    r.model = snapshot_object(call->snap, S("model"), scope, id);
     r.name = json_str(json_get(r.activity, S("name")));
     r.type = json_str(json_get(r.activity, S("type")));
     r.state = json_str(json_get(r.activity, S("state")));
     hub->read(hub->ctx, fetch_rows, &f);
     rc = f.rc;
     if (rc == ERR_OK)
-        rc = join(&r, &f, question, a, d);
+        rc = join(&r, &f, a, d);
     if (rc != ERR_OK)
         return rc;
-    compute(&r);
+    r.totals = figures_of(&r.all.counts, question);
+    for (size_t i = 0; i < r.row_count; i++)
+        compute_row(&r.rows[i], question);
+    for (size_t i = 1; i < r.row_count; i++)
+        compare(&r, &r.rows[i]);
+    r.split = check_split(&r, a);
     *out = r;
     return ERR_OK;
 }
 
-/* ---- ours ---- */
-
-static void
-write_number(struct jw *w, struct str key, double v)
+void
+report_believe(struct report *r)
 {
-    jw_key(w, key);
-    jw_f64(w, v);
-}
-
-/* null: none, because the first experience has no such figure. */
-static void
-write_lift(struct jw *w, struct str key, const struct stats_lift *l, bool first)
-{
-    jw_key(w, key);
-    if (first || !l->known) {
-        jw_null(w);
-        return;
+    for (size_t i = 1; i < r->row_count && i <= LIMIT_REPORT_BELIEFS; i++) {
+        r->rows[i].believed = r->rows[0].counts.units > 0 && r->rows[i].counts.units > 0 &&
+                              r->rows[0].counts.conversions + r->rows[i].counts.conversions > 0;
+        if (r->rows[i].believed)
+            r->rows[i].belief = stats_believe(&r->rows[0].conversion, &r->rows[i].conversion);
     }
-    jw_object(w);
-    write_number(w, S("lift"), l->lift);
-    write_number(w, S("low"), l->low);
-    write_number(w, S("high"), l->high);
-    write_number(w, S("confidence"), l->confidence);
-    jw_end(w);
 }
 
-static void
-write_counts(struct jw *w, const struct report_counts *c)
+const struct report_row *
+report_best(const struct report *r)
 {
-    jw_ki64(w, S("visitors"), (int64_t)c->visitors);
-    jw_ki64(w, S("impressions"), (int64_t)c->impressions);
-    jw_ki64(w, S("clicks"), (int64_t)c->clicks);
-    jw_ki64(w, S("clickVisitors"), (int64_t)c->click_visitors);
-    jw_ki64(w, S("conversions"), (int64_t)c->conversions);
-    jw_ki64(w, S("orders"), (int64_t)c->orders);
-    write_number(w, S("revenue"), c->revenue);
-}
+    const struct report_row *best = NULL;
 
-static void
-write_row(struct jw *w, const struct report_row *row, bool first)
-{
-    jw_object(w);
-    jw_kstr(w, S("experience"), row->counts.experience);
-    jw_kstr(w, S("name"), row->name);
-    if (row->removed)
-        jw_kbool(w, S("removed"), true);
-    write_counts(w, &row->counts);
-    write_number(w, S("clickRate"), row->click_rate);
-    write_number(w, S("conversionRate"), row->conversion_rate);
-    write_number(w, S("conversionRateHalfWidth95"), row->conversion_half_width);
-    write_number(w, S("revenuePerVisitor"), row->revenue_per_visitor);
-    write_number(w, S("revenuePerVisitorHalfWidth95"), row->revenue_half_width);
-    write_lift(w, S("conversionLift"), &row->conversion_lift, first);
-    write_lift(w, S("revenueLift"), &row->revenue_lift, first);
-    jw_end(w);
-}
-
-/* A model's quality, without the forests. */
-static void
-write_model(struct jw *w, const struct json *model)
-{
-    jw_key(w, S("model"));
-    jw_object(w);
-    jw_kjson(w, S("version"), json_get(model, S("version")));
-    jw_kjson(w, S("trainedAt"), json_get(model, S("trainedAt")));
-    jw_key(w, S("units"));
-    jw_array(w);
-    for (struct json_iter unit = json_iter(json_get(model, S("units"))); json_next(&unit);) {
-        jw_object(w);
-        for (struct json_iter it = json_iter(unit.value); json_next(&it);) {
-            if (!str_eq(it.key, S("forest")))
-                jw_kjson(w, it.key, it.value);
-        }
-        jw_end(w);
+    for (size_t i = 1; i < r->row_count; i++) {
+        const struct report_row *row = &r->rows[i];
+        if (row->conversion_lift.known && !row->removed &&
+            (best == NULL || row->conversion_rate > best->conversion_rate))
+            best = row;
     }
-    jw_end(w);
-    jw_end(w);
+    return best;
 }
 
-static void
-rows_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+bool
+report_compares(const struct report *r, const struct report_row *row)
 {
-    struct call *call = ctx;
-    struct diag d = DIAG_INIT;
-    struct report_question question = report_everything();
-    struct report r = {0};
-    struct str id = route_param(params, S("activityId"));
-    const struct json *allocation = snapshot_object(call->snap, S("allocation"), call->scope, id);
-    const struct json *model = snapshot_object(call->snap, S("model"), call->scope, id);
-    struct jw w;
-    enum err rc = report_read(call, call->scope, id, &question, rq->arena, &r, &d);
-
-    if (rc != ERR_OK) {
-        admin_fail(rq, rs, ERRORS_PROBLEM, 0, rc, &d);
-        return;
-    }
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    jw_kstr(&w, S("activityId"), r.id);
-    jw_kstr(&w, S("name"), r.name);
-    jw_kstr(&w, S("state"), r.state);
-    jw_ktime(&w, S("asOf"), rq->now_ms);
-    if (allocation != NULL)
-        jw_kjson(&w, S("allocation"), allocation);
-    if (model != NULL)
-        write_model(&w, model);
-    jw_key(&w, S("totals"));
-    jw_object(&w);
-    write_counts(&w, &r.totals);
-    jw_end(&w);
-    jw_key(&w, S("rows"));
-    jw_array(&w);
-    for (size_t i = 0; i < r.row_count; i++)
-        write_row(&w, &r.rows[i], i == 0);
-    jw_end(&w);
-    jw_end(&w);
+    return row != r->rows && row->counts.units >= REPORT_UNITS_MIN && r->rows[0].counts.units >= REPORT_UNITS_MIN;
 }
 
-static void
-list_page(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    (void)params;
-    report_page_list(ctx, rq, rs);
-}
+/* ---- orders ---- */
 
-static void
-activity_page(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    report_page_activity(ctx, rq, route_param(params, S("activityId")), rs);
-}
-
-static void
-performance_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    report_performance(ctx, rq, params, rs);
-}
-
-static void
-orders_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    report_orders(ctx, rq, params, rs);
-}
-
-static const struct route routes[] = {
-    {HTTP_GET, "/{tenant}/target/activities/{type}/{id}/report/performance", 0, performance_get},
-    {HTTP_GET, "/{tenant}/target/activities/{type}/{id}/report/orders", 0, orders_get},
-    {HTTP_GET, "/edgewise/reports/{activityId}", 0, rows_get},
+struct order_fetch {
+    const struct report *report;
+    struct arena *arena;
+    struct results_order *orders;
+    size_t n;
+    enum err rc;
+    struct diag *d;
 };
-const struct family family_report = {routes, sizeof routes / sizeof routes[0], ERRORS_TARGET, false};
 
-static const struct route page_routes[] = {
-    {HTTP_GET, "/reports", 0, list_page},
-    {HTTP_GET, "/reports/{activityId}", 0, activity_page},
-};
-const struct family family_report_pages = {page_routes, sizeof page_routes / sizeof page_routes[0], ERRORS_PROBLEM,
-                                           true};
+static void
+fetch_orders(void *ctx, struct kv *k)
+{
+    struct order_fetch *f = ctx;
+
+    f->rc = results_orders(k, f->report->scope, f->report->id, f->arena, &f->orders, &f->n, f->d);
+}
+
+enum err
+report_read_orders(const struct call *call, const struct report *r, const struct report_question *question,
+                   struct arena *a, struct results_order **orders, size_t *n, struct diag *d)
+{
+    const struct results_query *q = &question->q;
+    struct order_fetch f = {.report = r, .arena = a, .d = d};
+
+    call->admin->o.hub.read(call->admin->o.hub.ctx, fetch_orders, &f);
+    *orders = f.orders;
+    *n = 0;
+    for (size_t i = 0; f.rc == ERR_OK && i < f.n; i++) {
+        const struct results_order *o = &f.orders[i];
+        if ((q->to_ms == 0 || (o->time_ms >= q->from_ms && o->time_ms < q->to_ms)) &&
+            (q->environment == 0 ? o->environment != RESULTS_QA : o->environment == q->environment))
+            f.orders[(*n)++] = *o;
+    }
+    return f.rc;
+}

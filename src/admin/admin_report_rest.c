@@ -8,92 +8,6 @@
  * leave duplicates out; with normalizeExtremeOrders=true extreme orders count as the mean. */
 #include "admin/admin_report.h"
 
-#include "base/civil.h"
-
-#define AUDIENCES_MAX 50 /* [TARGET 11] reporting audiences of an activity */
-
-static const char *const unit_names[] = {"visitor", "visit", "impression"};
-
-/* ---- the question ---- */
-
-static enum err
-read_interval(struct str s, struct results_query *q, struct diag *d)
-{
-    struct str from, to = s;
-
-    if (s.n == 0)
-        return ERR_OK;
-    (void)str_split(&to, '/', &from);
-    if (!iso8601_parse(from, &q->from_ms, NULL) || !iso8601_parse(to, &q->to_ms, NULL) || q->from_ms >= q->to_ms)
-        return diag_set_path(d, ERR_INVALID, "reportInterval", "reportInterval must be two times, <from>/<to>");
-    return ERR_OK;
-}
-
-static enum err
-read_step(struct str s, struct results_query *q, struct diag *d)
-{
-    static const char *const names[] = {"", "hour", "day", "week", "month"};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (str_eq(s, str_of(names[i]))) {
-            q->step = (enum results_step)i;
-            return ERR_OK;
-        }
-    }
-    return diag_set_path(d, ERR_INVALID, "resolution", "resolution must be hour, day, week or month");
-}
-
-/* "1,2": Monday is 1, Sunday 7. */
-static enum err
-read_days(struct str rest, struct results_query *q, struct diag *d)
-{
-    struct str one;
-
-    while (rest.n > 0 && str_split(&rest, ',', &one)) {
-        int64_t day;
-        if (!str_to_i64(one, &day) || day < 1 || day > 7)
-            return diag_set_path(d, ERR_INVALID, "daysOfWeek", "daysOfWeek must be numbers from 1 (Monday) to 7");
-        q->days_of_week |= 1u << day % 7;
-    }
-    return ERR_OK;
-}
-
-static enum err
-read_number(struct http_req *rq, const char *name, int64_t low, int64_t high, int64_t *out, struct diag *d)
-{
-    struct str s = http_query(rq, str_of(name)), one;
-
-    if (s.n == 0)
-        return ERR_OK;
-    (void)str_split(&s, ',', &one);
-    if (!str_to_i64(one, out) || *out < low || *out > high)
-        return diag_set_path(d, ERR_INVALID, name, "%s must be a number from %lld to %lld", name, (long long)low,
-                             (long long)high);
-    return ERR_OK;
-}
-
-static enum err
-read_question(struct http_req *rq, struct report_question *out, struct diag *d)
-{
-    int64_t metric = HIT_METRIC_PRIMARY, environment = 0;
-    enum err rc = read_interval(http_query(rq, S("reportInterval")), &out->q, d);
-
-    if (rc == ERR_OK)
-        rc = read_step(http_query(rq, S("resolution")), &out->q, d);
-    if (rc == ERR_OK)
-        rc = read_days(http_query(rq, S("daysOfWeek")), &out->q, d);
-    if (rc == ERR_OK)
-        rc = read_number(rq, "environmentId", RESULTS_QA, INT64_MAX, &environment, d);
-    if (rc == ERR_OK)
-        rc = read_number(rq, "conversionMetricLocalIds", 1, HIT_METRIC_PRIMARY, &metric, d);
-    if (rc == ERR_OK && (out->q.step != STEP_NONE || out->q.days_of_week != 0) && out->q.to_ms == 0)
-        out->q.to_ms = rq->now_ms + MS_PER_HOUR; /* the whole life, by hours */
-    out->metric = (uint32_t)metric;
-    out->q.environment = environment;
-    out->tamed = str_eq(http_query(rq, S("normalizeExtremeOrders")), S("true"));
-    return rc;
-}
-
 /* ---- the answer ---- */
 
 static void
@@ -155,7 +69,7 @@ write_units(struct jw *w, const struct results_row *row, const struct report_que
     jw_key(w, S("totals"));
     jw_object(w);
     for (int m = 0; m < RESULTS_METHODS; m++)
-        write_unit(w, unit_names[m], row, question, (enum results_method)m);
+        write_unit(w, report_method_name((enum results_method)m), row, question, (enum results_method)m);
     write_unit(w, "landing", row, question, BY_IMPRESSION);
     jw_end(w);
 }
@@ -169,7 +83,7 @@ write_rows(struct jw *w, const struct report *r, const struct report_question *q
     for (size_t i = 0; i < r->row_count; i++) {
         jw_object(w);
         jw_key(w, S("experienceLocalId"));
-        write_id(w, r->rows[i].counts.experience);
+        write_id(w, r->rows[i].experience);
         write_units(w, &r->rows[i].all, question);
         jw_end(w);
     }
@@ -196,7 +110,7 @@ write_activity(struct jw *w, const struct report *r)
         jw_object(w);
         jw_kstr(w, S("name"), r->rows[i].name);
         jw_key(w, S("experienceLocalId"));
-        write_id(w, r->rows[i].counts.experience);
+        write_id(w, r->rows[i].experience);
         if (r->rows[i].removed)
             jw_kjson(w, S("deletedAt"), json_get(r->activity, S("modifiedAt")));
         jw_end(w);
@@ -237,25 +151,28 @@ static enum err
 write_audiences(const struct call *call, struct http_req *rq, struct jw *w, const struct report *r,
                 struct report_question question, struct diag *d)
 {
-    struct str rest = http_query(rq, S("reportingAudienceLocalIds")), one;
+    struct str rest = http_query(rq, S("reportingAudienceLocalIds"));
     enum err rc = ERR_OK;
 
     if (rest.n == 0)
         return ERR_OK;
     jw_key(w, S("reportingAudiences"));
     jw_array(w);
-    for (size_t i = 0; rc == ERR_OK && rest.n > 0 && str_split(&rest, ',', &one); i++) {
+    for (size_t i = 0; rc == ERR_OK && rest.n > 0; i++) {
+        struct arena_mark mark;
         struct report part;
-        if (i == AUDIENCES_MAX || !str_to_i64(one, &question.q.audience) || question.q.audience < 0)
-            return diag_set_path(d, ERR_INVALID, "reportingAudienceLocalIds",
-                                 "reportingAudienceLocalIds must be at most %d numbers", AUDIENCES_MAX);
-        rc = report_read(call, r->scope, r->id, &question, rq->arena, &part, d);
+        rc = report_next_audience(&rest, i, &question.q.audience, d);
         if (rc != ERR_OK)
             break;
-        jw_object(w);
-        jw_ki64(w, S("reportingAudienceLocalId"), question.q.audience);
-        write_rows(w, &part, &question);
-        jw_end(w);
+        mark = arena_mark(rq->arena);
+        rc = report_read(call, r->scope, r->id, &question, rq->arena, &part, d);
+        if (rc == ERR_OK) {
+            jw_object(w);
+            jw_ki64(w, S("reportingAudienceLocalId"), question.q.audience);
+            write_rows(w, &part, &question);
+            jw_end(w);
+        }
+        arena_release(rq->arena, mark);
     }
     jw_end(w);
     return rc;
@@ -289,7 +206,7 @@ report_performance(const struct call *call, struct http_req *rq, const struct ro
     struct diag d = DIAG_INIT;
     struct report r = {0};
     struct jw w;
-    enum err rc = read_question(rq, &question, &d);
+    enum err rc = report_question_read(rq, &question, &d);
 
     if (rc == ERR_OK)
         rc = open_report(call, rq, params, &question, &r, &d);
@@ -314,23 +231,6 @@ report_performance(const struct call *call, struct http_req *rq, const struct ro
 
 /* ---- orders ---- */
 
-struct order_fetch {
-    struct str scope, id;
-    struct arena *arena;
-    struct results_order *orders;
-    size_t n;
-    enum err rc;
-    struct diag *d;
-};
-
-static void
-fetch_orders(void *ctx, struct kv *k)
-{
-    struct order_fetch *f = ctx;
-
-    f->rc = results_orders(k, f->scope, f->id, f->arena, &f->orders, &f->n, f->d);
-}
-
 static void
 write_order(struct jw *w, const struct results_order *o)
 {
@@ -352,17 +252,16 @@ report_orders(const struct call *call, struct http_req *rq, const struct route_p
 {
     struct report_question question = report_everything();
     struct diag d = DIAG_INIT;
-    struct order_fetch f = {.scope = call->scope, .id = route_param(params, S("id")), .arena = rq->arena, .d = &d};
+    struct results_order *orders = NULL;
     struct report r = {0};
+    size_t n = 0;
     struct jw w;
-    enum err rc = read_question(rq, &question, &d);
+    enum err rc = report_question_read(rq, &question, &d);
 
     if (rc == ERR_OK)
         rc = open_report(call, rq, params, &question, &r, &d);
-    if (rc == ERR_OK) {
-        call->admin->o.hub.read(call->admin->o.hub.ctx, fetch_orders, &f);
-        rc = f.rc;
-    }
+    if (rc == ERR_OK)
+        rc = report_read_orders(call, &r, &question, rq->arena, &orders, &n, &d);
     if (rc != ERR_OK) {
         admin_fail(rq, rs, ERRORS_TARGET, 0, rc, &d);
         return;
@@ -373,12 +272,8 @@ report_orders(const struct call *call, struct http_req *rq, const struct route_p
     write_activity(&w, &r);
     jw_key(&w, S("orders"));
     jw_array(&w);
-    for (size_t i = 0; i < f.n; i++) {
-        const struct results_order *o = &f.orders[i];
-        if ((question.q.to_ms == 0 || (o->time_ms >= question.q.from_ms && o->time_ms < question.q.to_ms)) &&
-            (question.q.environment == 0 || o->environment == question.q.environment))
-            write_order(&w, o);
-    }
+    for (size_t i = 0; i < n; i++)
+        write_order(&w, &orders[i]);
     jw_end(&w);
     jw_end(&w);
 }

@@ -175,6 +175,11 @@
 #define LIMIT_RESULT_SERIES 8192         /* OURS: experiences x environments x reporting audiences of one activity */
 #define LIMIT_RESULT_ORDERS 10000        /* OURS: newest orders of one activity in its orders report */
 #define LIMIT_RESULT_PRODUCTS_BYTES 1024 /* OURS: product ids of one order; longer lists are left out */
+#define LIMIT_REPORT_PLOTTED 6           /* OURS: experiences in one plot; more cannot be told apart */
+#define LIMIT_REPORT_POINTS 120          /* OURS: points of a curve; a longer life has longer steps */
+#define LIMIT_REPORT_BELIEFS 20          /* OURS: experiences whose chance to be better is computed, at 3 ms each */
+#define LIMIT_REPORT_ROWS 100            /* OURS: rows of a table on the results page; downloads have all */
+#define LIMIT_REPORT_ORDERS 10           /* OURS: newest orders on the results page */
 #define LIMIT_RESULT_NAMES 10000 /* OURS: hosts, mboxes and attribute names of a sandbox, each, that were seen */
 
 /* On-device artifacts */

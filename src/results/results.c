@@ -226,20 +226,25 @@ read_audiences(struct fold *f, struct results_entrant *e, const struct json *rep
     return e->audiences != NULL;
 }
 
-/* Adds to the counters of everybody, and of the reporting audiences: those of the entry, and those that a conversion
- * names besides. */
 static void
-give(struct fold *f, const struct visitor_count *c, const struct results_entrant *e, const struct results_counts *more)
+give_to(struct fold *f, const struct visitor_count *c, int64_t audience, const struct results_counts *more)
 {
-    struct results_counts *to = gain_of(f, c->membership, RESULTS_EVERYBODY);
+    struct results_counts *to = gain_of(f, c->membership, audience);
 
     if (to != NULL)
         (void)results_add(to, more, f->a);
-    for (size_t i = 0; i < e->audience_count; i++) {
-        to = gain_of(f, c->membership, (int64_t)e->audiences[i]);
-        if (to != NULL)
-            (void)results_add(to, more, f->a);
-    }
+}
+
+/* Adds to the counters of everybody, of the arm, and of the reporting audiences: those of the entry, and those that a
+ * conversion names besides. */
+static void
+give(struct fold *f, const struct visitor_count *c, const struct results_entrant *e, const struct results_counts *more)
+{
+    give_to(f, c, RESULTS_EVERYBODY, more);
+    if (c->membership->arm != ARM_NONE)
+        give_to(f, c, c->membership->arm == ARM_CONTROL ? RESULTS_CONTROL : RESULTS_TARGETED, more);
+    for (size_t i = 0; i < e->audience_count; i++)
+        give_to(f, c, (int64_t)e->audiences[i], more);
     if (c->unit != COUNT_CONVERSION)
         return;
     for (struct json_iter it = json_iter(c->notice->reporting); json_next(&it);) {
@@ -247,9 +252,8 @@ give(struct fold *f, const struct visitor_count *c, const struct results_entrant
         bool had = id < 0;
         for (size_t i = 0; i < e->audience_count && !had; i++)
             had = e->audiences[i] == (uint64_t)id;
-        to = had ? NULL : gain_of(f, c->membership, id);
-        if (to != NULL)
-            (void)results_add(to, more, f->a);
+        if (!had)
+            give_to(f, c, id, more);
     }
 }
 

@@ -11,7 +11,8 @@
  *             The orders themselves are listed, the newest LIMIT_RESULT_ORDERS of an activity.
  * Environment A conversion counts in the environment in which the visitor entered. What comes by a QA link has one of
  *             its own, and visitors of its own.
- * Audience    A reporting audience has counters of its own: of visitors who were in it when they entered.
+ * Audience    A reporting audience has counters of its own: of visitors who were in it when they entered. So has each
+ *             arm of an activity with models.
  * Hours       are kept for LIMIT_RESULT_DAYS, totals for good.
  * Seen        Hosts, locations and attribute names that hits carried, for administrators to choose from.
  *
@@ -65,12 +66,16 @@ struct stats_sample results_sample(const struct results_counts *c, uint32_t metr
                                    bool tamed);
 
 enum results_step { STEP_NONE, STEP_HOUR, STEP_DAY, STEP_WEEK, STEP_MONTH };
+/* Beside reporting audiences: everybody, and of an activity with models who is in which part of its traffic. */
 #define RESULTS_EVERYBODY (-1)
+#define RESULTS_CONTROL (-2)
+#define RESULTS_TARGETED (-3)
 
 struct results_query {
     struct str scope, activity;
+    struct str experience;  /* empty: all */
     int64_t environment;    /* 0: all but QA */
-    int64_t audience;       /* reportingAudienceLocalId, or RESULTS_EVERYBODY */
+    int64_t audience;       /* reportingAudienceLocalId, or one of the above */
     int64_t from_ms, to_ms; /* whole hours; both 0: for life */
     unsigned days_of_week;  /* bit 0: Sunday; 0: all of them */
     enum results_step step; /* of the points */
@@ -81,6 +86,7 @@ struct results_point {
 };
 struct results_row {
     struct str experience;
+    int64_t first_ms, last_ms; /* days of the life of which hours are kept; equal: nothing has counted */
     struct results_counts counts;
     struct results_point *points; /* those in which something counted, in order */
     size_t point_count, point_room;

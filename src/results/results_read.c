@@ -17,7 +17,7 @@ compare_ids(struct str a, struct str b)
 static bool
 is_asked(const struct results_query *q, const struct results_series *s)
 {
-    return s->audience == q->audience &&
+    return s->audience == q->audience && (q->experience.n == 0 || str_eq(q->experience, s->experience)) &&
            (q->environment == 0 ? s->environment != RESULTS_QA : s->environment == q->environment);
 }
 
@@ -75,6 +75,17 @@ point_at(struct gather *g, int64_t from_ms)
     return &r->points[at];
 }
 
+static void
+add_span(struct results_row *r, int64_t from_ms, int64_t to_ms)
+{
+    if (from_ms == to_ms)
+        return;
+    if (r->first_ms == r->last_ms || from_ms < r->first_ms)
+        r->first_ms = from_ms;
+    if (to_ms > r->last_ms)
+        r->last_ms = to_ms;
+}
+
 bool
 results_row_add(struct results_row *to, const struct results_row *more, struct arena *a)
 {
@@ -82,6 +93,7 @@ results_row_add(struct results_row *to, const struct results_row *more, struct a
 
     if (!results_add(&to->counts, &more->counts, a))
         return false;
+    add_span(to, more->first_ms, more->last_ms);
     for (size_t i = 0; i < more->point_count; i++) {
         struct results_point *p = point_at(&g, more->points[i].from_ms);
         if (p == NULL || !results_add(&p->counts, &more->points[i].counts, a))
@@ -116,6 +128,7 @@ read_series(struct kv *k, struct gather *g, const struct results_series *s, stru
 
     if (rc != ERR_OK)
         return rc;
+    add_span(g->row, life.first_day * MS_PER_DAY, (life.last_day + 1) * MS_PER_DAY);
     if (q->from_ms == 0 && q->to_ms == 0)
         return results_add(&g->row->counts, &life.counts, g->a) ? ERR_OK : results_no_memory(d);
     first = q->from_ms / MS_PER_DAY > life.first_day ? q->from_ms / MS_PER_DAY : life.first_day;

@@ -281,17 +281,17 @@ stats_ratio_p(const uint64_t *visitors, const double *weights, size_t n)
 /* With t units of each, spread s of the difference's estimate and x = t rho^2:
  *   half width = s sqrt(2 (x + 1) / x ln(sqrt(x + 1) / alpha))        p = sqrt(x + 1) exp(-z^2 x / (2 (x + 1))) */
 struct stats_sequential
-stats_sequential(const struct stats_sample *control, const struct stats_sample *variant)
+stats_sequential(const struct stats_sample *control, const struct stats_sample *variant, unsigned comparisons)
 {
-    double difference = stats_mean(variant) - stats_mean(control);
-    double square = square_error(control) + square_error(variant), log_alpha = -2 * log(SEQUENTIAL_ALPHA);
-    double x, half, p;
+    double difference = stats_mean(variant) - stats_mean(control), many = comparisons > 1 ? comparisons : 1;
+    double square = square_error(control) + square_error(variant), alpha = SEQUENTIAL_ALPHA / many;
+    double log_alpha = -2 * log(alpha), x, half, p;
 
     if (control->n < STATS_SEQUENTIAL_MIN || variant->n < STATS_SEQUENTIAL_MIN || !(square > 0))
         return (struct stats_sequential){.p = 1};
     x = ((double)control->n + (double)variant->n) / 2 * (log_alpha + log(log_alpha + 1)) / SEQUENTIAL_BEST_AT;
-    half = sqrt(square * 2 * (x + 1) / x * log(sqrt(x + 1) / SEQUENTIAL_ALPHA));
-    p = sqrt(x + 1) * exp(-difference * difference / square * x / (2 * (x + 1)));
+    half = sqrt(square * 2 * (x + 1) / x * log(sqrt(x + 1) / alpha));
+    p = many * sqrt(x + 1) * exp(-difference * difference / square * x / (2 * (x + 1)));
     return (struct stats_sequential){
         .known = true, .low = difference - half, .high = difference + half, .p = p > 1 ? 1 : p};
 }

@@ -66,7 +66,9 @@ struct stats_sequential {
     double p;         /* always valid; 1 - p is a confidence that may be watched */
 };
 #define STATS_SEQUENTIAL_MIN 100
-struct stats_sequential stats_sequential(const struct stats_sample *control, const struct stats_sample *variant);
+/* comparisons > 1: each of so many holds with all others, by Bonferroni. */
+struct stats_sequential stats_sequential(const struct stats_sample *control, const struct stats_sample *variant,
+                                         unsigned comparisons);
 
 /* Orders of the last month [TARGET 8.3]. */
 struct stats_orders {

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What delivery requests count in reports, and audience rules over HTTP: items of the Target checklist [TARGET 12], by
 number. delivery_test.py has the rest."""
+import csv
 import datetime
 import json
+import re
 import sys
 
 from delivery_world import NOW, V3, World, build, metric
@@ -282,6 +284,44 @@ def test_110_111_qa_links():
     assert w.content("qaLive", qaMode=dict(only, previewIndexes=first["previewIndexes"])) is None
     assert rows(896)["totals"]["visitors"] == 0, "QA traffic counts for itself"
     refused({"qaMode": {"token": qa["token"][:-2] + "xx"}}, "token")
+
+
+def test_158_page_and_downloads_say_what_the_report_says():
+    """Two metrics and three counting methods: the page, the JSON, the file and the Target report have the same numbers."""
+    goal = metric("pgGoal", "always_convert")
+    other = {"metricLocalId": 5, "name": "Other", "action": {"type": "count_once"},
+             "mboxes": [{"name": "pgOther", "successEvent": "mbox_shown"}]}
+    w.activity("ab", 898, [(50, w.offer("content", content="p%d" % i)) for i in range(2)], "pgHero", metrics=[goal, other])
+    for i in range(80):
+        who, session = {"tntId": visitor()}, w.session()
+        for _ in range(1 + i % 3):
+            w.mbox("pgHero", who, session=session)
+        for _ in range(i % 4):
+            w.mbox("pgGoal", who, session=session)
+        if i % 5 == 0:
+            w.mbox("pgOther", who, session=session)
+    w.s.drain()
+    seen = set()
+    for m in (32767, 5):
+        target = w.rest("GET", "/activities/ab/898/report/performance?conversionMetricLocalIds=%d" % m,
+                        headers={"Accept": "application/vnd.adobe.target.v1+json"}).json["report"]["statistics"]
+        for method in ("visitor", "visit", "impression"):
+            query = "?conversionMetricLocalIds=%d&countingMethod=%s" % (m, method)
+            ours = w.s.rest("GET", "/edgewise/reports/898" + query, expect=2).json
+            page = w.s.call("GET", "/reports/898" + query)
+            lines = list(csv.DictReader(w.s.call("GET", "/reports/898/csv" + query).body.decode().splitlines()))
+            assert page.status == 200 and len(lines) == len(ours["rows"]) == 2, (page.status, lines, ours["rows"])
+            cells = re.findall(r'<td data-l="(?:Visitors|Visits|Impressions)">([\d,]+)</td><td data-l="Conversions">([\d,]+)',
+                               page.body.decode().split("<h2>Conversions</h2>")[1])
+            for row, line, cell, t in zip(ours["rows"], lines, cells, target["experiences"]):
+                want = t["totals"][method]["totals"]
+                got = (row["units"], row["conversions"])
+                assert got == (want["entries"], want["conversions"]), (m, method, row, want)
+                assert got == tuple(int(c.replace(",", "")) for c in cell), (m, method, row, cell)
+                assert got[1] == int(line["conversionsBy" + method.capitalize()]), line
+                assert abs(float(line["conversionRate"]) - row["conversionRate"]) < 1e-9
+                seen.add(got)
+    assert len(seen) == 8, "by visitor and by visit alike, since each has one session: %s" % seen
 
 
 def test_08_1_auto_allocate_moves_new_visitors_to_the_best():

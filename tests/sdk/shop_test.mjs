@@ -292,29 +292,6 @@ test("the reports count what happened", async () => {
   assert.equal(banner.totals.clicks, 1);
 });
 
-/* For the picture: visitors who see the banner, click and order as often as a made-up taste says, over the wire like all. */
-async function crowd(n) {
-  const id = (await server.rest("GET", "/edgewise/datastreams")).items[0].id;
-  const taste = { "Free returns": { order: 12, click: 7 }, "Repair for life": { order: 8, click: 5 } }; // one in so many
-  const names = Object.fromEntries((await server.rest("GET", "/edgewise/reports/" + activity["Banner test"])).rows.map((r) => [r.experience, r.name]));
-  const send = (ecid, xdm, query) => server.call("POST", "/ee/v1/interact?configId=" + id, JSON.stringify({
-    events: [{ xdm: { identityMap: { ECID: [{ id: ecid }] }, ...xdm }, query }] }));
-  const one = async (i) => {
-    const ecid = String(i).padStart(19, "1") + String(i * 7919).padStart(19, "2");
-    const r = await send(ecid, { eventType: "web.webpagedetails.pageViews" }, { personalization: { decisionScopes: ["banner"] } });
-    const [p] = r.json.handle.filter((h) => h.type === "personalization:decisions").flatMap((h) => h.payload);
-    const { order, click } = taste[names[p.scopeDetails.experience.id]];
-    const notice = (kind) => ({ eventType: "decisioning.proposition" + kind, _experience: { decisioning: {
-      propositions: [{ id: p.id, scope: p.scope, scopeDetails: p.scopeDetails }] } } });
-    await send(ecid, notice("Display"));
-    if (i * 31 % click === 0) await send(ecid, notice("Interact"));
-    if (i * 17 % order === 0) await send(ecid, { eventType: "commerce.purchases", commerce: { purchases: { value: 1 },
-      order: { purchaseID: "crowd-" + i, currencyCode: "EUR", priceTotal: [129, 189, 279, 329][i % 4] } } });
-  };
-  for (let i = 0; i < n; i += 16) await Promise.all(Array.from({ length: 16 }, (_, k) => one(i + k)));
-  await server.drain();
-}
-
 test("the results page shows the same", async () => {
   const banner = await server.rest("GET", "/edgewise/reports/" + activity["Banner test"]);
   const reader = await Device.open(browser);
@@ -327,11 +304,6 @@ test("the results page shows the same", async () => {
   assert.equal(await tile("Conversions"), String(banner.totals.conversions));
   assert.equal(await tile("Revenue"), banner.totals.revenue.toFixed(2));
   for (const row of banner.rows) assert.ok((await reader.page.content()).includes(row.name), row.name);
-  if (process.env.EDGEWISE_SCREENSHOTS === "1") {
-    await crowd(1600);
-    await reader.page.reload();
-    await shoot(reader, "5-results", { fullPage: true });
-  }
   await reader.close();
 });
 

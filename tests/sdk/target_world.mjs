@@ -35,7 +35,7 @@ export class World {
     const body = { name: `activity ${id}`, state: "approved", priority: 5, locations,
       ...(where.view ? { views: [{ viewLocalId: 0, viewId: 33, name: where.view }] } : {}),
       options: experiences.map((e, i) => ({ optionLocalId: i, name: `option ${i}`, offerId: e.offer })),
-      experiences: experiences.map((e, i) => ({ experienceLocalId: i, name: String.fromCharCode(65 + i), audienceIds: e.audienceIds ?? [],
+      experiences: experiences.map((e, i) => ({ experienceLocalId: i, name: e.name ?? String.fromCharCode(65 + i), audienceIds: e.audienceIds ?? [],
         ...(type === "ab" ? { visitorPercentage: e.percent } : {}), optionLocations: [{ locationLocalId: 0, optionLocalId: i }] })),
       metrics: [{ metricLocalId: 32767, name: "goal", conversion: true, mboxes: [{ name: "orderConfirm", successEvent: "mbox_shown" }] }],
       ...extra };

@@ -1,79 +1,11 @@
-/* report_test.c - results of activities as JSON and as pages [TARGET 6.8]. */
-#include "ingest_fixture.h"
+/* report_test.c - results of activities as JSON and as a file [TARGET 6.8, 8.3, 9.2]. */
+#include "report_fixture.h"
 
-#include "results/results.h"
+#include <math.h>
+
+#include "admin/admin_report.h"
 
 #define PERFORMANCE "/acme/target/activities/ab/1001/report/performance"
-
-static void
-put_activity(struct world *w, const char *id, const char *name)
-{
-    struct t *t = w->t;
-
-    world_put(w, "activity", SCOPE, id,
-              arena_printf(
-                  t->arena,
-                  "{'id':%s,'type':'ab','name':'%s','state':'saved','priority':5,"
-                  "'options':[{'optionLocalId':0,'name':'A','offerId':0},{'optionLocalId':1,'name':'B','offerId':0}],"
-                  "'locations':{'mboxes':[{'locationLocalId':0,'name':'hero','audienceIds':[]}]},"
-                  "'experiences':[{'experienceLocalId':0,'name':'Calm <b>blue</b>','visitorPercentage':50,"
-                  "'audienceIds':[],'optionLocations':[{'locationLocalId':0,'optionLocalId':0}]},"
-                  "{'experienceLocalId':1,'name':'Bold orange','visitorPercentage':50,'audienceIds':[],"
-                  "'optionLocations':[{'locationLocalId':0,'optionLocalId':1}]}],"
-                  "'metrics':[{'metricLocalId':32767,'name':'Order','conversion':true,'mboxes':[{'name':'orderConfirm',"
-                  "'successEvent':'mbox_shown','audienceIds':[]}],'action':{'type':'count_once'}}]}",
-                  id, name)
-                  .p);
-}
-
-static void
-fold(struct world *w, struct hit *h)
-{
-    struct t *t = w->t;
-
-    arena_reset(&w->scratch);
-    CHECK_OK(results_fold(w->kv, h, NOW, &w->scratch, d));
-    CHECK_OK(kv_commit(w->kv, NULL, 0, false, d));
-}
-
-/* A visitor who sees the experience, perhaps clicks, perhaps buys. */
-static void
-visit(struct world *w, int visitor, const char *experience, bool click, double order)
-{
-    struct t *t = w->t;
-    struct identity ecid = {.ns = S("ECID"), .id = arena_printf(t->arena, "%038d", visitor), .primary = true};
-    struct hit_notice notices[2] = {
-        {.type = NOTICE_DISPLAY, .activity = S("1001"), .experience = str_of(experience), .scope = S("hero")},
-        {.type = NOTICE_INTERACT, .activity = S("1001"), .experience = str_of(experience), .scope = S("hero")},
-    };
-    struct hit h = {.kind = HIT_EVENT,
-                    .source = SOURCE_EDGE,
-                    .scope = S(SCOPE),
-                    .identities = {&ecid, 1},
-                    .event_id = arena_printf(t->arena, "e%d", visitor),
-                    .event_ms = NOW,
-                    .notices = notices,
-                    .notice_count = click ? 2 : 1};
-
-    if (order > 0)
-        CHECK_OK(
-            json_parse(arena_printf(t->arena,
-                                    "{\"eventType\":\"commerce.purchases\",\"commerce\":{\"purchases\":{\"value\":1},"
-                                    "\"order\":{\"purchaseID\":\"o%d\",\"priceTotal\":%.2f}}}",
-                                    visitor, order),
-                       t->arena, &h.xdm, d));
-    fold(w, &h);
-}
-
-/* The published example: 32 of 124 against 52 of 149. */
-static void
-put_results(struct world *w)
-{
-    for (int i = 0; i < 124; i++)
-        visit(w, i, "0", i % 5 == 0, i < 32 ? 40 + i % 7 : 0);
-    for (int i = 0; i < 149; i++)
-        visit(w, 1000 + i, "1", i % 4 == 0, i < 52 ? 42.5 + i % 9 : 0);
-}
 
 TEST(report_performance)
 {
@@ -82,8 +14,8 @@ TEST(report_performance)
     const struct json *s, *visitor;
 
     world_open(t, &w);
-    put_activity(&w, "1001", "Hero test");
-    put_results(&w);
+    report_put_activity(&w, "1001", "Hero test", "");
+    report_put_results(&w);
     a = world_get(&w, &family_report, PERFORMANCE "?environmentId=1");
     CHECK_STATUS(a, 200);
     CHECK_EQ(json_i64(json_path(a.json, S("reportParameters.activityId")), 0), 1001);
@@ -110,14 +42,14 @@ TEST(report_rows)
     const struct json *b;
 
     world_open(t, &w);
-    put_activity(&w, "1001", "Hero test");
+    report_put_activity(&w, "1001", "Hero test", "");
     a = world_get(&w, &family_report, "/edgewise/reports/1001");
     CHECK_STATUS(a, 200);
     CHECK_EQ(json_i64(json_path(a.json, S("totals.visitors")), -1), 0);
     CHECK_EQ(json_count(json_get(a.json, S("rows"))), 2);
     CHECK_TRUE(json_is(json_get(json_at(json_get(a.json, S("rows")), 1), S("conversionLift")), JSON_NULL));
-    put_results(&w);
-    visit(&w, 5000, "7", false, 0); /* an experience that is no longer there */
+    report_put_results(&w);
+    report_visit(&w, "1001", 5000, "7", false, 0); /* an experience that is no longer there */
     a = world_get(&w, &family_report, "/edgewise/reports/1001");
     CHECK_EQ(json_count(json_get(a.json, S("rows"))), 3);
     CHECK_TRUE(json_bool(json_get(json_at(json_get(a.json, S("rows")), 2), S("removed")), false));
@@ -132,66 +64,211 @@ TEST(report_rows)
     world_close(&w);
 }
 
-static size_t
-count_of(struct str text, struct str part)
+static const struct json *
+row_of(const struct json *report, size_t i)
 {
-    size_t n = 0;
-    ptrdiff_t at;
-
-    while ((at = str_find(text, part)) >= 0) {
-        n++;
-        text = str_slice(text, (size_t)at + part.n, text.n);
-    }
-    return n;
+    return json_at(json_get(report, S("rows")), i);
 }
 
-TEST(report_pages)
+static long long
+million(const struct json *v)
 {
+    return (long long)floor(json_f64(v, -1) * 1e6 + 0.5);
+}
+
+TEST(report_rows_have_every_figure)
+{
+    struct world w;
+    struct answer a;
+    const struct json *b;
+
+    world_open(t, &w);
+    report_put_activity(&w, "1001", "Hero test", "");
+    report_put_results(&w);
+    a = world_get(&w, &family_report, "/edgewise/reports/1001");
+    b = row_of(a.json, 1);
+    CHECK_EQ(json_i64(json_get(b, S("units")), 0), 149);
+    CHECK_EQ(million(json_get(b, S("conversionRateHalfWidth95"))), 76536);
+    CHECK_TRUE(json_f64(json_path(b, S("conversionDifferenceSequential.low")), 1) < 0);
+    CHECK_TRUE(json_f64(json_path(b, S("conversionDifferenceSequential.high")), 0) >
+               json_f64(json_get(b, S("conversionRate")), 1) -
+                   json_f64(json_get(row_of(a.json, 0), S("conversionRate")), 0));
+    CHECK_TRUE(json_f64(json_get(b, S("chanceToBeBetter")), 0) > 0.94 &&
+               json_f64(json_get(b, S("chanceToBeBetter")), 0) < 0.96);
+    CHECK_TRUE(json_f64(json_path(b, S("conversionLiftCredible.low")), 1) < 0);
+    CHECK_EQ(json_i64(json_get(b, S("unitsNeeded")), 0),
+             (long long)stats_sample_size(32.0 / 124, (52.0 / 149) / (32.0 / 124) - 1, 0.95, 0.8, 1));
+    CHECK_TRUE(json_get(row_of(a.json, 0), S("chanceToBeBetter")) == NULL);
+    CHECK_TRUE(json_f64(json_get(b, S("averageOrderValue")), 0) > 42.5);
+    world_close(&w);
+}
+
+/* Refused precisely; by impression N are impressions, and another metric has its own counts. */
+TEST(report_questions)
+{
+    static const char *const bad[] = {"countingMethod=people",
+                                      "environmentId=x",
+                                      "conversionMetricLocalIds=0",
+                                      "conversionMetricLocalIds=32768",
+                                      "reportInterval=2026-01-01T00:00Z",
+                                      "reportingAudienceLocalIds=-1",
+                                      "resolution=year",
+                                      "daysOfWeek=8"};
     struct world w;
     struct answer a;
 
     world_open(t, &w);
-    a = world_get(&w, &family_report_pages, "/reports");
+    report_put_activity(&w, "1001", "Hero test", "");
+    report_put_results(&w);
+    report_visit(&w, "1001", 0, "0", false, 0); /* comes again */
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        a = world_get(&w, &family_report, arena_printf(t->arena, "/edgewise/reports/1001?%s", bad[i]).p);
+        CHECK_STATUS(a, 400);
+        CHECK_HAS(a.body, arena_printf(t->arena, "%.*s", (int)(strchr(bad[i], '=') - bad[i]), bad[i]).p);
+        a = world_get(&w, &family_report_pages, arena_printf(t->arena, "/reports/1001?%s", bad[i]).p);
+        CHECK_STATUS(a, 400);
+    }
+    a = world_get(&w, &family_report, "/edgewise/reports/1001?countingMethod=impression&environmentId=1");
+    CHECK_EQ(json_i64(json_get(row_of(a.json, 0), S("units")), 0), 125);
+    CHECK_EQ(json_i64(json_get(row_of(a.json, 0), S("visitors")), 0), 124);
+    CHECK_STR(json_str(json_path(a.json, S("question.countingMethod"))), S("impression"));
+    a = world_get(&w, &family_report, "/edgewise/reports/1001?conversionMetricLocalIds=3");
+    CHECK_EQ(json_i64(json_get(row_of(a.json, 0), S("conversions")), -1), 0);
+    CHECK_EQ(json_i64(json_get(row_of(a.json, 0), S("visitors")), 0), 124);
+    a = world_get(&w, &family_report, "/edgewise/reports/1001?environmentId=-1");
+    CHECK_EQ(json_i64(json_path(a.json, S("totals.visitors")), -1), 0);
+    world_close(&w);
+}
+
+/* A running total that ends at the row's, however long the life: hours, then days, then weeks. */
+TEST(report_series)
+{
+    static const struct {
+        int64_t days;
+        const char *resolution;
+        size_t points;
+    } cases[] = {{5, "hour", 97}, {6, "day", 6}, {120, "day", 120}, {121, "week", 18}, {731, "week", 105}};
+    struct world w;
+    const struct json *s, *line;
+
+    world_open(t, &w);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t last = NOW + (cases[i].days - 1) * MS_PER_DAY;
+        struct report_question question = report_everything();
+        struct report_series series;
+        struct report r;
+        const char *id = arena_printf(t->arena, "200%zu", i).p;
+        report_put_activity(&w, id, id, "");
+        report_visit_at(&w, id, 1, "0", false, 10, NOW);
+        report_visit_at(&w, id, 2, "0", false, 0, last);
+        CHECK_TRUE(world_object(&w, "activity", id) != NULL); /* and its configuration is the call's */
+        CHECK_OK(report_read(&w.call, S(SCOPE), str_of(id), &question, t->arena, &r, d));
+        CHECK_OK(report_read_series(&w.call, &r, &question, last, t->arena, &series, d));
+        CHECK_EQ(series.line_count, 2);
+        CHECK_EQ(series.point_count, cases[i].points);
+        CHECK_TRUE(series.point_count <= LIMIT_REPORT_POINTS);
+        CHECK_EQ(series.lines[0].conversion[0].n, 1);
+        CHECK_TRUE(series.lines[0].conversion[series.point_count - 1].n == 2 &&
+                   series.lines[0].revenue[series.point_count - 1].sum == 10);
+        CHECK_STR(str_of(series.step == STEP_HOUR  ? "hour"
+                         : series.step == STEP_DAY ? "day"
+                                                   : "week"),
+                  str_of(cases[i].resolution));
+    }
+    report_put_activity(&w, "1001", "Hero test", "");
+    s = json_get(world_get(&w, &family_report, "/edgewise/reports/1001").json, S("series"));
+    CHECK_EQ(json_count(json_get(s, S("from"))), 0);
+    report_put_results(&w);
+    s = json_get(world_get(&w, &family_report, "/edgewise/reports/1001").json, S("series"));
+    line = json_at(json_get(s, S("experiences")), 1);
+    CHECK_EQ(json_i64(json_at(json_get(line, S("units")), json_count(json_get(s, S("from"))) - 1), 0), 149);
+    CHECK_EQ(json_i64(json_at(json_get(line, S("conversions")), json_count(json_get(s, S("from"))) - 1), 0), 52);
+    world_close(&w);
+}
+
+/* Hours go after LIMIT_RESULT_DAYS, totals stay: they stand before the first point. */
+TEST(report_series_begins_with_what_is_older)
+{
+    struct report_question question = report_everything();
+    int64_t last = NOW + LIMIT_RESULT_DAYS * MS_PER_DAY;
+    struct report_series series;
+    struct report r;
+    struct world w;
+
+    world_open(t, &w);
+    report_put_activity(&w, "1001", "Hero test", "");
+    report_visit_at(&w, "1001", 1, "0", false, 0, NOW);
+    report_visit_at(&w, "1001", 2, "0", false, 0, last);
+    CHECK_TRUE(world_object(&w, "activity", "1001") != NULL);
+    CHECK_OK(report_read(&w.call, S(SCOPE), S("1001"), &question, t->arena, &r, d));
+    CHECK_OK(report_read_series(&w.call, &r, &question, last, t->arena, &series, d));
+    CHECK_TRUE(series.from_ms[0] > NOW - 7 * MS_PER_DAY && series.point_count <= LIMIT_REPORT_POINTS);
+    CHECK_EQ(series.lines[0].conversion[0].n, 1);
+    CHECK_EQ(series.lines[0].conversion[series.point_count - 1].n, 2);
+    world_close(&w);
+}
+
+TEST(report_csv)
+{
+    struct world w;
+    struct answer a;
+    struct str rest, line;
+    size_t lines = 0;
+
+    world_open(t, &w);
+    report_put_activity(&w, "1001", "=HYPERLINK(1), \\\"big\\\"", "");
+    report_put_results(&w);
+    a = world_get(&w, &family_report, "/edgewise/reports/1001/csv");
     CHECK_STATUS(a, 200);
-    CHECK_HAS(a.body, "There are no activities yet.");
-    put_activity(&w, "1001", "<script>alert(1)</script> & co");
-    a = world_get(&w, &family_report_pages, "/reports/1001");
+    CHECK_STR(str_of(a.content_type), S("text/csv; charset=utf-8"));
+    CHECK_HAS(
+        a.body,
+        "\"1001\",\"'=HYPERLINK(1), \"\"big\"\"\",\"1\",\"Bold orange\",,149,149,149,149,38,38,32767,52,52,52,52,");
+    for (rest = a.body; str_split(&rest, '\n', &line);)
+        lines += line.n > 0;
+    CHECK_EQ(lines, 3);
+    a = world_get(&w, &family_report_pages, "/reports/1001/csv?resolution=day");
     CHECK_STATUS(a, 200);
-    CHECK_HAS(a.body, "Nobody has seen this activity yet");
-    put_activity(&w, "1002", "Spring banner");
-    put_results(&w);
-    a = world_get(&w, &family_report_pages, "/reports/1001");
-    CHECK_STATUS(a, 200);
-    CHECK_STR(str_of(a.content_type), S("text/html; charset=utf-8"));
-    CHECK_STR(a.headers[0].name, S("Content-Security-Policy"));
-    CHECK_EQ(count_of(a.body, S("<script")), 0);
-    CHECK_EQ(count_of(a.body, S("<b>blue")), 0);
-    CHECK_HAS(a.body, "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co");
-    CHECK_HAS(a.body, "Calm &lt;b&gt;blue&lt;/b&gt;");
-    CHECK_HAS(a.body,
-              "<b>Bold orange</b> converts <b>35.2% better</b> than Calm &lt;b&gt;blue&lt;/b&gt;: confidence 89.8%. "
-              "That is not significant yet.");
-    CHECK_HAS(a.body, "25.8%</text>");
-    CHECK_HAS(a.body, "34.9%</text>");
-    CHECK_HAS(a.body, "+35.2%");
-    CHECK_EQ(count_of(a.body, S("<svg")), 3);
-    CHECK_EQ(count_of(a.body, S("<rect class=\"bar")), 6);
-    CHECK_EQ(count_of(a.body, S("<div")), count_of(a.body, S("</div>")));
-    CHECK_EQ(count_of(a.body, S("<section")), count_of(a.body, S("</section>")));
-    CHECK_EQ(count_of(a.body, S("<td")), count_of(a.body, S("</td>")));
-    if (getenv("EDGEWISE_KEEP_PAGES") != NULL) /* a folder: for looking at them */
-        CHECK_OK(os_write_file(os_posix(), arena_printf(t->arena, "%s/activity.html", getenv("EDGEWISE_KEEP_PAGES")).p,
-                               a.body, d));
-    a = world_get(&w, &family_report_pages, "/reports");
-    CHECK_HAS(a.body, "<a href=\"/reports/1001?scope=");
-    if (getenv("EDGEWISE_KEEP_PAGES") != NULL)
-        CHECK_OK(os_write_file(os_posix(), arena_printf(t->arena, "%s/list.html", getenv("EDGEWISE_KEEP_PAGES")).p,
-                               a.body, d));
-    CHECK_EQ(count_of(a.body, S("<script")), 0);
-    CHECK_HAS(a.body, "+35.2%");
-    CHECK_STATUS(world_get(&w, &family_report_pages, "/reports/77"), 404);
-    CHECK_STATUS(world_get(&w, &family_report_pages, "/reports/1001?scope=nowhere"), 404);
-    w.admin.o.hub.read = NULL;
-    CHECK_TRUE(world_get(&w, &family_report_pages, "/reports").status == 503);
+    CHECK_HAS(a.body, "2026-01-01T00:00:00.000Z,149,");
+    CHECK_STATUS(world_get(&w, &family_report_pages, "/reports/77/csv"), 404);
+    CHECK_STATUS(world_get(&w, &family_report_pages, "/reports/1001/json"), 200);
+    world_close(&w);
+}
+
+/* [TARGET 2.7] By share alone can it be told; the odds are 1 in 1000 that a good test is accused. */
+TEST(report_tells_traffic_that_is_off)
+{
+    static const struct {
+        int first, second;
+        const char *more;
+        bool checked, alarm;
+    } cases[] = {
+        {4, 5, "", false, false},
+        {5, 5, "", true, false},
+        {100, 142, "", true, false},
+        {100, 153, "", true, true},
+        {100, 300, ",'autoAllocateTraffic':{'enabled':true,'successEvaluationCriteria':'conversion_rate'}", false,
+         false},
+    };
+
+    struct world w;
+    struct answer a;
+
+    world_open(t, &w);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *id = arena_printf(t->arena, "200%zu", i).p;
+        report_put_activity(&w, id, id, cases[i].more);
+        for (int k = 0; k < cases[i].first; k++)
+            report_visit(&w, id, k, "0", false, k % 4 == 0 ? 10 : 0);
+        for (int k = 0; k < cases[i].second; k++)
+            report_visit(&w, id, 1000 + k, "1", false, k % 4 == 0 ? 10 : 0);
+        a = world_get(&w, &family_report, arena_printf(t->arena, "/edgewise/reports/%s", id).p);
+        CHECK_TRUE((json_get(a.json, S("trafficSplit")) != NULL) == cases[i].checked);
+        CHECK_TRUE(json_bool(json_path(a.json, S("trafficSplit.mismatch")), false) == cases[i].alarm);
+        a = world_get(&w, &family_report_pages, arena_printf(t->arena, "/reports/%s", id).p);
+        CHECK_TRUE((str_find(a.body, S("not split as configured")) >= 0) == cases[i].alarm);
+        CHECK_TRUE((str_find(a.body, S("converts <b>")) >= 0) ==
+                   (!cases[i].alarm && cases[i].checked && cases[i].first >= 30));
+    }
     world_close(&w);
 }

@@ -130,7 +130,7 @@ TEST(stats_empty_samples_compare_to_nothing)
 
     CHECK_TRUE(!l.known && l.confidence == 0);
     CHECK_TRUE(stats_mean(&none) == 0 && stats_half_width(&none) == 0);
-    CHECK_TRUE(!stats_sequential(&none, &one).known && stats_sequential(&none, &one).p == 1);
+    CHECK_TRUE(!stats_sequential(&none, &one, 1).known && stats_sequential(&none, &one, 1).p == 1);
 }
 
 TEST(stats_ratio_of_traffic)
@@ -177,7 +177,7 @@ TEST(stats_sequential_may_be_watched)
             a.sum += rng_f64(&r) < 0.1;
             b.sum += rng_f64(&r) < 0.1;
             if (i % LOOK == 0) {
-                struct stats_sequential s = stats_sequential(&a, &b);
+                struct stats_sequential s = stats_sequential(&a, &b, 1);
                 seen |= s.known && (s.low > 0 || s.high < 0);
                 CHECK_TRUE((s.low > 0 || s.high < 0) == (s.p < 0.05) || fabs(s.p - 0.05) < 1e-9);
                 believed |= stats_compare(&a, &b).confidence > 0.95;
@@ -193,10 +193,23 @@ TEST(stats_sequential_may_be_watched)
 TEST(stats_sequential_sees_a_difference)
 {
     struct stats_sample a = {.n = 10000, .sum = 1000, .rate = true}, b = {.n = 10000, .sum = 1200, .rate = true};
-    struct stats_sequential s = stats_sequential(&a, &b);
+    struct stats_sequential s = stats_sequential(&a, &b, 1);
     struct stats_sample few = {.n = STATS_SEQUENTIAL_MIN - 1, .sum = 10, .rate = true},
                         enough = {.n = STATS_SEQUENTIAL_MIN, .sum = 10, .rate = true};
 
     CHECK_TRUE(s.known && s.low > 0 && s.high < 0.04 && s.p < 0.01);
-    CHECK_TRUE(!stats_sequential(&few, &enough).known && stats_sequential(&enough, &enough).known);
+    CHECK_TRUE(!stats_sequential(&few, &enough, 1).known && stats_sequential(&enough, &enough, 1).known);
+}
+
+TEST(stats_sequential_of_several)
+{
+    struct stats_sample a = {.n = 10000, .sum = 1000, .rate = true}, b = {.n = 10000, .sum = 1200, .rate = true};
+    struct stats_sequential one = stats_sequential(&a, &b, 1), five = stats_sequential(&a, &b, 5);
+
+    CHECK_TRUE(five.low < one.low && five.high > one.high && five.p > one.p);
+    b.sum = 1146; /* between the two: decided alone, and not among five */
+    one = stats_sequential(&a, &b, 1);
+    five = stats_sequential(&a, &b, 5);
+    CHECK_TRUE(one.low > 0 && one.p < 0.05);
+    CHECK_TRUE(five.low < 0 && five.p > 0.05);
 }
