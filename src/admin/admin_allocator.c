@@ -173,7 +173,7 @@ find_environment(void *ctx, struct str id, const struct json *environment)
 
     (void)id;
     if (json_bool(json_get(environment, S("default")), false))
-        w->environment = json_i64(json_get(environment, S("id")), RESULTS_PRODUCTION);
+        w->environment = json_i64(json_get(environment, S("id")), HIT_PRODUCTION);
 }
 
 int64_t
@@ -189,7 +189,7 @@ allocator_run(struct evaluator *ev, int64_t now_ms)
     arena_init(&w.arena, LIMIT_REQUEST_ARENA_BYTES);
     for (size_t i = 0; (slot = map_next(&w.snap->scopes, &i)) != NULL;) {
         w.scope = slot->key;
-        w.environment = RESULTS_PRODUCTION;
+        w.environment = HIT_PRODUCTION;
         snapshot_each(w.snap, S("environment"), slot->key, find_environment, &w);
         snapshot_each(w.snap, S("activity"), slot->key, look_at, &w);
     }

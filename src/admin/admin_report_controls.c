@@ -58,7 +58,7 @@ put_environment(void *ctx, struct str id, const struct json *environment)
     int64_t number = json_i64(json_get(environment, S("id")), 0);
 
     (void)id;
-    if (number != RESULTS_PRODUCTION)
+    if (number != HIT_PRODUCTION)
         put_option(p->b, number, json_str(json_get(environment, S("name"))), number == p->question->q.environment);
 }
 
@@ -69,7 +69,7 @@ put_environments(struct report_page *p)
 
     buf_put(p->b, S("<label>Environment<select name=\"environmentId\">"));
     put_option(p->b, 0, S("All but QA"), chosen == 0);
-    put_option(p->b, RESULTS_PRODUCTION, S("Production"), chosen == RESULTS_PRODUCTION);
+    put_option(p->b, HIT_PRODUCTION, S("Production"), chosen == HIT_PRODUCTION);
     snapshot_each(p->call->snap, S("environment"), p->r->scope, put_environment, p);
     put_option(p->b, RESULTS_QA, S("QA Mode Traffic"), chosen == RESULTS_QA);
     buf_put(p->b, S("</select></label>"));

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "model/hit.h"
+
 #define SANDBOX S("prod")
 
 static bool
@@ -70,7 +72,7 @@ tenant_environment(const struct snapshot *s, const struct tenant *t, struct str 
 
     snapshot_each(s, S("environment"), t->scope, match_environment, &x);
     if (!x.found && str_eq_nocase(name, S("Production"))) {
-        *out = (struct environment){ENVIRONMENT_PRODUCTION, S("Production"), false};
+        *out = (struct environment){HIT_PRODUCTION, S("Production"), false};
         return true;
     }
     return x.found;
@@ -83,7 +85,7 @@ tenant_environment_by_id(const struct snapshot *s, const struct tenant *t, int64
     int n = snprintf(text, sizeof text, "%lld", (long long)id);
     const struct json *o = snapshot_object(s, S("environment"), t->scope, (struct str){text, (size_t)n});
 
-    if (o == NULL && id == ENVIRONMENT_PRODUCTION)
+    if (o == NULL && id == HIT_PRODUCTION)
         return tenant_environment(s, t, S("Production"), out);
     *out = (struct environment){id, json_str(json_get(o, S("name"))),
                                 json_bool(json_get(o, S("serveInactiveActivities")), false)};

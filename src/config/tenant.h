@@ -18,7 +18,6 @@ struct tenant {
 bool tenant_by_client(const struct snapshot *s, struct str client, struct tenant *out);
 bool tenant_by_org(const struct snapshot *s, struct str org, struct tenant *out);
 
-#define ENVIRONMENT_PRODUCTION 1
 struct environment {
     int64_t id;
     struct str name;

@@ -45,7 +45,9 @@ edge_environment_of(const struct snapshot *snap, struct str scope, struct str ur
 {
     struct str host = url_parse(url).host;
 
-    return host.n == 0 ? 0 : json_i64(json_get(snapshot_object(snap, S("host"), scope, host), S("environmentId")), 0);
+    return host.n == 0
+               ? HIT_PRODUCTION
+               : json_i64(json_get(snapshot_object(snap, S("host"), scope, host), S("environmentId")), HIT_PRODUCTION);
 }
 
 /* ---- documents ---- */

@@ -173,7 +173,7 @@ learn_gather_hit(struct learn_gather *g, const struct hit *h, int64_t now_ms, st
     enum err rc = ERR_OK;
 
     if (now_ms < g->o.since_ms || !str_eq(h->scope, g->o.scope) || (h->decision_count == 0 && h->notice_count == 0) ||
-        (h->visit != NULL && (h->visit->qa || h->visit->environment > 1)))
+        (h->visit != NULL && (h->visit->qa || h->visit->environment != HIT_PRODUCTION)))
         return ERR_OK;
     buf_init(&key, LIMIT_RECORD_KEY_BYTES);
     if (visitor_of(h, &key)) {

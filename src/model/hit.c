@@ -148,7 +148,7 @@ write_visit(struct jw *w, const struct hit_visit *v)
     put_flag(w, S("quiet"), v->quiet);
     put_flag(w, S("page"), v->page);
     put_flag(w, S("qa"), v->qa);
-    if (v->environment != 0)
+    if (v->environment != HIT_PRODUCTION)
         jw_ki64(w, S("environment"), v->environment);
     put_text(w, S("impression"), v->impression);
     put_text(w, S("url"), v->url);
@@ -366,7 +366,7 @@ read_visit(const struct json *root, struct arena *a, struct hit *h, struct diag 
     v->quiet = json_bool(json_get(root, S("quiet")), false);
     v->page = json_bool(json_get(root, S("page")), false);
     v->qa = json_bool(json_get(root, S("qa")), false);
-    v->environment = json_i64(json_get(root, S("environment")), 0);
+    v->environment = json_i64(json_get(root, S("environment")), HIT_PRODUCTION);
     v->impression = json_str(json_get(root, S("impression")));
     v->url = json_str(json_get(root, S("url")));
     v->referrer = json_str(json_get(root, S("referrer")));

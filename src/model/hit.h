@@ -13,6 +13,7 @@
 
 #define HIT_NS_TNT_ID "tntId" /* namespaces of ids of the Target part that clients do not name so */
 #define HIT_NS_THIRD_PARTY_ID "thirdPartyId"
+#define HIT_PRODUCTION 1 /* id of the environment of a hit that names none */
 
 enum hit_kind {
     HIT_EVENT,   /* an experience event: xdm */
@@ -92,7 +93,7 @@ struct hit_visit {
     bool quiet;            /* opens no visit: only notifications of an on-device client [TARGET 0.10] */
     bool page;             /* a page load or a mbox request, not notifications alone */
     bool qa;               /* counts for "QA Mode Traffic" only */
-    int64_t environment;   /* id; 0: Production */
+    int64_t environment;   /* id */
     struct str impression; /* id; empty: none */
     struct str url;
     struct str referrer;            /* empty: entered directly; p NULL: not said */

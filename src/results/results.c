@@ -7,7 +7,7 @@
  *   (5) list the order, add to the counters, store the visitor
  *
  * A visitor who never saw an activity has nothing that could count, so hits of strangers without a display are not
- * kept. All changes are staged in the table: an error leaves the commit to the caller, who makes none. */
+ * kept. A hit counts whole or not at all (results_table.c). */
 #include "results/results_int.h"
 
 #include "base/check.h"
@@ -27,7 +27,7 @@ struct order_state {
 };
 
 struct fold {
-    struct kv *k;
+    struct results_table *t;
     struct arena *a;
     struct diag *d;
     int64_t now_ms;
@@ -69,7 +69,7 @@ static void
 open_fold(struct fold *f, const struct hit *h)
 {
     f->hit = *h;
-    f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true};
+    f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true, .environment = HIT_PRODUCTION};
     f->visit.attributes = f->visit.categories = f->visit.geo = NULL;
     f->hit.profile_params = NULL;
     f->hit.visit = &f->visit;
@@ -79,9 +79,7 @@ open_fold(struct fold *f, const struct hit *h)
 static int64_t
 environment_of(const struct fold *f)
 {
-    if (f->visit.qa)
-        return RESULTS_QA;
-    return f->visit.environment == 0 ? RESULTS_PRODUCTION : f->visit.environment;
+    return f->visit.qa ? RESULTS_QA : f->visit.environment;
 }
 
 static enum err
@@ -92,13 +90,13 @@ absorb(struct fold *f)
     for (size_t i = 0; rc == ERR_OK && i < f->visit.absorbs.n; i++) {
         struct str key = place_key(f, &f->visit.absorbs.items[i]);
         struct results_visitor from;
-        if (key.p == NULL || str_eq(key, f->key) || !kv_has(f->k, key))
+        if (key.p == NULL || str_eq(key, f->key) || !results_has(f->t, key))
             continue;
-        rc = results_visitor_load(f->k, key, f->a, &from, f->d);
+        rc = results_visitor_load(f->t, key, f->a, &from, f->d);
         if (rc == ERR_OK && !results_visitor_absorb(&f->v, &from))
             rc = results_no_memory(f->d);
         if (rc == ERR_OK)
-            rc = kv_delete(f->k, key, f->d);
+            rc = results_delete(f->t, key, f->d);
     }
     return rc;
 }
@@ -176,7 +174,7 @@ judge_orders(struct fold *f)
             continue;
         o = &f->orders[f->order_count++];
         o->activity = n->activity;
-        rc = results_order_judge(f->k, f->hit.scope, n->activity, &f->order, f->now_ms, f->a, &o->verdict, f->d);
+        rc = results_order_judge(f->t, f->hit.scope, n->activity, &f->order, f->now_ms, f->a, &o->verdict, f->d);
     }
     return rc;
 }
@@ -359,7 +357,7 @@ put_orders(struct fold *f)
         if (m == NULL || !m->entered)
             continue;
         o.experience = m->experience;
-        rc = results_order_put(f->k, f->hit.scope, s->activity, &o, f->a, f->d);
+        rc = results_order_put(f->t, f->hit.scope, s->activity, &o, f->a, f->d);
     }
     return rc;
 }
@@ -371,35 +369,48 @@ put_all(struct fold *f)
 
     for (size_t i = 0; rc == ERR_OK && i < f->gain_count; i++) {
         const struct gain *g = &f->gains[i];
-        rc = results_count(f->k, f->hit.scope, g->activity, &g->series, &g->counts, f->now_ms, f->a, f->d);
+        rc = results_count(f->t, f->hit.scope, g->activity, &g->series, &g->counts, f->now_ms, f->a, f->d);
     }
-    return rc == ERR_OK ? results_visitor_store(f->k, f->key, &f->v, f->d) : rc;
+    return rc == ERR_OK ? results_visitor_store(f->t, f->key, &f->v, f->d) : rc;
+}
+
+static enum err
+fold(struct fold *f, const struct hit *h)
+{
+    enum err rc;
+
+    open_fold(f, h);
+    f->key = place_key(f, place_of(h));
+    rc = results_see(f->t, h, f->a, f->d);
+    if (rc != ERR_OK || f->key.p == NULL ||
+        (h->notice_count == 0 && f->visit.absorbs.n == 0 && !results_has(f->t, f->key)))
+        return rc;
+    rc = results_visitor_load(f->t, f->key, f->a, &f->v, f->d);
+    if (rc == ERR_OK)
+        rc = absorb(f);
+    if (rc == ERR_OK)
+        rc = add_conversions(f);
+    if (rc == ERR_OK)
+        rc = judge_orders(f);
+    if (rc != ERR_OK)
+        return rc;
+    visitor_fold(&f->v.visitor, &f->hit, f->now_ms, VISITOR_ONCE, take, f);
+    return put_all(f);
 }
 
 enum err
 results_fold(struct kv *k, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
 {
-    struct fold f = {.k = k, .a = a, .d = d, .now_ms = now_ms};
+    struct results_table t;
+    struct fold f = {.t = &t, .a = a, .d = d, .now_ms = now_ms};
     enum err rc;
 
     if (h->kind != HIT_EVENT && h->kind != HIT_VISIT)
         return ERR_OK;
-    open_fold(&f, h);
-    f.key = place_key(&f, place_of(h));
-    rc = results_see(k, h, a, d);
-    if (rc != ERR_OK || f.key.p == NULL || (h->notice_count == 0 && f.visit.absorbs.n == 0 && !kv_has(k, f.key)))
-        return rc;
-    rc = results_visitor_load(k, f.key, a, &f.v, d);
+    results_table_init(&t, k, a);
+    rc = fold(&f, h);
     if (rc == ERR_OK)
-        rc = absorb(&f);
-    if (rc == ERR_OK)
-        rc = add_conversions(&f);
-    if (rc == ERR_OK)
-        rc = judge_orders(&f);
-    if (rc != ERR_OK)
-        return rc;
-    visitor_fold(&f.v.visitor, &f.hit, now_ms, VISITOR_ONCE, take, &f);
-    f.v.visitor.landing_url = f.v.visitor.landing_referrer =
-        S_NULL; /* whether a page is another one is all that counts */
-    return put_all(&f);
+        rc = results_apply(&t, d);
+    results_table_deinit(&t);
+    return rc;
 }

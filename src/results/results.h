@@ -17,7 +17,8 @@
  * Seen        Hosts, locations and attribute names that hits carried, for administrators to choose from.
  *
  * Everything lives in the hub's table under keys beginning with 'R' (docs/formats/results.md), so it commits with the
- * offset and counts nothing twice.   Threads  the hub's.   Cost  20 us for a hit that counts. */
+ * offset and counts nothing twice; a hit counts whole or not at all.   Threads  the hub's.   Cost  20 us for a hit that
+ * counts. */
 #ifndef RESULTS_RESULTS_H
 #define RESULTS_RESULTS_H
 
@@ -25,8 +26,7 @@
 #include "results/stats.h"
 #include "visitor/visitor.h"
 
-#define RESULTS_PRODUCTION 1 /* the environment of hits that name none */
-#define RESULTS_QA (-1)      /* "QA Mode Traffic" */
+#define RESULTS_QA (-1) /* the environment "QA Mode Traffic" */
 
 /* Applies one hit, events and requests of the Target part; others count nothing. Each hit once. */
 enum err results_fold(struct kv *k, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d);

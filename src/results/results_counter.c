@@ -47,10 +47,10 @@ results_number(struct arena *a, int64_t n)
 }
 
 enum err
-results_load(struct kv *k, struct str key, struct arena *a, struct unpack *u, bool *found, struct diag *d)
+results_load(struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found, struct diag *d)
 {
     struct str borrowed, value;
-    enum err rc = key.p == NULL ? results_no_memory(d) : kv_get(k, key, &borrowed, d);
+    enum err rc = key.p == NULL ? results_no_memory(d) : results_get(t, key, &borrowed, d);
 
     *found = false;
     if (rc == ERR_NOT_FOUND)
@@ -73,7 +73,7 @@ results_begin(struct buf *b)
 }
 
 enum err
-results_store(struct kv *k, struct str key, struct buf *b, struct diag *d)
+results_store(struct results_table *t, struct str key, struct buf *b, struct diag *d)
 {
     enum err rc = ERR_OK;
 
@@ -82,7 +82,7 @@ results_store(struct kv *k, struct str key, struct buf *b, struct diag *d)
     else if (!buf_ok(b))
         rc = diag_set(d, ERR_LIMIT, "results: a value passes %d bytes", LIMIT_RECORD_VALUE_BYTES);
     if (rc == ERR_OK)
-        rc = kv_put(k, key, buf_str(b), 0, d);
+        rc = results_put(t, key, buf_str(b), d);
     buf_deinit(b);
     return rc;
 }
@@ -250,13 +250,13 @@ series_same(const struct results_series *x, const struct results_series *y)
 }
 
 enum err
-results_series(struct kv *k, struct str scope, struct str activity, struct arena *a, struct results_series **list,
-               size_t *n, struct diag *d)
+results_series(struct results_table *t, struct str scope, struct str activity, struct arena *a,
+               struct results_series **list, size_t *n, struct diag *d)
 {
     struct unpack u;
     uint64_t count;
     bool found;
-    enum err rc = results_load(k, RESULTS_KEY(a, 'X', scope, activity), a, &u, &found, d);
+    enum err rc = results_load(t, RESULTS_KEY(a, 'X', scope, activity), a, &u, &found, d);
 
     *n = 0;
     *list = NULL;
@@ -279,13 +279,13 @@ results_series(struct kv *k, struct str scope, struct str activity, struct arena
 
 /* *full: the activity has all the series that it may have. */
 static enum err
-register_series(struct kv *k, struct str scope, struct str activity, const struct results_series *s, struct arena *a,
-                bool *full, struct diag *d)
+register_series(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
+                struct arena *a, bool *full, struct diag *d)
 {
     struct results_series *list;
     struct buf b;
     size_t n;
-    enum err rc = results_series(k, scope, activity, a, &list, &n, d);
+    enum err rc = results_series(t, scope, activity, a, &list, &n, d);
 
     *full = rc == ERR_OK && n >= LIMIT_RESULT_SERIES;
     if (rc != ERR_OK || *full)
@@ -302,7 +302,7 @@ register_series(struct kv *k, struct str scope, struct str activity, const struc
         pack_i64(&b, x->environment);
         pack_i64(&b, x->audience);
     }
-    return results_store(k, RESULTS_KEY(a, 'X', scope, activity), &b, d);
+    return results_store(t, RESULTS_KEY(a, 'X', scope, activity), &b, d);
 }
 
 static struct str
@@ -320,10 +320,11 @@ day_key(struct str scope, struct str activity, const struct results_series *s, i
 }
 
 static enum err
-load_life(struct kv *k, struct str key, struct arena *a, struct results_life *out, bool *found, struct diag *d)
+load_life(struct results_table *t, struct str key, struct arena *a, struct results_life *out, bool *found,
+          struct diag *d)
 {
     struct unpack u;
-    enum err rc = results_load(k, key, a, &u, found, d);
+    enum err rc = results_load(t, key, a, &u, found, d);
 
     *out = (struct results_life){0};
     if (rc != ERR_OK || !*found)
@@ -336,12 +337,12 @@ load_life(struct kv *k, struct str key, struct arena *a, struct results_life *ou
 }
 
 enum err
-results_life(struct kv *k, struct str scope, struct str activity, const struct results_series *s, struct arena *a,
-             struct results_life *out, struct diag *d)
+results_life(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
+             struct arena *a, struct results_life *out, struct diag *d)
 {
     bool found;
 
-    return load_life(k, life_key(scope, activity, s, a), a, out, &found, d);
+    return load_life(t, life_key(scope, activity, s, a), a, out, &found, d);
 }
 
 /* ---- days ---- */
@@ -354,12 +355,12 @@ struct day {
 };
 
 static enum err
-load_day(struct kv *k, struct str key, struct arena *a, struct day *out, struct diag *d)
+load_day(struct results_table *t, struct str key, struct arena *a, struct day *out, struct diag *d)
 {
     struct unpack u;
     uint64_t n;
     bool found;
-    enum err rc = results_load(k, key, a, &u, &found, d);
+    enum err rc = results_load(t, key, a, &u, &found, d);
 
     *out = (struct day){0};
     if (rc != ERR_OK || !found)
@@ -375,7 +376,7 @@ load_day(struct kv *k, struct str key, struct arena *a, struct day *out, struct 
 }
 
 static enum err
-store_day(struct kv *k, struct str key, const struct day *x, struct diag *d)
+store_day(struct results_table *t, struct str key, const struct day *x, struct diag *d)
 {
     struct buf b;
     uint64_t n = 0;
@@ -390,20 +391,20 @@ store_day(struct kv *k, struct str key, const struct day *x, struct diag *d)
         pack_u64(&b, i);
         pack_counts(&b, &x->hours[i]);
     }
-    return results_store(k, key, &b, d);
+    return results_store(t, key, &b, d);
 }
 
 /* The span of days with `day` in it. Days before what is kept go; *late: so does this one. */
 static enum err
-take_day(struct kv *k, struct str scope, struct str activity, const struct results_series *s, struct results_life *life,
-         int64_t day, bool *late, struct arena *a, struct diag *d)
+take_day(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
+         struct results_life *life, int64_t day, bool *late, struct arena *a, struct diag *d)
 {
     int64_t last = day > life->last_day ? day : life->last_day, oldest = last - LIMIT_RESULT_DAYS + 1;
 
     *late = day < oldest;
     for (int64_t x = life->first_day; x < oldest && x <= life->last_day; x++) {
         struct str key = day_key(scope, activity, s, x, a);
-        enum err rc = key.p == NULL ? results_no_memory(d) : kv_has(k, key) ? kv_delete(k, key, d) : ERR_OK;
+        enum err rc = key.p == NULL ? results_no_memory(d) : results_has(t, key) ? results_delete(t, key, d) : ERR_OK;
         if (rc != ERR_OK)
             return rc;
     }
@@ -422,21 +423,21 @@ floor_div(int64_t n, int64_t by)
 }
 
 static enum err
-count_hour(struct kv *k, struct str key, const struct results_counts *more, int64_t now_ms, struct arena *a,
+count_hour(struct results_table *t, struct str key, const struct results_counts *more, int64_t now_ms, struct arena *a,
            struct diag *d)
 {
     struct day *x = ARENA_NEW(a, struct day);
     int64_t hour = floor_div(now_ms, MS_PER_HOUR) - floor_div(now_ms, MS_PER_DAY) * HOURS;
-    enum err rc = x == NULL ? results_no_memory(d) : load_day(k, key, a, x, d);
+    enum err rc = x == NULL ? results_no_memory(d) : load_day(t, key, a, x, d);
 
     if (rc != ERR_OK)
         return rc;
     x->used[hour] = true;
-    return results_add(&x->hours[hour], more, a) ? store_day(k, key, x, d) : results_no_memory(d);
+    return results_add(&x->hours[hour], more, a) ? store_day(t, key, x, d) : results_no_memory(d);
 }
 
 enum err
-results_count(struct kv *k, struct str scope, struct str activity, const struct results_series *s,
+results_count(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
               const struct results_counts *more, int64_t now_ms, struct arena *a, struct diag *d)
 {
     struct str key = life_key(scope, activity, s, a);
@@ -444,15 +445,15 @@ results_count(struct kv *k, struct str scope, struct str activity, const struct 
     struct results_life life;
     struct buf b;
     bool found, full = false, late = false;
-    enum err rc = load_life(k, key, a, &life, &found, d);
+    enum err rc = load_life(t, key, a, &life, &found, d);
 
     if (rc == ERR_OK && !found) {
         life.first_day = life.last_day = day;
-        rc = register_series(k, scope, activity, s, a, &full, d);
+        rc = register_series(t, scope, activity, s, a, &full, d);
     }
     if (rc != ERR_OK || full)
         return rc;
-    rc = take_day(k, scope, activity, s, &life, day, &late, a, d);
+    rc = take_day(t, scope, activity, s, &life, day, &late, a, d);
     if (rc == ERR_OK && !results_add(&life.counts, more, a))
         rc = results_no_memory(d);
     if (rc != ERR_OK)
@@ -461,17 +462,17 @@ results_count(struct kv *k, struct str scope, struct str activity, const struct 
     pack_i64(&b, life.first_day);
     pack_i64(&b, life.last_day);
     pack_counts(&b, &life.counts);
-    rc = results_store(k, key, &b, d);
-    return rc == ERR_OK && !late ? count_hour(k, day_key(scope, activity, s, day, a), more, now_ms, a, d) : rc;
+    rc = results_store(t, key, &b, d);
+    return rc == ERR_OK && !late ? count_hour(t, day_key(scope, activity, s, day, a), more, now_ms, a, d) : rc;
 }
 
 enum err
-results_hours(struct kv *k, struct str scope, struct str activity, const struct results_series *s, int64_t day,
-              struct arena *a, bool (*each)(void *ctx, int64_t hour_ms, const struct results_counts *c), void *ctx,
-              struct diag *d)
+results_hours(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
+              int64_t day, struct arena *a, bool (*each)(void *ctx, int64_t hour_ms, const struct results_counts *c),
+              void *ctx, struct diag *d)
 {
     struct day x;
-    enum err rc = load_day(k, day_key(scope, activity, s, day, a), a, &x, d);
+    enum err rc = load_day(t, day_key(scope, activity, s, day, a), a, &x, d);
 
     for (int64_t i = 0; rc == ERR_OK && i < HOURS; i++) {
         if (x.used[i] && !each(ctx, day * MS_PER_DAY + i * MS_PER_HOUR, &x.hours[i]))

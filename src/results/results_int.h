@@ -9,10 +9,36 @@
 #ifndef RESULTS_RESULTS_INT_H
 #define RESULTS_RESULTS_INT_H
 
+#include "base/map.h"
 #include "codec/pack.h"
 #include "results/results.h"
 
 #define RESULTS_VERSION 2 /* of every value */
+
+/* ---- results_table.c ---- */
+
+struct results_change {
+    struct str key, value; /* value: in the arena */
+    bool deleted;
+};
+struct results_table {
+    struct kv *kv;
+    struct arena *arena;
+    struct results_change *changes; /* in the order in which their keys came */
+    size_t change_count, change_room;
+    struct map by_key; /* number in changes, from 1 */
+};
+void results_table_init(struct results_table *t, struct kv *kv, struct arena *a);
+void results_table_deinit(struct results_table *t);
+/* As kv_get, kv_has, kv_put and kv_delete; keys are kept, in the arena. */
+enum err results_get(const struct results_table *t, struct str key, struct str *value, struct diag *d);
+bool results_has(const struct results_table *t, struct str key);
+enum err results_put(struct results_table *t, struct str key, struct str value, struct diag *d);
+enum err results_delete(struct results_table *t, struct str key, struct diag *d);
+/* Stages all changes. ERR_LIMIT: they do not fit the batch, and none is staged. */
+enum err results_apply(struct results_table *t, struct diag *d);
+/* For reading alone. */
+#define RESULTS_READER(k, a) (&(struct results_table){.kv = (k), .arena = (a)})
 
 /* ---- keys and values: results_counter.c ---- */
 
@@ -23,10 +49,11 @@ struct str results_key(struct arena *a, char tag, const struct str *parts, size_
                 sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 struct str results_number(struct arena *a, int64_t n); /* as a part of a key */
 /* Value of the key behind its version, in the arena; *found false: there is none. ERR_CORRUPT: of another version. */
-enum err results_load(struct kv *k, struct str key, struct arena *a, struct unpack *u, bool *found, struct diag *d);
+enum err results_load(struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found,
+                      struct diag *d);
 /* A value begins with its version. */
 void results_begin(struct buf *b);
-enum err results_store(struct kv *k, struct str key, struct buf *b, struct diag *d);
+enum err results_store(struct results_table *t, struct str key, struct buf *b, struct diag *d);
 enum err results_no_memory(struct diag *d);
 enum err results_corrupt(struct diag *d, const char *what);
 
@@ -35,20 +62,21 @@ struct results_series {
     int64_t environment, audience;
 };
 /* What an hour of a series gains, and its life with it. */
-enum err results_count(struct kv *k, struct str scope, struct str activity, const struct results_series *s,
+enum err results_count(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
                        const struct results_counts *more, int64_t now_ms, struct arena *a, struct diag *d);
-enum err results_series(struct kv *k, struct str scope, struct str activity, struct arena *a,
+enum err results_series(struct results_table *t, struct str scope, struct str activity, struct arena *a,
                         struct results_series **list, size_t *n, struct diag *d);
 struct results_life {
     int64_t first_day, last_day; /* since 1970, with hours */
     struct results_counts counts;
 };
-enum err results_life(struct kv *k, struct str scope, struct str activity, const struct results_series *s,
+enum err results_life(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
                       struct arena *a, struct results_life *out, struct diag *d);
 /* each() gets the hours of a day in order; none when nothing counted then. */
-enum err results_hours(struct kv *k, struct str scope, struct str activity, const struct results_series *s, int64_t day,
-                       struct arena *a, bool (*each)(void *ctx, int64_t hour_ms, const struct results_counts *c),
-                       void *ctx, struct diag *d);
+enum err results_hours(struct results_table *t, struct str scope, struct str activity, const struct results_series *s,
+                       int64_t day, struct arena *a,
+                       bool (*each)(void *ctx, int64_t hour_ms, const struct results_counts *c), void *ctx,
+                       struct diag *d);
 
 /* ---- results_visitor.c ---- */
 
@@ -72,9 +100,9 @@ struct results_visitor {
     struct results_entrant *entrants;
     size_t entrant_count, entrant_room;
 };
-enum err results_visitor_load(struct kv *k, struct str key, struct arena *a, struct results_visitor *out,
+enum err results_visitor_load(struct results_table *t, struct str key, struct arena *a, struct results_visitor *out,
                               struct diag *d);
-enum err results_visitor_store(struct kv *k, struct str key, struct results_visitor *v, struct diag *d);
+enum err results_visitor_store(struct results_table *t, struct str key, struct results_visitor *v, struct diag *d);
 struct results_entrant *results_entrant(struct results_visitor *v, struct str activity); /* NULL: none */
 /* Made when there is none. NULL: no memory. */
 struct results_entrant *results_entrant_new(struct results_visitor *v, struct str activity);
@@ -95,13 +123,14 @@ struct results_verdict {
     bool duplicate, outlier;
     double tamed; /* total, or the mean instead */
 };
-enum err results_order_judge(struct kv *k, struct str scope, struct str activity, const struct results_order_in *o,
-                             int64_t now_ms, struct arena *a, struct results_verdict *out, struct diag *d);
-enum err results_order_put(struct kv *k, struct str scope, struct str activity, const struct results_order *o,
-                           struct arena *a, struct diag *d);
+enum err results_order_judge(struct results_table *t, struct str scope, struct str activity,
+                             const struct results_order_in *o, int64_t now_ms, struct arena *a,
+                             struct results_verdict *out, struct diag *d);
+enum err results_order_put(struct results_table *t, struct str scope, struct str activity,
+                           const struct results_order *o, struct arena *a, struct diag *d);
 
 /* ---- results_seen.c ---- */
 
-enum err results_see(struct kv *k, const struct hit *h, struct arena *a, struct diag *d);
+enum err results_see(struct results_table *t, const struct hit *h, struct arena *a, struct diag *d);
 
 #endif

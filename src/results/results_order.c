@@ -79,12 +79,12 @@ struct ledger {
 };
 
 static enum err
-load_ledger(struct kv *k, struct str key, struct arena *a, struct ledger *l, struct diag *d)
+load_ledger(struct results_table *t, struct str key, struct arena *a, struct ledger *l, struct diag *d)
 {
     struct unpack u;
     uint64_t n;
     bool found;
-    enum err rc = results_load(k, key, a, &u, &found, d);
+    enum err rc = results_load(t, key, a, &u, &found, d);
 
     *l = (struct ledger){0};
     if (rc != ERR_OK || !found)
@@ -103,7 +103,7 @@ load_ledger(struct kv *k, struct str key, struct arena *a, struct ledger *l, str
 }
 
 static enum err
-store_ledger(struct kv *k, struct str key, const struct ledger *l, struct diag *d)
+store_ledger(struct results_table *t, struct str key, const struct ledger *l, struct diag *d)
 {
     struct buf b;
     uint64_t n = 0;
@@ -123,7 +123,7 @@ store_ledger(struct kv *k, struct str key, const struct ledger *l, struct diag *
         pack_f64(&b, x->sums.sum);
         pack_f64(&b, x->sums.squares);
     }
-    return results_store(k, key, &b, d);
+    return results_store(t, key, &b, d);
 }
 
 static struct stats_orders
@@ -148,25 +148,25 @@ results_order_moments(struct kv *k, struct str scope, struct str activity, int64
                       struct stats_orders *out, struct diag *d)
 {
     struct ledger l;
-    enum err rc = load_ledger(k, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
+    enum err rc = load_ledger(RESULTS_READER(k, a), RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
 
     *out = month_before(&l, now_ms);
     return rc;
 }
 
 enum err
-results_order_judge(struct kv *k, struct str scope, struct str activity, const struct results_order_in *o,
+results_order_judge(struct results_table *t, struct str scope, struct str activity, const struct results_order_in *o,
                     int64_t now_ms, struct arena *a, struct results_verdict *out, struct diag *d)
 {
     struct str key = RESULTS_KEY(a, 'O', scope, activity, o->id);
     struct stats_orders month;
     struct ledger l;
-    enum err rc = key.p == NULL ? results_no_memory(d) : load_ledger(k, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
+    enum err rc = key.p == NULL ? results_no_memory(d) : load_ledger(t, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
 
     if (rc != ERR_OK)
         return rc;
     month = month_before(&l, now_ms);
-    *out = (struct results_verdict){.duplicate = o->id.n > 0 && kv_has(k, key), .tamed = o->total};
+    *out = (struct results_verdict){.duplicate = o->id.n > 0 && results_has(t, key), .tamed = o->total};
     out->outlier = (month.n >= JUDGED_ORDERS || (month.n > 0 && now_ms - l.first_ms >= JUDGED_AFTER_MS)) &&
                    stats_is_outlier(&month, o->total);
     if (out->outlier)
@@ -177,7 +177,7 @@ results_order_judge(struct kv *k, struct str scope, struct str activity, const s
 /* ---- the list ---- */
 
 static enum err
-store_order(struct kv *k, struct str key, const struct results_order *o, struct diag *d)
+store_order(struct results_table *t, struct str key, const struct results_order *o, struct diag *d)
 {
     struct buf b;
 
@@ -189,16 +189,16 @@ store_order(struct kv *k, struct str key, const struct results_order *o, struct 
     pack_f64(&b, o->total);
     pack_str(&b, o->products);
     pack_u64(&b, (o->duplicate ? 1u : 0) | (o->outlier ? 2u : 0) | (o->counted ? 4u : 0));
-    return results_store(k, key, &b, d);
+    return results_store(t, key, &b, d);
 }
 
 static enum err
-load_order(struct kv *k, struct str key, struct arena *a, struct results_order *o, struct diag *d)
+load_order(struct results_table *t, struct str key, struct arena *a, struct results_order *o, struct diag *d)
 {
     struct unpack u;
     uint64_t flags;
     bool found;
-    enum err rc = results_load(k, key, a, &u, &found, d);
+    enum err rc = results_load(t, key, a, &u, &found, d);
 
     if (rc != ERR_OK || !found)
         return rc == ERR_OK ? results_corrupt(d, "a list of orders") : rc;
@@ -222,13 +222,13 @@ slot_key(struct str scope, struct str activity, uint64_t number, struct arena *a
 }
 
 enum err
-results_order_put(struct kv *k, struct str scope, struct str activity, const struct results_order *o, struct arena *a,
-                  struct diag *d)
+results_order_put(struct results_table *t, struct str scope, struct str activity, const struct results_order *o,
+                  struct arena *a, struct diag *d)
 {
     struct str key = RESULTS_KEY(a, 'Q', scope, activity);
     struct ledger l;
     struct buf b;
-    enum err rc = load_ledger(k, key, a, &l, d);
+    enum err rc = load_ledger(t, key, a, &l, d);
 
     if (rc == ERR_OK && !o->duplicate) {
         int64_t day = o->time_ms / MS_PER_DAY;
@@ -242,13 +242,13 @@ results_order_put(struct kv *k, struct str scope, struct str activity, const str
             l.first_ms = o->time_ms;
         if (o->id.n > 0) {
             results_begin(&b);
-            rc = results_store(k, RESULTS_KEY(a, 'O', scope, activity, o->id), &b, d);
+            rc = results_store(t, RESULTS_KEY(a, 'O', scope, activity, o->id), &b, d);
         }
     }
     if (rc == ERR_OK)
-        rc = store_order(k, slot_key(scope, activity, l.listed, a), o, d);
+        rc = store_order(t, slot_key(scope, activity, l.listed, a), o, d);
     l.listed++;
-    return rc == ERR_OK ? store_ledger(k, key, &l, d) : rc;
+    return rc == ERR_OK ? store_ledger(t, key, &l, d) : rc;
 }
 
 enum err
@@ -256,7 +256,7 @@ results_orders(struct kv *k, struct str scope, struct str activity, struct arena
                size_t *n, struct diag *d)
 {
     struct ledger l;
-    enum err rc = load_ledger(k, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
+    enum err rc = load_ledger(RESULTS_READER(k, a), RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
     size_t count = l.listed < LIMIT_RESULT_ORDERS ? (size_t)l.listed : LIMIT_RESULT_ORDERS;
 
     *n = 0;
@@ -264,6 +264,6 @@ results_orders(struct kv *k, struct str scope, struct str activity, struct arena
     if (rc == ERR_OK && *orders == NULL)
         rc = results_no_memory(d);
     for (; rc == ERR_OK && *n < count; (*n)++)
-        rc = load_order(k, slot_key(scope, activity, l.listed - 1 - *n, a), a, &(*orders)[*n], d);
+        rc = load_order(RESULTS_READER(k, a), slot_key(scope, activity, l.listed - 1 - *n, a), a, &(*orders)[*n], d);
     return rc;
 }

@@ -119,12 +119,12 @@ take_hour(void *ctx, int64_t hour_ms, const struct results_counts *c)
 }
 
 static enum err
-read_series(struct kv *k, struct gather *g, const struct results_series *s, struct diag *d)
+read_series(struct results_table *t, struct gather *g, const struct results_series *s, struct diag *d)
 {
     const struct results_query *q = g->q;
     struct results_life life;
     int64_t first, last;
-    enum err rc = results_life(k, q->scope, q->activity, s, g->a, &life, d);
+    enum err rc = results_life(t, q->scope, q->activity, s, g->a, &life, d);
 
     if (rc != ERR_OK)
         return rc;
@@ -135,7 +135,7 @@ read_series(struct kv *k, struct gather *g, const struct results_series *s, stru
     last = (q->to_ms - 1) / MS_PER_DAY < life.last_day ? (q->to_ms - 1) / MS_PER_DAY : life.last_day;
     for (int64_t day = first; rc == ERR_OK && day <= last; day++) {
         if (q->days_of_week == 0 || q->days_of_week >> (day + 4) % 7 & 1)
-            rc = results_hours(k, q->scope, q->activity, s, day, g->a, take_hour, g, d);
+            rc = results_hours(t, q->scope, q->activity, s, day, g->a, take_hour, g, d);
     }
     return rc;
 }
@@ -161,7 +161,7 @@ results_read(struct kv *k, const struct results_query *q, struct arena *a, struc
 {
     struct results_series *series;
     size_t count;
-    enum err rc = results_series(k, q->scope, q->activity, a, &series, &count, d);
+    enum err rc = results_series(RESULTS_READER(k, a), q->scope, q->activity, a, &series, &count, d);
 
     *n = 0;
     *rows = NULL;
@@ -175,7 +175,7 @@ results_read(struct kv *k, const struct results_query *q, struct arena *a, struc
         if (!is_asked(q, &series[i]))
             continue;
         g.row = row_of(*rows, n, series[i].experience);
-        rc = read_series(k, &g, &series[i], d);
+        rc = read_series(RESULTS_READER(k, a), &g, &series[i], d);
     }
     return rc;
 }

@@ -8,11 +8,11 @@
 static const char tags[] = {[SEEN_HOST] = 'H', [SEEN_MBOX] = 'M', [SEEN_ATTRIBUTE] = 'P'};
 
 static enum err
-load_count(struct kv *k, struct str key, struct arena *a, uint64_t *count, struct diag *d)
+load_count(struct results_table *t, struct str key, struct arena *a, uint64_t *count, struct diag *d)
 {
     struct unpack u;
     bool found;
-    enum err rc = results_load(k, key, a, &u, &found, d);
+    enum err rc = results_load(t, key, a, &u, &found, d);
 
     *count = rc == ERR_OK && found ? unpack_u64(&u) : 0;
     return rc;
@@ -25,7 +25,7 @@ name_key(struct str scope, enum results_name what, uint64_t number, struct arena
 }
 
 static enum err
-see(struct kv *k, struct str scope, enum results_name what, struct str name, struct arena *a, struct diag *d)
+see(struct results_table *t, struct str scope, enum results_name what, struct str name, struct arena *a, struct diag *d)
 {
     struct str key, count_key = RESULTS_KEY(a, tags[what], scope);
     uint64_t count;
@@ -37,23 +37,23 @@ see(struct kv *k, struct str scope, enum results_name what, struct str name, str
     key = RESULTS_KEY(a, tags[what], scope, name);
     if (key.p == NULL)
         return results_no_memory(d);
-    if (kv_has(k, key))
+    if (results_has(t, key))
         return ERR_OK;
-    rc = load_count(k, count_key, a, &count, d);
+    rc = load_count(t, count_key, a, &count, d);
     if (rc != ERR_OK || count >= LIMIT_RESULT_NAMES)
         return rc;
     results_begin(&b);
-    rc = results_store(k, key, &b, d);
+    rc = results_store(t, key, &b, d);
     if (rc != ERR_OK)
         return rc;
     results_begin(&b);
     pack_str(&b, name);
-    rc = results_store(k, name_key(scope, what, count, a), &b, d);
+    rc = results_store(t, name_key(scope, what, count, a), &b, d);
     if (rc != ERR_OK)
         return rc;
     results_begin(&b);
     pack_u64(&b, count + 1);
-    return results_store(k, count_key, &b, d);
+    return results_store(t, count_key, &b, d);
 }
 
 /* "https://www.example.com:8080/x" -> "www.example.com" */
@@ -72,29 +72,29 @@ host_of(struct str url)
 }
 
 static enum err
-see_members(struct kv *k, struct str scope, const struct json *object, struct arena *a, struct diag *d)
+see_members(struct results_table *t, struct str scope, const struct json *object, struct arena *a, struct diag *d)
 {
     enum err rc = ERR_OK;
 
     for (struct json_iter it = json_iter(object); rc == ERR_OK && json_next(&it);)
-        rc = see(k, scope, SEEN_ATTRIBUTE, it.key, a, d);
+        rc = see(t, scope, SEEN_ATTRIBUTE, it.key, a, d);
     return rc;
 }
 
 enum err
-results_see(struct kv *k, const struct hit *h, struct arena *a, struct diag *d)
+results_see(struct results_table *t, const struct hit *h, struct arena *a, struct diag *d)
 {
-    enum err rc = see_members(k, h->scope, h->profile_params, a, d);
+    enum err rc = see_members(t, h->scope, h->profile_params, a, d);
 
     if (rc == ERR_OK && h->visit != NULL) {
-        rc = see(k, h->scope, SEEN_HOST, host_of(h->visit->url), a, d);
+        rc = see(t, h->scope, SEEN_HOST, host_of(h->visit->url), a, d);
         if (rc == ERR_OK)
-            rc = see_members(k, h->scope, h->visit->attributes, a, d);
+            rc = see_members(t, h->scope, h->visit->attributes, a, d);
     }
     for (size_t i = 0; rc == ERR_OK && i < h->notice_count; i++)
-        rc = see(k, h->scope, SEEN_MBOX, h->notices[i].scope, a, d);
+        rc = see(t, h->scope, SEEN_MBOX, h->notices[i].scope, a, d);
     for (size_t i = 0; rc == ERR_OK && i < h->decision_count; i++)
-        rc = see(k, h->scope, SEEN_MBOX, h->decisions[i].scope, a, d);
+        rc = see(t, h->scope, SEEN_MBOX, h->decisions[i].scope, a, d);
     return rc;
 }
 
@@ -103,7 +103,7 @@ results_seen(struct kv *k, struct str scope, enum results_name what, struct aren
              struct diag *d)
 {
     uint64_t count = 0;
-    enum err rc = load_count(k, RESULTS_KEY(a, tags[what], scope), a, &count, d);
+    enum err rc = load_count(RESULTS_READER(k, a), RESULTS_KEY(a, tags[what], scope), a, &count, d);
 
     *n = 0;
     *names = rc == ERR_OK ? ARENA_ARRAY(a, struct str, count + 1) : NULL;
@@ -112,7 +112,7 @@ results_seen(struct kv *k, struct str scope, enum results_name what, struct aren
     for (; rc == ERR_OK && *n < count; (*n)++) {
         struct unpack u;
         bool found;
-        rc = results_load(k, name_key(scope, what, *n, a), a, &u, &found, d);
+        rc = results_load(RESULTS_READER(k, a), name_key(scope, what, *n, a), a, &u, &found, d);
         if (rc == ERR_OK)
             (*names)[*n] = found ? unpack_str(&u) : S_NULL;
     }

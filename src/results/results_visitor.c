@@ -109,12 +109,13 @@ unpack_entrant(struct unpack *u, struct arena *a, struct results_entrant *e)
 }
 
 enum err
-results_visitor_load(struct kv *k, struct str key, struct arena *a, struct results_visitor *out, struct diag *d)
+results_visitor_load(struct results_table *t, struct str key, struct arena *a, struct results_visitor *out,
+                     struct diag *d)
 {
     struct unpack u;
     uint64_t n;
     bool found;
-    enum err rc = results_load(k, key, a, &u, &found, d);
+    enum err rc = results_load(t, key, a, &u, &found, d);
 
     *out = (struct results_visitor){0};
     visitor_init(&out->visitor, a);
@@ -122,6 +123,8 @@ results_visitor_load(struct kv *k, struct str key, struct arena *a, struct resul
         return rc;
     rc = visitor_read(unpack_str(&u), a, &out->visitor, d);
     n = unpack_u64(&u);
+    if (a->refused)
+        return results_no_memory(d);
     if (rc != ERR_OK || u.bad || n > unpack_left(&u))
         return results_corrupt(d, "a visitor");
     out->entrants = ARENA_ARRAY(a, struct results_entrant, n + 1);
@@ -169,7 +172,7 @@ drop_left(struct results_visitor *v)
 }
 
 enum err
-results_visitor_store(struct kv *k, struct str key, struct results_visitor *v, struct diag *d)
+results_visitor_store(struct results_table *t, struct str key, struct results_visitor *v, struct diag *d)
 {
     struct buf b, bytes;
 
@@ -188,5 +191,5 @@ results_visitor_store(struct kv *k, struct str key, struct results_visitor *v, s
         return results_no_memory(d);
     }
     buf_deinit(&bytes);
-    return results_store(k, key, &b, d);
+    return results_store(t, key, &b, d);
 }

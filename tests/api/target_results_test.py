@@ -324,6 +324,33 @@ def test_158_page_and_downloads_say_what_the_report_says():
     assert len(seen) == 8, "by visitor and by visit alike, since each has one session: %s" % seen
 
 
+def test_163_reporting_audience_is_an_extra_row():
+    """Who is in it when he enters counts there too; what is delivered is the same; a number that is none is refused."""
+    gold = w.audience({"mbox": "tier", "equals": ["gold"]}, 990)
+    offers = [w.offer("content", content="ra%d" % i) for i in range(2)]
+    w.activity("ab", 897163, [(100, offers[0]), (0, offers[1])], "raHero", metrics=[metric("raGoal")],
+               reportingAudiences=[{"reportingAudienceLocalId": 4, "audienceId": gold, "metricLocalId": 0}])
+    for i in range(12):
+        who, session, tier = {"tntId": visitor()}, w.session(), "gold" if i % 3 == 0 else "none"
+        assert w.content("raHero", who, session=session, parameters={"tier": tier}) == "ra0"
+        if i % 2 == 0:  # by then he need not be in it
+            w.mbox("raGoal", who, session=session)
+    w.s.drain()
+    path, v1 = "/activities/ab/897163/report/performance", {"Accept": "application/vnd.adobe.target.v1+json"}
+    report = w.rest("GET", path + "?reportingAudienceLocalIds=4,5", headers=v1).json["report"]["statistics"]
+
+    def figures(of):
+        x = of["totals"]["visitor"]["totals"]
+        return x["entries"], x["conversions"]
+    assert figures(report) == (12, 6)
+    assert [(a["reportingAudienceLocalId"],) + figures(a) for a in report["reportingAudiences"]] == [(4, 4, 2), (5, 0, 0)]
+    assert [figures(e) for e in report["reportingAudiences"][0]["experiences"]] == [(4, 2), (0, 0)]
+    for bad in ("x", "-1", ",".join(map(str, range(51)))):
+        r = w.rest("GET", path + "?reportingAudienceLocalIds=" + bad, expect=400, headers=v1)
+        assert "at most 50 numbers" in r.body.decode(), r.body
+    assert "reportingAudiences" not in w.rest("GET", path, headers=v1).json["report"]["statistics"]
+
+
 def test_08_1_auto_allocate_moves_new_visitors_to_the_best():
     offers = [w.offer("content", content="aa-%d" % i) for i in range(2)]
     w.activity("ab", 880, [(None, o) for o in offers], "aaHero", metrics=[metric("aaGoal")],

@@ -215,3 +215,22 @@ TEST(hit_that_is_none_is_refused)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         CHECK_ERR(hit_read(str_of(texts[i]), t->arena, &h, d), ERR_CORRUPT);
 }
+
+/* Production is one number, said or not. */
+TEST(hit_of_no_environment_is_productions)
+{
+    struct hit_visit visit = {.session = S("s1"), .environment = HIT_PRODUCTION};
+    struct hit h = {.kind = HIT_VISIT, .scope = S("org/prod"), .visit = &visit}, back;
+    struct buf b;
+
+    buf_init(&b, 4096);
+    hit_write(&b, &h);
+    CHECK_TRUE(str_find(buf_str(&b), S("environment")) < 0);
+    CHECK_OK(hit_read(buf_str(&b), t->arena, &back, d));
+    CHECK_EQ(back.visit->environment, HIT_PRODUCTION);
+    CHECK_OK(
+        hit_read(S("{\"kind\":\"visit\",\"source\":\"edge\",\"scope\":\"org/prod\",\"visit\":{\"environment\":1}}"),
+                 t->arena, &back, d));
+    CHECK_EQ(back.visit->environment, HIT_PRODUCTION);
+    buf_deinit(&b);
+}

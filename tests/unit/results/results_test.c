@@ -329,7 +329,7 @@ request(struct t *t, struct ledger *l, struct ask x, const char *notices)
                               .quiet = x.quiet,
                               .page = true,
                               .qa = x.qa,
-                              .environment = x.environment,
+                              .environment = x.environment != 0 ? x.environment : HIT_PRODUCTION,
                               .url = S("https://Shop.example:8080/a"),
                               .has_order = x.order != NULL};
     struct hit_notice list[8];
@@ -487,12 +487,12 @@ TEST(results_environments_are_apart)
     CHECK_STR(report_of(t, &l, q), S("0:2/2/0/0/1/0/0/0"));
     q.environment = 7;
     CHECK_STR(report_of(t, &l, q), S("0:1/1/0/0/1/0/0/0"));
-    q.environment = RESULTS_PRODUCTION;
+    q.environment = HIT_PRODUCTION;
     CHECK_STR(report_of(t, &l, q), S("0:1/1/0/0/0/0/0/0"));
     q.environment = RESULTS_QA;
     CHECK_STR(report_of(t, &l, q), S("0:1/1/0/0/0/0/0/0"));
     request(t, &l, (struct ask){.who = "q"}, "d:0"); /* who looked by a QA link is a visitor like others */
-    q.environment = RESULTS_PRODUCTION;
+    q.environment = HIT_PRODUCTION;
     CHECK_STR(report_of(t, &l, q), S("0:2/2/0/0/0/0/0/0"));
     ledger_close(&l);
 }
@@ -647,6 +647,7 @@ TEST(results_days_are_bounded)
 TEST(results_series_are_bounded)
 {
     struct ledger l = ledger_open(t);
+    struct results_table table;
     struct results_series *list;
     struct buf b;
     size_t n;
@@ -658,10 +659,13 @@ TEST(results_series_are_bounded)
         pack_i64(&b, 1);
         pack_i64(&b, -1);
     }
-    CHECK_OK(results_store(l.k, RESULTS_KEY(t->arena, 'X', S("org/prod"), A), &b, d));
+    results_table_init(&table, l.k, t->arena);
+    CHECK_OK(results_store(&table, RESULTS_KEY(t->arena, 'X', S("org/prod"), A), &b, d));
+    CHECK_OK(results_apply(&table, d));
+    results_table_deinit(&table);
     request(t, &l, (struct ask){.who = "v"}, "d:0");
     request(t, &l, (struct ask){.who = "v"}, "d:1");
-    CHECK_OK(results_series(l.k, S("org/prod"), A, t->arena, &list, &n, d));
+    CHECK_OK(results_series(RESULTS_READER(l.k, t->arena), S("org/prod"), A, t->arena, &list, &n, d));
     CHECK_EQ(n, LIMIT_RESULT_SERIES);
     CHECK_STR(list[n - 1].experience, S("0"));
     ledger_close(&l);
@@ -670,13 +674,17 @@ TEST(results_series_are_bounded)
 TEST(results_orders_are_bounded)
 {
     struct ledger l = ledger_open(t);
+    struct results_table table;
     struct results_order *orders;
     size_t n;
 
     for (int i = 0; i <= LIMIT_RESULT_ORDERS; i++) {
         struct results_order o = {.time_ms = NOW, .id = arena_printf(t->arena, "o%d", i), .total = 1};
         arena_reset(&l.batch);
-        CHECK_OK(results_order_put(l.k, S("org/prod"), A, &o, &l.batch, d));
+        results_table_init(&table, l.k, &l.batch);
+        CHECK_OK(results_order_put(&table, S("org/prod"), A, &o, &l.batch, d));
+        CHECK_OK(results_apply(&table, d));
+        results_table_deinit(&table);
         if (i % 1000 == 0)
             CHECK_OK(kv_commit(l.k, NULL, 0, false, d));
     }
@@ -691,6 +699,7 @@ TEST(results_names_that_were_seen)
 {
     struct ledger l = ledger_open(t);
     struct str *names;
+    struct results_table table;
     struct buf b;
     size_t n;
 
@@ -706,7 +715,10 @@ TEST(results_names_that_were_seen)
     CHECK_EQ(n, 0);
     results_begin(&b);
     pack_u64(&b, LIMIT_RESULT_NAMES);
-    CHECK_OK(results_store(l.k, RESULTS_KEY(t->arena, 'M', S("org/prod")), &b, d));
+    results_table_init(&table, l.k, t->arena);
+    CHECK_OK(results_store(&table, RESULTS_KEY(t->arena, 'M', S("org/prod")), &b, d));
+    CHECK_OK(results_apply(&table, d));
+    results_table_deinit(&table);
     hit(t, &l, "x", "d:1:0@another", NULL);
     CHECK_TRUE(!kv_has(l.k, RESULTS_KEY(t->arena, 'M', S("org/prod"), S("another"))));
     ledger_close(&l);
@@ -805,5 +817,56 @@ TEST(results_agree_with_the_model)
         CHECK_TRUE(fabs(x.as_is.squares[BY_VISITOR] - m[e].squares) < 1e-6);
         CHECK_TRUE(memcmp(x.conversions, y.conversions, sizeof x.conversions) == 0 && x.orders == y.orders);
     }
+    ledger_close(&l);
+}
+
+/* Memory ends at every place of a fold: then the hit has changed nothing, and counts whole when it comes again. */
+TEST(results_hit_counts_whole_or_not_at_all)
+{
+    struct ledger l = ledger_open(t);
+    struct identity id = {.ns = S("ECID"), .id = S("ann"), .primary = true}, old = {.ns = S("ECID"), .id = S("old")};
+    struct hit_notice notices[] = {
+        {.type = NOTICE_DISPLAY,
+         .activity = A,
+         .experience = S("0"),
+         .scope = S("hero"),
+         .reporting = json_of(t, "[1,2,3]")},
+        {.type = NOTICE_DISPLAY, .activity = S("1002"), .experience = S("1"), .scope = S("banner")},
+    };
+    struct hit_visit visit = {.page = true,
+                              .environment = HIT_PRODUCTION,
+                              .url = S("https://www.example.com/"),
+                              .absorbs = {&old, 1},
+                              .has_order = true,
+                              .order = {.id = S("o1"), .total = 20}};
+    struct hit h = {.kind = HIT_VISIT,
+                    .scope = S("org/prod"),
+                    .identities = {&id, 1},
+                    .notices = notices,
+                    .notice_count = 2,
+                    .visit = &visit};
+    struct diag why = DIAG_INIT;
+    struct str before;
+    size_t refusals = 0;
+
+    hit(t, &l, "old", "d:1003:0@hero", NULL); /* is absorbed */
+    before = report(t, &l, S("1003"));
+    for (size_t bytes = 512;; bytes += 512) {
+        struct arena small;
+        size_t staged = kv_staged_bytes(l.k);
+        enum err rc;
+        arena_init(&small, bytes);
+        rc = results_fold(l.k, &h, NOW, &small, &why);
+        arena_deinit(&small);
+        if (rc == ERR_OK)
+            break;
+        refusals++;
+        CHECK_EQ(rc, ERR_LIMIT);
+        CHECK_EQ(kv_staged_bytes(l.k), staged);
+    }
+    CHECK_TRUE(refusals > 5);
+    CHECK_STR(report(t, &l, A), S("0:1/1/0/0/0/0/0/0"));
+    CHECK_STR(report(t, &l, S("1002")), S("1:1/1/0/0/0/0/0/0"));
+    CHECK_STR(report(t, &l, S("1003")), before);
     ledger_close(&l);
 }
