@@ -30,6 +30,7 @@ struct conf {
     int64_t profile_ttl_hours;
     int64_t collect_retention_days;
     int64_t membership_retention_days;
+    int64_t config_history_days;
     bool emulator;
     bool trust_forwarded;
     bool demo; /* serve the demo shop at / */

@@ -42,6 +42,9 @@ static const struct setting settings[] = {
      "made again"},
     {"membership-retention-days", NUMBER, AT(membership_retention_days), "0", NULL, 0, 36500,
      "how long entries into and exits from audiences stay on the log; 0: for ever"},
+    {"config-history-days", NUMBER, AT(config_history_days), "30", NULL, 0, 36500,
+     "how long objects that were replaced or deleted stay on the log, for explanations of decisions made with them; 0: "
+     "until it is compacted"},
     {"trust-forwarded", SWITCH, AT(trust_forwarded), "off", NULL, 0, 0,
      "take the client address from X-Forwarded-For: only behind a proxy that sets it"},
     {"geo-database", TEXT, AT(geo_database), "", NULL, 0, 0,

@@ -62,117 +62,12 @@ publish(struct config *c, struct snapshot_box *next)
     metric_set(M_CONFIG_VERSION, (int64_t)next->view.version);
 }
 
-/* ---- reading the log ---- */
-
-/* An object from its record. created: as known so far, 0 when it is new. */
-static enum err
-object_read(const struct record *r, uint64_t created, struct config_object **out, struct diag *d)
-{
-    struct str kind, scope, id;
-    struct config_object *o = NULL;
-    enum err rc;
-
-    if (!object_key_read(r->key, &kind, &scope, &id))
-        return diag_set(d, ERR_CORRUPT, "config record %llu has a key that names no object",
-                        (unsigned long long)r->offset);
-    rc = object_new(kind, scope, id, r->value, &o, d);
-    if (rc != ERR_OK) {
-        struct diag inner = *d;
-        return diag_set(d, rc == ERR_NOMEM ? rc : ERR_CORRUPT, "config record %llu (%.*s '%.*s'): %s",
-                        (unsigned long long)r->offset, STR_ARG(kind), STR_ARG(id), inner.what);
-    }
-    o->version = r->offset + 1;
-    o->created = created ? created : r->cause ? r->cause : r->offset + 1;
-    *out = o;
-    return ERR_OK;
-}
-
-static enum err
-check_all(const struct config_objects *all, struct diag *d)
-{
-    for (size_t i = 0; i < all->n; i++) {
-        for (size_t k = 0; k < all->buckets[i]->n; k++) {
-            struct config_object *o = all->buckets[i]->by_id[k];
-            enum err rc = object_check(all, o, d);
-            if (rc != ERR_OK) {
-                struct diag inner = *d;
-                return diag_set_path(d, rc == ERR_NOMEM ? rc : ERR_CORRUPT, inner.path,
-                                     "config object %.*s '%.*s' on the log is not valid: %s", STR_ARG(o->kind),
-                                     STR_ARG(o->id), inner.what);
-            }
-        }
-    }
-    return ERR_OK;
-}
-
-/* Folds everything that is on the topic now: newest record per key. */
-static enum err
-fold(struct consumer *consumer, struct map *newest, uint64_t *version, struct diag *d)
-{
-    for (;;) {
-        struct record r;
-        struct config_object *o = NULL, *old;
-        bool got = false;
-        enum err rc = consumer_poll(consumer, 0, &r, &got, d);
-
-        if (rc != ERR_OK || !got)
-            return rc;
-        *version = r.offset + 1;
-        old = map_get(newest, r.key);
-        if (r.value.p == NULL) {
-            object_unref(map_remove(newest, r.key));
-            continue;
-        }
-        rc = object_read(&r, old ? old->created : 0, &o, d);
-        if (rc != ERR_OK)
-            return rc;
-        if (!map_put(newest, r.key, o, NULL)) {
-            object_unref(o);
-            return diag_set(d, ERR_NOMEM, "no memory for configuration objects");
-        }
-        object_unref(old);
-    }
-}
-
-/* The folded objects as a compiled snapshot. Takes them out of the map. */
-static enum err
-first_snapshot(struct map *newest, uint64_t version, struct snapshot_box **out, struct diag *d)
-{
-    struct config_object **list = calloc(newest->count + 1, sizeof(struct config_object *));
-    struct config_objects *all = NULL;
-    const struct map_slot *slot;
-    size_t n = 0;
-    enum err rc;
-
-    if (list == NULL)
-        return diag_set(d, ERR_NOMEM, "no memory for configuration objects");
-    for (size_t i = 0; (slot = map_next(newest, &i)) != NULL;)
-        list[n++] = object_ref(slot->value);
-    rc = objects_build(list, n, &all, d);
-    free(list);
-    if (rc != ERR_OK)
-        return rc;
-    all->trusted = true;
-    rc = check_all(all, d);
-    if (rc == ERR_OK) {
-        rc = snapshot_compile(all, NULL, out, d);
-        if (rc == ERR_INVALID || rc == ERR_EXISTS || rc == ERR_LIMIT)
-            rc = d->code = ERR_CORRUPT;
-    }
-    if (rc == ERR_OK)
-        (*out)->view.version = version;
-    else
-        objects_free(all);
-    return rc;
-}
+/* ---- opening ---- */
 
 enum err
 config_open(const struct config_options *o, struct config **out, struct diag *d)
 {
     struct config *c = calloc(1, sizeof *c);
-    struct map newest;
-    const struct map_slot *slot;
-    uint64_t version = 0;
     enum err rc;
 
     if (c == NULL)
@@ -182,17 +77,11 @@ config_open(const struct config_options *o, struct config **out, struct diag *d)
     c->objects_max = o->objects_max ? o->objects_max : LIMIT_OBJECTS;
     os_mutex_init(&c->writer);
     os_mutex_init(&c->current_lock);
-    map_init(&newest);
     rc = consumer_open(o->topic, topic_begin(o->topic), &c->consumer, d);
     if (rc == ERR_OK)
-        rc = fold(c->consumer, &newest, &version, d);
-    if (rc == ERR_OK)
-        rc = first_snapshot(&newest, version, &c->current, d);
-    for (size_t i = 0; (slot = map_next(&newest, &i)) != NULL;)
-        object_unref(slot->value);
-    map_deinit(&newest);
+        rc = snapshot_from_log(c->consumer, UINT64_MAX, &c->current, d);
     if (rc == ERR_OK) {
-        metric_set(M_CONFIG_VERSION, (int64_t)version);
+        metric_set(M_CONFIG_VERSION, (int64_t)c->current->view.version);
         *out = c;
     } else {
         config_close(c);
@@ -324,7 +213,7 @@ expect_version(const struct config_objects *all, const struct config_change *cha
 }
 
 /* Applies the changes to an own copy; objects of `at` + i + 1 as versions. fresh[i] is the new object, or NULL for a
- * delete. */
+ * delete: release() afterwards, whatever came of it. */
 static enum err
 stage(struct config_objects *next, const struct config_change *changes, size_t n, uint64_t at,
       struct config_object **fresh, struct diag *d)
@@ -342,7 +231,7 @@ stage(struct config_objects *next, const struct config_change *changes, size_t n
             if (rc == ERR_OK) {
                 o->version = at + i + 1;
                 o->created = old ? old->created : o->version;
-                fresh[i] = o;
+                fresh[i] = object_ref(o); /* a later change may replace it */
                 rc = objects_put(next, o, d);
             }
         }
@@ -350,6 +239,13 @@ stage(struct config_objects *next, const struct config_change *changes, size_t n
             return rc;
     }
     return ERR_OK;
+}
+
+static void
+release(struct config_object **fresh, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        object_unref(fresh[i]);
 }
 
 /* What was deleted must not be missed. */
@@ -439,13 +335,13 @@ append(struct config *c, const struct config_change *changes, size_t n, struct c
     return rc;
 }
 
+/* The snapshot after the changes, whose records would begin at `at`. fresh: as of stage(). */
 static enum err
-apply_locked(struct config *c, const struct config_change *changes, size_t n, int64_t now_ms, struct diag *d)
+draft_locked(struct config *c, const struct config_change *changes, size_t n, uint64_t at, struct config_object **fresh,
+             struct snapshot_box **out, struct diag *d)
 {
-    struct config_object *fresh[LIMIT_CONFIG_CHANGES] = {0};
     struct config_objects *next = objects_copy(c->current->objects);
     struct snapshot_box *box = NULL;
-    uint64_t at = topic_end(c->topic);
     enum err rc;
 
     if (next == NULL)
@@ -462,15 +358,74 @@ apply_locked(struct config *c, const struct config_change *changes, size_t n, in
         return rc;
     }
     rc = check_fields(c->current->objects, box, fresh, n, d);
-    if (rc == ERR_OK)
-        rc = append(c, changes, n, fresh, at, now_ms, d);
     if (rc != ERR_OK) {
         snapshot_unref(box); /* and next with it */
         return rc;
     }
     box->view.version = at + n;
-    publish(c, box);
+    *out = box;
     return ERR_OK;
+}
+
+static enum err
+apply_locked(struct config *c, const struct config_change *changes, size_t n, int64_t now_ms, struct diag *d)
+{
+    struct config_object *fresh[LIMIT_CONFIG_CHANGES] = {0};
+    struct snapshot_box *box = NULL;
+    uint64_t at = topic_end(c->topic);
+    enum err rc = draft_locked(c, changes, n, at, fresh, &box, d);
+
+    if (rc == ERR_OK)
+        rc = append(c, changes, n, fresh, at, now_ms, d);
+    release(fresh, n);
+    if (rc == ERR_OK)
+        publish(c, box);
+    else
+        snapshot_unref(box);
+    return rc;
+}
+
+static enum err
+too_many(size_t n, struct diag *d)
+{
+    return diag_set(d, ERR_LIMIT, "at most %d objects are saved in one step, got %zu", LIMIT_CONFIG_CHANGES, n);
+}
+
+enum err
+config_as_of(struct config *c, uint64_t version, const struct snapshot **out, struct diag *d)
+{
+    struct consumer *consumer = NULL;
+    struct snapshot_box *box = NULL;
+    enum err rc;
+
+    if (version == 0 || version > topic_end(c->topic))
+        return diag_set(d, ERR_NOT_FOUND, "there is no configuration %llu", (unsigned long long)version);
+    rc = consumer_open(c->topic, topic_begin(c->topic), &consumer, d);
+    if (rc == ERR_OK)
+        rc = snapshot_from_log(consumer, version, &box, d);
+    consumer_close(consumer);
+    if (rc == ERR_OK)
+        *out = &box->view;
+    return rc;
+}
+
+enum err
+config_draft(struct config *c, const struct config_change *changes, size_t n, const struct snapshot **out,
+             struct diag *d)
+{
+    struct config_object *fresh[LIMIT_CONFIG_CHANGES] = {0};
+    struct snapshot_box *box = NULL;
+    enum err rc;
+
+    if (n > LIMIT_CONFIG_CHANGES)
+        return too_many(n, d);
+    os_lock(&c->writer);
+    rc = draft_locked(c, changes, n, topic_end(c->topic), fresh, &box, d);
+    release(fresh, n);
+    os_unlock(&c->writer);
+    if (rc == ERR_OK)
+        *out = &box->view;
+    return rc;
 }
 
 enum err
@@ -484,7 +439,7 @@ config_apply(struct config *c, const struct config_change *changes, size_t n, in
     if (n == 0)
         return ERR_OK;
     if (n > LIMIT_CONFIG_CHANGES)
-        return diag_set(d, ERR_LIMIT, "at most %d objects are saved in one step, got %zu", LIMIT_CONFIG_CHANGES, n);
+        return too_many(n, d);
     os_lock(&c->writer);
     rc = apply_locked(c, changes, n, now_ms, d);
     os_unlock(&c->writer);

@@ -168,4 +168,13 @@ struct config_change {
 /* As config_put and config_delete. ERR_EXISTS with d->path "@version": the object is not at that version (any more). */
 enum err config_apply(struct config *c, const struct config_change *changes, size_t n, int64_t now_ms, struct diag *d);
 
+/* The configuration as it would be after the changes: checked as saving checks them, on no log, in force for nobody.
+ * snapshot_put() frees it. Errors as config_apply. */
+enum err config_draft(struct config *c, const struct config_change *changes, size_t n, const struct snapshot **out,
+                      struct diag *d);
+/* The configuration that was in force at a version (snapshot.version), read from the log anew: as long as opening
+ * takes. snapshot_put() frees it. ERR_NOT_FOUND: there was none yet, or an object of it was replaced longer ago than
+ * config-history-days and is not on the log any more. */
+enum err config_as_of(struct config *c, uint64_t version, const struct snapshot **out, struct diag *d);
+
 #endif

@@ -260,6 +260,13 @@ struct snapshot_box {
 enum err snapshot_compile(struct config_objects *objects, const struct snapshot_box *before, struct snapshot_box **out,
                           struct diag *d);
 void snapshot_unref(struct snapshot_box *s);
+/* ---- config_log.c ---- */
+
+/* An object from its record. created: as known so far, 0 when it is new. */
+enum err object_read(const struct record *r, uint64_t created, struct config_object **out, struct diag *d);
+/* Of the records below `upto`. ERR_NOT_FOUND: some that counted then are not on the log any more. ERR_CORRUPT. */
+enum err snapshot_from_log(struct consumer *consumer, uint64_t upto, struct snapshot_box **out, struct diag *d);
+
 const struct schema_part *snapshot_schemas(const struct snapshot *s, struct str scope);
 
 #endif

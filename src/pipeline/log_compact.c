@@ -14,6 +14,8 @@
  * Tombstones  The first compaction that meets a tombstone as the newest record of its key keeps it and marks it aged;
  *             the next one drops it. By (3) every older record of the key is gone from the disk by then. A consumer
  *             that is further behind than two compactions may miss a deletion.
+ * History     With topic_options.history_ms the newest part of the log stays as it is: a record replaces older ones
+ *             once it is older than that. So a fold up to any offset of that part is what it was then.
  * Keyless     Records without a key are always kept. */
 #include "base/check.h"
 #include "base/hash.h"
@@ -34,6 +36,8 @@ struct compaction {
     struct key_entry *keys; /* owned */
     size_t key_cap, key_count;
     uint64_t total, live; /* record bytes */
+    int64_t young_ms;     /* a record after it is young, and so are all behind it: they stay, and replace nothing yet */
+    uint64_t young_from;
     struct log_reader reader;
 
     /* the file being written */
@@ -92,7 +96,9 @@ note_record(struct compaction *c, const struct record *r, uint32_t flags, struct
     struct key_entry *e, hashes;
 
     c->total += cost;
-    if (r->key.n == 0) {
+    if (r->time_ms > c->young_ms && r->offset < c->young_from)
+        c->young_from = r->offset;
+    if (r->key.n == 0 || r->offset >= c->young_from) {
         c->live += cost;
         return ERR_OK;
     }
@@ -120,7 +126,7 @@ is_kept(struct compaction *c, const struct record *r, uint32_t flags)
 
     if (r->offset < c->next_offset || r->offset >= c->source_end)
         return false;
-    if (r->key.n == 0)
+    if (r->key.n == 0 || r->offset >= c->young_from)
         return true;
     if (c->key_cap == 0)
         return true; /* appended after the first pass */
@@ -261,7 +267,7 @@ copy_frame(struct compaction *c, const struct log_segment *s, const struct frame
         }
         if (count++ == 0)
             first = r.offset;
-        if (r.value.p == NULL) { /* not aged yet: those are not kept */
+        if (r.value.p == NULL && r.offset < c->young_from) { /* not aged yet: those are not kept */
             flags |= LOG_RECORD_AGED;
             c->changed = true;
         }
@@ -488,7 +494,7 @@ compact(struct compaction *c, struct diag *d)
 }
 
 enum err
-log_compact(struct topic *t, struct diag *d)
+log_compact(struct topic *t, int64_t now_ms, struct diag *d)
 {
     struct compaction *c;
     uint64_t bytes;
@@ -501,6 +507,8 @@ log_compact(struct topic *t, struct diag *d)
     if (c == NULL)
         return diag_set(d, ERR_NOMEM, "no memory to compact topic '%s'", t->name);
     c->t = t;
+    c->young_ms = t->history_ms > 0 ? now_ms - t->history_ms : INT64_MAX;
+    c->young_from = UINT64_MAX;
     os_entropy(t->os, &c->k1, sizeof c->k1);
     os_entropy(t->os, &c->k2, sizeof c->k2);
     buf_init(&c->pending, SIZE_MAX / 2);

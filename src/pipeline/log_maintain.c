@@ -223,7 +223,7 @@ topic_maintain(struct topic *t, int64_t now_ms, struct diag *d)
     if (rc == ERR_OK && t->retention_ms > 0)
         rc = retain(t, now_ms - t->retention_ms, d);
     if (rc == ERR_OK && t->compacted)
-        rc = log_compact(t, d);
+        rc = log_compact(t, now_ms, d);
     os_unlock(&t->maintain_m);
     return rc;
 }

@@ -453,6 +453,7 @@ log_topic_open(struct pipeline *p, const struct topic_options *o, struct topic *
     t->writable = o->writable;
     t->compacted = o->compacted;
     t->retention_ms = o->retention_ms;
+    t->history_ms = o->history_ms;
     t->keep_from = UINT64_MAX;
     (void)snprintf(t->name, sizeof t->name, "%s", o->name); /* fits: checked by the caller */
     n = snprintf(t->dir, sizeof t->dir, "%s/%s/%u", p->dir, o->name, o->partition);

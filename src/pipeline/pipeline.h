@@ -54,8 +54,10 @@ struct topic_options {
     bool writable;        /* this process is the partition's writer */
     bool compacted;       /* keep the newest record per key instead of everything */
     int64_t retention_ms; /* whole segments older than this (by their newest record's time) go; 0: never */
-    uint32_t ring_bytes;  /* appends land in a mapped file of this size first and never wait for the disk's own work:
-                             log_ring.c; a multiple of 4096, at most LIMIT_RING_BYTES; 0: none */
+    int64_t
+        history_ms; /* of a compacted topic: what was replaced or deleted later than so long ago stays; 0: it goes */
+    uint32_t ring_bytes; /* appends land in a mapped file of this size first and never wait for the disk's own work:
+                            log_ring.c; a multiple of 4096, at most LIMIT_RING_BYTES; 0: none */
 };
 
 enum err pipeline_open(const struct pipeline_options *o, struct pipeline **out, struct diag *d);

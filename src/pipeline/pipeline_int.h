@@ -125,7 +125,7 @@ struct topic {
     unsigned partition;
     char dir[LOG_PATH_BYTES];
     bool writable, compacted;
-    int64_t retention_ms;
+    int64_t retention_ms, history_ms;
     uint64_t keep_from; /* m: retention ends here */
     struct os *os;
     struct os_file *lock;
@@ -235,6 +235,6 @@ enum err log_follow_list(struct topic *t, struct diag *d);
 
 /* --- log_compact.c --- */
 
-enum err log_compact(struct topic *t, struct diag *d);
+enum err log_compact(struct topic *t, int64_t now_ms, struct diag *d);
 
 #endif

@@ -97,6 +97,124 @@ TEST(config_reopen_and_follow_see_the_same)
     fixture_close(&f);
 }
 
+static struct str
+name_in(const struct snapshot *s, const char *id)
+{
+    return json_str(json_get(snapshot_object(s, S("namespace"), S(SCOPE), str_of(id)), S("name")));
+}
+
+TEST(config_as_of_is_what_was_in_force)
+{
+    struct fixture f;
+    const struct snapshot *s, *was;
+    uint64_t versions[4];
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (size_t i = 0; i < 4; i++) {
+        put(t, &f, "namespace", "CRMID",
+            arena_printf(t->arena, "{'code':'CRMID','name':'name %zu','idType':'CROSS_DEVICE'}", i).p);
+        s = snapshot_get(f.config);
+        versions[i] = s->version;
+        snapshot_put(f.config, s);
+    }
+    CHECK_OK(config_delete(f.config, S("namespace"), S(SCOPE), S("CRMID"), NOW, d));
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_OK(config_as_of(f.config, versions[i], &was, d));
+        CHECK_EQ(was->version, versions[i]);
+        CHECK_STR(name_in(was, "CRMID"), arena_printf(t->arena, "name %zu", i));
+        snapshot_put(f.config, was);
+    }
+    CHECK_OK(config_as_of(f.config, versions[3] + 1, &was, d));
+    CHECK_TRUE(name_in(was, "CRMID").n == 0);
+    snapshot_put(f.config, was);
+    CHECK_ERR(config_as_of(f.config, versions[3] + 2, &was, d), ERR_NOT_FOUND);
+    CHECK_ERR(config_as_of(f.config, 0, &was, d), ERR_NOT_FOUND);
+    fixture_close(&f);
+}
+
+/* What was replaced and compacted away is said to be gone, never guessed; what was in force since is found. */
+TEST(config_as_of_after_compaction)
+{
+    struct fixture f;
+    const struct snapshot *s, *was;
+    uint64_t early, late;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put(t, &f, "namespace", "CRMID", "{'code':'CRMID','name':'first','idType':'CROSS_DEVICE'}");
+    s = snapshot_get(f.config);
+    early = s->version;
+    snapshot_put(f.config, s);
+    for (size_t i = 0; i < 300; i++)
+        put(t, &f, "namespace", "CRMID", "{'code':'CRMID','name':'last','idType':'CROSS_DEVICE'}");
+    s = snapshot_get(f.config);
+    late = s->version;
+    snapshot_put(f.config, s);
+    CHECK_OK(topic_maintain(f.topic, NOW, d));
+    CHECK_OK(config_as_of(f.config, late, &was, d));
+    CHECK_STR(name_in(was, "CRMID"), S("last"));
+    snapshot_put(f.config, was);
+    CHECK_ERR(config_as_of(f.config, early, &was, d), ERR_NOT_FOUND);
+    CHECK_SAYS("config-history-days");
+    fixture_close(&f);
+}
+
+/* The last one stays, and nothing of the others is looked at when it is gone. */
+TEST(config_one_object_twice_in_one_step)
+{
+    struct fixture f;
+    struct config_change twice[2] = {{S("audience"), S(SCOPE), S("a"), S_NULL, CONFIG_ANY_VERSION},
+                                     {S("audience"), S(SCOPE), S("a"), S_NULL, CONFIG_ANY_VERSION}};
+    const struct snapshot *s;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    put_audience(t, &f, "a", "loyalty.points > 1");
+    s = snapshot_get(f.config);
+    for (size_t i = 0; i < 2; i++) {
+        struct buf b;
+        buf_init(&b, 65536);
+        json_write(&b, snapshot_object(s, S("audience"), S(SCOPE), S("a")));
+        twice[i].json = arena_str(t->arena, buf_str(&b));
+        buf_deinit(&b);
+    }
+    snapshot_put(f.config, s);
+    CHECK_OK(config_apply(f.config, twice, 2, NOW, d));
+    s = snapshot_get(f.config);
+    CHECK_EQ(snapshot_object_version(s, S("audience"), S(SCOPE), S("a")), s->version);
+    snapshot_put(f.config, s);
+    fixture_close(&f);
+}
+
+TEST(config_draft_is_checked_and_kept_by_nobody)
+{
+    struct fixture f;
+    const struct snapshot *draft, *s;
+    struct config_change change = {S("namespace"), S(SCOPE), S("CRMID"), S_NULL, CONFIG_ANY_VERSION};
+    struct str before;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    before = dump_of(t, f.config);
+    change.json = quoted(t, "{'code':'CRMID','name':'draft','idType':'CROSS_DEVICE'}");
+    CHECK_OK(config_draft(f.config, &change, 1, &draft, d));
+    CHECK_STR(name_in(draft, "CRMID"), S("draft"));
+    CHECK_STR(dump_of(t, f.config), before);
+    s = snapshot_get(f.config);
+    CHECK_TRUE(name_in(s, "CRMID").n == 0);
+    snapshot_put(f.config, s);
+    put(t, &f, "namespace", "CRMID", "{'code':'CRMID','name':'saved','idType':'CROSS_DEVICE'}");
+    CHECK_STR(name_in(draft, "CRMID"), S("draft"));
+    snapshot_put(f.config, draft);
+    change.json = S("{}");
+    CHECK_ERR(config_draft(f.config, &change, 1, &draft, d), ERR_INVALID);
+    change.json = S_NULL;
+    change.id = S("none");
+    CHECK_ERR(config_draft(f.config, &change, 1, &draft, d), ERR_NOT_FOUND);
+    fixture_close(&f);
+}
+
 TEST(config_follower_skips_nothing_after_a_bad_record)
 {
     struct fixture f;

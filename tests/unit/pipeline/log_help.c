@@ -12,6 +12,7 @@ try_open_log(struct t *t, struct fixture *f, struct diag *d)
     struct topic_options to = {.name = "collect",
                                .writable = true,
                                .compacted = f->compacted,
+                               .history_ms = f->history_ms,
                                .retention_ms = f->retention_ms,
                                .ring_bytes = f->ring_bytes};
     enum err rc;

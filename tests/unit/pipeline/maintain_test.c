@@ -136,6 +136,40 @@ TEST(compaction_ages_tombstones_once)
     close_log(&f);
 }
 
+static bool
+has_record(struct t *t, struct topic *topic, uint64_t offset)
+{
+    struct consumer *c;
+    struct record r;
+    bool got;
+
+    CHECK_OK(consumer_open(topic, offset, &c, d));
+    CHECK_OK(consumer_poll(c, 0, &r, &got, d));
+    consumer_close(c);
+    return got && r.offset == offset;
+}
+
+/* What was replaced within the history stays with what replaced it; the same at the limit and one past it. */
+TEST(compaction_leaves_the_history)
+{
+    struct fixture f = {.segment_bytes = 500, .compacted = true, .history_ms = 10};
+
+    open_log(t, &f);
+    for (int i = 0; i < 100; i++)
+        (void)append(t, f.topic, "a", "overwritten again and again", i);
+    (void)append(t, f.topic, "a", NULL, 100);
+    CHECK_OK(topic_maintain(f.topic, 100, d));
+    CHECK_EQ(topic_begin(f.topic), 90); /* the newest that is 10 old: what was in force when the history begins */
+    CHECK_EQ(count_from(t, f.topic, 90), 11);
+    CHECK_TRUE(!has_record(t, f.topic, 89));
+    CHECK_TRUE(has_record(t, f.topic, 90) && has_record(t, f.topic, 91) && has_record(t, f.topic, 100));
+    for (int i = 0; i < 100; i++)
+        (void)append(t, f.topic, "b", "overwritten again and again", 101 + i);
+    CHECK_OK(topic_maintain(f.topic, 300, d));
+    CHECK_TRUE(has_record(t, f.topic, 200) && !has_record(t, f.topic, 199) && !has_record(t, f.topic, 90));
+    close_log(&f);
+}
+
 /* --- against a model --- */
 
 #define KEYS 12
