@@ -32,6 +32,8 @@
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
+ *   admin_decision.c       /{tenant}/target/decisions             why it was decided so            OURS
+ *   admin_what_if.c        /{tenant}/target/what-if               what other activities had done   OURS
  *   admin_allocator.c      (none)                                 Auto-Allocate's weights          [TARGET 8.1]
  *   admin_trainer.c        (none)                                 models of Auto-Target and AP     [TARGET 8.2]
  *   admin_own.c            /edgewise/...                          datastreams, sizes, drain        OURS
@@ -43,6 +45,7 @@
 
 #include "admin/admin_guardrail.h"
 #include "config/artifact.h"
+#include "decide/rerun.h"
 #include "http/http.h"
 #include "http/router.h"
 
@@ -95,6 +98,7 @@ struct admin_options {
     struct str signing_key;       /* of access tokens: 32 random bytes */
     bool ready;                   /* /healthz */
     struct guardrails guardrails; /* all zero: as documented, and reported only */
+    struct rerun_ops rerun;       /* decides recorded requests again (decide/rerun.h); all NULL: no edge here */
     struct artifacts *artifacts;  /* on-device ones; NULL: none are made here */
 };
 

@@ -1,5 +1,6 @@
 /* admin_evaluate.c - see admin_evaluate.h. */
 #include "admin/admin_evaluate.h"
+#include "admin/admin_what_if.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@
 static const char *const kind_names[] = {[EVALUATION_PREVIEW] = "preview",
                                          [EVALUATION_DIFF] = "diff",
                                          [EVALUATION_AS_OF] = "as-of",
+                                         [EVALUATION_WHAT_IF] = "what-if",
                                          [EVALUATION_JOB] = "job"};
 
 enum err
@@ -44,6 +46,7 @@ evaluation_free(struct evaluation *e)
         return;
     rule_free(e->rule);
     rule_free(e->before);
+    what_if_free(e->what_if);
     arena_deinit(&e->arena);
     free(e);
 }
@@ -396,6 +399,8 @@ answer(struct evaluator *ev, struct evaluation *e, struct diag *d)
         return e->exports ? export_run(ev, e, d) : job_run(ev, e, d);
     case EVALUATION_AS_OF:
         return as_of_run(ev, e, d);
+    case EVALUATION_WHAT_IF:
+        return what_if_run(ev, e, d);
     case EVALUATION_PREVIEW:
     case EVALUATION_DIFF:
         break;

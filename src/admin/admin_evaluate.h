@@ -16,7 +16,7 @@
 enum evaluation_state { EVALUATION_NEW, EVALUATION_RUNNING, EVALUATION_READY, EVALUATION_FAILED };
 
 /* What is asked. All but a job are questions: they are kept, with the answer, for LIMIT_PREVIEW_MS. */
-enum evaluation_kind { EVALUATION_PREVIEW, EVALUATION_DIFF, EVALUATION_AS_OF, EVALUATION_JOB };
+enum evaluation_kind { EVALUATION_PREVIEW, EVALUATION_DIFF, EVALUATION_AS_OF, EVALUATION_WHAT_IF, EVALUATION_JOB };
 
 struct evaluation_namespace {
     struct str code;
@@ -41,16 +41,18 @@ struct evaluation {
     size_t segment_count; /* 0: all */
     int64_t created_ms;
     enum evaluation_state state;
-    bool cancelled;                          /* the thread ends and frees it; a question is found no more */
-    uint64_t fragments;                      /* of a preview */
-    uint64_t read, matched;                  /* profiles; of an as-of, records that were read, of so many */
+    bool cancelled;         /* the thread ends and frees it; a question is found no more */
+    uint64_t fragments;     /* of a preview */
+    uint64_t read, matched; /* profiles; of an as-of, records that were read, of so many; of a what-if, records read and
+                               requests compared */
     struct evaluation_namespace *namespaces; /* from here on: when ready */
     size_t namespace_count;
     struct census_dataset *datasets;
     size_t dataset_count;
     struct census_sample sample;
     struct census_diff diff;
-    int64_t counted_ms; /* the instant that it is true of */
+    struct what_if *what_if; /* owned (admin_what_if.h) */
+    int64_t counted_ms;      /* the instant that it is true of */
     struct past_result past;
     enum err failure; /* when failed */
     char error[256];

@@ -3,7 +3,12 @@
 #include "admin/admin_evaluate.h"
 #include "pql/pql.h"
 
-#define STYLE ERRORS_UPAPI
+/* What is asked of activities is answered as their API answers. */
+static enum error_style
+style_of(enum evaluation_kind kind)
+{
+    return kind == EVALUATION_WHAT_IF ? ERRORS_TARGET : ERRORS_UPAPI;
+}
 
 struct str
 evaluation_state_name(enum evaluation_state state)
@@ -69,7 +74,7 @@ question_ask(struct call *call, struct http_req *rq, struct http_res *rs, enum e
     struct diag d = DIAG_INIT;
     enum err rc;
 
-    if (!question_possible(call, rq, rs, STYLE) || !admin_body_object(rq, rs, STYLE, &body))
+    if (!question_possible(call, rq, rs, style_of(kind)) || !admin_body_object(rq, rs, style_of(kind), &body))
         return false;
     rc = evaluation_new(kind, id, call->scope, rq->now_ms, &e, &d);
     if (rc == ERR_OK)
@@ -77,26 +82,28 @@ question_ask(struct call *call, struct http_req *rq, struct http_res *rs, enum e
     if (rc == ERR_OK)
         return true;
     evaluation_free(e);
-    admin_fail(rq, rs, STYLE, rc == ERR_BUSY ? 429 : 0, rc, &d);
+    admin_fail(rq, rs, style_of(kind), rc == ERR_BUSY ? 429 : 0, rc, &d);
     return false;
 }
 
 struct evaluation *
 question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id)
 {
-    static const char *const kinds[] = {
-        [EVALUATION_PREVIEW] = "preview", [EVALUATION_DIFF] = "diff", [EVALUATION_AS_OF] = "as-of"};
+    static const char *const kinds[] = {[EVALUATION_PREVIEW] = "preview",
+                                        [EVALUATION_DIFF] = "diff",
+                                        [EVALUATION_AS_OF] = "as-of",
+                                        [EVALUATION_WHAT_IF] = "what-if"};
     struct evaluator *ev = call->admin->evaluator;
     struct evaluation *e;
 
-    if (!question_possible(call, rq, rs, STYLE))
+    if (!question_possible(call, rq, rs, style_of(kind)))
         return NULL;
     os_lock(&ev->lock);
     e = evaluator_find(ev, kind, call->scope, id, rq->now_ms);
     if (e != NULL)
         return e;
     os_unlock(&ev->lock);
-    admin_not_found(rq, rs, STYLE, kinds[kind], id);
+    admin_not_found(rq, rs, style_of(kind), kinds[kind], id);
     return NULL;
 }
 

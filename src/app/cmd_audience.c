@@ -31,24 +31,10 @@ usage(FILE *out)
 
 /* ---- calls ---- */
 
-enum err
-audience_call(struct rest_client *c, const char *method, struct str target, struct str body, const struct json **out)
-{
-    struct http_answer answer;
-    enum err rc = rest_client_send(c, method, target, "application/json", NULL, body, &answer);
-
-    if (rc != ERR_OK)
-        return rc;
-    if (answer.status < 200 || answer.status > 299)
-        return diag_set(&c->diag, answer.status == 404 ? ERR_NOT_FOUND : ERR_INVALID, "the server answered %d: %.*s",
-                        answer.status, STR_ARG(rest_client_said(c, &answer)));
-    return json_parse(answer.body, &c->arena, out, &c->diag);
-}
-
 static enum err
 get(struct rest_client *c, struct str target, const struct json **out)
 {
-    return audience_call(c, "GET", target, S_NULL, out);
+    return rest_client_request(c, "GET", target, S_NULL, out);
 }
 
 /* The id of the audience with this very name; what is no name is taken for an id. */

@@ -11,10 +11,6 @@ struct asked {
     struct str at;
 };
 
-/* One call; *out is its JSON. ERR_NOT_FOUND, ERR_INVALID with what the server said. */
-enum err audience_call(struct rest_client *c, const char *method, struct str target, struct str body,
-                       const struct json **out);
-
 /* --- cmd_audience_ask.c: what takes the server a while. id empty: of no audience --- */
 enum err audience_diff(struct rest_client *c, struct str id, const struct asked *asked);
 enum err audience_as_of(struct rest_client *c, struct str id, const struct asked *asked);

@@ -6,48 +6,7 @@
 
 #define DIFF "/data/core/ups/diff"
 #define AS_OF "/data/core/ups/as-of"
-#define FIRST_WAIT_US 2000
-#define LONGEST_WAIT_US 500000
 #define BODY_BYTES (LIMIT_PQL_TEXT_BYTES * 6 + 65536u)
-
-static enum err
-wait_for(struct rest_client *c, struct str target, const struct json **out)
-{
-    uint64_t wait_us = FIRST_WAIT_US;
-    struct str state;
-    enum err rc;
-
-    for (;;) {
-        rc = audience_call(c, "GET", target, S_NULL, out);
-        if (rc != ERR_OK)
-            return rc;
-        state = json_str(json_get(*out, S("state")));
-        if (str_eq(state, S("RESULT_READY")) || str_eq(state, S("FAILED")))
-            break;
-        rest_client_pause(wait_us);
-        wait_us = wait_us * 2 < LONGEST_WAIT_US ? wait_us * 2 : LONGEST_WAIT_US;
-    }
-    if (str_eq(state, S("RESULT_READY")))
-        return ERR_OK;
-    return diag_set(&c->diag, ERR_INVALID, "%.*s", STR_ARG(json_str(json_path(*out, S("error.description")))));
-}
-
-static enum err
-ask(struct rest_client *c, const char *path, struct str body, const struct json **out)
-{
-    const struct json *made = NULL;
-    struct http_answer forgotten;
-    struct str target;
-    enum err rc = audience_call(c, "POST", str_of(path), body, &made);
-
-    if (rc != ERR_OK)
-        return rc;
-    target = arena_printf(&c->arena, "%s/%.*s", path, STR_ARG(json_str(json_get(made, S("id")))));
-    rc = wait_for(c, target, out);
-    if (rc == ERR_OK) /* else it goes by itself in half an hour */
-        (void)rest_client_send(c, "DELETE", target, "application/json", NULL, S_NULL, &forgotten);
-    return rc;
-}
 
 /* ---- diff ---- */
 
@@ -89,7 +48,7 @@ audience_diff(struct rest_client *c, struct str id, const struct asked *asked)
     jw_end(&w);
     if (!buf_ok(&body))
         return diag_set(&c->diag, ERR_LIMIT, "the expression is too long");
-    rc = ask(c, DIFF, buf_str(&body), &answer);
+    rc = rest_client_ask(c, S(DIFF), buf_str(&body), &answer);
     if (rc != ERR_OK)
         return rc;
     printf("of %lld people, at %.*s\n", (long long)number(answer, "profilesReadSoFar"),
@@ -150,7 +109,7 @@ audience_as_of(struct rest_client *c, struct str id, const struct asked *asked)
     jw_end(&w);
     if (!buf_ok(&body))
         return diag_set(&c->diag, ERR_LIMIT, "the identity is too long");
-    rc = ask(c, AS_OF, buf_str(&body), &answer);
+    rc = rest_client_ask(c, S(AS_OF), buf_str(&body), &answer);
     if (rc != ERR_OK)
         return rc;
     if (asked->entity.n > 0)

@@ -9,6 +9,8 @@ struct target_import_options {
     const char *file, *data, *server; /* server NULL: the one of the data folder */
     bool dry_run;
 };
+/* cmd_target_what_if.c: what recorded requests had been answered with the changes in the file. The exit code. */
+int target_what_if(const struct target_import_options *o);
 /* The exit code. */
 int target_import(const struct target_import_options *o);
 

@@ -77,7 +77,7 @@ rest_client_said(struct rest_client *c, const struct http_answer *answer)
     if (json_parse(answer->body, &c->arena, &v, &ignored) == ERR_OK) {
         it = json_iter(json_get(v, S("errors")));
         if (json_next(&it))
-            said = json_str(json_get(json_at(it.value, 0), S("message")));
+            said = json_str(json_get(json_is(it.value, JSON_ARRAY) ? json_at(it.value, 0) : it.value, S("message")));
         for (size_t i = 0; i < sizeof plain / sizeof *plain && said.n == 0; i++)
             said = json_str(json_get(v, str_of(plain[i])));
     }

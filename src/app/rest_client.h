@@ -29,6 +29,14 @@ enum err rest_client_send(struct rest_client *c, const char *method, struct str 
 enum err rest_client_call(struct rest_client *c, const char *method, struct str target, const char *type,
                           const char *accept, struct str body, const struct json **out);
 
+/* The same for what a person asked: *out is the JSON of the answer. ERR_NOT_FOUND, ERR_INVALID with what the server
+ * said. */
+enum err rest_client_request(struct rest_client *c, const char *method, struct str target, struct str body,
+                             const struct json **out);
+/* rest_question.c: a question that the server answers in the background: asked with POST, looked at with GET until it
+ * is answered, and forgotten. *out is the answer. ERR_INVALID, ERR_NOT_FOUND: what the server says against it. */
+enum err rest_client_ask(struct rest_client *c, struct str path, struct str body, const struct json **out);
+
 /* What the server has to say of a call that it refused: the message of the error, else how the body begins. */
 struct str rest_client_said(struct rest_client *c, const struct http_answer *answer);
 

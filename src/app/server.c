@@ -76,6 +76,8 @@ open_topic(struct server *s, const char *name, unsigned partition, bool writable
         o.retention_ms = s->conf.collect_retention_days * MS_PER_DAY;
     } else if (strcmp(name, "membership") == 0) {
         o.retention_ms = s->conf.membership_retention_days * MS_PER_DAY;
+    } else if (strcmp(name, "config") == 0) {
+        o.history_ms = s->conf.config_history_days * MS_PER_DAY;
     }
     return pipeline_topic(s->pipeline, &o, out, d);
 }
@@ -449,6 +451,7 @@ open_admin(struct server *s, struct diag *d)
         .collect = s->own_collect,
         .dir = below(s, "import"),
         .artifacts = s->artifacts,
+        .rerun = s->delivery != NULL ? delivery_rerun(s->delivery) : (struct rerun_ops){0},
         .signing_key = s->credentials.signing_key,
         .ready = true,
     };

@@ -136,14 +136,19 @@
 #define LIMIT_BLOCK_CONSTANTS 8192                    /* OURS: numbers that share one coding of a column */
 #define LIMIT_BLOCK_TEXTS 32768 /* OURS: different texts in one column; with the constants they fit 16 bits */
 #define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
-#define LIMIT_EXPLAIN_NODES 2000                  /* OURS: of the boolean structure; more than anybody reads */
-#define LIMIT_EXPLAIN_DEPTH 24        /* OURS: of nodes; what is deeper is one leaf. Two levels of JSON each */
-#define LIMIT_EXPLAIN_FIELDS 8        /* OURS: shown of one leaf */
-#define LIMIT_EXPLAIN_EVENTS 10       /* OURS: shown of one leaf; how many there are is said beside */
-#define LIMIT_EXPLAIN_SHARED 10       /* OURS: leaves in several places that are tried both ways: 1024 passes */
-#define LIMIT_EXPLAIN_FLIPS 64        /* OURS: instants looked at in search of the one at which a leaf flips */
-#define LIMIT_EXPLAIN_WORK 1000000    /* OURS: events looked at: 60 leaves that count over LIMIT_PROFILE_EVENTS */
-#define LIMIT_EXPLAIN_TEXT_BYTES 4096 /* OURS: a leaf's text, a value; longer ones are cut */
+#define LIMIT_WHAT_IF_REQUESTS 10000000           /* OURS: compared by one what-if at most */
+#define LIMIT_WHAT_IF_BYTES (256ul << 20)  /* OURS: visitors of each of its two worlds; more want a share of them */
+#define LIMIT_WHAT_IF_CELLS 4096           /* OURS: changes from one experience to another that are told apart */
+#define LIMIT_WHAT_IF_VISITORS (1ul << 22) /* OURS: visitors counted, and in cells: 32 MB each when full */
+#define LIMIT_WHAT_IF_EXAMPLES 3           /* OURS: of a change, and 10 of what was decided otherwise */
+#define LIMIT_EXPLAIN_NODES 2000           /* OURS: of the boolean structure; more than anybody reads */
+#define LIMIT_EXPLAIN_DEPTH 24             /* OURS: of nodes; what is deeper is one leaf. Two levels of JSON each */
+#define LIMIT_EXPLAIN_FIELDS 8             /* OURS: shown of one leaf */
+#define LIMIT_EXPLAIN_EVENTS 10            /* OURS: shown of one leaf; how many there are is said beside */
+#define LIMIT_EXPLAIN_SHARED 10            /* OURS: leaves in several places that are tried both ways: 1024 passes */
+#define LIMIT_EXPLAIN_FLIPS 64             /* OURS: instants looked at in search of the one at which a leaf flips */
+#define LIMIT_EXPLAIN_WORK 1000000         /* OURS: events looked at: 60 leaves that count over LIMIT_PROFILE_EVENTS */
+#define LIMIT_EXPLAIN_TEXT_BYTES 4096      /* OURS: a leaf's text, a value; longer ones are cut */
 
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000
@@ -230,7 +235,8 @@
 #define LIMIT_QA_LIST 100                       /* OURS: activities, audiences and previews of a QA link */
 #define LIMIT_ASKED_HEADERS 8                   /* OURS: request headers kept of a decision, by name and value */
 #define LIMIT_ASKED_AUDIENCES 200               /* OURS: audiences of the platform kept of a decision */
-#define LIMIT_ASKED_ATTRIBUTE_BYTES 4096    /* OURS: of the platform's profile kept of a decision; with headers too */
+#define LIMIT_ASKED_ATTRIBUTE_BYTES 4096 /* OURS: of the platform's profile kept of a decision; with headers too */
+#define LIMIT_RERUN_GIVEN 64 /* OURS: activities that a world remembers to have given a visitor; the oldest leave */
 #define LIMIT_DELIVERY_SESSION_REQUESTS 100 /* [TARGET 1.1] of one session in flight; past it 420 */
 
 /* Profile APIs of the Target part */

@@ -105,6 +105,17 @@ void decision_changed(struct decision *x);
  * ERR_LIMIT: arena or out is full; out is as before. */
 enum err decision_at(struct decision *x, const struct decision_ask *ask, enum decision_format format, struct buf *out,
                      struct decision_result *result, struct diag *d);
+/* Of the last location, with rq->explain: the i-th activity that did not get the visitor there; false: there are no
+ * more. */
+bool decision_loss(const struct decision *x, size_t i, struct str *activity, const char **reason);
+/* decision_explain.c: appends a JSON array of the audiences that were asked for at the last location, each with its
+ * conditions, whether they hold, and the values that they saw (docs/explain.md). audience() gives the stored object of
+ * one; NULL: there is none. For a person who asks: every condition is compiled again. */
+struct jw;
+typedef const struct json *decision_audience(void *ctx, struct str id);
+enum err decision_explain(struct decision *x, decision_audience *audience, void *ctx, struct jw *w, struct diag *d);
+/* Some audience of the set reads the platform's profile. */
+bool decide_reads_attributes(const struct decide_set *s);
 /* A location shown or clicked (metric 0: all metrics that name the location; else that metric of that activity, as a
  * click token says): the conversions of activities that the visitor has entered, gates of 2.7 passed. NOTICE_CONVERT
  * with activity, metric, action, value, reporting; experience empty. Order in the hit is the order here. */

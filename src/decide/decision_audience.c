@@ -17,26 +17,31 @@ text_node(struct decision *x, struct str text)
     return node;
 }
 
-/* The value of a field of the set; NULL: absent. */
+const struct json *
+decision_field(struct decision *x, const struct field *f)
+{
+    const struct json *node = NULL;
+    struct str text;
+
+    if (request_field(&x->view, f, &text, &node) && node == NULL)
+        node = text_node(x, text);
+    return node;
+}
+
+/* The value of a field of the set, worked out once. */
 static const struct json *
 field_node(struct decision *x, uint32_t index)
 {
-    struct str text;
-
     if (!x->has_node[index] || field_per_activity(x->s->fields[index])) {
         x->has_node[index] = 1;
-        x->nodes[index] = NULL;
-        if (request_field(&x->view, x->s->fields[index], &text, &x->nodes[index]) && x->nodes[index] == NULL)
-            x->nodes[index] = text_node(x, text);
+        x->nodes[index] = decision_field(x, x->s->fields[index]);
     }
     return x->nodes[index];
 }
 
-static bool
-evaluate(struct decision *x, const struct audience *au)
+bool
+decision_rule_holds(struct decision *x, const struct rule *rule, const struct json *const *params, size_t n)
 {
-    size_t n = au->rule.field_count;
-    const struct json **params = ARENA_ARRAY(x->a, const struct json *, n ? n : 1);
     struct rule_env env = {.now_ms = x->rq->now_ms,
                            .in_segment = x->rq->in_audience,
                            .ctx = x->rq->ctx,
@@ -45,14 +50,23 @@ evaluate(struct decision *x, const struct audience *au)
     struct diag d = DIAG_INIT;
     struct value v;
 
+    /* A rule that runs out of steps was not evaluated, and only a rule that was may let a visitor in. */
+    return rule_eval(rule, &env, x->a, &v, &d) == ERR_OK && value_truth(v);
+}
+
+static bool
+evaluate(struct decision *x, const struct audience *au)
+{
+    size_t n = au->rule.field_count;
+    const struct json **params = ARENA_ARRAY(x->a, const struct json *, n ? n : 1);
+
     if (params == NULL) {
         decision_fail(x, "request memory is used up");
         return false;
     }
     for (size_t i = 0; i < n; i++)
         params[i] = field_node(x, au->fields[i]);
-    /* A rule that runs out of steps was not evaluated, and only a rule that was may let a visitor in. */
-    return rule_eval(au->rule.rule, &env, x->a, &v, &d) == ERR_OK && value_truth(v);
+    return decision_rule_holds(x, au->rule.rule, params, n);
 }
 
 static bool
@@ -119,4 +133,14 @@ audiences_forget(struct decision *x)
         return;
     memset(x->truths, UNKNOWN, x->s->audience_count);
     memset(x->has_node, 0, x->s->field_count);
+}
+
+bool
+decide_reads_attributes(const struct decide_set *s)
+{
+    for (size_t i = 0; i < s->field_count; i++) {
+        if (s->fields[i]->source == FIELD_AEP)
+            return true;
+    }
+    return false;
 }

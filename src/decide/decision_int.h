@@ -5,7 +5,8 @@
  *   decision_activity.c  which experience of an activity
  *   decision_auto.c      the same where machines choose
  *   decision_met.c       which metrics are met
- *   decision_why.c       the explanation */
+ *   decision_why.c       the explanation
+ *   decision_explain.c   the audiences of a location, part by part */
 #ifndef DECISION_INT_H
 #define DECISION_INT_H
 
@@ -59,6 +60,9 @@ const struct json *decision_reporting(struct decision *x, uint32_t activity);
 bool audience_matches(struct decision *x, uint32_t index);
 /* ctx is the decision. */
 bool audiences_match(void *ctx, const struct audience_list *list);
+/* A field of the request as a node; NULL: absent, or no memory. */
+const struct json *decision_field(struct decision *x, const struct field *f);
+bool decision_rule_holds(struct decision *x, const struct rule *rule, const struct json *const *params, size_t n);
 /* Forgets what depends on the location. */
 void audiences_forget(struct decision *x);
 

@@ -67,6 +67,16 @@ static const char *const loss_names[] = {
     [LOSS_LOCATION] = "location", [LOSS_RANK] = "rank",
 };
 
+bool
+decision_loss(const struct decision *x, size_t i, struct str *activity, const char **reason)
+{
+    if (x->why == NULL || i >= x->why->lost_count)
+        return false;
+    *activity = x->s->activities[x->why->lost[i].activity].id;
+    *reason = loss_names[x->why->lost[i].loss];
+    return true;
+}
+
 static void
 write_audiences(struct jw *w, const struct decision *x)
 {

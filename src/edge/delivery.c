@@ -23,14 +23,14 @@
 static bool
 in_audience(void *ctx, struct str id)
 {
-    const struct delivery_work *w = ctx;
+    struct delivery_work *w = ctx;
     struct json_iter it = json_iter(w->segments);
 
     while (json_next(&it)) {
         if (str_eq(json_str(it.value), id))
             return true;
     }
-    return edge_rules_projected(&w->found.person, id);
+    return w->rerun != NULL ? rerun_in_audience(w->rerun, id) : edge_rules_projected(&w->found.person, id);
 }
 
 static bool
@@ -38,6 +38,8 @@ request_header(void *ctx, struct str name, struct str *value)
 {
     struct delivery_work *w = ctx;
 
+    if (w->rerun != NULL)
+        return rerun_header(w->rerun, name, value);
     *value = http_header(w->c->rq, name);
     edge_facts_header(&w->facts, name, *value);
     return value->p != NULL;
@@ -87,12 +89,17 @@ find_visitor(struct delivery_work *w, struct diag *d)
                                    .ecid = c->ecid,
                                    .customers = c->customers,
                                    .customer_count = c->customer_count};
-    enum err rc =
-        edge_visitor_find(c->x->o.edge, c->snap, c->tenant.scope, &ids, c->rq->rng, c->now_ms, c->arena, &w->found, d);
+
+    return edge_visitor_find(c->x->o.edge, c->snap, c->tenant.scope, &ids, c->rq->rng, c->now_ms, c->arena, &w->found,
+                             d);
+}
+
+void
+work_open(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
     uint64_t session;
 
-    if (rc != ERR_OK)
-        return rc;
     w->visitor = &w->found.visitor;
     w->visit = visit_of(w);
     w->before_ms = w->rq.previous_ms = w->visitor->last_ms;
@@ -100,9 +107,9 @@ find_visitor(struct delivery_work *w, struct diag *d)
     visitor_open(w->visitor, &w->visit, c->now_ms);
     if (session != w->visitor->session)
         w->rq.previous_ms = 0;
-    w->rq.geo = edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
+    w->rq.geo = w->rerun != NULL ? w->rerun->hit->visit->geo
+                                 : edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
     w->visit.geo = w->rq.geo;
-    return ERR_OK;
 }
 
 static void
@@ -134,7 +141,7 @@ begin_decision(struct delivery_work *w)
         .in_audience = in_audience,
         .header = request_header,
         .ctx = w,
-        .explain = c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide),
+        .explain = w->rerun != NULL || (c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide)),
         .trace = c->trace,
         .client_analytics = c->client_analytics,
     };
@@ -304,7 +311,7 @@ finish_hit(struct delivery_work *w)
         if (json_parse(text, w->c->arena, &w->visit.categories, NULL) != ERR_OK)
             w->visit.categories = NULL;
     }
-    w->visit.attributes = edge_scripts_changes(&w->scripts);
+    w->visit.attributes = w->rerun != NULL ? w->rerun->hit->visit->attributes : edge_scripts_changes(&w->scripts);
     w->visit.scripts_off = edge_scripts_off(&w->scripts);
 }
 
@@ -329,7 +336,6 @@ append(struct delivery_work *w, struct diag *d)
     ids[w->hit.identities.n++].primary = true;
     if (c->ecid.n > 0 && !(str_eq(w->found.at.ns, S("ECID"))))
         ids[w->hit.identities.n++] = (struct identity){.ns = S("ECID"), .id = c->ecid};
-    finish_hit(w);
     keep_facts(w);
     return edge_append(&to, &w->hit, NULL, NULL, d);
 }
@@ -392,6 +398,21 @@ prefetch(struct delivery_work *w)
     decide_list(w, &c->prefetch);
 }
 
+void
+work_decide(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+
+    begin_decision(w);
+    begin_hit(w);
+    delivery_notices(w); /* (2) */
+    if (c->execute_page.kind != DELIVERY_NOTHING)
+        delivery_place(w, &c->execute_page); /* (3) */
+    decide_list(w, &c->execute);
+    prefetch(w); /* (4) */
+    finish_hit(w);
+}
+
 bool
 delivery_run(struct delivery_call *c)
 {
@@ -401,13 +422,8 @@ delivery_run(struct delivery_call *c)
 
     if (rc != ERR_OK)
         return refuse(c, rc, &d);
-    begin_decision(&w);
-    begin_hit(&w);
-    delivery_notices(&w); /* (2) */
-    if (c->execute_page.kind != DELIVERY_NOTHING)
-        delivery_place(&w, &c->execute_page); /* (3) */
-    decide_list(&w, &c->execute);
-    prefetch(&w); /* (4) */
+    work_open(&w);
+    work_decide(&w);
     if (says_something(&w))
         rc = append(&w, &d); /* (5) */
     if (rc != ERR_OK)

@@ -9,6 +9,7 @@
  *   delivery_place.c     one location: parameters, scripts, metrics, decision
  *   delivery_notice.c    notifications and their tokens
  *   delivery_write.c     the answer
+ *   rerun*.c             recorded requests once more (decide/rerun.h)
  *
  * Promises   An error changes nothing. A hit, with the request and what was decided, is in the log before its answer
  * goes out. A prefetch stores nothing. A failing rule, offer or script costs its own content. Threads    Handlers run
@@ -16,6 +17,7 @@
 #ifndef EDGE_DELIVERY_H
 #define EDGE_DELIVERY_H
 
+#include "decide/rerun.h"
 #include "edge/edge.h"
 
 struct delivery;
@@ -29,5 +31,7 @@ struct delivery_options {
 enum err delivery_open(const struct delivery_options *o, struct delivery **out, struct diag *d);
 void delivery_close(struct delivery *x);
 struct http_service delivery_service(struct delivery *x);
+/* rerun.c: what decides recorded requests again, those of the Edge Network too. Borrows x. */
+struct rerun_ops delivery_rerun(struct delivery *x);
 
 #endif

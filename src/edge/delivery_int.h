@@ -6,6 +6,7 @@
 #include "decide/decision.h"
 #include "edge/delivery.h"
 #include "edge/edge_facts.h"
+#include "edge/edge_rerun.h"
 #include "edge/edge_script.h"
 #include "edge/edge_visitor.h"
 
@@ -145,12 +146,17 @@ struct delivery_work {
     size_t profile_param_count;
     struct buf categories; /* elements of an array: categories viewed */
     bool prefetching;
-    bool engaged;            /* engagement was counted for this request */
-    int64_t before_ms;       /* the visitor's last request before this one; 0: new here */
-    struct edge_facts facts; /* what rules asked of the request */
+    bool engaged;             /* engagement was counted for this request */
+    int64_t before_ms;        /* the visitor's last request before this one; 0: new here */
+    struct edge_facts facts;  /* what rules asked of the request */
+    struct edge_rerun *rerun; /* NULL: a live request */
 };
 /* false: answered with an error. */
 bool delivery_run(struct delivery_call *c);
+/* The visitor is found: his session is opened, on the copy. */
+void work_open(struct delivery_work *w);
+/* Decides everything that is asked; the hit is complete then. */
+void work_decide(struct delivery_work *w);
 
 bool work_add_notice(struct delivery_work *w, const struct hit_notice *n);
 /* With a display of each: what is executed is shown. */

@@ -64,7 +64,8 @@ by_token(struct delivery_work *w, const struct delivery_notice *n, struct str te
     struct decide_token t;
 
     if (!decide_token_read(text, c->tenant.view->token_key, c->arena, &t) || w->decision == NULL ||
-        !decision_counts(w->decision, t.activity))
+        !decision_counts(w->decision, t.activity) ||
+        (w->rerun != NULL && !rerun_given(w->rerun, t.activity, &t.experience)))
         return;
     if (n->click)
         click(w, n, &t);

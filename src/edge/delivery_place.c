@@ -58,11 +58,31 @@ own(struct str address, struct str otherwise)
     return address.p != NULL ? address : otherwise;
 }
 
+/* What scripts returned is recorded; it holds from the first location on. */
+static void
+apply_scripts(struct delivery_work *w)
+{
+    struct json_iter it = json_iter(w->rerun->hit->visit->attributes);
+
+    while (!w->rerun->scripts_applied && json_next(&it)) {
+        struct buf b;
+        buf_init_in(&b, w->c->arena, LIMIT_VISITOR_ATTRIBUTE_BYTES);
+        json_write(&b, it.value);
+        if (buf_ok(&b))
+            (void)visitor_set(w->visitor, it.key, buf_str(&b), w->c->now_ms); /* it fitted then */
+    }
+    w->rerun->scripts_applied = true;
+}
+
 static void
 run_scripts(struct delivery_work *w, const struct delivery_place *p)
 {
     struct edge_script_request *r = &w->scripts;
 
+    if (w->rerun != NULL) {
+        apply_scripts(w);
+        return;
+    }
     r->visitor = w->visitor;
     r->mbox = mbox_name(p);
     r->url = own(p->details.url, w->c->url);
@@ -150,6 +170,8 @@ delivery_place(struct delivery_work *w, struct delivery_place *p)
         return;
     }
     p->answer = buf_str(&out);
+    if (w->rerun != NULL)
+        rerun_took(w->rerun, w->decision, delivery_location(p), &result, w->prefetching);
     if (w->prefetching)
         return;
     work_add_decisions(w, &result);

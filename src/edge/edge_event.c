@@ -13,7 +13,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
-#include "context/page_url.h"
 #include "model/optout.h"
 
 struct visit {
@@ -204,73 +203,21 @@ write_pull(struct visit *v, size_t index)
 
 /* ---- decisions ---- */
 
-/* A surface may be written in several ways. */
-static bool
-asked_before(const struct edge_query *q, size_t i, struct arena *a)
-{
-    struct str scope = surface_canonical(q->scopes[i], a);
-
-    for (size_t j = 0; j < i; j++) {
-        if (str_eq(surface_canonical(q->scopes[j], a), scope))
-            return true;
-    }
-    return false;
-}
-
-static void
-note_taken(struct hit *h, const struct decision_result *result, size_t *room, struct arena *a)
-{
-    if (h->decision_count + result->n > *room) {
-        size_t more = 2 * (h->decision_count + result->n);
-        struct hit_decision *list = ARENA_ARRAY(a, struct hit_decision, more);
-        if (list == NULL)
-            return;
-        if (h->decision_count > 0)
-            memcpy(list, h->decisions, h->decision_count * sizeof *list);
-        h->decisions = list;
-        *room = more;
-    }
-    for (size_t i = 0; i < result->n; i++) {
-        const struct decision_taken *t = &result->taken[i];
-        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
-                                                                  .experience = t->experience,
-                                                                  .scope = t->scope,
-                                                                  .entered = t->entered,
-                                                                  .sticky = t->sticky,
-                                                                  .arm = t->arm,
-                                                                  .algorithm = t->algorithm,
-                                                                  .propensity = t->propensity,
-                                                                  .why = t->why,
-                                                                  .features = t->features};
-    }
-}
-
 static enum err
 decide(struct visit *v, size_t index, struct hit *h, struct diag *d)
 {
     struct edge_call *c = v->call;
-    const struct edge_query *q = &v->event->query;
-    struct decision_result result;
-    size_t before, room = 0;
+    size_t before;
     struct jw w;
-    enum err rc = ERR_OK;
+    enum err rc;
 
     edge_reply_begin(c);
     before = c->rs->body->n;
     w = edge_handle_begin(c);
     buf_putc(c->rs->body, '[');
-    for (size_t i = 0; rc == ERR_OK && i < q->scope_count; i++) {
-        if (asked_before(q, i, c->arena))
-            continue;
-        v->target.ask.name = q->scopes[i];
-        v->target.ask.kind = str_eq(q->scopes[i], S("__view__")) ? AT_PAGE : AT_MBOX;
-        rc = decision_at(v->target.decision, &v->target.ask, FORMAT_EDGE, c->rs->body, &result, d);
-        if (rc == ERR_OK)
-            note_taken(h, &result, &room, c->arena);
-    }
+    rc = edge_visit_locations(&v->target, &v->event->query, h, c->arena, c->rs->body, d);
     if (rc != ERR_OK) {
         buf_cut(c->rs->body, before);
-        h->decision_count = 0;
         return rc;
     }
     buf_putc(c->rs->body, ']');

@@ -4,7 +4,8 @@
  * ECID leads to another place, since a delivery request said who he is, and one who says so here, are looked for.
  *
  * What data.__adobe.target says beside parameters of the page: category views, an order, a third-party id. */
-#include "edge/edge_int.h"
+#include "context/page_url.h"
+#include "edge/edge_rerun.h"
 #include "edge/edge_visitor.h"
 
 #include "base/limits.h"
@@ -152,10 +153,75 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .in_audience = asked->in_audience,
         .header = asked->header,
         .ctx = asked->ctx,
-        .explain = decide_explains(c->view->decide),
+        .explain = v->rerun != NULL || decide_explains(c->view->decide),
     };
     v->ask = (struct decision_ask){
         .parameters = e->target, .xdm = e->xdm, .schemas = e->query.schemas, .schema_count = e->query.schema_count};
     if (decision_begin(c->view->decide, &v->rq, c->arena, &v->decision, &d) != ERR_OK)
         v->decision = NULL;
+}
+
+/* A surface may be written in several ways. */
+static bool
+asked_before(const struct edge_query *q, size_t i, struct arena *a)
+{
+    struct str scope = surface_canonical(q->scopes[i], a);
+
+    for (size_t j = 0; j < i; j++) {
+        if (str_eq(surface_canonical(q->scopes[j], a), scope))
+            return true;
+    }
+    return false;
+}
+
+static void
+note_taken(struct hit *h, const struct decision_result *result, size_t *room, struct arena *a)
+{
+    if (h->decision_count + result->n > *room) {
+        size_t more = 2 * (h->decision_count + result->n);
+        struct hit_decision *list = ARENA_ARRAY(a, struct hit_decision, more);
+        if (list == NULL)
+            return;
+        if (h->decision_count > 0)
+            memcpy(list, h->decisions, h->decision_count * sizeof *list);
+        h->decisions = list;
+        *room = more;
+    }
+    for (size_t i = 0; i < result->n; i++) {
+        const struct decision_taken *t = &result->taken[i];
+        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
+                                                                  .experience = t->experience,
+                                                                  .scope = t->scope,
+                                                                  .entered = t->entered,
+                                                                  .sticky = t->sticky,
+                                                                  .arm = t->arm,
+                                                                  .algorithm = t->algorithm,
+                                                                  .propensity = t->propensity,
+                                                                  .why = t->why,
+                                                                  .features = t->features};
+    }
+}
+
+enum err
+edge_visit_locations(struct edge_visit *v, const struct edge_query *q, struct hit *h, struct arena *a, struct buf *out,
+                     struct diag *d)
+{
+    struct decision_result result;
+    size_t room = 0;
+    enum err rc = ERR_OK;
+
+    for (size_t i = 0; rc == ERR_OK && i < q->scope_count; i++) {
+        if (asked_before(q, i, a))
+            continue;
+        v->ask.name = q->scopes[i];
+        v->ask.kind = str_eq(q->scopes[i], S("__view__")) ? AT_PAGE : AT_MBOX;
+        rc = decision_at(v->decision, &v->ask, FORMAT_EDGE, out, &result, d);
+        if (rc == ERR_OK && v->rerun != NULL)
+            rerun_took(v->rerun, v->decision, v->ask.name, &result, false);
+        if (rc == ERR_OK)
+            note_taken(h, &result, &room, a);
+    }
+    if (rc != ERR_OK)
+        h->decision_count = 0;
+    return rc;
 }

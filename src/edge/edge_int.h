@@ -11,6 +11,7 @@
 #include "visitor/visitor.h"
 
 struct edge_dedupe;
+struct edge_rerun;
 
 struct edge {
     struct edge_options o;
@@ -189,7 +190,8 @@ struct edge_visit {
     struct decision *decision; /* NULL: there is not */
     struct decision_request rq;
     struct decision_ask ask;
-    int64_t before_ms; /* the visitor's last request before this one; 0: new here */
+    int64_t before_ms;        /* the visitor's last request before this one; 0: new here */
+    struct edge_rerun *rerun; /* NULL: a live event */
 };
 enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
                          struct edge_visit *out, struct diag *d);
@@ -203,6 +205,9 @@ struct edge_asked {
  * personalization. */
 void edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
                        const struct json *attributes, const struct edge_asked *asked, struct edge_visit *v);
+/* The propositions of every scope that is asked for, comma-separated, and the decisions into the hit. */
+enum err edge_visit_locations(struct edge_visit *v, const struct edge_query *q, struct hit *h, struct arena *a,
+                              struct buf *out, struct diag *d);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h);
 /* edge_reply.c */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "edge/edge_int.h"
+#include "edge/edge_rerun.h"
 
 static bool
 flag(const struct json *types, struct str name)
@@ -100,8 +101,15 @@ struct report {
     enum origin from;
 };
 
+/* In another world the visitor was given something else, or nothing. */
+static bool
+was_given(const struct edge_visit *v, struct report *r)
+{
+    return v->rerun == NULL || r->from != ORIGIN_OURS || rerun_given(v->rerun, r->token.activity, &r->token.experience);
+}
+
 static struct report *
-read_reports(struct edge_call *c, const struct json *propositions, size_t *n)
+read_reports(struct edge_call *c, const struct edge_visit *v, const struct json *propositions, size_t *n)
 {
     struct report *list = ARENA_ARRAY(c->arena, struct report, json_count(propositions) + 1);
     struct json_iter it = json_iter(propositions);
@@ -111,7 +119,7 @@ read_reports(struct edge_call *c, const struct json *propositions, size_t *n)
         struct report *r = &list[*n];
         *r = (struct report){.token = {.scope = json_str(json_get(it.value, S("scope")))}};
         r->from = read_token(c, it.value, &r->token);
-        *n += r->from != ORIGIN_FORGED;
+        *n += r->from != ORIGIN_FORGED && was_given(v, r);
     }
     return list;
 }
@@ -133,7 +141,7 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edg
         display = str_ends(event_type, S("propositionDisplay")) || str_eq(event_type, S("display"));
         interact = str_ends(event_type, S("propositionInteract")) || str_eq(event_type, S("click"));
     }
-    reports = read_reports(c, propositions, &n);
+    reports = read_reports(c, v, propositions, &n);
     for (size_t i = 0; ok && i < n; i++) {
         if (display && reports[i].from == ORIGIN_OURS)
             ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &reports[i].token));

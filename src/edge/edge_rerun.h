@@ -1,0 +1,51 @@
+/* edge_rerun.h - a recorded request on its way once more (decide/rerun.h): what the files that decide requests ask when
+ * there is no client, no header and no document any more, but a hit. A live request has none of this.
+ *
+ *   rerun.c            worlds: the visitors
+ *   rerun_delivery.c   a delivery request
+ *   rerun_event.c      an event of the Edge Network */
+#ifndef EDGE_EDGE_RERUN_H
+#define EDGE_EDGE_RERUN_H
+
+#include "decide/decision.h"
+#include "decide/rerun.h"
+#include "edge/edge_int.h"
+#include "visitor/visitor.h"
+
+struct edge_rerun {
+    struct arena *arena;
+    const struct snapshot *snap;
+    const struct scope_view *view;
+    const struct hit *hit;
+    int64_t now_ms;
+    bool explain;
+    struct visitor visitor; /* before the request; not opened */
+    struct edge_doc person; /* as the hit says */
+    bool knows_audiences;   /* the hit says which; else the first that asks makes the result not to be believed */
+    bool scripts_applied;   /* what they returned is in the visitor */
+    struct str given;       /* what this world gave the visitor: rerun_given() */
+    bool was_given;         /* something, at some time */
+    struct rerun_result result;
+    size_t decision_room, loss_room;
+    struct hit decided; /* what the world learns of it, in the end */
+    enum err rc;
+    struct diag *d;
+};
+
+/* ---- rerun.c: what a request asks ---- */
+
+bool rerun_in_audience(struct edge_rerun *r, struct str id);
+bool rerun_header(struct edge_rerun *r, struct str name, struct str *value);
+/* A location was decided. */
+void rerun_took(struct edge_rerun *r, struct decision *x, struct str location, const struct decision_result *taken,
+                bool prefetched);
+/* What a token of the activity means in this world; false: nothing, the visitor was not given it. */
+bool rerun_given(const struct edge_rerun *r, struct str activity, struct str *experience);
+
+/* ---- both fill r->decided and r->result, and open r->visitor ---- */
+
+struct delivery;
+enum err rerun_delivery(struct delivery *x, struct edge_rerun *r, struct diag *d);
+enum err rerun_event(struct edge_rerun *r, struct diag *d);
+
+#endif
