@@ -161,7 +161,7 @@ TEST(hit_of_a_visit_round_trip)
 
 TEST(hit_of_a_visit_says_only_what_it_knows)
 {
-    struct hit_visit visit = {.session = S("s1")};
+    struct hit_visit visit = {.session = S("s1"), .environment = HIT_PRODUCTION};
     struct hit h = {.kind = HIT_VISIT, .source = SOURCE_EDGE, .visit = &visit};
 
     CHECK_STR(written(t, &h), S("{\"kind\":\"visit\",\"source\":\"edge\",\"visit\":{\"session\":\"s1\"}}"));
