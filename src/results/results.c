@@ -179,6 +179,31 @@ judge_orders(struct fold *f)
     return rc;
 }
 
+/* A second order of an id meets no metric, so that the visitor's first one of his own still is his first. Where a
+ * conversion ends the membership it does so all the same, as it has on the edge, which knows no order ids. */
+static enum err
+drop_duplicates(struct fold *f)
+{
+    struct hit_notice *kept = f->has_order ? ARENA_ARRAY(f->a, struct hit_notice, f->hit.notice_count + 1) : NULL;
+    size_t n = 0;
+
+    if (!f->has_order)
+        return ERR_OK;
+    if (kept == NULL)
+        return results_no_memory(f->d);
+    for (size_t i = 0; i < f->hit.notice_count; i++) {
+        const struct hit_notice *x = &f->hit.notices[i];
+        const struct order_state *o = x->type == NOTICE_CONVERT ? order_state(f, x->activity) : NULL;
+        bool stays =
+            x->action == ACTION_COUNT_ONCE || x->action == ACTION_COUNT_LANDINGS || x->action == ACTION_ALWAYS_CONVERT;
+        if (o == NULL || !o->verdict.duplicate || !stays)
+            kept[n++] = *x;
+    }
+    f->hit.notices = kept;
+    f->hit.notice_count = n;
+    return ERR_OK;
+}
+
 /* ---- what counted ---- */
 
 /* NULL: no memory, which the arena remembers. */
@@ -392,6 +417,8 @@ fold(struct fold *f, const struct hit *h)
         rc = add_conversions(f);
     if (rc == ERR_OK)
         rc = judge_orders(f);
+    if (rc == ERR_OK)
+        rc = drop_duplicates(f);
     if (rc != ERR_OK)
         return rc;
     visitor_fold(&f->v.visitor, &f->hit, f->now_ms, VISITOR_ONCE, take, f);

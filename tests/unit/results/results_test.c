@@ -724,6 +724,20 @@ TEST(results_names_that_were_seen)
     ledger_close(&l);
 }
 
+/* [TARGET 2.7] A duplicate is ignored: the order that follows is the visitor's first. */
+TEST(results_own_order_after_a_duplicate)
+{
+    struct ledger l = ledger_open(t);
+
+    request(t, &l, (struct ask){.who = "ann"}, "d:0");
+    request(t, &l, (struct ask){.who = "bob"}, "d:0");
+    request(t, &l, (struct ask){.who = "ann", .order = "o1", .total = 10}, "g");
+    request(t, &l, (struct ask){.who = "bob", .order = "o1", .total = 10}, "g");
+    request(t, &l, (struct ask){.who = "bob", .order = "o2", .total = 30}, "g");
+    CHECK_STR(report(t, &l, A), S("0:2/2/0/0/2/2/40/1000"));
+    ledger_close(&l);
+}
+
 /* ---- against a model ---- */
 
 #define VISITORS 4
