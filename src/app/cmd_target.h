@@ -20,7 +20,7 @@ struct target_import {
     struct odd_read read;
     struct map offers, audiences; /* JSON text -> id as text */
     struct map properties;        /* token -> id as text */
-    size_t offers_made, audiences_made, properties_made;
+    size_t offers_made, audiences_made, properties_made, tokens_made;
     bool progress; /* the terminal is told how far it is */
 };
 
@@ -31,6 +31,9 @@ enum err target_import_offer(struct target_import *x, const struct odd_read_cell
 enum err target_import_audience(struct target_import *x, const struct odd_parts *parts, struct str name,
                                 struct str *out);
 enum err target_import_property(struct target_import *x, struct str token, struct str *out);
+/* Switches the artifact's response tokens on, for all activities; the server knows no others than those below. */
+enum err target_import_tokens(struct target_import *x);
+bool target_import_knows_token(struct str token); /* false: of answers on device only */
 /* One call of the admin API below the tenant: POST what, version 3. */
 enum err target_import_post(struct target_import *x, struct str what, struct str body, const struct json **out);
 

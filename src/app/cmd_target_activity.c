@@ -135,8 +135,10 @@ static void
 put_metrics(struct body *b)
 {
     struct jw *w = &b->w;
-    bool clicks = b->a->click_count > 0 || b->a->click_on_mbox;
+    bool clicks = b->a->click_count > 0;
 
+    for (size_t i = 0; i < b->a->location_count; i++)
+        clicks |= b->a->locations[i].clicked;
     jw_key(w, S("metrics"));
     jw_array(w);
     jw_object(w);
@@ -155,8 +157,8 @@ put_metrics(struct body *b)
     jw_end(w);
     jw_key(w, S("mboxes"));
     jw_array(w);
-    for (size_t i = 0; b->a->click_on_mbox && i < b->a->location_count; i++) {
-        if (b->a->locations[i].kind == ODD_READ_VIEW || b->a->locations[i].nth > 0)
+    for (size_t i = 0; i < b->a->location_count; i++) {
+        if (!b->a->locations[i].clicked || b->a->locations[i].kind == ODD_READ_VIEW || b->a->locations[i].nth > 0)
             continue;
         jw_object(w);
         jw_kstr(w, S("name"), b->a->locations[i].name);

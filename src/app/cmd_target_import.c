@@ -2,7 +2,7 @@
  *
  *   1. read the whole file; what it cannot be made into is refused before anything is sent
  *   2. look whether the numbers are free
- *   3. offers, audiences, properties, and activities that are not live yet
+ *   3. response tokens, offers, audiences, properties, and activities that are not live yet
  *   4. the activities go live, one after the other
  *
  * A failure in 3 leaves nothing live; what was made so far is said. */
@@ -40,6 +40,17 @@ warn_names(const char *what, const struct json *names)
 }
 
 static void
+warn_tokens(const struct json *names)
+{
+    struct json_iter it = json_iter(names);
+
+    while (json_next(&it)) {
+        if (!target_import_knows_token(json_str(it.value)))
+            warn("response token %.*s is of answers on device only", STR_ARG(json_str(it.value)));
+    }
+}
+
+static void
 say_what_is_lost(const struct target_import *x)
 {
     const struct odd_read *r = &x->read;
@@ -48,6 +59,7 @@ say_what_is_lost(const struct target_import *x)
         warn("the artifact is of client '%.*s', this server's is '%.*s': the hash contains it, so visitors change "
              "experience unless clients are configured with the server's code",
              STR_ARG(r->client), STR_ARG(x->c->credentials.tenant));
+    warn_tokens(r->response_tokens);
     warn_names("mbox", r->remote_mboxes);
     warn_names("view", r->remote_views);
     for (size_t i = 0; i < r->activity_count; i++) {
@@ -166,12 +178,14 @@ import(struct target_import *x, bool dry_run)
     if (rc == ERR_OK)
         rc = read_properties(x);
     if (rc == ERR_OK)
+        rc = target_import_tokens(x);
+    if (rc == ERR_OK)
         rc = make_activities(x);
     if (rc == ERR_OK)
         rc = go_live(x);
     if (rc == ERR_OK)
-        printf("%zu activities are live, with %zu offers, %zu audiences, %zu properties\n", x->read.activity_count,
-               x->offers_made, x->audiences_made, x->properties_made);
+        printf("%zu activities are live, with %zu offers, %zu audiences, %zu properties, %zu response tokens\n",
+               x->read.activity_count, x->offers_made, x->audiences_made, x->properties_made, x->tokens_made);
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* cmd_target_parts.c - offers, audiences and properties that imported activities name, each made once. */
+/* cmd_target_parts.c - offers, audiences and properties that imported activities name, each made once; and the response
+ * tokens of the artifact, which are switched on. */
 #include "app/cmd_target.h"
 
 #include "base/limits.h"
@@ -139,4 +140,64 @@ target_import_property(struct target_import *x, struct str token, struct str *ou
     jw_kstr(&w, S("token"), token);
     jw_end(&w);
     return make(x, &x->properties, token, S("properties"), buf_str(&b), &x->properties_made, out);
+}
+
+/* ---- response tokens ---- */
+
+static const struct json *
+find_token(const struct json *list, struct str token)
+{
+    struct json_iter it = json_iter(json_get(list, S("responseTokens")));
+
+    while (json_next(&it)) {
+        if (str_eq(json_str(json_get(it.value, S("token"))), token))
+            return it.value;
+    }
+    return NULL;
+}
+
+static enum err
+switch_on(struct target_import *x, const struct json *known, struct str token)
+{
+    struct rest_client *c = x->c;
+    struct str target = arena_printf(&c->arena, "/%.*s/target/responsetokens", STR_ARG(c->credentials.tenant));
+    struct buf b;
+    struct jw w;
+
+    if (known != NULL && json_bool(json_get(known, S("active")), true))
+        return ERR_OK;
+    if (known != NULL)
+        target =
+            arena_printf(&c->arena, "%.*s/%lld", STR_ARG(target), (long long)json_i64(json_get(known, S("id")), 0));
+    buf_init_in(&b, &c->arena, LIMIT_ADMIN_BODY_BYTES);
+    w = jw_to(&b);
+    jw_object(&w);
+    jw_kbool(&w, S("active"), true);
+    jw_kstr(&w, S("token"), token);
+    jw_end(&w);
+    x->tokens_made++;
+    return rest_client_call(c, known != NULL ? "PUT" : "POST", target, "application/json", "application/json",
+                            buf_str(&b), NULL);
+}
+
+bool
+target_import_knows_token(struct str token)
+{
+    return !str_eq(token, S("activity.type")) && !str_starts(token, S("location."));
+}
+
+enum err
+target_import_tokens(struct target_import *x)
+{
+    struct rest_client *c = x->c;
+    struct json_iter it = json_iter(x->read.response_tokens);
+    struct str target = arena_printf(&c->arena, "/%.*s/target/responsetokens", STR_ARG(c->credentials.tenant));
+    const struct json *list = NULL;
+    enum err rc = rest_client_call(c, "GET", target, "application/json", "application/json", S_NULL, &list);
+
+    while (rc == ERR_OK && json_next(&it)) {
+        if (target_import_knows_token(json_str(it.value)))
+            rc = switch_on(x, find_token(list, json_str(it.value)), json_str(it.value));
+    }
+    return rc;
 }

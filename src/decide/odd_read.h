@@ -27,6 +27,7 @@ struct odd_read_location {
     struct str name;
     const struct json *id; /* location.id of a page's or view's rules, or NULL */
     size_t nth;            /* of the options that a rule has there: each is placed by itself */
+    bool clicked;          /* a rule there has a click metric without selector */
     struct odd_parts parts;
 };
 
@@ -60,7 +61,6 @@ struct odd_read_activity {
     const struct json *property_tokens; /* array */
     const struct str *click_selectors;  /* without repeats */
     size_t click_count;
-    bool click_on_mbox;       /* a click metric without selector */
     bool ranges_as_audiences; /* no whole percentages say its ranges: it is a targeting activity that asks for the hash
                                */
     unsigned lost_buckets;    /* older artifacts leave the bounds of ranges to nobody; of 10,000 */

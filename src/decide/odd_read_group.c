@@ -92,7 +92,9 @@ read_axes(struct group *g)
                           "belongs to activity %lld with more than %d experiences or %d locations",
                           (long long)g->rules[0]->activity, LIMIT_EXPERIENCES, LIMIT_ACTIVITY_LOCATIONS);
     g->cells = ARENA_ARRAY(g->r->a, struct cell, a->experience_count * a->location_count);
-    return g->cells == NULL ? odd_no_room(g->r) : ERR_OK;
+    if (g->cells == NULL)
+        return odd_no_room(g->r);
+    return a->targeted ? odd_read_experience_order(g->r, a, g->rules, g->n) : ERR_OK;
 }
 
 static struct cell *
@@ -281,6 +283,39 @@ take_schedule(struct group *g)
     return ERR_OK;
 }
 
+/* ---- clicks ---- */
+
+static enum err
+read_metrics(struct group *g)
+{
+    struct odd_read_activity *a = g->out;
+    struct str *selectors;
+    size_t cap = 0;
+
+    for (size_t i = 0; i < g->n; i++)
+        cap += json_count(g->rules[i]->metrics);
+    selectors = ARENA_ARRAY(g->r->a, struct str, cap);
+    if (cap > 0 && selectors == NULL)
+        return odd_no_room(g->r);
+    for (size_t i = 0; i < g->n; i++) {
+        struct json_iter it = json_iter(g->rules[i]->metrics);
+        while (json_next(&it)) {
+            struct str selector = json_str(json_get(it.value, S("selector")));
+            size_t k = 0;
+            while (k < a->click_count && !str_eq(selectors[k], selector))
+                k++;
+            if (!str_eq(json_str(json_get(it.value, S("type"))), S("click")))
+                continue;
+            if (selector.n == 0)
+                a->locations[location_index(a, g->rules[i])].clicked = true;
+            else if (k == a->click_count)
+                selectors[a->click_count++] = selector;
+        }
+    }
+    a->click_selectors = selectors;
+    return ERR_OK;
+}
+
 /* ---- options ---- */
 
 /* A location for each option that a rule has there; what an experience has fewer of is placed nowhere. */
@@ -320,37 +355,6 @@ place_options(struct group *g)
     return ERR_OK;
 }
 
-static enum err
-read_metrics(struct group *g)
-{
-    struct odd_read_activity *a = g->out;
-    struct str *selectors;
-    size_t cap = 0;
-
-    for (size_t i = 0; i < g->n; i++)
-        cap += json_count(g->rules[i]->metrics);
-    selectors = ARENA_ARRAY(g->r->a, struct str, cap);
-    if (cap > 0 && selectors == NULL)
-        return odd_no_room(g->r);
-    for (size_t i = 0; i < g->n; i++) {
-        struct json_iter it = json_iter(g->rules[i]->metrics);
-        while (json_next(&it)) {
-            struct str selector = json_str(json_get(it.value, S("selector")));
-            size_t k = 0;
-            while (k < a->click_count && !str_eq(selectors[k], selector))
-                k++;
-            if (!str_eq(json_str(json_get(it.value, S("type"))), S("click")))
-                continue;
-            if (selector.n == 0)
-                a->click_on_mbox = true;
-            else if (k == a->click_count)
-                selectors[a->click_count++] = selector;
-        }
-    }
-    a->click_selectors = selectors;
-    return ERR_OK;
-}
-
 /* ---- one activity ---- */
 
 static enum err
@@ -384,8 +388,8 @@ read_structure(struct group *g)
     if (rc == ERR_OK)
         rc = take_schedule(g);
     if (rc == ERR_OK)
-        rc = place_options(g);
-    return rc == ERR_OK ? read_metrics(g) : rc;
+        rc = read_metrics(g);
+    return rc == ERR_OK ? place_options(g) : rc;
 }
 
 static void

@@ -47,6 +47,9 @@ enum err odd_read_condition(struct odd_reader *r, struct odd_read_rule *rule, co
 /* Is the part a schedule: from starts_ms, before ends_ms? */
 bool odd_read_schedule(const struct json *part, int64_t *starts_ms, int64_t *ends_ms);
 enum err odd_read_group(struct odd_reader *r);
+/* Puts the experiences of a targeting activity, whose rules are in the order of the document, in their order. */
+enum err odd_read_experience_order(struct odd_reader *r, struct odd_read_activity *a,
+                                   const struct odd_read_rule *const *rules, size_t n);
 /* Fills traffic and percentages of an activity from the ranges of its rules. ERR_INVALID: no whole percentages say
  * them.
  */

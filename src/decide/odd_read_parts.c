@@ -4,6 +4,7 @@
  *
  * A range may be written with any of < <= > >=, with two or three operands, either way round. Anything else that asks
  * for the hash is a part like others: an audience is evaluated for its activity. */
+#include "codec/json_writer.h"
 #include "decide/json_logic.h"
 #include "decide/odd_read_int.h"
 
@@ -112,6 +113,41 @@ add_part(struct odd_reader *r, struct odd_read_rule *rule, struct odd_parts *to,
     return odd_add_part(r, to, v) ? ERR_OK : odd_no_room(r);
 }
 
+/* {"or":[v,{"!":[{"merge":[v]}]}]}: v, or v is an empty list, by which the engine takes a rule. */
+static enum err
+add_list(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
+{
+    const struct json *whole = NULL;
+    struct buf b;
+
+    buf_init_in(&b, r->a, LIMIT_TARGET_RULE_BYTES);
+    buf_put(&b, S("{\"or\":["));
+    json_write(&b, v);
+    buf_put(&b, S(",{\"!\":[{\"merge\":["));
+    json_write(&b, v);
+    buf_put(&b, S("]}]}]}"));
+    if (!buf_ok(&b))
+        return odd_refuse(r, rule->place, "has a condition that is larger than %d bytes", LIMIT_TARGET_RULE_BYTES / 2);
+    if (json_parse(buf_str(&b), r->a, &whole, r->d) != ERR_OK)
+        return odd_no_room(r);
+    return add_part(r, rule, &rule->parts, whole);
+}
+
+/* An and whose value is its last operand's, unless one before it is false. */
+static bool
+can_be_split(const struct json *all)
+{
+    struct json_iter it = json_iter(all);
+    size_t left = json_is(all, JSON_ARRAY) ? json_count(all) : 0;
+
+    while (left > 1 && json_next(&it)) {
+        if (json_logic_may_be_list(it.value))
+            return false;
+        left--;
+    }
+    return left > 0;
+}
+
 static enum err
 add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
 {
@@ -119,13 +155,15 @@ add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct jso
     struct json_iter it = json_iter(all);
     enum err rc = ERR_OK;
 
-    if (json_is(all, JSON_ARRAY) && json_count(all) > 0) {
+    if (can_be_split(all)) {
         while (rc == ERR_OK && json_next(&it))
             rc = add_condition(r, rule, it.value);
         return rc;
     }
     if (json_is(v, JSON_BOOL) && json_bool(v, false))
         return ERR_OK;
+    if (json_logic_may_be_list(v))
+        return add_list(r, rule, v);
     return add_part(r, rule, read_range(rule, v) ? &rule->ranges : &rule->parts, v);
 }
 

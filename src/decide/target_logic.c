@@ -2,6 +2,7 @@
  * does it, so what follows reads only what is well-formed. */
 #include "decide/target_logic.h"
 
+#include "decide/json_logic.h"
 #include "decide/target_logic_int.h"
 
 static struct str node_logic(struct logic *lg, const struct json *v);
@@ -64,13 +65,19 @@ combined_logic(struct logic *lg, const struct json *rule)
     return str_eq(op, S("NOT")) ? logic_not(lg, x) : x;
 }
 
+/* An audience does not match by an empty list; a rule of the artifact would. */
 static struct str
 own_logic(struct logic *lg, const struct json *logic)
 {
+    bool list = json_logic_may_be_list(logic);
     struct buf b;
 
     buf_init_in(&b, lg->w.a, LIMIT_TARGET_RULE_BYTES);
+    if (list)
+        buf_put(&b, S("{\"!!\":["));
     json_write(&b, logic);
+    if (list)
+        buf_put(&b, S("]}"));
     return buf_ok(&b) ? buf_str(&b) : logic_printf(lg, "%s", "");
 }
 

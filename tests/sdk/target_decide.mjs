@@ -31,7 +31,7 @@ export class Driver {
   close() { this.process.kill(); }
 }
 
-export const keyOf = (id) => id.marketingCloudVisitorId || (id.tntId ?? "").split(".")[0] || id.thirdPartyId;
+const keyOf = (id) => id.marketingCloudVisitorId || (id.tntId ?? "").split(".")[0] || id.thirdPartyId;
 
 /* ---- the vendor's: its clock is ours, and it sends nothing ---- */
 
@@ -49,22 +49,22 @@ export function engine(artifactPayload) {
   });
 }
 
-export async function vendorDecides(client, q) {
-  clock = q.now;
-  const request = (mode, what) => client.getOffers({ request: { id: q.id, context: { channel: "web", address: { url: q.url, referringUrl: q.referrer },
-    userAgent: q.userAgent, ...(q.geo ? { geo: q.geo } : {}) }, ...(q.property ? { property: { token: q.property } } : {}), [mode]: what } });
+// A delivery request, decided at that time: what the SDK answers.
+export async function vendorAnswers(client, now, request) {
+  clock = now;
   try {
-    const { prefetch } = (await request("prefetch", { mboxes: q.mboxes, views: [{ ...q.page }], pageLoad: q.page })).response;
-    const { execute } = q.execute ? (await request("execute", { mboxes: q.mboxes, pageLoad: q.page })).response : {};
-    return { prefetch, execute };
+    return (await client.getOffers({ request: structuredClone(request) })).response;
   } finally {
     clock = null;
   }
 }
 
+export const contextOf = (q) => ({ channel: "web", address: { url: q.url, referringUrl: q.referrer }, userAgent: q.userAgent, ...(q.geo ? { geo: q.geo } : {}),
+  ...(q.clientHints ? { clientHints: q.clientHints } : {}) });
 
-const engines = new WeakMap();
-export async function decideBoth(driver, artifact, q) {
-  if (!engines.has(artifact)) engines.set(artifact, await engine(artifact));
-  return { ours: await driver.decide(q), theirs: await vendorDecides(engines.get(artifact), q) };
+export async function vendorDecides(client, q) {
+  const ask = (mode, what) => vendorAnswers(client, q.now, { id: q.id, context: contextOf(q), ...(q.property ? { property: { token: q.property } } : {}), [mode]: what });
+  const { prefetch } = await ask("prefetch", { mboxes: q.mboxes, views: [{ ...q.page }], pageLoad: q.page });
+  const { execute } = q.execute ? await ask("execute", { mboxes: q.mboxes, pageLoad: q.page }) : {};
+  return { prefetch, execute };
 }

@@ -1,15 +1,9 @@
 // target_import_test.mjs - edgewise target import: artifacts become activities of a server that decides as they do.
-import { execFile } from "node:child_process";
-import fs from "node:fs";
-import path from "node:path";
-import { promisify } from "node:util";
-import { Server, binary, runTests } from "./harness.mjs";
-import { Driver, decideBoth, keyOf } from "./target_decide.mjs";
-import { NOW, logic, random, randomRequest } from "./target_random.mjs";
+import { Server, runTests } from "./harness.mjs";
+import { allocation, artifact, importInto, range } from "./target_artifact.mjs";
 import { World, assert } from "./target_world.mjs";
 
 process.setMaxListeners(0); // a server each, which the end of the process ends
-const run = promisify(execFile);
 const tests = [];
 const test = (name, body) => tests.push([name, body]);
 const from = await Server.startFor("acme"), to = await Server.startFor("acme");
@@ -17,17 +11,6 @@ const world = new World(from), other = new World(to);
 
 async function artifactOf(w) {
   return (await w.server.call("GET", new URL(w.artifactLocation()).pathname)).json;
-}
-
-async function importInto(server, artifact, ...args) {
-  const file = path.join(server.data, "import.json");
-  fs.writeFileSync(file, typeof artifact === "string" ? artifact : JSON.stringify(artifact));
-  try {
-    const { stdout, stderr } = await run(binary, ["target", "import", file, "--data", server.data, "--server", `http://127.0.0.1:${server.port}`, ...args]);
-    return { code: 0, stdout, stderr };
-  } catch (e) {
-    return { code: e.code, stdout: e.stdout, stderr: e.stderr };
-  }
 }
 
 // What a rule says, without the numbers and names that a server gives.
@@ -40,22 +23,7 @@ function essence(artifact) {
   return { mboxes: rules(artifact.rules.mboxes), views: rules(artifact.rules.views), local: artifact.localMboxes, localViews: artifact.localViews };
 }
 
-const range = (...x) => ({ "<=": x });
-const allocation = { var: "allocation" };
 const gold = { "==": ["gold", { var: "mbox.tier" }] }, shop = { in: ["shop", { var: "page.url_lc" }] };
-
-// An artifact by hand: rules({mbox: [[activity, experience, condition, content, extra]]}).
-function artifact(mboxes, views = {}) {
-  const list = (name, rules) => rules.map(([activity, experience, condition, content, extra = {}]) => ({
-    ruleKey: String(activity), activityId: activity, propertyTokens: [],
-    meta: { "activity.id": activity, "activity.name": "by hand " + activity, "activity.type": "ab", "audience.ids": [], "experience.id": experience,
-      "experience.name": "E" + experience, "location.id": 0, "location.name": name, "location.type": "mbox", "offer.id": 1, "option.id": 2 },
-    condition, consequence: { name, metrics: [], options: content === null ? [] : [{ type: "html", content, eventToken: "t" }] }, ...extra }));
-  const all = (o) => Object.fromEntries(Object.entries(o).map(([name, rules]) => [name, list(name, rules)]));
-  return { version: "1.0.0", meta: { clientCode: "acme", environment: "production", generatedAt: "2026-03-01T10:00:00.000Z" },
-    globalMbox: "target-global-mbox", geoTargetingEnabled: false, responseTokens: [], remoteMboxes: [], remoteViews: [],
-    localMboxes: Object.keys(mboxes), localViews: Object.keys(views), rules: { mboxes: all(mboxes), views: all(views) } };
-}
 
 test("what a server generated comes back the same from another", async () => {
   const html = [];
@@ -76,7 +44,7 @@ test("what a server generated comes back the same from another", async () => {
   assert.deepEqual(before.remoteMboxes, []);
   const done = await importInto(to, before);
   assert.equal(done.code, 0, done.stderr);
-  assert.match(done.stdout, /^7 activities are live, with \d+ offers, 0 audiences, 1 properties$/m);
+  assert.match(done.stdout, /^7 activities are live, with \d+ offers, 0 audiences, 1 properties, 0 response tokens$/m);
   assert.deepEqual(essence(await artifactOf(other)), essence(before));
 });
 
@@ -86,6 +54,19 @@ test("the same file again is refused before anything changes", async () => {
   assert.equal(again.code, 1);
   assert.match(again.stderr, /the server has an activity 10\d already/);
   assert.deepEqual(await artifactOf(other), before);
+});
+
+test("response tokens of the file are switched on, those of answers on device are named", async () => {
+  const had = (await to.rest("GET", `/${other.tenant}/target/responsetokens`)).responseTokens.map((t) => t.token);
+  const file = artifact({ tokens: [[990, 0, true, "x"]] }, {}, { responseTokens: ["activity.id", "location.name", "profile.tier"] });
+  const off = await other.post("responsetokens", { token: "profile.tier", active: false });
+  const done = await importInto(to, file);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /, 2 response tokens$/m);
+  assert.match(done.stderr, /^note: response token location\.name is of answers on device only$/m);
+  const now = (await to.rest("GET", `/${other.tenant}/target/responsetokens`)).responseTokens;
+  assert.deepEqual(now.map((t) => t.token).sort(), [...had, "activity.id", "profile.tier"].sort());
+  assert.equal(now.find((t) => t.id === off.id).active, true);
 });
 
 test("a dry run sends nothing", async () => {
@@ -132,73 +113,6 @@ test("a truncated artifact is refused at its end", async () => {
     assert.equal(r.code, 1, r.stdout);
     assert.match(r.stderr, /byte \d+: /);
   }
-});
-
-// What the server has of an artifact, as the decision function takes it.
-async function objectsOf(w) {
-  const get = (what) => w.server.rest("GET", `/${w.tenant}/target/${what}`, undefined, { Accept: "application/vnd.adobe.target.v3+json" });
-  const offers = (await w.server.rest("GET", `/${w.tenant}/target/offers`)).offers;
-  return {
-    activities: await Promise.all((await get("activities")).activities.map(async (a) => ({ ...(await get(`activities/${a.type}/${a.id}`)), type: a.type }))),
-    audiences: (await get("audiences")).audiences,
-    properties: (await w.server.rest("GET", `/${w.tenant}/target/properties`)).properties,
-    offers: await Promise.all(offers.map(async (o) => ({ ...(await w.server.rest("GET", `/${w.tenant}/target/offers/${o.type}/${o.id}`)), type: o.type }))),
-    responseTokens: ["activity.id", "experience.id"].map((token) => ({ token, active: true })) };
-}
-
-// Activities by hand at random: splits, targeting, conditions with every operator [TARGET 5.4], older bounds, several locations.
-function randomArtifact(r) {
-  const mboxes = {}, tokens = { responseTokens: ["activity.id", "experience.id"] };
-  const put = (mbox, rule) => (mboxes[mbox] ??= []).push(rule);
-  for (let id = 100; id < 100 + r.between(2, 8); id++) {
-    const where = [...new Set(r.some(r.between(1, 2), () => "m" + r.below(4)))], n = r.between(1, 3), whole = r.chance(0.7);
-    const entry = r.chance(0.5) ? [logic(r)] : [], own = r.some(n, () => (r.chance(0.5) ? [logic(r)] : [])), place = where.map(() => (r.chance(0.2) ? [logic(r)] : []));
-    const bounds = whole ? [0, 34, 67, 100] : [0, 33.33, 66.6, 100], split = r.chance(0.6);
-    const forms = own.map(() => r.chance(0.5));
-    where.forEach((m, l) => own.forEach((parts, e) => {
-      const share = !split ? [] : e === 0 ? [range(0, allocation, bounds[1])] : forms[e] ? [{ "<": [bounds[e], allocation] }, range(allocation, bounds[e + 1])]
-        : [{ ">": [allocation, bounds[e]] }, { ">=": [bounds[e + 1], allocation] }];
-      const condition = [...share, ...entry, ...parts, ...place[l]];
-      put(m, [id, e, condition.length === 1 ? condition[0] : condition.length ? { and: condition } : true, r.chance(0.1) ? null : `<p>${id}.${e}</p>`,
-        { meta: undefined }]);
-    }));
-  }
-  for (const list of Object.values(mboxes)) for (const rule of list) delete rule[4].meta;
-  return { ...artifact(mboxes), ...tokens };
-}
-
-test("a server decides as the artifact that it took in does", async () => {
-  const driver = new Driver(), first = Number(process.env.EDGEWISE_SEED ?? Date.now() % 1e9), end = Date.now() + Number(process.env.EDGEWISE_ODD_SECONDS ?? 10) * 1000;
-  let taken = 0, refusals = 0, delivered = 0;
-  for (let seed = first; Date.now() < end && (seed === first || !process.env.EDGEWISE_SEED); seed++) {
-    const r = random(seed), file = randomArtifact(r), w = new World(await Server.startFor("acme"));
-    try {
-      const done = await importInto(w.server, file);
-      if (done.code !== 0) { // an order that no priorities say, at most
-        assert.match(done.stderr, /before and after others|comes after rules of another|must exclude|has experience/, `EDGEWISE_SEED=${seed}\n${done.stderr}`);
-        refusals++;
-        continue;
-      }
-      taken++;
-      const set = await objectsOf(w);
-      await driver.tell({ set, client: "acme", now: NOW });
-      for (let i = 0; i < 25; i++) {
-        const q = { ...randomRequest(r), property: "", execute: false };
-        const { ours, theirs } = await decideBoth(driver, file, q);
-        q.mboxes.forEach((m, k) => {
-          const content = (list) => JSON.stringify((list ?? []).filter((o) => o.type).map((o) => o.content));
-          assert.equal(content(ours.mboxes[k].options), content(theirs.prefetch.mboxes[k].options), `EDGEWISE_SEED=${seed} visitor ${i} ${keyOf(q.id)} ${m.name} ` +
-            `${JSON.stringify(q)}\n${JSON.stringify(file.rules.mboxes[m.name], null, 1)}`);
-          delivered += theirs.prefetch.mboxes[k].options?.length ? 1 : 0;
-        });
-      }
-    } finally {
-      await w.server.close();
-    }
-  }
-  driver.close();
-  console.log(`${taken} artifacts taken in, ${refusals} refused, ${delivered} decisions that deliver`);
-  assert.ok(taken > 3 && delivered > 20);
 });
 
 await runTests(tests, async () => { await from.close(); await to.close(); });

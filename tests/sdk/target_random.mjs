@@ -3,7 +3,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { ROOT } from "./harness.mjs";
 
-const agents = JSON.parse(fs.readFileSync(path.join(ROOT, "tests/vectors/target-context.json"))).userAgent.map((v) => v.userAgent);
+const vectors = JSON.parse(fs.readFileSync(path.join(ROOT, "tests/vectors/target-context.json")));
+export const agents = vectors.userAgent.map((v) => v.userAgent), hints = vectors.clientHints.map((v) => v.clientHints);
 
 // mulberry32: the same numbers for the same seed, everywhere.
 export function random(seed) {
@@ -20,12 +21,13 @@ export function random(seed) {
   return r;
 }
 
-const NOW = Date.UTC(2026, 2, 10, 12), DAY = 24 * 3600 * 1000;
+// Ahead of the machine's clock, because a server's is moved forward only.
+const NOW = Date.UTC(2032, 2, 10, 12), DAY = 24 * 3600 * 1000;
 const GLOBAL = "target-global-mbox";
 const texts = ["gold", "Gold", "GOLD", "silver", "go", "old", "", "7", "07", "7.0", "10", "9", "1e3", "0x10", "Infinity", "-3", " 5", "x7", "caf\u00e9", "\u0130stanbul",
   "\u00df", "a,b", "\ud83d\ude00"];
 const names = ["tier", "qty", "a.b", "Tier", "empty"];
-const urls = ["", "https://www.example.com/", "https://www.example.com/shop/shoes?x=1&X=2&q=a%20b#Top", "http://shop.example.co.uk/Sale?x=", "https://example.com",
+export const urls = ["", "https://www.example.com/", "https://www.example.com/shop/shoes?x=1&X=2&q=a%20b#Top", "http://shop.example.co.uk/Sale?x=", "https://example.com",
   "http://localhost:8080/home?fabulous=true#sosumi", "https://wwwshop.example.org/a/b/c.html?x=2&x=1", "https://192.168.0.1/p", "HTTPS://WWW.EXAMPLE.COM/SHOP"];
 const geos = [undefined, { countryCode: "US", stateCode: "CA", city: "SAN FRANCISCO", latitude: 37.75, longitude: -122.4 },
   { countryCode: "DE", stateCode: "BE", city: "BERLIN" }, { countryCode: "GB" }, { city: "NEW YORK", countryCode: "US", stateCode: "NY" }];
@@ -89,7 +91,10 @@ function value(r, depth) {
   }
 }
 
-export function logic(r, depth = 0) {
+// A condition at its root: any value can be one, lists too.
+export const condition = (r) => (r.chance(0.1) ? value(r, 1) : logic(r));
+
+function logic(r, depth = 0) {
   const sub = () => logic(r, depth + 1), v = () => value(r, depth + 1);
   switch (depth > 3 ? r.below(6) : r.below(11)) {
     case 0: return { [r.of(["==", "===", "!=", "!=="])]: [v(), v()] };
@@ -157,7 +162,7 @@ export function randomSet(r) {
   const set = { offers: r.some(r.between(4, 10), (i) => offer(r, 700 + i)), audiences: [], properties: [{ id: 9, token: "pt-9" }, { id: 8, token: "pt-8" }],
     responseTokens: RESPONSE_TOKENS };
   const imported = r.chance(0.4); // conditions of an artifact, as `edgewise target import` keeps them
-  set.audiences = r.some(r.between(2, 8), (i) => ({ id: 10 + i, name: "audience " + i, ...(imported ? { jsonLogic: logic(r) } : { targetRule: rule(r) }) }));
+  set.audiences = r.some(r.between(2, 8), (i) => ({ id: 10 + i, name: "audience " + i, ...(imported ? { jsonLogic: condition(r) } : { targetRule: rule(r) }) }));
   if (!imported && r.chance(0.5)) set.audiences.push({ id: 90, name: "both", audienceRule: { restRuleOperator: r.of(["AND", "OR", "NOT"]), rules: [{ audienceId: 10 }, ...(r.chance(0.5) ? [{ audienceId: 11 }] : [])] } });
   set.activities = r.some(r.between(1, 14), (i) => activity(r, 1000 + i * 7 + r.below(7), set));
   return set;
@@ -171,11 +176,15 @@ const parameters = (r) => {
   return p;
 };
 
+// Somebody whom no server has seen.
+export function visitor(r) {
+  return r.of([{ tntId: r.hex(32) }, { tntId: r.hex(32) + ".28_0" }, { tntId: r.hex(32), marketingCloudVisitorId: String(r.below(1e9)) + r.below(1e9) },
+    { tntId: r.hex(16), thirdPartyId: "B" + r.hex(16) }]);
+}
+
 // Times are those that an artifact made at NOW is for: its activities begin within a day.
 export function randomRequest(r) {
-  const ids = [{ tntId: r.hex(32) }, { tntId: r.hex(32) + ".28_0" }, { tntId: r.hex(32), marketingCloudVisitorId: String(r.below(1e9)) + r.below(1e9) },
-    { tntId: r.hex(8), thirdPartyId: "B" + r.below(1000) }];
-  return { id: r.of(ids), now: NOW + r.of([0, 0, 1, 6 * 3600 * 1000, r.below(DAY)]), property: r.of(["", "", "", "pt-9", "pt-8", "pt-none"]),
+  return { id: visitor(r), now: NOW + r.of([0, 0, 1, 6 * 3600 * 1000, r.below(DAY)]), property: r.of(["", "", "", "pt-9", "pt-8", "pt-none"]),
     url: r.of(urls), referrer: r.of(urls), userAgent: r.of(agents), geo: r.of(geos), execute: r.chance(0.3),
     mboxes: r.some(6, (i) => ({ index: i, name: "m" + i, parameters: parameters(r) })), page: { parameters: parameters(r) } };
 }

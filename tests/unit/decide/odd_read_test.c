@@ -141,6 +141,64 @@ TEST(odd_read_an_excluded_experience_shows_elsewhere)
     CHECK_TRUE(r.activities[0].experiences[1].cells[1].placed);
 }
 
+TEST(odd_read_a_click_without_selector_is_of_its_location)
+{
+    struct odd_read r = must_read(
+        t, MBOXES("'m':[{'meta':{'activity.id':1,'activity.type':'landing','experience.id':0},'condition':true,"
+                  "'consequence':{'options':[],'metrics':[{'type':'click','eventToken':'t'}]}}],"
+                  "'n':[" RULE("1", "0", "landing", "true") "]"));
+
+    CHECK_TRUE(r.activities[0].locations[0].clicked);
+    CHECK_TRUE(!r.activities[0].locations[1].clicked);
+}
+
+/* Experience 2 stands first in the document, and 0 before it nowhere. */
+TEST(odd_read_experiences_that_no_list_orders_go_by_number)
+{
+    struct odd_read r = must_read(
+        t, MBOXES("'m':[" RULE("1", "2", "landing", "{'and':[{'!':" TIER("a") "}," TIER("c") "]}") "],'n':[" RULE(
+               "1", "0", "landing", TIER("a")) "," RULE("1", "2", "landing", TIER("c")) "]"));
+
+    CHECK_EQ(r.activities[0].experiences[0].id, 0);
+    CHECK_EQ(r.activities[0].experiences[1].id, 2);
+    CHECK_EQ(r.activities[0].experiences[1].parts.n, 1);
+}
+
+TEST(odd_read_lists_that_disagree_about_experiences_are_refused)
+{
+    struct odd_read r;
+    struct diag why = DIAG_INIT;
+
+    CHECK_EQ(odd_read(quoted(t, MBOXES("'m':[" RULE("1", "0", "landing", TIER("a")) "," RULE(
+                                    "1", "1", "landing",
+                                    TIER("b")) "],'n':[" RULE("1", "1", "landing",
+                                                              TIER("b")) "," RULE("1", "0", "landing", TIER("a")) "]")),
+                      t->arena, &r, &why),
+             ERR_INVALID);
+    CHECK_TRUE(str_find(str_of(why.what), S("before another that comes first at another location")) >= 0);
+}
+
+/* The engine's "if" takes an empty list for true, and its operators do not. */
+TEST(odd_read_an_empty_list_as_a_condition_is_true)
+{
+#define LIST "{'filter':[['x'],false]}"
+#define TRUE_OR_EMPTY(x) "{'or':[" x ",{'!':[{'merge':[" x "]}]}]}"
+    struct odd_read r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", LIST) "]"));
+
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[0], fixture_json(t, TRUE_OR_EMPTY(LIST))));
+    r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", "{'and':[" TIER("a") "," LIST "]}") "]"));
+    CHECK_EQ(r.activities[0].entry.n, 2);
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[1], fixture_json(t, TRUE_OR_EMPTY(LIST))));
+    /* one before the last makes the whole true, whatever is behind it */
+    r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", "{'and':[" LIST "," TIER("a") "]}") "]"));
+    CHECK_EQ(r.activities[0].entry.n, 1);
+    CHECK_TRUE(
+        json_equal(r.activities[0].entry.items[0], fixture_json(t, TRUE_OR_EMPTY("{'and':[" LIST "," TIER("a") "]}"))));
+    /* what is asked of a list is no list */
+    r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", "{'some':[" LIST ",true]}") "]"));
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[0], fixture_json(t, "{'some':[" LIST ",true]}")));
+}
+
 TEST(odd_read_priorities_follow_the_lists)
 {
     struct odd_read r = must_read(
