@@ -67,10 +67,12 @@ ensure_offer(struct demo_load *l, const struct offer *o, struct str *id)
     return rc;
 }
 
-#define METRIC                                                                                                         \
-    "\"metrics\":[{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"mboxes\":[{\"name\":"              \
-    "\"orderConfirm\","                                                                                                \
-    "\"successEvent\":\"mbox_shown\"}]%s,\"action\":{\"type\":\"count_once\"}}]"
+#define METRIC_ORDER                                                                                                   \
+    "{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"mboxes\":[{\"name\":\"orderConfirm\","          \
+    "\"successEvent\":\"mbox_shown\"}],\"action\":{\"type\":\"count_once\"}}"
+#define METRIC_LINK                                                                                                    \
+    "{\"metricLocalId\":1,\"name\":\"Link of the hero\",\"clickTrackSelectors\":[{\"selector\":\"#hero-cta\","         \
+    "\"selectorVersion\":1}],\"action\":{\"type\":\"count_once\"}}"
 
 static enum err ensure_activity(struct demo_load *l, const char *type, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -95,13 +97,7 @@ ensure_activity(struct demo_load *l, const char *type, const char *name, const c
 static enum err
 ensure_activities(struct demo_load *l, const struct str ids[OFFERS])
 {
-    char hero_metric[512], plain_metric[512];
-    enum err rc;
-
-    (void)snprintf(hero_metric, sizeof hero_metric, METRIC,
-                   ",\"clickTrackSelectors\":[{\"selector\":\"#hero-cta\",\"selectorVersion\":1}]");
-    (void)snprintf(plain_metric, sizeof plain_metric, METRIC, "");
-    rc = ensure_activity(
+    enum err rc = ensure_activity(
         l, "xt", "Home hero",
         "{\"name\":\"Home hero\",\"state\":\"approved\",\"priority\":5,\"options\":["
         "{\"optionLocalId\":0,\"name\":\"Thank you\",\"offerId\":%.*s},{\"optionLocalId\":1,\"name\":\"We miss you\","
@@ -112,10 +108,9 @@ ensure_activities(struct demo_load *l, const struct str ids[OFFERS])
         "{\"experienceLocalId\":1,\"name\":\"We miss you\",\"audienceIds\":[\"%.*s\"],\"optionLocations\":[{"
         "\"locationLocalId\":0,\"optionLocalId\":1}]},"
         "{\"experienceLocalId\":2,\"name\":\"Tents\",\"audienceIds\":[\"%.*s\"],\"optionLocations\":[{"
-        "\"locationLocalId\":0,\"optionLocalId\":2}]}],%s}",
+        "\"locationLocalId\":0,\"optionLocalId\":2}]}],\"metrics\":[" METRIC_ORDER "," METRIC_LINK "]}",
         STR_ARG(ids[HERO_VIP]), STR_ARG(ids[HERO_WINBACK]), STR_ARG(ids[HERO_TENTS]),
-        STR_ARG(l->audiences[DEMO_SPENDERS]), STR_ARG(l->audiences[DEMO_WINBACK]), STR_ARG(l->audiences[DEMO_TENTS]),
-        hero_metric);
+        STR_ARG(l->audiences[DEMO_SPENDERS]), STR_ARG(l->audiences[DEMO_WINBACK]), STR_ARG(l->audiences[DEMO_TENTS]));
     if (rc == ERR_OK)
         rc = ensure_activity(
             l, "ab", "Banner test",
@@ -128,8 +123,8 @@ ensure_activities(struct demo_load *l, const struct str ids[OFFERS])
             "\"Free "
             "returns\",\"visitorPercentage\":50,\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]},"
             "{\"experienceLocalId\":1,\"name\":\"Repair for life\",\"visitorPercentage\":50,\"optionLocations\":[{"
-            "\"locationLocalId\":0,\"optionLocalId\":1}]}],%s}",
-            STR_ARG(ids[BANNER_A]), STR_ARG(ids[BANNER_B]), plain_metric);
+            "\"locationLocalId\":0,\"optionLocalId\":1}]}],\"metrics\":[" METRIC_ORDER "]}",
+            STR_ARG(ids[BANNER_A]), STR_ARG(ids[BANNER_B]));
     if (rc == ERR_OK)
         rc = ensure_activity(
             l, "xt", "Greeting",
@@ -137,8 +132,8 @@ ensure_activities(struct demo_load *l, const struct str ids[OFFERS])
             "\"Greeting\",\"offerId\":%.*s}],\"locations\":{\"mboxes\":[{\"locationLocalId\":0,\"name\":\"greeting\"}]}"
             ","
             "\"experiences\":[{\"experienceLocalId\":0,\"name\":\"Known customer\",\"audienceIds\":[\"%.*s\"],"
-            "\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]}],%s}",
-            STR_ARG(ids[GREETING]), STR_ARG(l->audiences[DEMO_KNOWN]), plain_metric);
+            "\"optionLocations\":[{\"locationLocalId\":0,\"optionLocalId\":0}]}],\"metrics\":[" METRIC_ORDER "]}",
+            STR_ARG(ids[GREETING]), STR_ARG(l->audiences[DEMO_KNOWN]));
     return rc;
 }
 

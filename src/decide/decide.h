@@ -84,7 +84,8 @@ enum err decide_check_offer(const struct json *offer, struct diag *d);
 enum err decide_check_audience(const struct json *audience, struct diag *d);
 
 /* Notification tokens [EDGE C-22], [TARGET 1.5]: base64url of a MAC and what was delivered, the same for all visitors.
- * "v1." without a metric: of a display, and in the Edge Network of a click, too; "v2." a click of one metric.
+ * "v1." without a metric: of a display, and in the Edge Network of a click on a location, too; "v2." a click of one
+ * metric.
  * decide_token_read: false when malformed or forged. */
 struct decide_token {
     struct str activity, experience, scope;

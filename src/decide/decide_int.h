@@ -158,8 +158,10 @@ struct proposition {
     size_t item_count;
     const struct hole *holes; /* ascending by at */
     size_t hole_count;
-    unsigned schemas; /* bits of the items */
-    bool conditional; /* some item has an audience */
+    unsigned schemas;  /* bits of the items */
+    bool conditional;  /* some item has an audience */
+    struct str clicks; /* propositions of click metrics, each after a comma */
+    enum item_schema click_schema;
 };
 
 /* The same for the delivery API: options, each a range of the text, and click metrics. An option of visual changes has

@@ -5,7 +5,11 @@
  *
  * Everything about a proposition is known when an activity is saved, save the values of tokens such as ${profile.name}
  * and which items a client takes. So the text is complete, with a list of holes; writing one copies the text between
- * the holes. A proposition without holes of which all items go out is one copy. */
+ * the holes. A proposition without holes of which all items go out is one copy.
+ *
+ * A click comes back with the scopeDetails of its proposition and with nothing of its item. So each click metric with
+ * selectors has a proposition of its own, whose token names the metric; and an id of its own, since the Web SDK keeps
+ * one proposition of an id for a selector. */
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 #include "decide/template.h"
@@ -234,26 +238,11 @@ put_option(struct render *r)
     }
 }
 
-/* A click to be counted: an action where a client renders, else a measurement that the page takes up. */
-static void
-put_click(struct render *r, const struct placed_click *click)
-{
-    bool page = r->src->view || str_eq(r->src->scope, PAGE_SCOPE);
-
-    item_begin(r, page ? ITEM_DOM : ITEM_MEASUREMENT, click->id, 0, true, NULL);
-    buf_put(r->out, S(",\"data\":{\"type\":\"click\","));
-    put_member(r->out, "format",
-               page ? S("application/vnd.adobe.target.dom-action") : S("application/vnd.adobe.target.metric"));
-    put_selector(r, click->selector, S_NULL);
-    buf_putc(r->out, '}');
-    item_end(r);
-}
-
 /* ---- the whole ---- */
 
-/* "AT:" and the base64 of {"activityId":"..","experienceId":".."} [EDGE D.3]. */
+/* "AT:" and the base64 of {"activityId":"..","experienceId":".."} [EDGE D.3]; of clicks "metricId":4, too (OURS). */
 static void
-put_proposition_id(struct render *r)
+put_proposition_id(struct render *r, uint32_t metric)
 {
     size_t from;
     struct str json;
@@ -264,6 +253,10 @@ put_proposition_id(struct render *r)
     put_member(r->out, "activityId", r->src->activity->id);
     buf_putc(r->out, ',');
     put_member(r->out, "experienceId", r->src->experience->id);
+    if (metric != 0) {
+        buf_put(r->out, S(",\"metricId\":"));
+        buf_put_u64(r->out, metric);
+    }
     buf_putc(r->out, '}');
     json = template_take_tail(r, from);
     if (json.p != NULL)
@@ -271,25 +264,28 @@ put_proposition_id(struct render *r)
     buf_putc(r->out, '"');
 }
 
+/* metric 0: what is displayed, else clicks of that metric. */
 static void
-put_head(struct render *r)
+put_head(struct render *r, uint32_t metric)
 {
     const struct activity *a = r->src->activity;
     const struct experience *e = r->src->experience;
-    struct decide_token token = {.activity = a->id, .experience = e->id, .scope = r->src->scope};
+    struct decide_token token = {.activity = a->id, .experience = e->id, .scope = r->src->scope, .metric = metric};
 
-    put_proposition_id(r);
+    put_proposition_id(r, metric);
     buf_putc(r->out, ',');
     put_member(r->out, "scope", r->src->scope);
     buf_put(r->out, S(",\"scopeDetails\":{\"decisionProvider\":\"TGT\",\"activity\":{"));
     put_member(r->out, "id", a->id);
     buf_put(r->out, S("},\"experience\":{"));
     put_member(r->out, "id", e->id);
-    buf_put(r->out, S("},\"strategies\":[{\"step\":\"entry\",\"algorithmID\":\"0\",\"trafficType\":\"0\"},"
-                      "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"
-                      "\"characteristics\":{\"eventToken\":\""));
+    buf_put(r->out, metric != 0
+                        ? S("},\"strategies\":[{\"step\":\"conversion\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],")
+                        : S("},\"strategies\":[{\"step\":\"entry\",\"algorithmID\":\"0\",\"trafficType\":\"0\"},"
+                            "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"));
+    buf_put(r->out, S("\"characteristics\":{\"eventToken\":\""));
     decide_token_write(r->out, r->src->token_key, &token);
-    if (a->analytics) { /* one entry: targeted or not, shown [TARGET 9.3] */
+    if (a->analytics && metric == 0) { /* one entry: targeted or not, shown [TARGET 9.3] */
         buf_put(r->out, S("\",\"analyticsToken\":\""));
         template_put_escaped(r->out, a->id);
         buf_putc(r->out, ':');
@@ -304,6 +300,55 @@ put_head(struct render *r)
     buf_put(r->out, S(":0\"},\"items\":["));
 }
 
+/* An action where a client renders, else a measurement that the page takes up. */
+static void
+put_click(struct render *r, const struct placed_click *click, enum item_schema schema)
+{
+    item_begin(r, schema, click->id, 0, true, NULL);
+    buf_put(r->out, S(",\"data\":{\"type\":\"click\","));
+    put_member(r->out, "format",
+               schema == ITEM_DOM ? S("application/vnd.adobe.target.dom-action")
+                                  : S("application/vnd.adobe.target.metric"));
+    put_selector(r, click->selector, S_NULL);
+    buf_putc(r->out, '}');
+    item_end(r);
+}
+
+/* Each with the comma before it, for they follow what is displayed. */
+static void
+put_click_propositions(struct render *r, enum item_schema schema)
+{
+    const struct proposition_source *src = r->src;
+
+    for (size_t i = 0; i < src->click_count && !r->full; i++) {
+        uint32_t metric = src->clicks[i].metric;
+        if (src->clicks[i].selector.n == 0 || (i > 0 && src->clicks[i - 1].metric == metric))
+            continue;
+        buf_putc(r->out, ',');
+        put_head(r, metric);
+        r->item_count = 0;
+        for (size_t k = i; k < src->click_count && src->clicks[k].metric == metric; k++) {
+            if (src->clicks[k].selector.n > 0)
+                put_click(r, &src->clicks[k], schema);
+        }
+        buf_put(r->out, S("]}"));
+    }
+}
+
+static bool
+render_clicks(const struct proposition_source *src, struct arena *a, struct buf *scratch, struct proposition *out)
+{
+    struct render r = {.src = src, .a = a, .out = scratch};
+
+    out->click_schema = src->view || str_eq(src->scope, PAGE_SCOPE) ? ITEM_DOM : ITEM_MEASUREMENT;
+    buf_clear(scratch);
+    put_click_propositions(&r, out->click_schema);
+    if (r.full || !buf_ok(scratch))
+        return false;
+    out->clicks = arena_str(a, buf_str(scratch));
+    return out->clicks.p != NULL;
+}
+
 bool
 proposition_render(const struct proposition_source *src, struct arena *a, struct buf *scratch, struct proposition *out)
 {
@@ -311,16 +356,10 @@ proposition_render(const struct proposition_source *src, struct arena *a, struct
 
     *out = (struct proposition){0};
     buf_clear(scratch);
-    put_head(&r);
+    put_head(&r, 0);
     for (size_t i = 0; i < src->option_count && !r.full; i++) {
         r.option = &src->options[i];
         put_option(&r);
-    }
-    if (r.item_count > 0) {
-        for (size_t i = 0; i < src->click_count && !r.full; i++) {
-            if (src->clicks[i].selector.n > 0)
-                put_click(&r, &src->clicks[i]);
-        }
     }
     buf_put(scratch, S("]}"));
     if (r.full || !buf_ok(scratch))
@@ -336,7 +375,7 @@ proposition_render(const struct proposition_source *src, struct arena *a, struct
         out->schemas |= 1u << r.items[i].schema;
         out->conditional |= r.items[i].audiences != NULL;
     }
-    return out->text.p != NULL;
+    return out->text.p != NULL && render_clicks(src, a, scratch, out);
 }
 
 /* ---- writing ---- */
@@ -385,9 +424,9 @@ write_some(const struct proposition *p, const struct proposition_filter *f, stru
     return true;
 }
 
-bool
-proposition_write(const struct proposition *p, const struct proposition_filter *f, struct request_view *v,
-                  struct buf *out)
+static bool
+write_displayed(const struct proposition *p, const struct proposition_filter *f, struct request_view *v,
+                struct buf *out)
 {
     size_t next = 0;
 
@@ -399,5 +438,16 @@ proposition_write(const struct proposition *p, const struct proposition_filter *
         buf_put(out, p->text);
     else
         put_range(p, 0, p->text.n, &next, v, out);
+    return true;
+}
+
+bool
+proposition_write(const struct proposition *p, const struct proposition_filter *f, struct request_view *v,
+                  struct buf *out)
+{
+    if (!write_displayed(p, f, v, out))
+        return false; /* and there is nothing to click */
+    if (f->schemas & 1u << p->click_schema)
+        buf_put(out, p->clicks);
     return true;
 }

@@ -61,6 +61,18 @@ notice_of(enum notice_type type, const struct decide_token *t)
     return (struct hit_notice){.type = type, .activity = t->activity, .experience = t->experience, .scope = t->scope};
 }
 
+/* A click on what several metrics of an activity wait for comes as a proposition of each, and is one click. */
+static bool
+clicked_before(const struct hit *h, const struct decide_token *t)
+{
+    for (size_t i = 0; i < h->notice_count; i++) {
+        const struct hit_notice *n = &h->notices[i];
+        if (n->type == NOTICE_INTERACT && str_eq(n->activity, t->activity) && str_eq(n->scope, t->scope))
+            return true;
+    }
+    return false;
+}
+
 /* What the display or click of a location means for metrics. */
 static bool
 add_met(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decide_token *token,
@@ -143,9 +155,9 @@ edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edg
     }
     reports = read_reports(c, v, propositions, &n);
     for (size_t i = 0; ok && i < n; i++) {
-        if (display && reports[i].from == ORIGIN_OURS)
+        if (display && reports[i].from == ORIGIN_OURS && reports[i].token.metric == 0)
             ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &reports[i].token));
-        if (interact && reports[i].from == ORIGIN_OURS)
+        if (interact && reports[i].from == ORIGIN_OURS && !clicked_before(h, &reports[i].token))
             ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &reports[i].token));
     }
     fold_notices(c, v, h);

@@ -65,7 +65,7 @@ def proposition(item):
     text(details["activity"]["id"], "activity id")
     text(details["experience"]["id"], "experience id")
     text(details["correlationID"], "correlation id")
-    text(details["characteristics"]["eventToken"], "event token", r"v1\.[A-Za-z0-9_-]+")
+    text(details["characteristics"]["eventToken"], "event token", r"v[12]\.[A-Za-z0-9_-]+")
     for step in details.get("strategies", []):
         only(step, ["algorithmID", "trafficType"], ["step"])
     need(isinstance(item["items"], list) and item["items"], "items", item["items"])

@@ -2,9 +2,9 @@
 // "NNN ..." is item NNN. Pages are a few lines of HTML that Playwright serves; the edge is ours, on a third-party host, except
 // where an item asks for an answer that a healthy server does not give: then that one answer is scripted.
 import assert from "node:assert/strict";
-import { Device, Server, openBrowser, payload, runTests, until } from "./harness.mjs";
+import { Server, openBrowser, payload, runTests, until } from "./harness.mjs";
+import { PAGE, Site, alloy, decisioning, displays, entries, event } from "./web_page.mjs";
 
-const PAGE = "https://page.northpeak.test/";
 const CUSTOM_SPEC = "1f2e3d4c-0000-4a5b-8c6d-7e8f90a1b202";
 const server = await Server.start("--emulator");
 const browser = await openBrowser(server);
@@ -12,12 +12,6 @@ const tests = [];
 const test = (name, body) => tests.push([name, body]);
 
 /* ---- what the pages meet ---- */
-
-const html = `<!doctype html><title>page</title><link rel="icon" href="data:,">
-<script>!function(n,o){o.forEach(function(o){n[o]||((n.__alloyNS=n.__alloyNS||[]).push(o),n[o]=function(){var u=arguments;
-return new Promise(function(i,l){n[o].q.push([i,l,u])})},n[o].q=[])})}(window,["alloy"]);</script>
-<script src="https://www.northpeak.test/alloy.min.js"></script>
-<body><div id="hero">default</div><button id="cta">buy</button><div id="cart-box">empty</div></body>`;
 
 const target = (path) => `/${server.credentials.tenant}/target${path}`;
 async function offer(name, kind, members) {
@@ -58,26 +52,11 @@ await activity("redirect", await offer("redirect", "redirect", { content: PAGE +
 
 /* ---- a page with the SDK ---- */
 
-async function open(url = PAGE, configure = {}, prepare = async () => {}) {
-  const d = await Device.open(browser);
-  await prepare(d);
-  await land(d, url, configure);
-  return d;
-}
-async function land(d, url, configure = {}) {
-  await d.page.route((u) => u.origin === new URL(url).origin, (route) => route.fulfill({ contentType: "text/html", body: html }));
-  await d.page.goto(url);
-  await alloy(d, "configure", { datastreamId: ds, orgId: server.credentials.orgId, edgeDomain: "edge.example.test",
-    thirdPartyCookiesEnabled: false, clickCollectionEnabled: false, ...configure });
-}
-const alloy = (d, command, options) => d.page.evaluate(([c, o]) => window.alloy(c, o).then((r) => JSON.parse(JSON.stringify(r ?? null))), [command, options]);
+const site = new Site(server, browser, ds, '<div id="hero">default</div><button id="cta">buy</button><div id="cart-box">empty</div>');
+const open = (...args) => site.open(...args), land = (...args) => site.land(...args);
 // Several commands in one task; settled results.
 const together = (d, ...commands) => d.page.evaluate((list) => Promise.allSettled(list.map(([c, o]) => window.alloy(c, o)))
   .then((all) => all.map((r) => ({ ok: r.status === "fulfilled", why: String(r.reason?.message ?? "") }))), commands);
-const event = (more = {}, options = {}) => ({ xdm: { eventType: "t", ...more }, ...options });
-const entries = (r) => r.body.meta?.state?.entries ?? [];
-const decisioning = (r) => r.body.events?.[0].xdm._experience?.decisioning;
-const displays = (d) => d.requests.filter((r) => r.body.events?.[0].xdm.eventType === "decisioning.propositionDisplay");
 
 // The next requests to the edge get these answers; then the server's.
 async function script(d, ...answers) {

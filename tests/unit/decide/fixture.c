@@ -149,15 +149,46 @@ fixture_propositions(const struct decide_set *s, const struct fixture_request *r
     return rc;
 }
 
+static bool
+is_click(const struct json *proposition)
+{
+    return str_starts(json_str(json_path(proposition, S("scopeDetails.characteristics.eventToken"))), S("v2."));
+}
+
+/* Those of clicks, or the others. */
+static const struct json *
+only(struct t *t, const struct json *propositions, bool clicks)
+{
+    struct json_iter it = json_iter(propositions);
+    const struct json *out = NULL;
+    struct buf text;
+    struct jw w;
+
+    buf_init(&text, 8 << 20);
+    w = jw_to(&text);
+    jw_array(&w);
+    while (json_next(&it)) {
+        if (is_click(it.value) == clicks)
+            jw_json(&w, it.value);
+    }
+    jw_end(&w);
+    CHECK_OK(json_parse(arena_str(t->arena, buf_str(&text)), t->arena, &out, d));
+    buf_deinit(&text);
+    return out;
+}
+
 void
 fixture_ask(struct t *t, struct fixture *f, const struct fixture_request *rq)
 {
+    const struct json *all;
     struct str text;
 
     buf_clear(&f->out);
     CHECK_OK(fixture_propositions(f->set, rq, t->arena, &f->out, &f->result, d));
     text = arena_printf(t->arena, "[%.*s]", STR_ARG(buf_str(&f->out)));
-    CHECK_OK(json_parse(text, t->arena, &f->answer, d));
+    CHECK_OK(json_parse(text, t->arena, &all, d));
+    f->clicks = only(t, all, true);
+    f->answer = json_count(f->clicks) > 0 ? only(t, all, false) : all;
     CHECK_EQ(json_count(f->answer), f->result.n);
 }
 

@@ -32,7 +32,8 @@ struct fixture {
     struct decide_set *set;
     struct buf out;
     struct decision_result result;
-    const struct json *answer; /* the propositions as an array */
+    const struct json *answer; /* the propositions as an array, without */
+    const struct json *clicks; /* those of click metrics */
 };
 
 /* {"activities":[..],"offers":[..],"audiences":[..],"properties":[..],"responseTokens":[..]}; single quotes stand for

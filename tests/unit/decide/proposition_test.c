@@ -94,9 +94,8 @@ TEST(proposition_redirect_and_default_content)
 
 TEST(proposition_dom_actions)
 {
-    struct fixture f = fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0,
-                                          "'metrics':[{'metricLocalId':32767,"
-                                          "'clickTrackSelectors':[{'selector':'#buy'}]}],") ",'offers':[" ACTIONS "]}");
+    struct fixture f =
+        fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0, "") ",'offers':[" ACTIONS "]}");
     struct fixture_request rq = fixture_request(t, V, "__view__");
     static const char *const want[] = {
         "{'type':'setHtml','format':'application/vnd.adobe.target.dom-action','content':'<b>x</b>','selector':'#hero',"
@@ -105,9 +104,8 @@ TEST(proposition_dom_actions)
         "'selector':'#a','prehidingSelector':'a'}",
         "{'type':'remove','format':'application/vnd.adobe.target.dom-action','selector':'#r','prehidingSelector':'#r'}",
         "{'type':'click','format':'application/vnd.adobe.target.dom-action','selector':'#c'}",
-        "{'type':'click','format':'application/vnd.adobe.target.dom-action','selector':'#buy'}",
     };
-    static const char *const ids[] = {"702", "702-1", "702-2", "702-3", "click-32767-0"};
+    static const char *const ids[] = {"702", "702-1", "702-2", "702-3"};
     struct json_iter it;
     size_t n = 0;
 
@@ -119,7 +117,45 @@ TEST(proposition_dom_actions)
         CHECK_STR(json_str(json_get(it.value, S("id"))), str_of(ids[n]));
         CHECK_TRUE(json_equal(json_get(it.value, S("data")), fixture_json(t, want[n])));
     }
-    CHECK_EQ(n, 5);
+    CHECK_EQ(n, 4);
+    CHECK_EQ(json_count(f.clicks), 0);
+    fixture_free(&f);
+}
+
+/* What comes back of a click is its proposition, so a metric has one of its own; a selector may be of several. */
+TEST(proposition_of_each_click_metric)
+{
+    struct fixture f = fixture_new(t, ACT("__view__", "{'optionLocalId':0,'offerId':702}", AT0,
+                                          "'metrics':[{'metricLocalId':32767,'clickTrackSelectors':[{'selector':'#buy'}"
+                                          ",{'selector':'#also'}]},{'metricLocalId':3},{'metricLocalId':4,"
+                                          "'clickTrackSelectors':[{'selector':'#buy'}]}],") ",'offers':[" ACTIONS "]}");
+    struct fixture_request rq = fixture_request(t, V, "__view__");
+    static const char *const items[] = {
+        "[{'id':'click-32767-0','schema':'https://ns.adobe.com/personalization/dom-action','data':{'type':'click',"
+        "'format':'application/vnd.adobe.target.dom-action','selector':'#buy'}},{'id':'click-32767-1','schema':"
+        "'https://ns.adobe.com/personalization/dom-action','data':{'type':'click',"
+        "'format':'application/vnd.adobe.target.dom-action','selector':'#also'}}]",
+        "[{'id':'click-4-0','schema':'https://ns.adobe.com/personalization/dom-action','data':{'type':'click',"
+        "'format':'application/vnd.adobe.target.dom-action','selector':'#buy'}}]"};
+    static const uint32_t metrics[] = {32767, 4};
+    struct str ids[3] = {S("")};
+
+    fixture_ask(t, &f, &rq);
+    CHECK_EQ(json_count(f.clicks), 2);
+    ids[2] = json_str(json_get(json_at(f.answer, 0), S("id")));
+    for (size_t i = 0; i < 2; i++) {
+        const struct json *p = json_at(f.clicks, i);
+        struct decide_token token;
+        CHECK_TRUE(json_equal(json_get(p, S("items")), fixture_json(t, items[i])));
+        CHECK_TRUE(decide_token_read(json_str(json_path(p, S("scopeDetails.characteristics.eventToken"))), FIXTURE_KEY,
+                                     t->arena, &token));
+        CHECK_EQ(token.metric, metrics[i]);
+        CHECK_STR(token.scope, S("__view__"));
+        CHECK_STR(json_str(json_get(json_at(json_path(p, S("scopeDetails.strategies")), 0), S("step"))),
+                  S("conversion"));
+        ids[i] = json_str(json_get(p, S("id")));
+    }
+    CHECK_TRUE(!str_eq(ids[0], ids[1]) && !str_eq(ids[0], ids[2]) && !str_eq(ids[1], ids[2]));
     fixture_free(&f);
 }
 
@@ -162,11 +198,15 @@ TEST(proposition_items_are_filtered_by_schema)
                others[] = {SCHEMA("json-content-item"), SCHEMA("measurement"), S("x")};
 
     fixture_ask(t, &f, &rq); /* none named: all, with the click to be measured */
-    CHECK_EQ(json_count(json_get(json_at(f.answer, 0), S("items"))), 2);
+    CHECK_EQ(json_count(json_get(json_at(f.answer, 0), S("items"))), 1);
+    CHECK_EQ(json_count(f.clicks), 1);
+    CHECK_STR(json_str(json_get(json_at(json_get(json_at(f.clicks, 0), S("items")), 0), S("schema"))),
+              SCHEMA("measurement"));
     rq.schemas = &html;
     rq.schema_count = 1;
     fixture_ask(t, &f, &rq);
     CHECK_EQ(json_count(json_get(json_at(f.answer, 0), S("items"))), 1);
+    CHECK_EQ(json_count(f.clicks), 0);
     CHECK_STR(fixture_content(&f), S("x y"));
     rq.schemas = others; /* a measurement alone shows nothing */
     rq.schema_count = 3;

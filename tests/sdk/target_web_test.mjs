@@ -1,0 +1,294 @@
+// target_web_test.mjs - the Target part through the unmodified Web SDK in Chromium, on the activities of the checklist
+// [TARGET 12]: scopes, visual changes, views, redirects, clicks, what data.__adobe.target says, and pages that come from at.js.
+import { Device, Server, openBrowser, payload, runTests, until } from "./harness.mjs";
+import { World, assert } from "./target_world.mjs";
+import { PAGE, Site, alloy, decisioning, displays, entries, event } from "./web_page.mjs";
+
+const server = await Server.startFor("acme", "--emulator");
+const browser = await openBrowser(server);
+const world = new World(server);
+const tests = [];
+const test = (name, body) => tests.push([name, body]);
+
+const ds = (await server.rest("POST", "/edgewise/datastreams", { name: "web", enabled: true, sandboxName: "prod",
+  services: { com_adobe_experience_platform: { enabled: true, datasets: {} }, com_adobe_target: { enabled: true } } })).id;
+
+const BODY = `<h1 id="t">default</h1><button id="buy">buy</button><button id="later">later</button><p id="v">page</p><p id="w">page</p>
+<div id="set">old</div><p id="text">old</p><a id="attr" href="#">link</a><img id="img" alt=""><p id="style">style</p><div id="move">move</div>
+<div id="size">size</div><ul id="list"><li>a</li><li>b</li><li>c</li></ul><p id="gone">gone</p><section id="code"><p>old</p></section>
+<div id="around"><p id="middle">middle</p></div><p id="old">old</p><div id="grow"><i>middle</i></div><div id="remote">default</div>`;
+const site = new Site(server, browser, ds, BODY);
+const FIRST_PARTY = { edgeDomain: "www.northpeak.test" };
+
+/* ---- the activities ---- */
+
+const goal = (more = {}) => ({ metricLocalId: 32767, name: "goal", conversion: true, action: { type: "count_once" },
+  mboxes: [{ name: "orderConfirm", successEvent: "mbox_shown" }], ...more });
+const clicks = (metricLocalId, name, ...selectors) => ({ metricLocalId, name, action: { type: "count_once" },
+  clickTrackSelectors: selectors.map((selector) => ({ selector, selectorVersion: 1 })) });
+const all = (offer, more = {}) => [{ percent: 100, offer, ...more }];
+const setText = (selector, content) => world.offer("actions", [{ type: "setText", selector, content }]);
+const audience = async (targetRule) => (await world.post("audiences", { name: JSON.stringify(targetRule), targetRule })).id;
+
+/* ---- what the server counted ---- */
+
+async function performance(activity, metric = 32767) {
+  await server.drain();
+  return (await server.rest("GET", `/acme/target/activities/ab/${activity}/report/performance?conversionMetricLocalIds=${metric}`,
+    undefined, { Accept: "application/vnd.adobe.target.v1+json" })).report.statistics.totals;
+}
+const entriesOf = async (activity, unit = "visitor") => (await performance(activity))[unit].totals.entries;
+const conversionsOf = async (activity, metric) => (await performance(activity, metric)).visitor.totals.conversions;
+const reportOf = async (activity) => (await server.drain(), (await server.rest("GET", "/edgewise/reports/" + activity)).totals);
+
+/* ---- what pages do ---- */
+
+const decisions = (answer, scope) => payload(answer, "personalization:decisions").filter((p) => !scope || p.scope === scope);
+const ids = (list) => list.map((p) => p.scopeDetails.activity.id);
+const idOf = (activityId, experienceId) => "AT:" + Buffer.from(JSON.stringify({ activityId, experienceId })).toString("base64");
+const scopes = (...decisionScopes) => ({ personalization: { decisionScopes, defaultPersonalizationEnabled: false } });
+const target = (members) => ({ data: { __adobe: { target: members } } });
+const ecidOf = async (d) => (await alloy(d, "getIdentity")).identity.ECID;
+const profileOf = async (d) => (await server.call("GET", `/rest/v1/profiles/marketingCloudVisitorId/${await ecidOf(d)}?client=acme`)).json;
+
+// The page with everything that the server placed on it, and its display reported.
+async function shown(d, more = {}) {
+  await alloy(d, "sendEvent", event({}, { renderDecisions: true, ...more }));
+  await until("the display event", () => displays(d).length > 0);
+  await displays(d)[0].answer;
+}
+
+// A click that the SDK tracks, and its event in the log. Without metrics a page sends nothing.
+async function click(d, selector) {
+  const before = (await server.hits()).length;
+  await d.page.click(selector);
+  await until("the click in the log", async () => (await server.hits()).slice(before).some((h) => h.notices?.some((n) => n.type === "interact")));
+}
+
+test("the fixture activities", async () => {
+  const a = await world.offer("json", { v: "A" }), b = await world.offer("json", { v: "B" });
+  await world.activity(1001, "ab", { mbox: "hero" }, [{ percent: 50, offer: a }, { percent: 50, offer: b }],
+    { metrics: [goal(), { metricLocalId: 3, name: "click", action: { type: "count_once" }, mboxes: [{ name: "hero", successEvent: "mbox_clicked" }] }] });
+  await world.activity(5001, "ab", { selector: "#t" }, all(await setText("#t", "low")), { metrics: [goal()] });
+  await world.activity(5002, "ab", { selector: "#t" }, all(await setText("#t", "high")),
+    { priority: 9, metrics: [goal(), clicks(4, "Buy", "#buy")] });
+  await world.activity(8001, "ab", { selector: "#v", view: "home" }, all(await setText("#v", "view")), { metrics: [goal(), clicks(4, "Click", "#v")] });
+  const tier = await audience({ mbox: "tier", equals: ["gold"] }), us = await audience({ geo: "country", matches: ["us"] });
+  await world.activity(4001, "xt", { mbox: "xt" }, [{ offer: await world.offer("content", "gold"), audienceIds: [tier] },
+    { offer: await world.offer("content", "us"), audienceIds: [us] }]);
+});
+
+/* ---- scopes and the page ---- */
+
+test("[TARGET 12.176] a scope: the proposition of the activity, its display is an impression, its click a conversion", async () => {
+  const d = await site.open();
+  const before = await entriesOf(1001, "impression"), clicked = await conversionsOf(1001, 3);
+  const { propositions } = await alloy(d, "sendEvent", event({}, scopes("hero")));
+  assert.deepEqual(ids(propositions), ["1001"]);
+  const [p] = propositions, { experience } = p.scopeDetails;
+  assert.equal(p.scopeDetails.decisionProvider, "TGT");
+  assert.equal(p.id, idOf("1001", experience.id));
+  assert.equal(p.items[0].schema, "https://ns.adobe.com/personalization/json-content-item");
+  assert.deepEqual(p.items[0].data.content, { v: experience.id === "0" ? "A" : "B" });
+  assert.equal(await entriesOf(1001, "impression"), before, "asked for, and not shown");
+  const tell = (kind) => alloy(d, "sendEvent", { xdm: { eventType: "decisioning.proposition" + kind,
+    _experience: { decisioning: { propositions: [{ id: p.id, scope: p.scope, scopeDetails: p.scopeDetails }], propositionEventType: { [kind.toLowerCase()]: 1 } } } } });
+  await tell("Display");
+  assert.equal(await entriesOf(1001, "impression"), before + 1);
+  await tell("Interact");
+  assert.equal(await conversionsOf(1001, 3), clicked + 1);
+  await d.close();
+});
+
+test("[TARGET 12.177] the page: changes of both activities, the higher one last; a click on #buy is a conversion", async () => {
+  const d = await site.open();
+  const before = await conversionsOf(5002, 4), counted = (await reportOf("5002")).clicks;
+  await shown(d);
+  assert.equal(await d.text("#t"), "high");
+  const changes = decisions(await d.requests[0].answer, "__view__").filter((p) => p.items.some((i) => i.data.type === "setText"));
+  assert.deepEqual(ids(changes).slice(0, 2), ["5001", "5002"]);
+  for (const p of changes) {
+    assert.equal(p.id, idOf(p.scopeDetails.activity.id, "0"));
+    assert.equal(p.items[0].schema, "https://ns.adobe.com/personalization/dom-action");
+  }
+  assert.deepEqual(decisioning(displays(d)[0]).propositions.map((p) => p.scopeDetails.activity.id), ["5001", "5002"]);
+  await click(d, "#buy");
+  assert.equal(await conversionsOf(5002, 4), before + 1);
+  assert.equal((await reportOf("5002")).clicks, counted + 1);
+  assert.equal(await conversionsOf(5001, 32767), 0);
+  await d.close();
+});
+
+test("a click counts for the metrics whose selector was clicked, and for no other of the activity", async () => {
+  await world.activity(5003, "ab", { selector: "#text" }, all(await setText("#text", "new")),
+    { metrics: [goal(), clicks(4, "Buy", "#buy"), clicks(5, "Later", "#later"), clicks(6, "Any", "#later", "#buy")] });
+  const d = await site.open();
+  await shown(d);
+  await click(d, "#later");
+  const met = async () => [await conversionsOf(5003, 4), await conversionsOf(5003, 5), await conversionsOf(5003, 6)];
+  assert.deepEqual(await met(), [0, 1, 1]);
+  assert.equal((await reportOf("5003")).clicks, 1, "one click, whatever it meant");
+  await click(d, "#buy");
+  assert.deepEqual(await met(), [1, 1, 1]);
+  await d.close();
+});
+
+/* ---- every visual change [TARGET 2.9] ---- */
+
+const DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+const CHANGES = [
+  { type: "setHtml", selector: "#set", content: "<b>new</b><script>window.ranInHtml = true</script>" },
+  { type: "setText", selector: "#text", content: "<new>" },
+  { type: "setAttribute", selector: "#attr", content: { href: "https://www.northpeak.test/", title: "T" } },
+  { type: "setImageSource", selector: "#img", content: DOT },
+  { type: "setStyle", selector: "#style", content: { "background-color": "rgb(1, 2, 3)", priority: "important" } },
+  { type: "move", selector: "#move", content: { left: "10px", top: "5px" } },
+  { type: "resize", selector: "#size", content: { width: "20px", height: "10px" } },
+  { type: "rearrange", selector: "#list", content: { from: 2, to: 0 } },
+  { type: "remove", selector: "#gone" },
+  { type: "customCode", selector: "#code", content: "<i>first</i><script>window.ranCustom = true</script>" },
+  { type: "insertBefore", selector: "#middle", content: "<p>before</p>" },
+  { type: "insertAfter", selector: "#middle", content: "<p>after</p>" },
+  { type: "replaceHtml", selector: "#old", content: '<p id="new">replaced</p>' },
+  { type: "prependHtml", selector: "#grow", content: "<b>start</b>" },
+  { type: "appendHtml", selector: "#grow", content: "<b>end</b>" },
+  { type: "setContent", selector: "head", content: '<style id="style-in-head">#t { opacity: 1 }</style><b>no head element</b>' },
+  { type: "trackClick", selector: "#attr" },
+];
+
+const looksChanged = (d) => d.page.evaluate(() => {
+  const q = (s) => document.querySelector(s), css = (s) => q(s)?.style;
+  return { html: q("#set").innerHTML.replace(/<script.*/, ""), ran: [window.ranInHtml, window.ranCustom], text: q("#text").textContent,
+    attr: [q("#attr").getAttribute("href"), q("#attr").title], img: q("#img").getAttribute("src"),
+    style: [css("#style").backgroundColor, css("#style").getPropertyPriority("background-color")],
+    move: [css("#move").left, css("#move").top], size: [css("#size").width, css("#size").height],
+    list: [...q("#list").children].map((e) => e.textContent).join(""), gone: q("#gone"), code: q("#code").firstElementChild.outerHTML,
+    around: [...q("#around").children].map((e) => e.textContent), old: [q("#old"), q("#new")?.textContent],
+    grow: q("#grow").textContent, head: [!!document.head.querySelector("#style-in-head"), !!document.head.querySelector("b")] };
+});
+
+test("[TARGET 2.9] every visual change is applied by the SDK", async () => {
+  await server.rest("PUT", "/acme/target/activities/ab/5003/state", { state: "deactivated" });
+  const visual = await audience({ page: "query.visual", equals: ["1"] });
+  await world.activity(5004, "xt", { selector: "body" }, [{ offer: await world.offer("actions", CHANGES), audienceIds: [visual] }]);
+  const d = await site.open(PAGE + "?visual=1");
+  await shown(d, { xdm: { eventType: "t", web: { webPageDetails: { URL: PAGE + "?visual=1" } } } });
+  const result = await until("all changes", async () => { const x = await looksChanged(d); return x.img && x.ran[1] ? x : null; });
+  assert.deepEqual(result, { html: "<b>new</b>", ran: [true, true], text: "<new>", attr: ["https://www.northpeak.test/", "T"], img: DOT,
+    style: ["rgb(1, 2, 3)", "important"], move: ["10px", "5px"], size: ["20px", "10px"], list: "cab", gone: null, code: "<i>first</i>",
+    around: ["before", "middle", "after"], old: [null, "replaced"], grow: "startmiddleend", head: [true, false] });
+  const [p] = decisions(await d.requests[0].answer, "__view__").filter((x) => x.scopeDetails.activity.id === "5004");
+  assert.deepEqual(p.items.map((i) => i.data.type), CHANGES.map((c) => ({ setContent: "setHtml", trackClick: "click" })[c.type] ?? c.type));
+  assert.deepEqual(d.console.filter((l) => /error|invalid/i.test(l)), []);
+  await d.close();
+});
+
+/* ---- views ---- */
+
+test("[TARGET 2.3] a single-page app: views come with the page, each is displayed when it is entered", async () => {
+  await world.activity(8002, "ab", { selector: "#w", view: "Cart" }, all(await setText("#w", "cart")));
+  const d = await site.open();
+  const before = await entriesOf(8001, "impression"), clicked = await conversionsOf(8001, 4);
+  await shown(d);
+  const views = decisions(await d.requests[0].answer).filter((p) => p.scopeDetails.characteristics.scopeType === "view");
+  assert.deepEqual([...new Set(views.map((p) => p.scope))].sort(), ["cart", "home"]);
+  assert.deepEqual([await d.text("#v"), await d.text("#w")], ["page", "page"]);
+  assert.equal(await entriesOf(8001, "impression"), before, "not entered yet");
+  const enter = (viewName) => alloy(d, "sendEvent", { renderDecisions: true, xdm: { eventType: "t", web: { webPageDetails: { viewName } } } });
+  await enter("home");
+  await until("the view's change", async () => (await d.text("#v")) === "view");
+  assert.equal(await d.text("#w"), "page");
+  assert.equal(await entriesOf(8001, "impression"), before + 1);
+  await click(d, "#v");
+  assert.equal(await conversionsOf(8001, 4), clicked + 1);
+  await enter("CART");
+  await until("the other view's change", async () => (await d.text("#w")) === "cart");
+  assert.equal(await entriesOf(8002), 1);
+  const asked = d.requests.filter((r) => r.body.events?.[0].query?.personalization?.decisionScopes);
+  assert.equal(asked.length, 1, "views are not asked for again");
+  await d.close();
+});
+
+/* ---- redirect ---- */
+
+test("[TARGET 2.9] a redirect: the browser is there, and the display counted", async () => {
+  const moved = await audience({ page: "url", contains: ["/moved"] });
+  await world.activity(9101, "ab", { mbox: "target-global-mbox" }, all(await world.offer("redirect", PAGE + "b?from=redirect"), { audienceIds: [moved] }),
+    { priority: 20 });
+  const d = await site.open();
+  await alloy(d, "sendEvent", event());
+  await site.land(d, PAGE + "moved");
+  const gone = d.page.waitForURL(PAGE + "b?from=redirect");
+  await d.page.evaluate(() => void window.alloy("sendEvent", { renderDecisions: true, xdm: { eventType: "t" } }).catch(() => {}));
+  await gone;
+  await until("the redirect's display", async () => (await entriesOf(9101)) === 1);
+  await d.close();
+});
+
+/* ---- data.__adobe.target ---- */
+
+test("[TARGET 1.12] parameters of the page reach rules, profile parameters the visitor", async () => {
+  const colour = await audience({ profile: "colour", equals: ["red"] }), named = await audience({ mbox: "web.webPageDetails.name", equals: ["Tents"] });
+  await world.activity(4002, "xt", { mbox: "mine" }, [{ offer: await world.offer("content", "Hi ${profile.colour}, ${mbox.size}"), audienceIds: [colour] },
+    { offer: await world.offer("content", "tents"), audienceIds: [named] }]);
+  const d = await site.open();
+  const contents = async (scope, more = {}) => (await alloy(d, "sendEvent", { ...event(), ...scopes(scope), ...more })).propositions.flatMap((p) => p.items.map((i) => i.data.content));
+  assert.deepEqual(await contents("xt"), []);
+  assert.deepEqual(await contents("xt", target({ tier: "gold" })), ["gold"]);
+  assert.deepEqual(await contents("xt", target({ tier: "Gold" })), []);
+  assert.deepEqual(await contents("mine", event({ web: { webPageDetails: { name: "Tents" } } })), ["tents"]);
+  assert.deepEqual(await contents("mine", target({ "profile.colour": "red", size: "XL" })), ["Hi red, XL"]);
+  assert.deepEqual(await contents("mine", target({ profile: { age: 41 }, size: 7 })), ["Hi red, 7"], "it is kept");
+  const { profileAttributes } = await profileOf(d);
+  assert.deepEqual([profileAttributes.colour.value, profileAttributes.age.value], ["red", 41]);
+  assert.ok(!("size" in profileAttributes) && !("tier" in profileAttributes), "parameters of the page are not of the visitor");
+  await d.close();
+});
+
+test("[TARGET 1.12] orders of the page are revenue, once: as Target's parameters and as commerce", async () => {
+  const bought = await audience({ mbox: "productPurchasedId", contains: ["sku-2"] });
+  await world.activity(4003, "xt", { mbox: "thanks" }, [{ offer: await world.offer("content", "two"), audienceIds: [bought] }]);
+  const d = await site.open(), e = await site.open();
+  const confirm = (x, more) => alloy(x, "sendEvent", { ...more, xdm: { eventType: "decisioning.propositionDisplay", ...more.xdm,
+    _experience: { decisioning: { propositions: [{ scope: "orderConfirm" }], propositionEventType: { display: 1 } } } } });
+  for (const x of [d, e]) await shown(x);
+  const before = await reportOf("5001");
+  const order = target({ orderId: "web-1", orderTotal: "99.50", productPurchasedId: "sku-1,sku-2" });
+  await confirm(d, order);
+  await confirm(d, order);
+  const commerce = { xdm: { commerce: { purchases: { value: 1 }, order: { purchaseID: "web-2", priceTotal: 10.25, currencyCode: "EUR" } } } };
+  await confirm(e, commerce);
+  const after = await reportOf("5001");
+  assert.deepEqual([after.conversions - before.conversions, after.orders - before.orders, after.revenue - before.revenue], [2, 2, 109.75]);
+  const { propositions } = await alloy(d, "sendEvent", { ...event(), ...scopes("thanks"), ...order });
+  assert.deepEqual(ids(propositions), ["4003"]);
+  await d.close();
+  await e.close();
+});
+
+test("[TARGET 1.12] products and categories: parameters of the page, and affinity of the visitor", async () => {
+  const entity = await audience({ mbox: "entity.id", equals: ["tent-1"] }), fan = await audience({ profile: "categoryAffinity", equals: ["tents"] });
+  await world.activity(4004, "xt", { mbox: "product" }, [{ offer: await world.offer("content", "tent"), audienceIds: [entity] }]);
+  await world.activity(4005, "xt", { mbox: "fan" }, [{ offer: await world.offer("content", "${user.categoryAffinity}"), audienceIds: [fan] }]);
+  const d = await site.open();
+  const contents = async (scope, more) => (await alloy(d, "sendEvent", { ...event(), ...scopes(scope), ...more })).propositions.flatMap((p) => p.items.map((i) => i.data.content));
+  assert.deepEqual(await contents("fan", {}), []);
+  assert.deepEqual(await contents("product", target({ "entity.id": "tent-1", "user.categoryId": "tents" })), ["tent"]);
+  assert.deepEqual(await contents("fan", {}), ["tents"]);
+  await d.close();
+});
+
+test("[TARGET 7.1] a third-party id of the page leads to the visitor, on the next device too", async () => {
+  const d = await site.open(), e = await site.open();
+  await alloy(d, "sendEvent", { ...event(), ...target({ mbox3rdPartyId: "web-crm-1", "profile.tier": "silver" }) });
+  await alloy(e, "sendEvent", { ...event(), ...target({ mbox3rdPartyId: "web-crm-1" }) });
+  assert.equal((await profileOf(e)).profileAttributes.tier.value, "silver");
+  assert.equal((await server.call("GET", "/rest/v1/profiles/thirdPartyId/web-crm-1?client=acme")).json.profileAttributes.tier.value, "silver");
+  await d.close();
+  await e.close();
+});
+
+await runTests(tests, async () => {
+  await browser.close();
+  await server.close();
+});
