@@ -181,6 +181,7 @@ struct delivery_text {
     const struct hole *holes; /* of options; ascending by at */
     size_t hole_count;
     struct str metrics; /* comma-separated elements, without holes */
+    struct str offers;  /* their ids, as an array; empty: none */
 };
 
 struct experience {

@@ -339,6 +339,8 @@ write_item(struct decision *x, const struct takers *t, enum decision_format form
 {
     size_t from = x->taken_count;
 
+    if (t->n == 0)
+        return;
     write_options(x, t, format == FORMAT_PREFETCH, out);
     if (x->taken_count == from)
         return;
@@ -346,14 +348,14 @@ write_item(struct decision *x, const struct takers *t, enum decision_format form
     write_analytics(x, from, out);
     if (format == FORMAT_PREFETCH)
         write_state(x, from, out);
-    if (x->rq->trace)
-        trace_write(x, from, out);
 }
 
 static void
 write_view(struct decision *x, struct str name, struct buf *out)
 {
-    struct takers t = take(x, map_get(&x->s->views, name), true, true, FORMAT_PREFETCH);
+    const struct location *at = map_get(&x->s->views, name);
+    struct takers t = take(x, at, true, true, FORMAT_PREFETCH);
+    size_t from = x->taken_count;
 
     if (t.n == 0)
         return;
@@ -364,6 +366,8 @@ write_view(struct decision *x, struct str name, struct buf *out)
     buf_put(out, S(",\"key\":"));
     json_quote(out, name);
     write_item(x, &t, FORMAT_PREFETCH, out);
+    if (x->rq->trace != NULL)
+        trace_write(x, at, name, from, true, out);
     buf_putc(out, '}');
 }
 
@@ -394,6 +398,7 @@ decide_at(struct decision *x, const struct decision_ask *ask, enum decision_form
     struct str scope;
     const struct location *at;
     struct takers t;
+    size_t from = x->taken_count;
 
     if (ask->kind == AT_VIEWS) {
         x->view_start = out->n;
@@ -411,8 +416,10 @@ decide_at(struct decision *x, const struct decision_ask *ask, enum decision_form
     t = take(x, at, at != NULL && at == x->s->page, format == FORMAT_EDGE, format);
     if (format == FORMAT_EDGE)
         write_propositions(x, &t, ask, out);
-    else if (t.n > 0)
+    else
         write_item(x, &t, format, out);
+    if (x->rq->trace != NULL && format != FORMAT_EDGE)
+        trace_write(x, at, S_NULL, from, format == FORMAT_PREFETCH, out);
 }
 
 /* Another location of the same facts may use what is known; a visitor that has changed is told by decision_changed().

@@ -31,6 +31,14 @@ struct decision_qa {
     size_t preview_count;
 };
 
+/* What traces say of the request [TARGET 1.6]. */
+struct decision_trace {
+    struct str client, session, host, environment;
+    const struct json *ids; /* of the visitor as sent, or NULL */
+    const struct json *(*audience)(void *ctx,
+                                   struct str id); /* as it is stored; NULL: nobody knows. ctx: the request's */
+};
+
 struct decision_request {
     int64_t now_ms;
     struct str visitor_key; /* [TARGET 3.1]: decide_visitor_key() */
@@ -51,9 +59,9 @@ struct decision_request {
     /* The content of a remote offer, when it is there (never waits); false: nothing to show. NULL: give the URL. */
     bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;
-    bool explain;          /* fill decision_taken.why */
-    bool trace;            /* write "trace" members [TARGET 1.6] */
-    bool client_analytics; /* logging client_side: write "analytics" members [TARGET 9.3] */
+    bool explain;                       /* fill decision_taken.why */
+    const struct decision_trace *trace; /* write "trace" members; NULL: none */
+    bool client_analytics;              /* logging client_side: write "analytics" members [TARGET 9.3] */
 };
 
 enum decision_kind { AT_MBOX, AT_PAGE, AT_VIEW, AT_VIEWS }; /* VIEWS: all of them */
@@ -69,6 +77,7 @@ struct decision_ask {
     const struct json *parameters; /* {"tier":"gold"}: mbox.*; NULL: none */
     const struct json *xdm;        /* FORMAT_EDGE: what parameters does not have, by dotted path; may be NULL */
     struct str url, referrer;      /* of its own address; p NULL: the request's */
+    const struct json *source;     /* as the request has it, for traces; NULL: nothing is said of it */
     const struct str *schemas;     /* FORMAT_EDGE: accepted item schemas; none: all */
     size_t schema_count;
 };
@@ -116,6 +125,9 @@ typedef const struct json *decision_audience(void *ctx, struct str id);
 enum err decision_explain(struct decision *x, decision_audience *audience, void *ctx, struct jw *w, struct diag *d);
 /* Some audience of the set reads the platform's profile. */
 bool decide_reads_attributes(const struct decide_set *s);
+/* The trace of a notification: the activities that its tokens name. ask: its location. Of a request with traces. */
+void decision_trace_notice(struct decision *x, const struct decision_ask *ask, const struct json *notice,
+                           const struct decide_token *tokens, size_t n, struct buf *out);
 /* A location shown or clicked (metric 0: all metrics that name the location; else that metric of that activity, as a
  * click token says): the conversions of activities that the visitor has entered, gates of 2.7 passed. NOTICE_CONVERT
  * with activity, metric, action, value, reporting; experience empty. Order in the hit is the order here. */

@@ -80,9 +80,12 @@ bool activity_is_live(const struct decision *x, const struct activity *a);
 
 int auto_choose(struct decision *x, uint32_t index, const struct visitor_membership *m);
 
-/* ---- decision_trace.c: the member of a location whose decisions are taken[from ..] ---- */
+/* ---- decision_trace.c ---- */
 
-void trace_write(struct decision *x, size_t from, struct buf *out);
+/* The member of a location, or of a view by its name, whose decisions are taken[from ..]. at may be NULL: no activity
+ * is there. */
+void trace_write(struct decision *x, const struct location *at, struct str view, size_t from, bool prefetch,
+                 struct buf *out);
 
 /* ---- decision_why.c ---- */
 

@@ -321,11 +321,29 @@ put_metrics(struct option_list *l)
     }
 }
 
+/* Ids that are numbers are numbers, as clients know them. */
+static void
+put_offers(struct option_list *l)
+{
+    const struct proposition_source *src = l->r.src;
+    int64_t number;
+
+    for (size_t i = 0, n = 0; i < src->option_count; i++) {
+        if (src->options[i].offer_id.n == 0)
+            continue;
+        buf_putc(l->r.out, n++ > 0 ? ',' : '[');
+        if (str_to_i64(src->options[i].offer_id, &number))
+            buf_put_i64(l->r.out, number);
+        else
+            json_quote(l->r.out, src->options[i].offer_id);
+    }
+}
+
 bool
 delivery_render(const struct proposition_source *src, struct arena *a, struct buf *scratch, struct delivery_text *out)
 {
     struct option_list l = {.r = {.src = src, .a = a, .out = scratch}};
-    size_t n;
+    size_t n, offers;
 
     *out = (struct delivery_text){0};
     buf_clear(scratch);
@@ -337,9 +355,14 @@ delivery_render(const struct proposition_source *src, struct arena *a, struct bu
     put_all_visual(&l);
     n = scratch->n;
     put_metrics(&l);
+    offers = scratch->n;
+    put_offers(&l);
+    if (scratch->n > offers)
+        buf_putc(scratch, ']');
     if (l.r.full || !buf_ok(scratch))
         return false;
-    out->metrics = arena_str(a, str_slice(buf_str(scratch), n, scratch->n));
+    out->metrics = arena_str(a, str_slice(buf_str(scratch), n, offers));
+    out->offers = arena_str(a, str_slice(buf_str(scratch), offers, scratch->n));
     out->text = l.n > 0 ? arena_str(a, str_slice(buf_str(scratch), 0, n)) : S_NULL;
     out->options = l.parts;
     out->option_count = l.n;

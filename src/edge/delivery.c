@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "codec/base64.h"
+#include "codec/url.h"
+#include "rule/lowercase.h"
 
 /* ---- (1) ---- */
 
@@ -80,6 +82,19 @@ visit_of(const struct delivery_work *w)
                               .referrer = c->referrer};
 }
 
+/* As the fold will: rules and tokens of a first request ask for them, too. */
+static void
+know_ids(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+
+    w->visitor->tnt_id = w->found.tnt_id;
+    if (c->third_party_id.n > 0)
+        w->visitor->third_party_id = c->third_party_id;
+    if (c->ecid.n > 0)
+        w->visitor->ecid = c->ecid;
+}
+
 static enum err
 find_visitor(struct delivery_work *w, struct diag *d)
 {
@@ -107,9 +122,37 @@ work_open(struct delivery_work *w)
     visitor_open(w->visitor, &w->visit, c->now_ms);
     if (session != w->visitor->session)
         w->rq.previous_ms = 0;
+    know_ids(w);
     w->rq.geo = w->rerun != NULL ? w->rerun->hit->visit->geo
                                  : edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
     w->visit.geo = w->rq.geo;
+}
+
+/* As it is stored. */
+static const struct json *
+stored_audience(void *ctx, struct str id)
+{
+    const struct delivery_work *w = ctx;
+
+    return snapshot_object(w->c->snap, S("targetAudience"), w->c->tenant.scope, id);
+}
+
+/* NULL: the request asks for none. */
+static const struct decision_trace *
+begin_trace(struct delivery_work *w)
+{
+    struct delivery_call *c = w->c;
+    const struct environment *e = &c->environment;
+
+    if (!c->trace)
+        return NULL;
+    w->trace = (struct decision_trace){.client = c->tenant.client,
+                                       .session = c->session,
+                                       .host = c->host.n > 0 ? c->host : url_parse(c->url).host,
+                                       .environment = lowercase_str(e->name, c->arena),
+                                       .ids = json_get(c->body, S("id")),
+                                       .audience = stored_audience};
+    return &w->trace;
 }
 
 static void
@@ -142,7 +185,7 @@ begin_decision(struct delivery_work *w)
         .header = request_header,
         .ctx = w,
         .explain = w->rerun != NULL || (c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide)),
-        .trace = c->trace,
+        .trace = begin_trace(w),
         .client_analytics = c->client_analytics,
     };
     if (w->rq.visitor_key.n == 0)

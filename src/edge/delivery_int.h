@@ -31,9 +31,10 @@ enum delivery_kind { DELIVERY_NOTHING, DELIVERY_PAGE, DELIVERY_MBOX, DELIVERY_VI
 
 struct delivery_place {
     enum delivery_kind kind;
-    const struct json *index; /* as sent: echoed */
-    int64_t order;            /* its value */
-    struct str name, key;     /* a view without a name: all views */
+    const struct json *source; /* as sent */
+    const struct json *index;  /* of it: echoed */
+    int64_t order;             /* its value */
+    struct str name, key;      /* a view without a name: all views */
     struct delivery_details details;
     struct str answer; /* members behind the name, or of a view whole objects; empty: nothing is shown */
 };
@@ -44,6 +45,8 @@ struct delivery_notice {
     bool click;
     int64_t ms;
     const struct json *tokens; /* array, may be NULL */
+    const struct json *source; /* as sent */
+    struct str trace;          /* empty: none */
 };
 
 struct delivery_list {
@@ -138,6 +141,7 @@ struct delivery_work {
     struct hit hit;
     size_t decision_room, notice_room;
     struct decision_request rq;
+    struct decision_trace trace;
     struct decision *decision;     /* NULL: nothing is compiled */
     const struct json *attributes; /* of the platform's profile */
     const struct json *segments;   /* audiences that the request itself says, or NULL */
@@ -172,6 +176,7 @@ void delivery_place(struct delivery_work *w, struct delivery_place *p);
 void delivery_touch(struct delivery_work *w, const struct delivery_place *p, bool clicked);
 /* What a moment at the location means for metrics. */
 void work_met(struct delivery_work *w, const struct delivery_place *p, struct decision_moment moment);
+struct decision_ask delivery_ask(const struct delivery_place *p);
 /* The name under which metrics know a location. */
 struct str delivery_location(const struct delivery_place *p);
 

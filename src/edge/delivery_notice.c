@@ -6,6 +6,7 @@
  *
  * A token that is not ours refuses the whole request, before anything has happened. One of an activity that has ended
  * is taken and counts nothing. */
+#include "base/limits.h"
 #include "base/metric.h"
 #include "edge/delivery_int.h"
 
@@ -73,9 +74,29 @@ by_token(struct delivery_work *w, const struct delivery_notice *n, struct str te
         display(w, n, &t);
 }
 
+static void
+trace(struct delivery_work *w, struct delivery_notice *n)
+{
+    struct delivery_call *c = w->c;
+    struct decide_token *tokens = ARENA_ARRAY(c->arena, struct decide_token, json_count(n->tokens) + 1);
+    struct decision_ask ask = delivery_ask(&n->place);
+    struct json_iter it = json_iter(n->tokens);
+    size_t count = 0;
+    struct buf out;
+
+    if (w->rq.trace == NULL || w->decision == NULL || tokens == NULL)
+        return;
+    while (json_next(&it))
+        count += decide_token_read(json_str(it.value), c->tenant.view->token_key, c->arena, &tokens[count]);
+    buf_init_in(&out, c->arena, LIMIT_RESPONSE_BYTES);
+    decision_trace_notice(w->decision, &ask, n->source, tokens, count, &out);
+    if (buf_ok(&out))
+        n->trace = buf_str(&out);
+}
+
 /* Of displays with tokens, what their location means comes once, behind them. */
 static void
-notice(struct delivery_work *w, const struct delivery_notice *n)
+notice(struct delivery_work *w, struct delivery_notice *n)
 {
     struct json_iter it = json_iter(n->tokens);
     bool tokens = json_count(n->tokens) > 0;
@@ -84,6 +105,7 @@ notice(struct delivery_work *w, const struct delivery_notice *n)
         by_token(w, n, json_str(it.value));
     if (!tokens || !n->click)
         delivery_touch(w, &n->place, n->click);
+    trace(w, n);
 }
 
 void

@@ -109,8 +109,8 @@ learn(struct delivery_work *w, const struct delivery_place *p)
 
 /* ---- metrics ---- */
 
-static struct decision_ask
-ask_of(const struct delivery_place *p)
+struct decision_ask
+delivery_ask(const struct delivery_place *p)
 {
     return (struct decision_ask){.kind = p->kind == DELIVERY_PAGE   ? AT_PAGE
                                          : p->kind == DELIVERY_MBOX ? AT_MBOX
@@ -119,7 +119,8 @@ ask_of(const struct delivery_place *p)
                                  .name = p->name,
                                  .parameters = p->details.parameters,
                                  .url = p->details.url,
-                                 .referrer = p->details.referrer};
+                                 .referrer = p->details.referrer,
+                                 .source = p->source};
 }
 
 struct str
@@ -131,7 +132,7 @@ delivery_location(const struct delivery_place *p)
 void
 work_met(struct delivery_work *w, const struct delivery_place *p, struct decision_moment moment)
 {
-    struct decision_ask ask = ask_of(p);
+    struct decision_ask ask = delivery_ask(p);
     struct hit_notice *met;
     struct diag d = DIAG_INIT;
     size_t n = 0, from = w->hit.notice_count;
@@ -149,7 +150,7 @@ work_met(struct delivery_work *w, const struct delivery_place *p, struct decisio
 void
 delivery_place(struct delivery_work *w, struct delivery_place *p)
 {
-    struct decision_ask ask = ask_of(p);
+    struct decision_ask ask = delivery_ask(p);
     size_t notices = 0, decisions = 0;
     struct decision_result result = {0};
     struct diag d = DIAG_INIT;

@@ -158,7 +158,7 @@ read_mbox(struct delivery_call *c, const struct json *o, const struct delivery_a
 {
     struct delivery_place *p = &l->items[l->n];
 
-    *p = (struct delivery_place){.kind = DELIVERY_MBOX, .index = json_get(o, S("index"))};
+    *p = (struct delivery_place){.kind = DELIVERY_MBOX, .source = o, .index = json_get(o, S("index"))};
     if (!json_is(o, JSON_OBJECT))
         return rule_broken(c, at, "must be an object");
     if (!rule_int(c, o, AT(at, "index"), 0, true, &p->order) ||
@@ -176,7 +176,7 @@ read_view(struct delivery_call *c, const struct json *o, const struct delivery_a
 {
     struct delivery_place *p = &l->items[l->n++];
 
-    *p = (struct delivery_place){.kind = DELIVERY_VIEW};
+    *p = (struct delivery_place){.kind = DELIVERY_VIEW, .source = o};
     if (!json_is(o, JSON_OBJECT))
         return rule_broken(c, at, "must be an object");
     return rule_text(c, o, AT(at, "name"), 0, 128, false, &p->name) &&
@@ -214,6 +214,7 @@ read_page(struct delivery_call *c, const struct json *o, const struct delivery_a
     if (page == NULL)
         return true;
     out->kind = DELIVERY_PAGE;
+    out->source = page;
     return read_details(c, page, at, &out->details);
 }
 
@@ -253,9 +254,11 @@ read_notice_place(struct delivery_call *c, const struct json *o, const struct de
         return rule_broken(c, at, "must not have both mbox and view");
     if (mbox != NULL) {
         n->place.kind = DELIVERY_MBOX;
+        n->place.source = mbox;
         return rule_text(c, mbox, AT(AT(at, "mbox"), "name"), 1, LIMIT_MBOX_NAME_BYTES, true, &n->place.name) &&
                check_mbox_name(c, AT(AT(at, "mbox"), "name"), n->place.name);
     }
+    n->place.source = view != NULL ? view : page;
     n->place.kind = view != NULL ? DELIVERY_VIEW : page != NULL ? DELIVERY_PAGE : DELIVERY_NOTHING;
     return rule_text(c, view, AT(AT(at, "view"), "name"), 0, 128, false, &n->place.name) &&
            rule_text(c, view, AT(AT(at, "view"), "key"), 0, 512, false, &n->place.key);
@@ -275,6 +278,7 @@ read_notice(struct delivery_call *c, const struct json *o, const struct delivery
         !rule_list(c, o, AT(at, "tokens"), LIMIT_DELIVERY_NOTIFICATIONS, &n->tokens) || !read_notice_place(c, o, at, n))
         return false;
     n->click = str_eq(type, S("click"));
+    n->source = o;
     return read_details(c, o, at, &n->place.details);
 }
 

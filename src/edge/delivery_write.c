@@ -106,8 +106,10 @@ put_notifications(const struct delivery_call *c, struct buf *out)
     for (size_t i = 0; i < c->notice_count; i++) {
         buf_put(out, i > 0 ? S(",{") : S("{"));
         put_member(out, "id", c->notices[i].id);
-        if (c->trace)
-            buf_put(out, S(",\"trace\":{}"));
+        if (c->notices[i].trace.n > 0) {
+            buf_put(out, S(",\"trace\":"));
+            buf_put(out, c->notices[i].trace);
+        }
         buf_putc(out, '}');
     }
     buf_putc(out, ']');

@@ -130,11 +130,21 @@ deliver(struct decision *x, struct decision_ask *ask, struct arena *a)
     }
 }
 
+static const struct json *
+stored_audience(void *ctx, struct str id)
+{
+    (void)ctx;
+    (void)id;
+    return NULL;
+}
+
 static void
 decide(const struct json *root, const struct decide_set *set, struct arena *a)
 {
     struct str scopes[LIST_MAX + 1], schemas[LIST_MAX];
     struct visitor v;
+    struct decision_trace trace = {
+        .client = S("c"), .session = S("s"), .environment = S("production"), .audience = stored_audience};
     struct decision_request rq = {
         .now_ms = json_i64(json_get(root, S("now")), 0),
         .visitor_key = S("38digits"),
@@ -148,7 +158,7 @@ decide(const struct json *root, const struct decide_set *set, struct arena *a)
         .in_audience = in_audience,
         .remote = remote,
         .explain = true,
-        .trace = true,
+        .trace = &trace,
         .client_analytics = true,
     };
     struct decision_ask ask = {.parameters = json_get(root, S("target")),
