@@ -257,6 +257,7 @@
 #define LIMIT_RING_BYTES                                                                                               \
     (16u * 1024 * 1024) /* OURS: half a second of 9,000 hits of 3.5 KB, while the kernel holds up who writes */
 #define LIMIT_TOPIC_NAME_BYTES 48    /* OURS: with its partition it is a position name */
+#define LIMIT_TOPIC_REVISIONS 1000   /* OURS: records of a key that compaction may keep */
 #define LIMIT_PARTITIONS 1024        /* OURS: each is a folder and, when written, a lock */
 #define LIMIT_POSITION_NAME_BYTES 64 /* OURS */
 #define LIMIT_POSITIONS 1024         /* OURS: every commit of a table carries them all */
@@ -268,6 +269,7 @@
 #define LIMIT_SCHEMA_DEPTH 24           /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
 #define LIMIT_SCOPE_BYTES 160           /* OURS: organisation id, slash, sandbox name */
 #define LIMIT_CONFIG_CHANGES 64         /* OURS: objects saved in one step */
+#define LIMIT_REVISIONS 100             /* OURS: of an object of the Target part that are kept, the newest */
 
 /* Operation */
 #define LIMIT_LOG_LINES_PER_SECOND 200

@@ -1,4 +1,4 @@
-/* log_compact.c - keeps the newest record of every key.
+/* log_compact.c - keeps the newest record of every key, or the newest few.
  *
  * Two passes. The first reads all segments and remembers for each key, as a 128-bit keyed hash, the offset of its
  * newest record; it also finds how many bytes are live. When less than half are, the second pass copies what is kept of
@@ -16,18 +16,33 @@
  *             that is further behind than two compactions may miss a deletion.
  * History     With topic_options.history_ms the newest part of the log stays as it is: a record replaces older ones
  *             once it is older than that. So a fold up to any offset of that part is what it was then.
+ * Revisions   A topic may say that some keys keep more than one record. When the newest is an aged tombstone, the older
+ *             ones go in one compaction and the tombstone in the next, for the same reason as above.
  * Keyless     Records without a key are always kept. */
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "pipeline/pipeline_int.h"
 
 #define PENDING_BYTES (1024u * 1024) /* written at once */
 
+struct sized {
+    uint64_t offset, bytes;
+};
+
+/* The records before the newest one of a key, as many as its topic keeps: a ring. */
+struct ring {
+    unsigned room, n, next;
+    struct sized records[];
+};
+
 struct key_entry {
     uint64_t h1, h2; /* h2 is odd; 0: free */
-    uint64_t offset; /* of the newest record */
-    uint64_t cost;   /* its bytes; 0 when the record is to be dropped itself */
+    struct sized newest;
+    bool dead;         /* the newest is an aged tombstone */
+    bool older;        /* there are records before the newest */
+    struct ring *ring; /* owned; NULL: none of them is kept */
 };
 
 struct compaction {
@@ -90,36 +105,88 @@ grow_keys(struct compaction *c)
 }
 
 static enum err
+no_memory(const struct compaction *c, struct diag *d)
+{
+    return diag_set(d, ERR_NOMEM, "no memory for the %zu keys of topic '%s'", c->key_count, c->t->name);
+}
+
+/* The newest record so far becomes the newest of the older ones. */
+static enum err
+remember(struct compaction *c, struct key_entry *e, struct str key, struct diag *d)
+{
+    struct ring *h = e->ring;
+    unsigned kept = c->t->revisions == NULL ? 1 : c->t->revisions(key);
+
+    e->older = true;
+    if (kept <= 1)
+        return ERR_OK;
+    CHECK(kept <= LIMIT_TOPIC_REVISIONS);
+    if (h == NULL) {
+        h = e->ring = calloc(1, sizeof *h + (kept - 1) * sizeof h->records[0]);
+        if (h == NULL)
+            return no_memory(c, d);
+        h->room = kept - 1;
+    }
+    h->records[h->next] = e->newest;
+    h->next = (h->next + 1) % h->room;
+    h->n += h->n < h->room;
+    return ERR_OK;
+}
+
+static enum err
 note_record(struct compaction *c, const struct record *r, uint32_t flags, struct diag *d)
 {
-    uint64_t cost = FRAME_HEADER_BYTES + log_record_bytes(r);
+    uint64_t bytes = FRAME_HEADER_BYTES + log_record_bytes(r);
     struct key_entry *e, hashes;
+    enum err rc = ERR_OK;
 
-    c->total += cost;
+    c->total += bytes;
     if (r->time_ms > c->young_ms && r->offset < c->young_from)
         c->young_from = r->offset;
     if (r->key.n == 0 || r->offset >= c->young_from) {
-        c->live += cost;
+        c->live += bytes;
         return ERR_OK;
     }
     if ((c->key_count + 1) * 3 > c->key_cap * 2 && !grow_keys(c))
-        return diag_set(d, ERR_NOMEM, "no memory for the %zu keys of topic '%s'", c->key_count, c->t->name);
+        return no_memory(c, d);
     e = find_key(c, r->key, &hashes);
     if (e->h2 == 0) {
         *e = hashes;
         c->key_count++;
-    } else if (r->offset < e->offset) {
+    } else if (r->offset < e->newest.offset) {
         return ERR_OK; /* stands in two files */
+    } else if (r->offset > e->newest.offset) {
+        rc = remember(c, e, r->key, d);
     }
-    c->live -= e->cost;
-    e->offset = r->offset;
-    e->cost = flags & LOG_RECORD_AGED ? 0 : cost;
-    c->live += e->cost;
-    return ERR_OK;
+    e->newest = (struct sized){r->offset, bytes};
+    e->dead = (flags & LOG_RECORD_AGED) != 0;
+    return rc;
+}
+
+static uint64_t
+live_bytes(const struct key_entry *e)
+{
+    uint64_t sum = e->newest.bytes;
+
+    if (e->dead)
+        return e->older ? sum : 0;
+    for (unsigned i = 0; e->ring != NULL && i < e->ring->n; i++)
+        sum += e->ring->records[i].bytes;
+    return sum;
 }
 
 static bool
-is_kept(struct compaction *c, const struct record *r, uint32_t flags)
+ring_has(const struct ring *ring, uint64_t offset)
+{
+    for (unsigned i = 0; ring != NULL && i < ring->n; i++) {
+        if (ring->records[i].offset == offset)
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_kept(struct compaction *c, const struct record *r)
 {
     struct key_entry hashes;
     const struct key_entry *e;
@@ -131,9 +198,11 @@ is_kept(struct compaction *c, const struct record *r, uint32_t flags)
     if (c->key_cap == 0)
         return true; /* appended after the first pass */
     e = find_key(c, r->key, &hashes);
-    if (e->h2 != 0 && e->offset > r->offset)
-        return false;
-    return !(flags & LOG_RECORD_AGED);
+    if (e->h2 == 0 || r->offset > e->newest.offset)
+        return true; /* so was this */
+    if (e->dead)
+        return r->offset == e->newest.offset && e->older;
+    return r->offset == e->newest.offset || ring_has(e->ring, r->offset);
 }
 
 /* --- walking segments --- */
@@ -261,13 +330,13 @@ copy_frame(struct compaction *c, const struct log_segment *s, const struct frame
         struct record r;
         uint32_t flags;
         CHECK(log_walk_next(&w, &r, &flags));
-        if (!is_kept(c, &r, flags)) {
+        if (!is_kept(c, &r)) {
             c->changed = true;
             continue;
         }
         if (count++ == 0)
             first = r.offset;
-        if (r.value.p == NULL && r.offset < c->young_from) { /* not aged yet: those are not kept */
+        if (r.value.p == NULL && !(flags & LOG_RECORD_AGED) && r.offset < c->young_from) {
             flags |= LOG_RECORD_AGED;
             c->changed = true;
         }
@@ -474,6 +543,8 @@ compact(struct compaction *c, struct diag *d)
 
     if (rc != ERR_OK)
         return rc;
+    for (size_t i = 0; i < c->key_cap; i++)
+        c->live += c->keys[i].h2 != 0 ? live_bytes(&c->keys[i]) : 0;
     t->live_known = true;
     t->live_bytes = c->live;
     if (c->total - c->live <= c->total / 2)
@@ -515,6 +586,8 @@ log_compact(struct topic *t, int64_t now_ms, struct diag *d)
     rc = compact(c, d);
     log_reader_deinit(&c->reader);
     buf_deinit(&c->pending);
+    for (size_t i = 0; i < c->key_cap; i++)
+        free(c->keys[i].ring);
     free(c->keys);
     free(c->sources);
     free(c);

@@ -452,6 +452,7 @@ log_topic_open(struct pipeline *p, const struct topic_options *o, struct topic *
     t->partition = o->partition;
     t->writable = o->writable;
     t->compacted = o->compacted;
+    t->revisions = o->revisions;
     t->retention_ms = o->retention_ms;
     t->history_ms = o->history_ms;
     t->keep_from = UINT64_MAX;

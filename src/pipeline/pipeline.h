@@ -51,8 +51,10 @@ struct pipeline_options {
 struct topic_options {
     const char *name; /* [a-z0-9.-]+ */
     unsigned partition;
-    bool writable;        /* this process is the partition's writer */
-    bool compacted;       /* keep the newest record per key instead of everything */
+    bool writable;                         /* this process is the partition's writer */
+    bool compacted;                        /* keep the newest record per key instead of everything */
+    unsigned (*revisions)(struct str key); /* compacted: how many of the newest records of this key are kept, 1 ..
+                                            LIMIT_TOPIC_REVISIONS; NULL: one of each */
     int64_t retention_ms; /* whole segments older than this (by their newest record's time) go; 0: never */
     int64_t
         history_ms; /* of a compacted topic: what was replaced or deleted later than so long ago stays; 0: it goes */

@@ -125,6 +125,7 @@ struct topic {
     unsigned partition;
     char dir[LOG_PATH_BYTES];
     bool writable, compacted;
+    unsigned (*revisions)(struct str key);
     int64_t retention_ms, history_ms;
     uint64_t keep_from; /* m: retention ends here */
     struct os *os;

@@ -13,6 +13,7 @@ try_open_log(struct t *t, struct fixture *f, struct diag *d)
                                .writable = true,
                                .compacted = f->compacted,
                                .history_ms = f->history_ms,
+                               .revisions = f->revisions,
                                .retention_ms = f->retention_ms,
                                .ring_bytes = f->ring_bytes};
     enum err rc;

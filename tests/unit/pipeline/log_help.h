@@ -13,6 +13,7 @@ struct fixture {
     uint64_t segment_bytes;
     bool compacted;
     int64_t history_ms;
+    unsigned (*revisions)(struct str key);
     int64_t retention_ms;
     uint32_t ring_bytes;
     uint64_t sync_interval_us; /* 0: 1000 */

@@ -170,6 +170,68 @@ TEST(compaction_leaves_the_history)
     close_log(&f);
 }
 
+static unsigned
+three_of_each(struct str key)
+{
+    (void)key;
+    return 3;
+}
+
+static void
+fill(struct t *t, struct topic *topic, const char *key)
+{
+    for (int i = 0; i < 80; i++)
+        (void)append(t, topic, key, "overwritten again and again", i);
+}
+
+/* Offsets of the records of "a" that are there, and how many. */
+static size_t
+offsets_of_a(struct t *t, struct topic *topic, uint64_t offsets[8])
+{
+    struct consumer *c;
+    struct record r;
+    size_t n = 0;
+    bool got = true;
+
+    CHECK_OK(consumer_open(topic, 0, &c, d));
+    for (;;) {
+        CHECK_OK(consumer_poll(c, 0, &r, &got, d));
+        if (!got)
+            break;
+        if (str_eq(r.key, S("a")) && n < 8)
+            offsets[n++] = r.offset;
+    }
+    consumer_close(c);
+    return n;
+}
+
+TEST(compaction_keeps_the_revisions_that_are_asked_for)
+{
+    struct fixture f = {.segment_bytes = 500, .compacted = true, .revisions = three_of_each};
+    uint64_t at[8];
+
+    open_log(t, &f);
+    fill(t, f.topic, "a");
+    fill(t, f.topic, "b");
+    CHECK_OK(topic_maintain(f.topic, 0, d));
+    CHECK_EQ(offsets_of_a(t, f.topic, at), 3);
+    CHECK_EQ(at[0], 77);
+    (void)append(t, f.topic, "a", NULL, 40); /* offset 160 */
+    fill(t, f.topic, "b");
+    CHECK_OK(topic_maintain(f.topic, 0, d));
+    CHECK_EQ(offsets_of_a(t, f.topic, at), 3); /* the tombstone is one of them */
+    CHECK_EQ(at[0], 78);
+    CHECK_EQ(at[2], 160);
+    fill(t, f.topic, "b");
+    CHECK_OK(topic_maintain(f.topic, 0, d));
+    CHECK_EQ(offsets_of_a(t, f.topic, at), 1); /* aged: what it deleted goes first */
+    CHECK_EQ(at[0], 160);
+    fill(t, f.topic, "b");
+    CHECK_OK(topic_maintain(f.topic, 0, d));
+    CHECK_EQ(offsets_of_a(t, f.topic, at), 0);
+    close_log(&f);
+}
+
 /* --- against a model --- */
 
 #define KEYS 12
@@ -216,14 +278,28 @@ append_random(struct t *t, struct topic *topic, struct log_model *m)
     m->end += n;
 }
 
-static bool
-is_newest(const struct log_model *m, uint64_t offset)
+/* Of the first keys more than the newest record is kept. */
+static unsigned
+model_revisions(struct str key)
 {
+    return key.n == 2 && key.p[1] < '4' ? (unsigned)(key.p[1] - '0') * 2 + 1 : 1;
+}
+
+/* Records before a deletion may go with it; else the newest ones, as many as are asked for, stay. */
+static bool
+may_be_gone(const struct topic *topic, const struct log_model *m, uint64_t offset)
+{
+    const struct model_record *r = &m->records[offset];
+    unsigned later = 0;
+
+    if (r->tombstone)
+        return true;
     for (uint64_t i = offset + 1; i < m->end; i++) {
-        if (m->records[i].key == m->records[offset].key)
-            return false;
+        if (m->records[i].key == r->key && m->records[i].tombstone)
+            return true;
+        later += m->records[i].key == r->key;
     }
-    return true;
+    return later >= (topic->revisions == NULL ? 1 : topic->revisions(model_key(r->key)));
 }
 
 /* What is read is a subset of what was appended, in order and unchanged; every record that compaction must keep is
@@ -246,9 +322,8 @@ check_log(struct t *t, struct topic *topic, const struct log_model *m, struct co
         upto = got ? r.offset : m->end;
         CHECK_TRUE(upto >= next && upto <= m->end);
         for (; next < upto; next++) { /* these were not delivered */
-            const struct model_record *gone = &m->records[next];
-            CHECK_TRUE(gone->key >= 0);
-            CHECK_TRUE(!is_newest(m, next) || gone->tombstone);
+            CHECK_TRUE(m->records[next].key >= 0);
+            CHECK_TRUE(may_be_gone(topic, m, next));
         }
         if (got) {
             const struct model_record *in = &m->records[r.offset];
@@ -271,10 +346,11 @@ check_log(struct t *t, struct topic *topic, const struct log_model *m, struct co
         CHECK_EQ(folded[key], newest[key]);
 }
 
-TEST(compaction_equals_the_model)
+static void
+equals_the_model(struct t *t, unsigned (*revisions)(struct str key))
 {
     struct os_sim *sim = os_sim_new(os_posix());
-    struct fixture f = {.os = os_sim_os(sim), .segment_bytes = 1200, .compacted = true};
+    struct fixture f = {.os = os_sim_os(sim), .segment_bytes = 1200, .compacted = true, .revisions = revisions};
     struct log_model *m = arena_calloc(t->arena, 1, sizeof *m);
 
     open_log(t, &f);
@@ -319,11 +395,21 @@ TEST(compaction_equals_the_model)
     os_sim_free(sim);
 }
 
-/* A crash at every single change of the disk during one compaction. */
-TEST(compaction_killed_at_every_change)
+TEST(compaction_equals_the_model)
+{
+    equals_the_model(t, NULL);
+}
+
+TEST(compaction_with_revisions_equals_the_model)
+{
+    equals_the_model(t, model_revisions);
+}
+
+static void
+killed_at_every_change(struct t *t, unsigned (*revisions)(struct str key))
 {
     struct os_sim *sim = os_sim_new(os_posix());
-    struct fixture f = {.os = os_sim_os(sim), .segment_bytes = 900, .compacted = true};
+    struct fixture f = {.os = os_sim_os(sim), .segment_bytes = 900, .compacted = true, .revisions = revisions};
     struct log_model *m = arena_calloc(t->arena, 1, sizeof *m);
     bool died = true;
 
@@ -343,6 +429,17 @@ TEST(compaction_killed_at_every_change)
         CHECK_TRUE(m->end + 100 < RECORDS_MAX);
     }
     os_sim_free(sim);
+}
+
+/* A crash at every single change of the disk during one compaction. */
+TEST(compaction_killed_at_every_change)
+{
+    killed_at_every_change(t, NULL);
+}
+
+TEST(compaction_with_revisions_killed_at_every_change)
+{
+    killed_at_every_change(t, model_revisions);
 }
 
 TEST(compaction_on_a_full_disk_changes_nothing)
