@@ -28,7 +28,9 @@
  *   admin_guardrail_rest.c /edgewise/guardrails                   documented limits                OURS
  *   admin_external.c       /data/core/ais/...                     external audiences, their files  [SEGMENTATION 17.10]
  *   admin_export_job.c     /data/core/ups/export/jobs             profiles to files                [SEGMENTATION 17.7]
- *   admin_target.c         /{tenant}/target/...                   offers, audiences, properties    [TARGET 6]
+ *   admin_offer.c          /{tenant}/target/offers/...            offers                           [TARGET 6.2]
+ *   admin_target_audience.c  /{tenant}/target/audiences/...       Target's own audiences           [TARGET 6.4]
+ *   admin_property.c       /{tenant}/target/properties/...        properties                       [TARGET 6.5]
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]

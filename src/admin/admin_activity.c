@@ -1,170 +1,12 @@
 /* admin_activity.c - activities of the Target admin API [TARGET 6.2, 6.3].
  *
- * Stored in the shape of version 3. Versions 1 and 2 say offerLocations [{locationLocalId, offerId}] in an experience
- * where version 3 has options and optionLocations; they are translated both ways here. decide/ checks the rest when it
- * is saved. */
+ * Stored in the shape of version 3; admin_activity_older.c translates older ones. decide/ checks the rest when it is
+ * saved. */
 #include "admin/admin_target.h"
 #include "base/limits.h"
 
 #define STYLE ERRORS_TARGET
 #define VERSIONS 3
-
-/* ---- version 1 and 2 ---- */
-
-/* The offers that experiences name, each once: option i stands for offers[i]. */
-struct offer_set {
-    const struct json *offers[LIMIT_EXPERIENCES];
-    size_t n;
-};
-
-static size_t
-option_of(struct offer_set *s, const struct json *offer)
-{
-    size_t i = 0;
-
-    while (i < s->n && !json_equal(s->offers[i], offer))
-        i++;
-    if (i == s->n && s->n < LIMIT_EXPERIENCES)
-        s->offers[s->n++] = offer;
-    return i;
-}
-
-/* One experience with optionLocations for offerLocations. */
-static void
-write_experience_3(struct jw *w, const struct json *experience, struct offer_set *set)
-{
-    struct json_iter it = json_iter(experience);
-
-    jw_object(w);
-    while (json_next(&it)) {
-        struct json_iter place = json_iter(it.value);
-        if (!str_eq(it.key, S("offerLocations"))) {
-            jw_kjson(w, it.key, it.value);
-            continue;
-        }
-        jw_key(w, S("optionLocations"));
-        jw_array(w);
-        while (json_next(&place)) {
-            jw_object(w);
-            jw_kjson(w, S("locationLocalId"), json_get(place.value, S("locationLocalId")));
-            jw_ki64(w, S("optionLocalId"), (int64_t)option_of(set, json_get(place.value, S("offerId"))));
-            jw_end(w);
-        }
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static bool
-has_offer_locations(const struct json *body)
-{
-    struct json_iter it = json_iter(json_get(body, S("experiences")));
-
-    while (json_next(&it)) {
-        if (json_get(it.value, S("offerLocations")) != NULL)
-            return true;
-    }
-    return false;
-}
-
-/* experiences and options of version 3 over those of an older body. */
-static void
-translate_in(struct edit *e, struct http_req *rq, const struct json *body)
-{
-    struct json_iter it = json_iter(json_get(body, S("experiences")));
-    struct offer_set set = {.n = 0};
-    struct buf b;
-    struct jw w;
-
-    if (!has_offer_locations(body))
-        return;
-    buf_init(&b, LIMIT_ADMIN_BODY_BYTES * 2);
-    w = jw_to(&b);
-    jw_array(&w);
-    while (json_next(&it))
-        write_experience_3(&w, it.value, &set);
-    jw_end(&w);
-    edit_put_raw(e, e->root, S("experiences"), arena_str(rq->arena, buf_str(&b)));
-    buf_clear(&b);
-    w = jw_to(&b);
-    jw_array(&w);
-    for (size_t i = 0; i < set.n; i++) {
-        jw_object(&w);
-        jw_ki64(&w, S("optionLocalId"), (int64_t)i);
-        jw_kstr(&w, S("name"), arena_printf(rq->arena, "Offer%zu", i + 1));
-        jw_kjson(&w, S("offerId"), set.offers[i]);
-        jw_end(&w);
-    }
-    jw_end(&w);
-    edit_put_raw(e, e->root, S("options"), arena_str(rq->arena, buf_str(&b)));
-    e->nomem = e->nomem || !buf_ok(&b);
-    buf_deinit(&b);
-}
-
-static const struct json *
-option_by_id(const struct json *activity, const struct json *id)
-{
-    struct json_iter it = json_iter(json_get(activity, S("options")));
-
-    while (json_next(&it)) {
-        if (json_equal(json_get(it.value, S("optionLocalId")), id))
-            return it.value;
-    }
-    return NULL;
-}
-
-static void
-write_experience_2(struct jw *w, const struct json *activity, const struct json *experience)
-{
-    struct json_iter it = json_iter(experience);
-
-    jw_object(w);
-    while (json_next(&it)) {
-        struct json_iter place = json_iter(it.value);
-        if (!str_eq(it.key, S("optionLocations"))) {
-            jw_kjson(w, it.key, it.value);
-            continue;
-        }
-        jw_key(w, S("offerLocations"));
-        jw_array(w);
-        while (json_next(&place)) {
-            const struct json *option = option_by_id(activity, json_get(place.value, S("optionLocalId")));
-            jw_object(w);
-            jw_kjson(w, S("locationLocalId"), json_get(place.value, S("locationLocalId")));
-            jw_kjson(w, S("offerId"), json_get(option, S("offerId")));
-            jw_end(w);
-        }
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static void
-write_activity(struct jw *w, const struct json *o, int version)
-{
-    struct json_iter it = json_iter(o);
-
-    if (version >= 3) {
-        jw_json(w, o);
-        return;
-    }
-    jw_object(w);
-    while (json_next(&it)) {
-        struct json_iter experience = json_iter(it.value);
-        if (str_eq(it.key, S("options")))
-            continue;
-        if (!str_eq(it.key, S("experiences"))) {
-            jw_kjson(w, it.key, it.value);
-            continue;
-        }
-        jw_key(w, it.key);
-        jw_array(w);
-        while (json_next(&experience))
-            write_experience_2(w, o, experience.value);
-        jw_end(w);
-    }
-    jw_end(w);
-}
 
 /* ---- lists and short forms ---- */
 
@@ -284,7 +126,7 @@ create_post(void *ctx, struct http_req *rq, const struct route_params *params, s
     if (!target_media(rq, rs, VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
         return;
     e = edit_of(rq->arena, body);
-    translate_in(&e, rq, body);
+    activity_translate(&e, rq, body);
     edit_put_str(&e, e.root, S("type"), type_of_path(rq));
     put_server_members(&e, call, rq, NULL);
     rc = admin_create_numbered(call, rq, "activity", &e, &id, &text, &d);
@@ -295,7 +137,7 @@ create_post(void *ctx, struct http_req *rq, const struct route_params *params, s
         return;
     }
     w = target_json(rs, 201, version);
-    write_activity(&w, saved, version);
+    activity_write(&w, saved, version);
 }
 
 static void
@@ -311,7 +153,7 @@ one_get(void *ctx, struct http_req *rq, const struct route_params *params, struc
     if (o == NULL)
         return;
     w = target_json(rs, 200, version);
-    write_activity(&w, o, version);
+    activity_write(&w, o, version);
 }
 
 /* Saves a changed document; *saved is what was saved. False: the failure is written. */
@@ -346,12 +188,12 @@ one_put(void *ctx, struct http_req *rq, const struct route_params *params, struc
     if (old == NULL)
         return;
     e = edit_of(rq->arena, body);
-    translate_in(&e, rq, body);
+    activity_translate(&e, rq, body);
     put_server_members(&e, call, rq, old);
     if (!save(call, rq, rs, route_param(params, S("id")), &e, &saved))
         return;
     w = target_json(rs, 200, version);
-    write_activity(&w, saved, version);
+    activity_write(&w, saved, version);
 }
 
 /* PUT .../{id}/state and its kin: one or two members, the short form back. */
@@ -453,7 +295,7 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
         return;
     }
     w = target_json(rs, 200, version);
-    write_activity(&w, gone, version);
+    activity_write(&w, gone, version);
 }
 
 /* GET .../{id}/qa (OURS; the vendor makes links in its pages only): the token that a link to this activity carries, and

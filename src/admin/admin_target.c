@@ -1,8 +1,7 @@
-/* admin_target.c - offers, audiences and properties of the Target admin API [TARGET 6.2, 6.4, 6.5]. Activities:
- * admin_activity.c.
+/* admin_target.c - what all resources of the Target admin API do alike [TARGET 6.1]: media types, lists with filters,
+ * and finding, saving and deleting numbered objects.
  *
- * Any tenant segment is taken for the caller's own: the token says whose data it is. Ids are numbers given here. Two
- * kinds of offer are OURS: redirect {"content": url} and actions {"actions":[visual changes]}. */
+ * Any tenant segment is taken for the caller's own: the token says whose data it is. */
 #include "admin/admin_target.h"
 
 #include "base/limits.h"
@@ -65,6 +64,20 @@ target_answer(struct http_res *rs, int status, int version, struct str text)
     struct jw w = target_json(rs, status, version);
 
     jw_raw(&w, text);
+}
+
+void
+target_write_whole(struct jw *w, const struct json *o)
+{
+    jw_json(w, o);
+}
+
+void
+target_answer_object(struct http_res *rs, int version, const struct json *o)
+{
+    struct jw w = target_json(rs, 200, version);
+
+    jw_json(&w, o);
 }
 
 /* ---- lists ---- */
@@ -258,387 +271,27 @@ target_create(struct call *call, struct http_req *rq, struct http_res *rs, int v
         admin_fail(rq, rs, STYLE, 0, rc, &d);
 }
 
-static void delete (struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
-                    struct str id)
+void
+target_delete(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind, struct str id)
 {
     const struct json *o = target_find(call, rq, rs, kind, id);
     struct diag d = DIAG_INIT;
-    struct jw w;
     enum err rc;
 
     if (o == NULL)
         return;
     rc = config_delete(call->admin->o.config, str_of(kind), call->scope, id, rq->now_ms, &d);
-    if (rc != ERR_OK) {
+    if (rc == ERR_OK)
+        target_answer_object(rs, version, o); /* the snapshot of this call still has it */
+    else
         admin_fail(rq, rs, STYLE, 0, rc, &d);
-        return;
-    }
-    w = target_json(rs, 200, version); /* the snapshot of this call still has it */
-    jw_json(&w, o);
 }
 
-static void
-put_id(struct edit *e, struct str id)
+void
+target_put_id(struct edit *e, struct str id)
 {
     int64_t n = 0;
 
     (void)str_to_i64(id, &n); /* it is the key of a stored object */
     edit_put_i64(e, e->root, S("id"), n);
 }
-
-/* ---- offers ---- */
-
-#define OFFER_VERSIONS 2
-
-/* "content", "json", "redirect", "actions": the word behind /offers/. */
-static struct str
-offer_type(const struct http_req *rq)
-{
-    struct str rest = rq->path, word = S_NULL;
-
-    while (str_split(&rest, '/', &word)) {
-        if (str_eq(word, S("offers")) && rest.p != NULL) {
-            (void)str_split(&rest, '/', &word);
-            return word;
-        }
-    }
-    return S("content");
-}
-
-static void
-write_offer_row(struct jw *w, const struct json *o)
-{
-    jw_object(w);
-    jw_kjson(w, S("id"), json_get(o, S("id")));
-    jw_kjson(w, S("name"), json_get(o, S("name")));
-    jw_kjson(w, S("type"), json_get(o, S("type")));
-    jw_kjson(w, S("modifiedAt"), json_get(o, S("modifiedAt")));
-    jw_kstr(w, S("workspace"), json_str(json_get(o, S("workspace"))));
-    jw_end(w);
-}
-
-static void
-offers_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    (void)params;
-    if (target_media(rq, rs, OFFER_VERSIONS, &version))
-        target_list(ctx, rq, rs, version, "offer", "offers", write_offer_row);
-}
-
-static void
-put_offer(struct edit *e, struct http_req *rq)
-{
-    edit_put_str(e, e->root, S("type"), offer_type(rq));
-    edit_default_raw(e, e->root, S("workspace"), S("\"\""));
-    edit_put_time(e, e->root, S("modifiedAt"), rq->now_ms);
-}
-
-static void
-offers_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *body = NULL;
-    struct edit e;
-    int version;
-
-    (void)params;
-    if (!target_media(rq, rs, OFFER_VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    e = edit_of(rq->arena, body);
-    put_offer(&e, rq);
-    target_create(ctx, rq, rs, version, "offer", &e);
-}
-
-/* An offer under the path of another type is not there. */
-static const struct json *
-find_offer(struct call *call, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct str id = route_param(params, S("id"));
-    const struct json *o = snapshot_object(call->snap, S("offer"), call->scope, id);
-
-    if (o != NULL && str_eq(json_str(json_get(o, S("type"))), offer_type(rq)))
-        return o;
-    admin_not_found(rq, rs, STYLE, "offer", id);
-    return NULL;
-}
-
-static void
-offer_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *o;
-    struct jw w;
-    int version;
-
-    if (!target_media(rq, rs, OFFER_VERSIONS, &version))
-        return;
-    o = find_offer(ctx, rq, params, rs);
-    if (o == NULL)
-        return;
-    w = target_json(rs, 200, version);
-    jw_json(&w, o);
-}
-
-static void
-offer_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *body = NULL;
-    struct str id = route_param(params, S("id"));
-    struct edit e;
-    int version;
-
-    if (!target_media(rq, rs, OFFER_VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body) ||
-        find_offer(ctx, rq, params, rs) == NULL)
-        return;
-    e = edit_of(rq->arena, body);
-    put_id(&e, id);
-    put_offer(&e, rq);
-    target_save(ctx, rq, rs, version, "offer", id, &e);
-}
-
-static void
-offer_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    if (target_media(rq, rs, OFFER_VERSIONS, &version) && find_offer(ctx, rq, params, rs) != NULL)
-        delete (ctx, rq, rs, version, "offer", route_param(params, S("id")));
-}
-
-/* ---- audiences ---- */
-
-#define AUDIENCE_VERSIONS 3
-
-static void
-write_whole(struct jw *w, const struct json *o)
-{
-    jw_json(w, o);
-}
-
-static void
-audiences_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    (void)params;
-    if (target_media(rq, rs, AUDIENCE_VERSIONS, &version))
-        target_list(ctx, rq, rs, version, "targetAudience", "audiences", write_whole);
-}
-
-static void
-put_audience(struct edit *e, struct http_req *rq)
-{
-    edit_default_raw(e, e->root, S("origin"), S("\"target\""));
-    edit_default_raw(e, e->root, S("type"), S("\"reusable\""));
-    edit_default_raw(e, e->root, S("status"), S("\"saved\""));
-    edit_default_raw(e, e->root, S("workspace"), S("\"\""));
-    edit_put_time(e, e->root, S("modifiedAt"), rq->now_ms);
-}
-
-static void
-audiences_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *body = NULL;
-    struct edit e;
-    int version;
-
-    (void)params;
-    if (!target_media(rq, rs, AUDIENCE_VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    e = edit_of(rq->arena, body);
-    put_audience(&e, rq);
-    edit_put_time(&e, e.root, S("createdAt"), rq->now_ms);
-    target_create(ctx, rq, rs, version, "targetAudience", &e);
-}
-
-static void
-audience_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *o;
-    struct jw w;
-    int version;
-
-    if (!target_media(rq, rs, AUDIENCE_VERSIONS, &version))
-        return;
-    o = target_find(ctx, rq, rs, "targetAudience", route_param(params, S("id")));
-    if (o == NULL)
-        return;
-    w = target_json(rs, 200, version);
-    jw_json(&w, o);
-}
-
-static void
-change_audience(struct call *call, struct http_req *rq, const struct route_params *params, struct http_res *rs,
-                bool merge)
-{
-    const struct json *body = NULL, *old;
-    struct str id = route_param(params, S("id"));
-    struct edit e;
-    int version;
-
-    if (!target_media(rq, rs, AUDIENCE_VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    old = target_find(call, rq, rs, "targetAudience", id);
-    if (old == NULL)
-        return;
-    e = edit_of(rq->arena, merge ? old : body);
-    if (merge)
-        edit_merge(&e, body);
-    put_id(&e, id);
-    put_audience(&e, rq);
-    edit_put_json(&e, e.root, S("createdAt"), json_get(old, S("createdAt")));
-    target_save(call, rq, rs, version, "targetAudience", id, &e);
-}
-
-static void
-audience_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    change_audience(ctx, rq, params, rs, false);
-}
-
-static void
-audience_patch(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    change_audience(ctx, rq, params, rs, true);
-}
-
-static void
-audience_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    if (target_media(rq, rs, AUDIENCE_VERSIONS, &version))
-        delete (ctx, rq, rs, version, "targetAudience", route_param(params, S("id")));
-}
-
-/* ---- properties ---- */
-
-static void
-properties_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    (void)params;
-    if (target_media(rq, rs, 1, &version))
-        target_list(ctx, rq, rs, version, "property", "properties", write_whole);
-}
-
-/* Name and channel are the client's; the token is made once and stays. */
-static bool
-check_property(struct http_req *rq, struct http_res *rs, const struct json *body)
-{
-    static const char *const channels[] = {"web", "mobile", "email", "other"};
-    struct str channel = json_str(json_get(body, S("channel")));
-    struct diag d = DIAG_INIT;
-
-    if (json_str(json_get(body, S("name"))).n == 0) {
-        (void)diag_set_path(&d, ERR_INVALID, "name", "name must be a text that is not empty");
-        admin_fail(rq, rs, STYLE, 400, ERR_INVALID, &d);
-        return false;
-    }
-    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
-        if (str_eq(channel, str_of(channels[i])))
-            return true;
-    }
-    (void)diag_set_path(&d, ERR_INVALID, "channel", "channel must be web, mobile, email or other, got '%.*s'",
-                        STR_ARG(channel));
-    admin_fail(rq, rs, STYLE, 400, ERR_INVALID, &d);
-    return false;
-}
-
-static void
-properties_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *body = NULL;
-    struct edit e;
-    int version;
-
-    (void)params;
-    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body) || !check_property(rq, rs, body))
-        return;
-    e = edit_of(rq->arena, body);
-    /* OURS: one that comes from elsewhere keeps its token, because pages send it. */
-    if (edit_str(edit_get(e.root, S("token"))).n == 0)
-        edit_put_str(&e, e.root, S("token"), admin_new_uuid(rq));
-    edit_default_raw(&e, e.root, S("workspaces"), S("[]"));
-    edit_put_time(&e, e.root, S("createdAt"), rq->now_ms);
-    edit_put_time(&e, e.root, S("modifiedAt"), rq->now_ms);
-    target_create(ctx, rq, rs, version, "property", &e);
-}
-
-static void
-property_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *o;
-    struct jw w;
-    int version;
-
-    if (!target_media(rq, rs, 1, &version))
-        return;
-    o = target_find(ctx, rq, rs, "property", route_param(params, S("id")));
-    if (o == NULL)
-        return;
-    w = target_json(rs, 200, version);
-    jw_json(&w, o);
-}
-
-static void
-property_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    const struct json *body = NULL, *old;
-    struct str id = route_param(params, S("id"));
-    struct edit e;
-    int version;
-
-    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body) || !check_property(rq, rs, body))
-        return;
-    old = target_find(ctx, rq, rs, "property", id);
-    if (old == NULL)
-        return;
-    e = edit_of(rq->arena, body);
-    put_id(&e, id);
-    edit_put_json(&e, e.root, S("token"), json_get(old, S("token")));
-    edit_put_json(&e, e.root, S("createdAt"), json_get(old, S("createdAt")));
-    edit_put_time(&e, e.root, S("modifiedAt"), rq->now_ms);
-    target_save(ctx, rq, rs, version, "property", id, &e);
-}
-
-static void
-property_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    if (target_media(rq, rs, 1, &version))
-        delete (ctx, rq, rs, version, "property", route_param(params, S("id")));
-}
-
-#define BASE "/{tenant}/target"
-#define OFFER(type)                                                                                                    \
-    {HTTP_POST, BASE "/offers/" type, LIMIT_ADMIN_BODY_BYTES, offers_post},                                            \
-        {HTTP_GET, BASE "/offers/" type "/{id}", 0, offer_get},                                                        \
-        {HTTP_PUT, BASE "/offers/" type "/{id}", LIMIT_ADMIN_BODY_BYTES, offer_put},                                   \
-    {                                                                                                                  \
-        HTTP_DELETE, BASE "/offers/" type "/{id}", 0, offer_delete                                                     \
-    }
-
-static const struct route routes[] = {
-    {HTTP_GET, BASE "/offers", 0, offers_get},
-    OFFER("content"),
-    OFFER("json"),
-    OFFER("redirect"),
-    OFFER("actions"),
-    OFFER("dynamic"),
-    OFFER("image"),
-    {HTTP_GET, BASE "/audiences", 0, audiences_get},
-    {HTTP_POST, BASE "/audiences", LIMIT_ADMIN_BODY_BYTES, audiences_post},
-    {HTTP_GET, BASE "/audiences/{id}", 0, audience_get},
-    {HTTP_PUT, BASE "/audiences/{id}", LIMIT_ADMIN_BODY_BYTES, audience_put},
-    {HTTP_PATCH, BASE "/audiences/{id}", LIMIT_ADMIN_BODY_BYTES, audience_patch},
-    {HTTP_DELETE, BASE "/audiences/{id}", 0, audience_delete},
-    {HTTP_GET, BASE "/properties", 0, properties_get},
-    {HTTP_POST, BASE "/properties", LIMIT_ADMIN_BODY_BYTES, properties_post},
-    {HTTP_GET, BASE "/properties/{id}", 0, property_get},
-    {HTTP_PUT, BASE "/properties/{id}", LIMIT_ADMIN_BODY_BYTES, property_put},
-    {HTTP_DELETE, BASE "/properties/{id}", 0, property_delete},
-};
-const struct family family_target = {routes, sizeof routes / sizeof *routes, STYLE, false};

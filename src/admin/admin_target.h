@@ -19,11 +19,26 @@ const struct json *target_find(struct call *call, struct http_req *rq, struct ht
 /* JSON text as answer in the version's media type. */
 void target_answer(struct http_res *rs, int status, int version, struct str text);
 struct jw target_json(struct http_res *rs, int status, int version);
+void target_answer_object(struct http_res *rs, int version, const struct json *o);
+/* For lists whose rows are whole objects. */
+void target_write_whole(struct jw *w, const struct json *o);
 /* Saves a changed document under its number and answers with it. */
 void target_save(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
                  struct str id, struct edit *e);
 /* Saves a new one and answers 201. */
 void target_create(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
                    struct edit *e);
+/* Deletes it and answers with what was there; 404. */
+void target_delete(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
+                   struct str id);
+/* Member "id" of a document: the number under which it is stored. */
+void target_put_id(struct edit *e, struct str id);
+
+/* ---- admin_activity_older.c ---- */
+
+/* experiences and options of version 3 over those of an older body. */
+void activity_translate(struct edit *e, struct http_req *rq, const struct json *body);
+/* The activity in the shape of a version. */
+void activity_write(struct jw *w, const struct json *o, int version);
 
 #endif

@@ -67,20 +67,6 @@ find(struct call *call, struct http_req *rq, struct http_res *rs, const struct r
 }
 
 static void
-write_whole(struct jw *w, const struct json *o)
-{
-    jw_json(w, o);
-}
-
-static void
-answer(struct http_res *rs, const struct json *o)
-{
-    struct jw w = target_json(rs, 200, 1);
-
-    jw_json(&w, o);
-}
-
-static void
 list_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     const struct resource *r = resource_of(rq);
@@ -88,7 +74,7 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
 
     (void)params;
     if (target_media(rq, rs, 1, &version))
-        target_list_with(ctx, rq, rs, version, r->kind, r->plural, write_whole,
+        target_list_with(ctx, rq, rs, version, r->kind, r->plural, target_write_whole,
                          r == &resources[0] ? production(ctx, rq) : NULL);
 }
 
@@ -133,7 +119,7 @@ one_get(void *ctx, struct http_req *rq, const struct route_params *params, struc
         return;
     o = find(ctx, rq, rs, resource_of(rq), route_param(params, S("id")));
     if (o != NULL)
-        answer(rs, o);
+        target_answer_object(rs, version, o);
 }
 
 static void
@@ -156,20 +142,6 @@ one_put(void *ctx, struct http_req *rq, const struct route_params *params, struc
     target_save(ctx, rq, rs, version, r->kind, id, &e);
 }
 
-/* Deletes and answers with what was there. */
-static void
-remove_object(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind, struct str id,
-              const struct json *o)
-{
-    struct diag d = DIAG_INIT;
-    enum err rc = config_delete(call->admin->o.config, str_of(kind), call->scope, id, rq->now_ms, &d);
-
-    if (rc == ERR_OK)
-        answer(rs, o); /* the snapshot of this call still has it */
-    else
-        admin_fail(rq, rs, STYLE, 0, rc, &d);
-}
-
 static void
 one_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
@@ -185,7 +157,7 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
     if (o != NULL && is_production(r, id))
         admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_INVALID, "environment Production cannot be deleted"), &d);
     else if (o != NULL)
-        remove_object(ctx, rq, rs, r->kind, id, o);
+        target_delete(ctx, rq, rs, version, r->kind, id);
 }
 
 /* ---- hosts: named, not numbered ---- */
@@ -197,7 +169,7 @@ hosts_get(void *ctx, struct http_req *rq, const struct route_params *params, str
 
     (void)params;
     if (target_media(rq, rs, 1, &version))
-        target_list(ctx, rq, rs, version, "host", "hosts", write_whole);
+        target_list(ctx, rq, rs, version, "host", "hosts", target_write_whole);
 }
 
 static void
@@ -218,15 +190,10 @@ host_put(void *ctx, struct http_req *rq, const struct route_params *params, stru
 static void
 host_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct str name = route_param(params, S("hostName"));
-    const struct json *o;
     int version;
 
-    if (!target_media(rq, rs, 1, &version))
-        return;
-    o = target_find(ctx, rq, rs, "host", name);
-    if (o != NULL)
-        remove_object(ctx, rq, rs, "host", name, o);
+    if (target_media(rq, rs, 1, &version))
+        target_delete(ctx, rq, rs, version, "host", route_param(params, S("hostName")));
 }
 
 /* ---- settings: one document each ---- */
@@ -248,7 +215,7 @@ settings_get(void *ctx, struct http_req *rq, const struct route_params *params, 
     if (!target_media(rq, rs, 1, &version))
         return;
     if (o != NULL)
-        answer(rs, o);
+        target_answer_object(rs, version, o);
     else
         target_answer(rs, 200, version, S("{}"));
 }
