@@ -32,6 +32,8 @@
  *   admin_target_audience.c  /{tenant}/target/audiences/...       Target's own audiences           [TARGET 6.4]
  *   admin_property.c       /{tenant}/target/properties/...        properties                       [TARGET 6.5]
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
+ *   admin_changelog.c      /{tenant}/target/activities/{id}/changelog   what was changed          [TARGET 6.2]
+ *   admin_revision.c       /{tenant}/target/revisions/...         what objects were                [TARGET 6.2]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
  *   admin_decision.c       /{tenant}/target/decisions             why it was decided so            OURS

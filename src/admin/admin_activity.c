@@ -82,6 +82,42 @@ find(struct call *call, struct http_req *rq, const struct route_params *params, 
     return NULL;
 }
 
+static bool
+is_deleted(const struct json *o)
+{
+    return str_eq(json_str(json_get(o, S("state"))), S("deleted"));
+}
+
+/* The same for what changes it: what is deleted stays to be read, for reports and the past. */
+static const struct json *
+find_living(struct call *call, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    const struct json *o = find(call, rq, params, rs);
+    struct diag d = DIAG_INIT;
+
+    if (o == NULL || !is_deleted(o))
+        return o;
+    admin_fail(rq, rs, STYLE, 0,
+               diag_set(&d, ERR_INVALID, "activity '%.*s' is deleted: it can be read, not changed",
+                        STR_ARG(route_param(params, S("id")))),
+               &d);
+    return NULL;
+}
+
+/* A document that says it is deleted would not be checked when it is saved. False: 400 is written. */
+static bool
+check_living(struct http_req *rq, struct http_res *rs, const struct edit *e)
+{
+    struct diag d = DIAG_INIT;
+
+    if (!str_eq(edit_str(edit_get(e->root, S("state"))), S("deleted")))
+        return true;
+    admin_fail(rq, rs, STYLE, 0,
+               diag_set_path(&d, ERR_INVALID, "state", "state must be saved, approved or deactivated: DELETE deletes"),
+               &d);
+    return false;
+}
+
 /* Members of the server's; old is NULL for a new one. approvedAt orders activities of one priority [TARGET 2.2]. */
 static void
 put_server_members(struct edit *e, struct call *call, struct http_req *rq, const struct json *old)
@@ -128,6 +164,8 @@ create_post(void *ctx, struct http_req *rq, const struct route_params *params, s
     e = edit_of(rq->arena, body);
     activity_translate(&e, rq, body);
     edit_put_str(&e, e.root, S("type"), type_of_path(rq));
+    if (!check_living(rq, rs, &e))
+        return;
     put_server_members(&e, call, rq, NULL);
     rc = admin_create_numbered(call, rq, "activity", &e, &id, &text, &d);
     if (rc == ERR_OK)
@@ -184,11 +222,13 @@ one_put(void *ctx, struct http_req *rq, const struct route_params *params, struc
 
     if (!target_media(rq, rs, VERSIONS, &version) || !admin_body_object(rq, rs, STYLE, &body))
         return;
-    old = find(call, rq, params, rs);
+    old = find_living(call, rq, params, rs);
     if (old == NULL)
         return;
     e = edit_of(rq->arena, body);
     activity_translate(&e, rq, body);
+    if (!check_living(rq, rs, &e))
+        return;
     put_server_members(&e, call, rq, old);
     if (!save(call, rq, rs, route_param(params, S("id")), &e, &saved))
         return;
@@ -212,7 +252,7 @@ put_members(struct call *call, struct http_req *rq, const struct route_params *p
 
     if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
         return;
-    old = find(call, rq, params, rs);
+    old = find_living(call, rq, params, rs);
     if (old == NULL)
         return;
     e = edit_of(rq->arena, old);
@@ -229,6 +269,8 @@ put_members(struct call *call, struct http_req *rq, const struct route_params *p
         admin_fail(rq, rs, STYLE, 400, ERR_INVALID, &d);
         return;
     }
+    if (!check_living(rq, rs, &e))
+        return;
     put_server_members(&e, call, rq, old);
     if (!save(call, rq, rs, route_param(params, S("id")), &e, &saved))
         return;
@@ -262,15 +304,16 @@ name_put(void *ctx, struct http_req *rq, const struct route_params *params, stru
     put_members(ctx, rq, params, rs, (const char *const[]){"name"}, 1);
 }
 
-/* Answers with the activity as it was, "deleted", and a third-party id that is free again. */
+/* It stays as "deleted", with a third-party id that is free again; deleting it once more changes nothing.
+ * ?permanently=true (OURS): it goes, and its report with its name. */
 static void
 one_delete(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     struct call *call = ctx;
     struct str id = route_param(params, S("id")), third_party;
+    bool permanently = str_eq(http_query(rq, S("permanently")), S("true"));
     const struct json *o, *gone = NULL;
     struct diag d = DIAG_INIT;
-    struct str text;
     struct edit e;
     struct jw w;
     int version;
@@ -281,15 +324,21 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
     o = find(call, rq, params, rs);
     if (o == NULL)
         return;
-    rc = config_delete(call->admin->o.config, S("activity"), call->scope, id, rq->now_ms, &d);
-    third_party = json_str(json_get(o, S("thirdPartyId")));
-    e = edit_of(rq->arena, o);
-    edit_put_str(&e, e.root, S("state"), S("deleted"));
-    if (third_party.n > 0)
-        edit_put_str(&e, e.root, S("thirdPartyId"),
-                     arena_printf(rq->arena, "%.*s_%lld", STR_ARG(third_party), (long long)rq->now_ms));
-    if (rc == ERR_OK)
-        rc = edit_parse(&e, &gone, &text, &d);
+    gone = o;
+    if (!is_deleted(o)) {
+        e = edit_of(rq->arena, o);
+        third_party = json_str(json_get(o, S("thirdPartyId")));
+        edit_put_str(&e, e.root, S("state"), S("deleted"));
+        if (third_party.n > 0)
+            edit_put_str(&e, e.root, S("thirdPartyId"),
+                         arena_printf(rq->arena, "%.*s_%lld", STR_ARG(third_party), (long long)rq->now_ms));
+        put_server_members(&e, call, rq, o);
+        if (!save(call, rq, rs, id, &e, &gone))
+            return;
+    }
+    rc = ERR_OK;
+    if (permanently)
+        rc = config_delete(call->admin->o.config, S("activity"), call->scope, id, rq->now_ms, &d);
     if (rc != ERR_OK) {
         admin_fail(rq, rs, STYLE, 0, rc, &d);
         return;
@@ -311,7 +360,7 @@ qa_get(void *ctx, struct http_req *rq, const struct route_params *params, struct
     struct jw w;
     int version;
 
-    if (!target_media(rq, rs, 1, &version) || find(call, rq, params, rs) == NULL)
+    if (!target_media(rq, rs, 1, &version) || find_living(call, rq, params, rs) == NULL)
         return;
     buf_init_in(&token, rq->arena, 1024);
     decide_qa_token_write(&token, view->token_key, &id, 1, only);

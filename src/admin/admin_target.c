@@ -244,11 +244,15 @@ void
 target_save(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind, struct str id,
             struct edit *e)
 {
-    struct str text = edit_text(e);
     uint64_t at = snapshot_object_version(call->snap, str_of(kind), call->scope, id);
     struct diag d = DIAG_INIT;
-    enum err rc = e->nomem ? diag_set(&d, ERR_LIMIT, "the document exceeds request memory")
-                           : admin_save(call, rq, kind, id, text, at, &d);
+    struct str text;
+    enum err rc;
+
+    edit_put_str(e, e->root, S("modifiedByName"), call->client_id);
+    text = edit_text(e);
+    rc = e->nomem ? diag_set(&d, ERR_LIMIT, "the document exceeds request memory")
+                  : admin_save(call, rq, kind, id, text, at, &d);
 
     if (rc == ERR_OK)
         target_answer(rs, 200, version, text);
@@ -263,8 +267,10 @@ target_create(struct call *call, struct http_req *rq, struct http_res *rs, int v
     struct diag d = DIAG_INIT;
     struct str text;
     int64_t id;
-    enum err rc = admin_create_numbered(call, rq, kind, e, &id, &text, &d);
+    enum err rc;
 
+    edit_put_str(e, e->root, S("modifiedByName"), call->client_id);
+    rc = admin_create_numbered(call, rq, kind, e, &id, &text, &d);
     if (rc == ERR_OK)
         target_answer(rs, 201, version, text);
     else

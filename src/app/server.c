@@ -78,6 +78,7 @@ open_topic(struct server *s, const char *name, unsigned partition, bool writable
         o.retention_ms = s->conf.membership_retention_days * MS_PER_DAY;
     } else if (strcmp(name, "config") == 0) {
         o.history_ms = s->conf.config_history_days * MS_PER_DAY;
+        o.revisions = config_revisions_kept;
     }
     return pipeline_topic(s->pipeline, &o, out, d);
 }

@@ -167,6 +167,7 @@
 #define LIMIT_ACTIVITY_AUDIENCES 50                   /* [TARGET 11] in one list of an activity */
 #define LIMIT_REPORTING_AUDIENCES 50                  /* [TARGET 11] of one activity */
 #define LIMIT_METRIC_GATES 50                         /* OURS: metrics that one metric depends on */
+#define LIMIT_CHANGELOG_VALUE_BYTES 4096              /* OURS: of a changed value; a longer one is left out */
 #define LIMIT_ACTIVITY_PRIORITY 999                   /* [TARGET 2.3] */
 #define LIMIT_OFFER_ACTIONS 50                        /* [TARGET 11] visual changes */
 #define LIMIT_GROUP_RANGES 100                        /* OURS: each has at least one percent */
@@ -269,7 +270,7 @@
 #define LIMIT_SCHEMA_DEPTH 24           /* OURS: written out, a field nests two JSON levels; standard fields need 6 */
 #define LIMIT_SCOPE_BYTES 160           /* OURS: organisation id, slash, sandbox name */
 #define LIMIT_CONFIG_CHANGES 64         /* OURS: objects saved in one step */
-#define LIMIT_REVISIONS 100             /* OURS: of an object of the Target part that are kept, the newest */
+#define LIMIT_REVISIONS 100             /* [TARGET 6.2] of an object of the Target part that are kept, the newest */
 
 /* Operation */
 #define LIMIT_LOG_LINES_PER_SECOND 200

@@ -62,6 +62,12 @@ publish(struct config *c, struct snapshot_box *next)
     metric_set(M_CONFIG_VERSION, (int64_t)next->view.version);
 }
 
+struct topic *
+config_topic(const struct config *c)
+{
+    return c->topic;
+}
+
 /* ---- opening ---- */
 
 enum err

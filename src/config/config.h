@@ -177,4 +177,24 @@ enum err config_draft(struct config *c, const struct config_change *changes, siz
  * config-history-days and is not on the log any more. */
 enum err config_as_of(struct config *c, uint64_t version, const struct snapshot **out, struct diag *d);
 
+/* ---- what objects were ---- */
+
+/* A record of an object: how it was saved, or that it was deleted. Of kinds of the Target part the newest
+ * LIMIT_REVISIONS of each object stay on the log for good, of one that is deleted until the log was compacted twice; of
+ * other kinds, and older ones, as long as config-history-days says. */
+struct config_revision {
+    uint64_t version; /* as of objects: it grows with time */
+    int64_t time_ms;
+    struct str id;
+    struct str json; /* p == NULL: deleted */
+    bool first;      /* the object's first record */
+};
+/* Calls each() with those of a kind in a scope, of one object, or of all when id.p is NULL, oldest first; a revision is
+ * borrowed for the call. Reads the whole topic: 1 us a record. */
+enum err config_revisions(struct config *c, struct str kind, struct str scope, struct str id,
+                          enum err (*each)(void *ctx, const struct config_revision *r, struct diag *d), void *ctx,
+                          struct diag *d);
+/* For topic_options.revisions of the topic. */
+unsigned config_revisions_kept(struct str key);
+
 #endif

@@ -99,6 +99,10 @@ bool object_key_read(struct str key, struct str *kind, struct str *scope, struct
 /* The org object of a scope, NULL: none. */
 const struct json *objects_org(const struct config_objects *all, struct str scope);
 
+/* ---- config.c ---- */
+
+struct topic *config_topic(const struct config *c);
+
 /* ---- config_validate.c, config_check.c ---- */
 
 /* What a kind is: where it lives, and how it is checked beside `all`, which holds it already. */

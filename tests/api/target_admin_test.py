@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Target admin API over HTTP: items of the Target checklist [TARGET 12], by number, and what they change for visitors
 and devices. tests/unit/admin/ has the bounds."""
+import json
 import sys
 
 from delivery_world import NOW, V3, World, build
@@ -72,6 +73,54 @@ def test_146_priority_by_its_own_route():
     assert w.content("ranked") == "first" and device_rules("ranked") == [1460, 1461]
     w.rest("PUT", "/activities/1460/priority", {"priority": 0}, headers=V1)
     assert w.content("ranked") == "second" and device_rules("ranked") == [1461, 1460]
+
+
+def report(activity, kind="ab"):
+    w.s.drain()
+    r = w.rest("GET", "/activities/%s/%d/report/performance" % (kind, activity), headers=V1)
+    return r.json["report"]["statistics"]["totals"]["visitor"]["totals"]
+
+
+def test_147_deletion_keeps_the_past():
+    w.activity("ab", 1470, [(100, text_offer("gone"))], "doomed", thirdPartyId="doomed-1")
+    assert w.content("doomed", id={"tntId": "%032x" % 0x1470}) == "gone" and report(1470)["entries"] == 1
+    w.rest("PUT", "/activities/1470/name", {"name": "Doomed"}, headers=V1)
+    r = w.rest("DELETE", "/activities/ab/1470").json
+    assert r["state"] == "deleted" and r["thirdPartyId"].startswith("doomed-1_"), r
+    assert w.content("doomed") is None and device_rules("doomed") == []
+    for restarted in (False, True):
+        assert w.rest("GET", "/activities/ab/1470").json == r
+        assert [a["id"] for a in w.rest("GET", "/activities?state=!deleted&id=1470").json["activities"]] == []
+        assert [a["id"] for a in w.rest("GET", "/activities?state=deleted").json["activities"]] == [1470]
+        assert report(1470)["entries"] == 1, "its report stays"
+        log = w.rest("GET", "/activities/1470/changelog", headers=V1).json
+        assert log["total"] == 3, log
+        deleted, renamed, made = [e["activityParameters"] for e in log["activityChangelogs"]]
+        assert deleted["state"] == {"previousValue": "approved", "changedValue": "deleted"}, deleted
+        assert renamed == {"activityName": {"previousValue": "Activity 1470", "changedValue": "Doomed"}}, renamed
+        assert made == {"state": {"changedValue": "approved"}}, made
+        revisions = w.rest("GET", "/revisions/activity/1470", headers=V1).json
+        assert [x["operation"] for x in revisions["revisions"]] == ["delete", "update", "create"], revisions
+        first = w.rest("GET", "/revisions/activity/1470/revision/%d" % revisions["revisions"][2]["id"], headers=V1).json
+        assert json.loads(first["jsonData"])["thirdPartyId"] == "doomed-1", first
+        if not restarted:
+            w.s.restart()
+            w.s.token = None
+            w.clock(NOW)
+    refused(w.rest("PUT", "/activities/1470/state", {"state": "approved"}, expect=400, headers=V1), "deleted")
+
+
+def test_147_changelog_of_offers_at_locations():
+    a, b = text_offer("a"), text_offer("b")
+    w.activity("ab", 1471, [(100, a)], "swapped")
+    body = w.rest("GET", "/activities/ab/1471").json
+    body["options"][0]["offerId"] = b
+    w.rest("PUT", "/activities/ab/1471", body)
+    top = w.rest("GET", "/activities/1471/changelog", headers=V1).json["activityChangelogs"][0]
+    change = top["activityLocationOfferChange"]
+    assert (change["previousValue"]["id"], change["changedValue"]["id"]) == (a, b), change
+    assert change["mbox"] == {"name": "swapped", "locationLocalId": 0} and change["experience"]["experienceLocalId"] == 0
+    assert "activityParameters" not in top
 
 
 if __name__ == "__main__":

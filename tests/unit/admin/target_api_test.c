@@ -149,7 +149,111 @@ TEST(admin_target_activities)
     CHECK_STR(control_get(&c, &r, "activities.0.id"), S("1001"));
     r = control_ask_with(&c, "DELETE " T "/activities/ab/1001", V3, NULL);
     CHECK_STR(control_get(&c, &r, "state"), S("deleted"));
+    control_close(&c);
+}
+
+TEST(admin_target_deleted_activity_stays)
+{
+    struct control c;
+    struct reply r;
+    struct str third;
+
+    control_open(t, &c, false);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/offers/content", V2, "{'name':'Hero','content':'x'}"), 201);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/activities/ab", V3, ACTIVITY("'thirdPartyId':'hero-1',")), 201);
+    r = control_ask(&c, "PUT " T "/activities/1001/state", "{'state':'deleted'}");
+    CHECK_REPLY(r, 400);
+    CHECK_BODY(r, "DELETE deletes");
+    CHECK_REPLY(control_ask_with(&c, "PUT " T "/activities/ab/1001", V3, "{'name':'x','state':'deleted'}"), 400);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/activities/ab", V3, "{'name':'x','state':'deleted'}"), 400);
+    CHECK_REPLY(control_ask_with(&c, "DELETE " T "/activities/xt/1001", V3, NULL), 404);
+    r = control_ask_with(&c, "DELETE " T "/activities/ab/1001", V3, NULL);
+    CHECK_REPLY(r, 200);
+    third = control_get(&c, &r, "thirdPartyId");
+    CHECK_TRUE(str_starts(third, S("hero-1_")));
+    r = control_ask_with(&c, "GET " T "/activities/ab/1001", V3, NULL);
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "state"), S("deleted"));
+    r = control_ask_with(&c, "DELETE " T "/activities/ab/1001", V3, NULL); /* once more */
+    CHECK_REPLY(r, 200);
+    CHECK_STR(control_get(&c, &r, "thirdPartyId"), third);
+    CHECK_REPLY(control_ask(&c, "PUT " T "/activities/1001/state", "{'state':'saved'}"), 400);
+    CHECK_REPLY(control_ask_with(&c, "PUT " T "/activities/ab/1001", V3, ACTIVITY("")), 400);
+    CHECK_REPLY(control_ask(&c, "GET " T "/activities/1001/qa", NULL), 400);
+    r = control_ask(&c, "GET " T "/activities", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("1"));
+    r = control_ask(&c, "GET " T "/activities?state=!deleted", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("0"));
+    CHECK_REPLY(control_ask_with(&c, "DELETE " T "/offers/content/1001", V2, NULL), 200); /* nothing uses it now */
+    CHECK_REPLY(control_ask_with(&c, "DELETE " T "/activities/ab/1001?permanently=true", V3, NULL), 200);
     CHECK_REPLY(control_ask_with(&c, "GET " T "/activities/ab/1001", V3, NULL), 404);
+    control_close(&c);
+}
+
+TEST(admin_target_changelog)
+{
+    struct control c;
+    struct reply r;
+
+    control_open(t, &c, false);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/offers/content", V2, "{'name':'Hero','content':'x'}"), 201);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/offers/content", V2, "{'name':'Other','content':'z'}"), 201);
+    CHECK_REPLY(control_ask(&c, "GET " T "/activities/1001/changelog", NULL), 404);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/activities/ab", V3, ACTIVITY("")), 201);
+    CHECK_REPLY(control_ask(&c, "PUT " T "/activities/1001/state", "{'state':'approved'}"), 200);
+    CHECK_REPLY(control_ask(&c, "PUT " T "/activities/1001/name", "{'name':'Hero test'}"), 200);
+    CHECK_REPLY(control_ask_with(&c, "PUT " T "/offers/content/1002", V2, "{'name':'Other','content':'q'}"), 200);
+    CHECK_REPLY(control_ask_with(&c, "PUT " T "/offers/content/1001", V2, "{'name':'Hero','content':'y'}"), 200);
+    r = control_ask(&c, "GET " T "/activities/1001/changelog", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("4")); /* offer 1002 is none of its */
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.0.modifiedOffer.name"), S("Hero"));
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.1.activityParameters.activityName.previousValue"), S("Hero"));
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.1.activityParameters.activityName.changedValue"), S("Hero test"));
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.2.activityParameters.state.changedValue"), S("approved"));
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.3.activityParameters.state.changedValue"), S("saved"));
+    CHECK_TRUE(json_path(json_at(json_get(r.json, S("activityChangelogs")), 3),
+                         S("activityParameters.state.previousValue")) == NULL);
+    r = control_ask(&c, "GET " T "/activities/1001/changelog?offset=1&limit=1", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("4"));
+    CHECK_EQ(json_count(json_get(r.json, S("activityChangelogs"))), 1);
+    CHECK_STR(control_get(&c, &r, "activityChangelogs.0.activityParameters.activityName.changedValue"), S("Hero test"));
+    control_close(&c);
+}
+
+TEST(admin_target_revisions)
+{
+    struct control c;
+    struct reply r;
+    struct str first;
+
+    control_open(t, &c, false);
+    CHECK_REPLY(control_ask_with(&c, "POST " T "/offers/content", V2, "{'name':'Hero','content':'x'}"), 201);
+    CHECK_REPLY(control_ask_with(&c, "PUT " T "/offers/content/1001", V2, "{'name':'Hero','content':'y'}"), 200);
+    CHECK_REPLY(control_ask_with(&c, "DELETE " T "/offers/content/1001", V2, NULL), 200);
+    r = control_ask(&c, "GET " T "/revisions/offer/1001", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("3"));
+    CHECK_STR(control_get(&c, &r, "revisions.0.operation"), S("delete"));
+    CHECK_STR(control_get(&c, &r, "revisions.1.operation"), S("update"));
+    CHECK_STR(control_get(&c, &r, "revisions.1.modifiedByName"), S(C_CLIENT));
+    CHECK_STR(control_get(&c, &r, "revisions.2.operation"), S("create"));
+    first = control_get(&c, &r, "revisions.2.id");
+    r = control_ask(&c, arena_printf(t->arena, "GET " T "/revisions/offer/1001/revision/%.*s", STR_ARG(first)).p, NULL);
+    CHECK_STR(control_get(&c, &r, "summary.operation"), S("create"));
+    CHECK_TRUE(str_find(control_get(&c, &r, "jsonData"), S("\"content\":\"x\"")) >= 0);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer/1001/revision/1", NULL), 404);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer/1001/revision/x", NULL), 404);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer/7", NULL), 404);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/banana", NULL), 400);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer?modifiedAt=tomorrow", NULL), 400);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer/1001/revision", NULL), 400);
+    CHECK_REPLY(control_ask(&c, "GET " T "/revisions/offer/1001/revision?timestamp=2001-01-01T00:00:00Z", NULL), 404);
+    r = control_ask(&c, "GET " T "/revisions/offer/1001/revision?timestamp=2101-01-01T00:00:00Z", NULL);
+    CHECK_STR(control_get(&c, &r, "summary.operation"), S("delete"));
+    r = control_ask(&c, "GET " T "/revisions/offer?modifiedBy=nobody", NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("0"));
+    r = control_ask(&c, "GET " T "/revisions/offer?modifiedBy=" C_CLIENT, NULL);
+    CHECK_STR(control_get(&c, &r, "total"), S("2"));
+    CHECK_STR(control_get(&c, &r, "revisions.0.resourceId"), S("1001"));
     control_close(&c);
 }
 

@@ -158,3 +158,61 @@ TEST(config_target_deleted_activity_refers_to_nothing)
     fixture_reopen(t, &f);
     fixture_close(&f);
 }
+
+struct past {
+    size_t n, firsts, deletions;
+    uint64_t newest;
+};
+
+static enum err
+count_revision(void *ctx, const struct config_revision *r, struct diag *d)
+{
+    struct past *p = ctx;
+
+    (void)d;
+    p->n++;
+    p->firsts += r->first;
+    p->deletions += r->json.p == NULL;
+    p->newest = r->version;
+    return ERR_OK;
+}
+
+static struct past
+past_of(struct t *t, struct fixture *f, const char *kind, const char *id)
+{
+    struct past p = {.n = 0};
+
+    CHECK_OK(
+        config_revisions(f->config, str_of(kind), S(SCOPE), id == NULL ? S_NULL : str_of(id), count_revision, &p, d));
+    return p;
+}
+
+/* [TARGET 12.147]: the newest hundred, whatever compaction does. */
+TEST(config_target_revisions)
+{
+    struct fixture f;
+    struct past p;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    for (int i = 0; i <= LIMIT_REVISIONS; i++)
+        put(t, &f, "property", "3", arena_printf(t->arena, "{'id':3,'name':'p','token':'t%d'}", i).p);
+    for (int i = 0; i < 3 * LIMIT_REVISIONS; i++)
+        put(t, &f, "model", "9", arena_printf(t->arena, "{'id':9,'version':%d,'units':[]}", i).p);
+    put(t, &f, "property", "4", "{'id':4,'name':'q','token':'u'}");
+    p = past_of(t, &f, "property", "3");
+    CHECK_EQ(p.n, LIMIT_REVISIONS + 1);
+    CHECK_EQ(p.firsts, 1);
+    CHECK_OK(topic_maintain(f.topic, NOW, d));
+    p = past_of(t, &f, "property", "3");
+    CHECK_EQ(p.n, LIMIT_REVISIONS);
+    CHECK_EQ(p.firsts, 0);
+    CHECK_EQ(past_of(t, &f, "property", NULL).n, LIMIT_REVISIONS + 1);
+    CHECK_EQ(past_of(t, &f, "model", "9").n, 1);
+    CHECK_EQ(past_of(t, &f, "property", "5").n, 0);
+    CHECK_OK(config_delete(f.config, S("property"), S(SCOPE), S("3"), NOW, d));
+    CHECK_EQ(past_of(t, &f, "property", "3").deletions, 1);
+    fixture_reopen(t, &f);
+    CHECK_EQ(past_of(t, &f, "property", "3").n, LIMIT_REVISIONS + 1);
+    fixture_close(&f);
+}

@@ -5,7 +5,8 @@ static void
 open_topic(struct t *t, struct fixture *f)
 {
     struct pipeline_options po = {.os = os_posix(), .dir = t->dir};
-    struct topic_options to = {.name = "config", .writable = true, .compacted = true};
+    struct topic_options to = {
+        .name = "config", .writable = true, .compacted = true, .revisions = config_revisions_kept};
     struct config_options co = {.os = os_posix()};
 
     CHECK_OK(pipeline_open(&po, &f->pipeline, d));
