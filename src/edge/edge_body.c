@@ -260,6 +260,8 @@ read_state_entries(struct edge_call *c, const struct json *entries)
             c->state.consent = value;
         else if (str_eq(key, edge_cookie_name(c, "cluster")))
             c->state.cluster = value;
+        else if (c->mbox.asked && str_eq(key, S("mbox")))
+            edge_mbox_read(c, value);
     }
     return true;
 }
@@ -299,7 +301,7 @@ read_meta(struct edge_call *c)
     if (page.n == 0)
         page = http_header(c->rq, S("Referer"));
     c->page_https = str_starts(page, S("https:")) || (page.n == 0 && c->rq->tls);
-    c->target_migration = json_bool(json_path(meta, S("target.migration")), false);
+    c->mbox.asked = json_bool(json_path(meta, S("target.migration")), false);
     if (!read_state_entries(c, json_get(state, S("entries"))))
         return false;
     if (c->first_party) {
@@ -309,6 +311,8 @@ read_meta(struct edge_call *c)
         cookie = http_cookie(c->rq, edge_cookie_name(c, "consent"));
         if (cookie.p != NULL)
             c->state.consent = cookie;
+        if (c->mbox.asked)
+            edge_mbox_read(c, http_cookie(c->rq, S("mbox")));
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* edge_event_visit.c - an event as the visitor of the Target part sees it  [TARGET 1.12].
  *
  * A visitor of the Edge Network is stored under his ECID and has no session ids: any event keeps his session. One whose
- * ECID leads to another place, since a delivery request said who he is, and one who says so here, are looked for.
+ * ECID leads to another place, since a delivery request said who he is, and one who says so here, are looked for; so is
+ * one whose page moves from at.js, who has a Target id and a session id too (edge_mbox.c).
  *
  * What data.__adobe.target says beside parameters of the page: category views, an order, a third-party id. */
 #include "context/page_url.h"
@@ -84,16 +85,21 @@ static enum err
 find_visitor(struct edge_call *c, const struct edge_doc *device, struct edge_visit *out, struct diag *d)
 {
     struct edge_visitor_ids ids = {.third_party_id = out->visit.third_party_id};
+    bool moves = c->mbox.asked && c->device.present; /* from at.js, or back */
     struct edge_visitor found;
     enum err rc;
 
-    if (ids.third_party_id.n == 0 && device->visitor_at.n == 0)
+    if (ids.third_party_id.n == 0 && device->visitor_at.n == 0 && !moves)
         return visitor_read(device->visitor, c->arena, &out->visitor, d);
     if (c->device.present)
         ids.ecid = (struct str){c->device.ecid, ECID_BYTES};
+    if (moves)
+        ids.tnt_id = edge_mbox_tnt_id(c, device);
     rc = edge_visitor_find(c->edge, c->snap, c->ds->scope, &ids, c->rq->rng, c->now_ms, c->arena, &found, d);
     if (rc != ERR_OK)
         return rc;
+    if (moves)
+        edge_mbox_keep(c, found.tnt_id);
     out->visitor = found.visitor;
     out->visit.tnt_id = found.tnt_id;
     out->visit.at = found.at;
@@ -111,6 +117,8 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
 
     *out = (struct edge_visit){0};
     v->third_party_id = third_party_id(c, e);
+    if (c->mbox.asked && c->device.present)
+        v->session = edge_mbox_session(c);
     v->url = json_str(json_path(e->xdm, S("web.webPageDetails.URL")));
     v->referrer = json_str(json_path(e->xdm, S("web.webReferrer.URL")));
     v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;

@@ -61,6 +61,18 @@ struct edge_state_in {
     struct str identity, consent, cluster;
 };
 
+/* The cookie of at.js [TARGET 1.9], when a page asks for it. */
+#define EDGE_MBOX_S 63072000 /* its life [EDGE C-38] */
+#define EDGE_MBOX_ID_BYTES 128
+struct edge_mbox_id {
+    char text[EDGE_MBOX_ID_BYTES];
+    size_t n; /* 0: not known */
+};
+struct edge_mbox {
+    bool asked;
+    struct edge_mbox_id session, tnt_id;
+};
+
 struct edge_device {
     char ecid[ECID_BYTES];
     bool present; /* resolved or minted */
@@ -109,7 +121,7 @@ struct edge_call {
     struct str domain; /* meta.state.domain */
     bool first_party;  /* answer with Set-Cookie */
     bool page_https;
-    bool target_migration;
+    struct edge_mbox mbox;
     struct edge_state_in state;
     struct edge_device device;
     struct str fpid;              /* from the identity map, empty: none */
@@ -208,6 +220,13 @@ void edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const
 /* The propositions of every scope that is asked for, comma-separated, and the decisions into the hit. */
 enum err edge_visit_locations(struct edge_visit *v, const struct edge_query *q, struct hit *h, struct arena *a,
                               struct buf *out, struct diag *d);
+/* edge_mbox.c: reads the cookie (p NULL: none); the session of a visit; the Target id to look for (empty: none is known
+ * yet); what a visitor's turned out to be. edge_mbox_write: false when the answer has nothing to say. */
+void edge_mbox_read(struct edge_call *c, struct str cookie);
+struct str edge_mbox_session(const struct edge_call *c);
+struct str edge_mbox_tnt_id(const struct edge_call *c, const struct edge_doc *device);
+void edge_mbox_keep(struct edge_call *c, struct str tnt_id);
+bool edge_mbox_write(struct edge_call *c, struct str *value);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h);
 /* edge_reply.c */

@@ -243,6 +243,7 @@ write_states(struct edge_call *c, struct buf *out)
 {
     size_t before = out->n;
     struct jw w = jw_to(out);
+    struct str mbox;
 
     if (!c->first_party)
         buf_put(out, S(",{\"payload\":"));
@@ -253,12 +254,9 @@ write_states(struct edge_call *c, struct buf *out)
     if (c->consent_write)
         write_state(c, &w, edge_cookie_name(c, "consent"),
                     c->consent == CONSENT_OUT ? S("general=out") : S("general=in"), COOKIE_CONSENT_S);
-    if (c->target_migration && c->device.present) { /* [EDGE C-38] */
-        long long now_s = c->now_ms / 1000;
-        write_state(c, &w, S("mbox"),
-                    arena_printf(c->arena, "session#%.32s#%lld|PC#%.38s.35_0#%lld", c->device.ecid, now_s + 1860,
-                                 c->device.ecid, now_s + 63072000),
-                    63072000);
+    if (c->mbox.asked && c->device.present) {
+        if (edge_mbox_write(c, &mbox))
+            write_state(c, &w, S("mbox"), mbox, EDGE_MBOX_S);
         write_state(c, &w, S("mboxEdgeCluster"), S("35"), COOKIE_CLUSTER_S);
     }
     jw_end(&w);

@@ -358,6 +358,77 @@ def test_062_063_legacy_cookies():
         assert ok(FIRST.interact(minimal(query=FETCH), headers={"Cookie": cookie})).ecid == ECID, cookie
 
 
+def migrating(mbox=None, **more):
+    body = minimal(**more)
+    body["meta"]["target"] = {"migration": True}
+    if mbox is not None:
+        body["meta"]["state"]["entries"] = [{"key": "mbox", "value": mbox}]
+    return body
+
+
+def mbox_of(r):
+    """Session and Target id of the cookie in an answer, and when they end."""
+    item = r.state("mbox")
+    if item is None:
+        return None
+    found = re.fullmatch(r"session#([A-Za-z0-9._-]+)#(\d+)\|PC#([A-Za-z0-9._-]+)#(\d+)", item["value"])
+    assert found and item["maxAge"] == 63072000, item
+    now = time.time()
+    assert abs(int(found[2]) - now - 1860) < 60 and abs(int(found[4]) - now - 63072000) < 60, item
+    return found[1], found[3]
+
+
+def test_migration_writes_the_cookie_of_atjs_when_asked():
+    r = ok(E.interact(minimal(query=FETCH)))
+    assert r.state("mbox") is None and r.state("mboxEdgeCluster") is None
+    r = ok(E.interact(migrating(query=FETCH)))
+    session, tnt_id = mbox_of(r)
+    assert session == r.ecid[:32] and tnt_id.startswith(r.ecid + "-") and "." not in tnt_id
+    assert (r.state("mboxEdgeCluster")["value"], r.state("mboxEdgeCluster")["maxAge"]) == ("35", 1800)
+    again = ok(E.interact(migrating(r.state("mbox")["value"], events=[{"xdm": {"eventType": "t", "identityMap": {
+        "ECID": [{"id": r.ecid}]}}}])))
+    assert mbox_of(again) == (session, tnt_id)
+    cookies = {c.split("=", 1)[0]: c for c in ok(FIRST.interact(migrating())).headers_of("set-cookie")}
+    assert re.match(r"mbox=session#\d{32}#\d+\|PC#\d{38}-\w{6}#\d+; Max-Age=63072000; Domain=shop.test; Path=/", cookies["mbox"])
+    assert cookies["mboxEdgeCluster"].startswith("mboxEdgeCluster=35; Max-Age=1800;")
+    assert mbox_of(ok(E.acquire(migrating(query=FETCH)))) is None  # nothing is known of a visitor who did nothing
+
+
+def test_migration_goes_on_with_the_visitor_of_atjs():
+    end = int(time.time()) + 600
+    for n, edge, suffix in ((1, E, ""), (2, E, ".35_0"), (3, FIRST, ".28_0")):
+        tnt_id, session = "%032x" % (0xa77a00 + n), "s-%d" % n
+        seen = s.call("POST", "/rest/v1/delivery?client=northpeak&sessionId=" + session, {
+            "id": {"tntId": tnt_id}, "context": {"channel": "web"}, "execute": {"mboxes": [
+                {"index": 0, "name": "x", "profileParameters": {"color": "red"}}]}}, {"Content-Type": "application/json"})
+        assert seen.status == 200, seen.body
+        cookie = "PC#%s%s#%d|session#%s#%d" % (tnt_id, suffix, end, session, end)
+        body = migrating(None if edge is FIRST else cookie, query=FETCH)
+        body["events"][0]["query"] = {"personalization": {"decisionScopes": ["colour"]}}
+        headers = {"Cookie": "mbox=" + urllib.parse.quote(cookie, safe="#")} if edge is FIRST else {}
+        r = ok(edge.interact(body, headers=headers))
+        assert [p["scope"] for p in r.payload("personalization:decisions")] == ["colour"], "attributes are his"
+        assert edge is FIRST or mbox_of(r) == (session, tnt_id), "without the suffix, which sends clients to another host"
+        profile = s.call("GET", "/rest/v1/profiles/marketingCloudVisitorId/%s?client=northpeak" % r.ecid).json
+        assert profile["visitorId"]["tntId"] == tnt_id
+        assert profile["profileAttributes"]["color"]["value"] == "red"
+
+
+def test_migration_takes_nothing_from_a_bad_cookie():
+    end = int(time.time()) + 600
+    for bad in ("", "|", "#", "PC#x", "PC##%d" % end, "PC#abc#soon", "PC#abc#%d" % (end - 1200), "PC#a b#%d" % end,
+                "PC#a;Domain=evil#%d" % end, "PC#a\r\nX: y#%d" % end, "PC#%s#%d" % ("a" * 129, end), "PC#%%0d%%0aX#%d" % end,
+                "session#s;s#%d" % end, "session#s#%d" % (end - 1200)):
+        r = ok(E.interact(migrating(bad, query=FETCH)))
+        assert mbox_of(r) == (r.ecid[:32], mbox_of(r)[1]) and mbox_of(r)[1].startswith(r.ecid), bad
+    longest = "a" * 128
+    assert mbox_of(ok(E.interact(migrating("session#%s#%d|PC#%s#%d" % (longest, end, longest, end))))) == (longest, longest)
+    off = minimal(query=FETCH)
+    off["meta"]["state"]["entries"] = [{"key": "mbox", "value": "PC#%032x#%d" % (0xa77aff, end)}]
+    r = ok(E.interact(off))
+    assert s.call("GET", "/rest/v1/profiles/%032x?client=northpeak" % 0xa77aff).status == 404, "it was not asked for"
+
+
 def test_064_065_066_primary_rules():
     crm_map = {"CRMID": [{"id": "c-77", "authenticatedState": "authenticated", "primary": True}]}
     ok(E.interact(with_map(crm_map), query={"configId": DS, "requestId": "p64"}))
@@ -918,7 +989,7 @@ def test_forged_cookies():
 def test_nothing_left_behind():
     """Every refused request above stored nothing that cannot be read back, and the server still answers."""
     for r in s.topic("collect"):
-        assert r["value"]["kind"] in ("event", "consent", "record", "tick")
+        assert r["value"]["kind"] in ("event", "consent", "record", "tick", "visit")
     assert s.call("GET", "/healthz").status == 200
 
 

@@ -1,6 +1,6 @@
 // target_web_test.mjs - the Target part through the unmodified Web SDK in Chromium, on the activities of the checklist
 // [TARGET 12]: scopes, visual changes, views, redirects, clicks, what data.__adobe.target says, and pages that come from at.js.
-import { Device, Server, openBrowser, payload, runTests, until } from "./harness.mjs";
+import { Server, openBrowser, payload, runTests, until } from "./harness.mjs";
 import { World, assert } from "./target_world.mjs";
 import { PAGE, Site, alloy, decisioning, displays, entries, event } from "./web_page.mjs";
 
@@ -286,6 +286,89 @@ test("[TARGET 7.1] a third-party id of the page leads to the visitor, on the nex
   assert.equal((await server.call("GET", "/rest/v1/profiles/thirdPartyId/web-crm-1?client=acme")).json.profileAttributes.tier.value, "silver");
   await d.close();
   await e.close();
+});
+
+/* ---- pages that come from at.js [TARGET 1.9, 1.12] ---- */
+
+const MIGRATING = { targetMigrationEnabled: true };
+const VISITORS = 6; // enough for both experiences: 50:50 by the hash of ids that differ
+
+// As at.js keeps its state and asks: a cookie for the site, JSON as text/plain with credentials, no ECID without a visitor library.
+const atjs = (d, mboxes) => d.page.evaluate(async (wanted) => {
+  const now = () => Math.ceil(Date.now() / 1000);
+  const entries = Object.fromEntries((document.cookie.split("; ").find((c) => c.startsWith("mbox="))?.slice(5) ?? "").split("|")
+    .map((e) => e.split("#").map(decodeURIComponent)).filter((e) => e.length === 3 && now() <= Number(e[2])).map(([name, value]) => [name, value]));
+  const session = entries.session ?? crypto.randomUUID().replaceAll("-", "");
+  const cluster = document.cookie.match(/mboxEdgeCluster=(\d+)/)?.[1];
+  const r = await fetch(`https://www.northpeak.test/rest/v1/delivery?client=acme&sessionId=${session}&version=2.11.8`, { method: "POST",
+    credentials: "include", headers: { "Content-Type": "text/plain" }, body: JSON.stringify({ requestId: crypto.randomUUID(),
+      context: { channel: "web", userAgent: navigator.userAgent, address: { url: location.href, referringUrl: "" } },
+      ...(entries.PC ? { id: { tntId: entries.PC } } : {}), execute: { mboxes: wanted } }) });
+  const answer = await r.json();
+  document.cookie = `mbox=session#${session}#${now() + 1860}|PC#${answer.id.tntId}#${now() + 63244800}; domain=northpeak.test; path=/; max-age=63244800; secure`;
+  return { session, cluster, tntId: answer.id.tntId, contents: answer.execute.mboxes.map((m) => m.options?.[0].content) };
+}, mboxes);
+const cookieOf = async (d, name) => (await d.context.cookies(PAGE)).find((c) => c.name === name)?.value;
+const heroOf = async (d) => (await alloy(d, "sendEvent", event({}, scopes("hero")))).propositions[0].items[0].data.content;
+
+for (const [where, configure] of [["cookies of the page's own site", FIRST_PARTY], ["state in bodies", {}]]) {
+  test(`[TARGET 1.12] from at.js to the Web SDK and back, with ${where}: one visitor, one session, one experience`, async () => {
+    const seen = new Set();
+    for (let i = 0; i < VISITORS; i++) {
+      const d = await site.open(PAGE, { ...configure, ...MIGRATING });
+      const before = await performance(1001);
+      const old = await atjs(d, [{ index: 0, name: "hero", profileParameters: { "since": "atjs" } }]);
+      const shownTo = old.contents[0];
+      await site.land(d, PAGE + "new", { ...configure, ...MIGRATING });
+      assert.deepEqual(await heroOf(d), shownTo, "the experience stays, though the key of the hash is another");
+      assert.ok((await cookieOf(d, "mbox")).includes(`session#${old.session}#`) && (await cookieOf(d, "mbox")).includes(`PC#${old.tntId}#`));
+      assert.equal(await cookieOf(d, "mboxEdgeCluster"), "35");
+      assert.equal((await profileOf(d)).profileAttributes.since.value, "atjs");
+      await site.land(d, PAGE + "old", { ...configure, ...MIGRATING });
+      const back = await atjs(d, [{ index: 0, name: "hero" }]);
+      assert.deepEqual([back.session, back.tntId, back.contents[0], back.cluster], [old.session, old.tntId, shownTo, "35"]);
+      const after = await performance(1001);
+      assert.deepEqual(["visitor", "visit"].map((unit) => after[unit].totals.entries - before[unit].totals.entries), [1, 1], "counted once");
+      seen.add(shownTo.v);
+      await d.close();
+    }
+    assert.equal(seen.size, 2, "not everybody is shown the same");
+  });
+
+  test(`[TARGET 1.12] from the Web SDK to at.js, with ${where}: the visitor, the session and the edge cluster are his`, async () => {
+    const d = await site.open(PAGE, { ...configure, ...MIGRATING });
+    const shownTo = await heroOf(d);
+    await alloy(d, "sendEvent", { ...event(), ...target({ "profile.since": "alloy" }) });
+    const sent = d.requests[0];
+    assert.equal(sent.body.meta.target.migration, true);
+    const next = await atjs(d, [{ index: 0, name: "hero" }]);
+    assert.deepEqual([next.contents[0], next.cluster], [shownTo, "35"]);
+    const ecid = await ecidOf(d), profile = (await server.call("GET", `/rest/v1/profiles/${next.tntId}?client=acme`)).json;
+    assert.ok(next.tntId.startsWith(ecid + "-"), next.tntId);
+    assert.equal(profile.profileAttributes.since.value, "alloy");
+    assert.equal(next.session, ecid.slice(0, 32));
+    await d.close();
+  });
+}
+
+test("[TARGET 1.9] without the Edge Network's own hint the SDK asks where at.js was: any hint is served", async () => {
+  const d = await site.open(PAGE, MIGRATING, (x) => x.context.addCookies([{ name: "mboxEdgeCluster", value: "28", domain: ".northpeak.test", path: "/" }]));
+  await alloy(d, "sendEvent", event());
+  assert.equal(d.requests[0].path, "/ee/t28/v1/interact");
+  assert.equal((await d.requests[0].answer).status, 200);
+  assert.equal(await cookieOf(d, "mboxEdgeCluster"), "35", "ours from now on");
+  await d.close();
+});
+
+test("[TARGET 1.12] without migration the SDK neither sends nor is given at.js's cookies", async () => {
+  const d = await site.open();
+  const old = await atjs(d, [{ index: 0, name: "hero" }]);
+  await alloy(d, "sendEvent", event());
+  assert.equal(d.last.body.meta.target, undefined);
+  assert.ok(!entries(d.last).some((e) => e.key === "mbox"));
+  assert.ok(!payload(await d.last.answer, "state:store").some((e) => e.key.startsWith("mbox")));
+  assert.ok((await cookieOf(d, "mbox")).includes(old.tntId));
+  await d.close();
 });
 
 await runTests(tests, async () => {
