@@ -506,6 +506,8 @@ decision_at(struct decision *x, const struct decision_ask *ask, enum decision_fo
         x->taken_count = from;
         return x->rc;
     }
-    *result = (struct decision_result){x->taken + from, x->taken_count - from};
+    *result = (struct decision_result){NULL, x->taken_count - from};
+    if (result->n > 0)
+        result->taken = &x->taken[from];
     return ERR_OK;
 }

@@ -302,13 +302,15 @@ work_fold(struct delivery_work *w, size_t notices_from, size_t decisions_from)
 {
     struct hit part = {.kind = HIT_VISIT,
                        .visit = &w->visit,
-                       .notices = w->hit.notices + notices_from,
                        .notice_count = w->hit.notice_count - notices_from,
-                       .decisions = w->hit.decisions + decisions_from,
                        .decision_count = w->hit.decision_count - decisions_from};
 
     if (part.notice_count + part.decision_count == 0)
         return;
+    if (part.notice_count > 0) /* an array that is not there has no place behind its start either */
+        part.notices = &w->hit.notices[notices_from];
+    if (part.decision_count > 0)
+        part.decisions = &w->hit.decisions[decisions_from];
     visitor_fold(w->visitor, &part, w->c->now_ms, VISITOR_ONCE, NULL, NULL);
     if (w->decision != NULL)
         decision_changed(w->decision);
