@@ -3,7 +3,9 @@
  *   counters of the default environment --> allocate_weights() --> object of kind `allocation` --> decisions at entry
  *
  * The hour is the server's clock's, so that a moved clock finds one due. Weights are saved only when something about
- * them changed: an activity that nobody visits costs nothing. A start looks at once; it finds what the last hour found.
+ * them changed: an activity that nobody visits costs nothing. A start looks at once; it finds what the last hour found,
+ * when the hub has folded the log: counters that are still being built again, after a table was lost or has a new
+ * version, would take every arm for a cold one.
  *
  * Who computes is the thread of admin_evaluate.c, and POST /emulator/clock before it answers. When both do, one finds
  * that the object was changed meanwhile. */
@@ -16,6 +18,8 @@
 #include "results/allocate.h"
 
 #define WEIGHTS_BYTES ((size_t)64 * LIMIT_EXPERIENCES)
+#define CATCH_UP_US 1000000
+#define CATCH_UP_AGAIN_MS 5000
 #define DEVIATIONS 3 /* a visitor's engagement is taken to be within so many of the mean */
 
 struct allocator {
@@ -182,9 +186,15 @@ allocator_run(struct evaluator *ev, int64_t now_ms)
     int64_t hour = now_ms / MS_PER_HOUR;
     struct allocator w = {.admin = ev->admin, .now_ms = now_ms};
     const struct map_slot *slot;
+    const struct admin_hub *hub = &ev->admin->o.hub;
+    struct diag d = DIAG_INIT;
 
-    if (ev->admin->o.hub.read == NULL || atomic_exchange(&ev->allocated_hour, hour) == hour)
+    if (hub->read == NULL || atomic_exchange(&ev->allocated_hour, hour) == hour)
         return (hour + 1) * MS_PER_HOUR;
+    if (hub->drain(hub->ctx, CATCH_UP_US, &d) != ERR_OK) {
+        atomic_store(&ev->allocated_hour, hour - 1);
+        return now_ms + CATCH_UP_AGAIN_MS;
+    }
     w.snap = snapshot_get(ev->admin->o.config);
     arena_init(&w.arena, LIMIT_REQUEST_ARENA_BYTES);
     for (size_t i = 0; (slot = map_next(&w.snap->scopes, &i)) != NULL;) {
