@@ -86,6 +86,8 @@ struct admin_hub {
     /* Hits since an instant, those of an edge first, until each() says no. */
     enum err (*collected)(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
                           struct diag *d);
+    /* The hit of an edge at an offset, in the arena. ERR_NOT_FOUND: it is to come, or the log was cut behind it. */
+    enum err (*hit_at)(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
     /* A step of a look into the past (segment/past.h). ERR_BUSY: later. */
     enum err (*past_slice)(void *ctx, struct past *p, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:

@@ -51,7 +51,8 @@ struct what_if {
     uint64_t otherwise_examples[10];
     uint64_t missing[RERUN__COUNT]; /* requests that could not be decided again */
     bool limited;
-    int64_t last_ms; /* of the last request that was compared */
+    int64_t last_ms;     /* of the last request that was compared */
+    size_t visitors_max; /* LIMIT_WHAT_IF_VISITORS, and less in tests */
     struct u64_set visitors, changed_visitors, cell_visitors;
     struct map cells, losses; /* key -> in the arena */
     struct what_if_cell *first_cell, *last_cell;

@@ -36,7 +36,7 @@ set_grow(struct u64_set *s)
 
 /* *fresh: it was not there. */
 static enum err
-set_add(struct u64_set *s, uint64_t hash, bool *fresh, struct diag *d)
+set_add(struct u64_set *s, uint64_t hash, size_t max, bool *fresh, struct diag *d)
 {
     size_t at;
 
@@ -49,7 +49,7 @@ set_add(struct u64_set *s, uint64_t hash, bool *fresh, struct diag *d)
         if (s->items[at] == hash)
             return ERR_OK;
     }
-    if (s->n == LIMIT_WHAT_IF_VISITORS)
+    if (s->n == max)
         return diag_set(d, ERR_LIMIT, "more than %lu visitors: ask for a smaller share of them",
                         LIMIT_WHAT_IF_VISITORS);
     s->items[at] = hash;
@@ -208,7 +208,8 @@ count_cell(struct what_if *w, const struct record *r, const struct rerun_decisio
         return rc;
     c->requests++;
     pair[1] = (uint64_t)(uintptr_t)c;
-    rc = set_add(&w->cell_visitors, hash_bytes((struct str){(const char *)pair, sizeof pair}, 0), &fresh, d);
+    rc = set_add(&w->cell_visitors, hash_bytes((struct str){(const char *)pair, sizeof pair}, 0), w->visitors_max,
+                 &fresh, d);
     c->visitors += fresh;
     if (!str_eq(c->from, c->to))
         add_example(w, c, r, before, after);
@@ -275,13 +276,13 @@ what_if_count(struct what_if *w, const struct record *r, const struct hit *h, co
         w->reproduced++;
     else if (w->otherwise++ < sizeof w->otherwise_examples / sizeof *w->otherwise_examples)
         w->otherwise_examples[w->otherwise - 1] = r->offset;
-    rc = set_add(&w->visitors, before->visitor, &fresh, d);
+    rc = set_add(&w->visitors, before->visitor, w->visitors_max, &fresh, d);
     if (rc == ERR_OK)
         rc = compare(w, r, before, after, &differs, d);
     if (rc != ERR_OK || !differs)
         return rc;
     w->changed_requests++;
-    return set_add(&w->changed_visitors, before->visitor, &fresh, d);
+    return set_add(&w->changed_visitors, before->visitor, w->visitors_max, &fresh, d);
 }
 
 /* ---- the answer ---- */
@@ -438,6 +439,7 @@ what_if_new(void)
 
     if (w == NULL)
         return NULL;
+    w->visitors_max = LIMIT_WHAT_IF_VISITORS;
     map_init(&w->cells);
     map_init(&w->losses);
     buf_init(&w->key, 65536);

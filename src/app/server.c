@@ -422,6 +422,33 @@ collected(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct reco
 }
 
 static enum err
+hit_at(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d)
+{
+    struct server *s = ctx;
+    struct topic *t = s->collect[0]; /* the edge's */
+    struct consumer *c = NULL;
+    bool got = false;
+    enum err rc;
+
+    if (offset < topic_begin(t))
+        return diag_set(d, ERR_NOT_FOUND, "the log was cut (collect-retention-days): it begins with record %llu",
+                        (unsigned long long)topic_begin(t));
+    rc = offset < topic_end(t) ? consumer_open(t, offset, &c, d) : ERR_OK;
+    if (rc == ERR_OK && c != NULL)
+        rc = consumer_poll(c, 0, out, &got, d);
+    if (rc == ERR_OK && (!got || out->offset != offset))
+        rc = diag_set(d, ERR_NOT_FOUND, "the log has no record %llu", (unsigned long long)offset);
+    if (rc == ERR_OK) {
+        out->key = arena_str(a, out->key);
+        out->value = arena_str(a, out->value);
+        if (out->value.p == NULL)
+            rc = diag_set(d, ERR_NOMEM, "no memory for a hit");
+    }
+    consumer_close(c);
+    return rc;
+}
+
+static enum err
 drain(void *ctx, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -474,6 +501,7 @@ open_admin(struct server *s, struct diag *d)
                                    .job = segment_job,
                                    .job_done = segment_job_done,
                                    .collected = collected,
+                                   .hit_at = hit_at,
                                    .past_slice = past_slice};
         if (s->clock != NULL)
             o.hub.set_clock = set_clock;

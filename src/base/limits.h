@@ -136,6 +136,9 @@
 #define LIMIT_BLOCK_CONSTANTS 8192                    /* OURS: numbers that share one coding of a column */
 #define LIMIT_BLOCK_TEXTS 32768 /* OURS: different texts in one column; with the constants they fit 16 bits */
 #define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
+#define LIMIT_DECISION_SCAN_BYTES (1024ll << 20)  /* OURS: of the log, read for one answer about a visitor */
+#define LIMIT_DECISION_IDS 32                     /* OURS: ids of one visitor that are looked for */
+#define LIMIT_DECISIONS_LISTED 1000               /* OURS: in one answer, the newest */
 #define LIMIT_WHAT_IF_REQUESTS 10000000           /* OURS: compared by one what-if at most */
 #define LIMIT_WHAT_IF_BYTES (256ul << 20)  /* OURS: visitors of each of its two worlds; more want a share of them */
 #define LIMIT_WHAT_IF_CELLS 4096           /* OURS: changes from one experience to another that are told apart */

@@ -66,6 +66,12 @@ size_t decide_activity_count(const struct decide_set *s);
 bool decide_allocates(const struct json *activity);
 /* Models choose for a part of the visitors [TARGET 8.2]. */
 bool decide_learns(const struct json *activity);
+/* The buckets that an experience has, first to last, and how many of 10,000 are admitted at all. False: the activity
+ * has no ranges, because rules or models choose, or the experience has no bucket. */
+struct decide_range {
+    unsigned first, last, admitted;
+};
+bool decide_range_of(const struct decide_set *s, struct str activity, struct str experience, struct decide_range *out);
 /* The setting `explain`: decisions are to be kept with why they were made. */
 bool decide_explains(const struct decide_set *s);
 /* Calls each() with the id of every hub audience that some live or scheduled activity reads. */

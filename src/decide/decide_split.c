@@ -22,6 +22,32 @@ split_choose(const struct split *s, unsigned bucket)
     return -1;
 }
 
+bool
+decide_range_of(const struct decide_set *s, struct str activity, struct str experience, struct decide_range *out)
+{
+    const struct activity *a = map_get(&s->activity_index, activity);
+    uint64_t before = 0, end = 0;
+    bool any = false, found = false;
+
+    for (size_t i = 0; a != NULL && a->personal == NULL && i < a->split.n && i < a->experience_count; i++) {
+        uint64_t last = a->split.scale > 0 ? a->split.bounds[i] / a->split.scale : 0;
+        if (a->split.bounds[i] == 0)
+            continue;
+        if (str_eq(a->experiences[i].id, experience)) {
+            *out = (struct decide_range){.first = any ? (unsigned)before + 1 : 0, .last = (unsigned)last};
+            found = true;
+        }
+        before = end = last;
+        any = true;
+    }
+    if (!found)
+        return false;
+    if (out->last > 9999)
+        out->last = 9999;
+    out->admitted = end >= 9999 ? 10000 : (unsigned)end + 1;
+    return out->first <= out->last;
+}
+
 static bool
 has_model(const struct json *o)
 {

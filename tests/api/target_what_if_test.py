@@ -164,8 +164,12 @@ def changes(answer, activity):
 
 
 REQUESTS = int(os.environ.get("EDGEWISE_REQUESTS", "500"))
-w = start()
-traffic = Traffic(w, SEED).run(REQUESTS)
+
+
+def setup():
+    global w
+    w = start()
+    Traffic(w, SEED).run(REQUESTS)
 
 
 def test_without_a_change_nothing_differs():
@@ -426,4 +430,5 @@ def finish():
 
 
 if __name__ == "__main__":
+    setup()
     run(sys.modules[__name__])

@@ -101,6 +101,39 @@ TEST(decide_traffic)
     fixture_free(&f);
 }
 
+/* The range that is told of an experience has the buckets that choose it, no other. */
+TEST(decide_range_is_what_chooses)
+{
+    for (int round = 0; round < 40; round++) {
+        unsigned percent[3] = {0}, traffic = 1 + (unsigned)rng_below(&t->rng, 100);
+        struct decide_range range;
+        struct fixture f;
+        percent[0] = (unsigned)rng_below(&t->rng, 101);
+        percent[1] = (unsigned)rng_below(&t->rng, 101 - percent[0]);
+        percent[2] = 100 - percent[0] - percent[1];
+        f = fixture_new(t, arena_printf(t->arena,
+                                        "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved',"
+                                        "'entryConstraint':{'visitorPercentage':%u},"
+                                        "'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},"
+                                        "'options':[{'optionLocalId':0,'name':'o','offerId':0}],'experiences':["
+                                        "{'experienceLocalId':0,'name':'x','visitorPercentage':%u},"
+                                        "{'experienceLocalId':1,'name':'y','visitorPercentage':%u},"
+                                        "{'experienceLocalId':2,'name':'z','visitorPercentage':%u}]}]}",
+                                        traffic, percent[0], percent[1], percent[2])
+                               .p);
+        for (unsigned bucket = 0; bucket < 10000; bucket += 1 + (unsigned)rng_below(&t->rng, 7)) {
+            int chosen = decide_choose(bucket, percent, 3, traffic);
+            for (int e = 0; e < 3; e++) {
+                bool any = decide_range_of(f.set, S("1"), arena_printf(t->arena, "%d", e), &range);
+                CHECK_EQ(any && bucket >= range.first && bucket <= range.last, chosen == e);
+                CHECK_TRUE(!any || (bucket < range.admitted) == (chosen >= 0));
+            }
+        }
+        CHECK_TRUE(!decide_range_of(f.set, S("2"), S("0"), &range) && !decide_range_of(f.set, S("1"), S("3"), &range));
+        fixture_free(&f);
+    }
+}
+
 TEST(decide_who_is_not_admitted_may_enter_the_next)
 {
     struct fixture f =
