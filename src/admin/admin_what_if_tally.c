@@ -106,14 +106,10 @@ find_cell(struct what_if *w, struct str activity, struct str from, struct str to
 static struct str
 why_text(struct what_if *w, const struct rerun_decision *x)
 {
-    struct buf b;
-
-    if (x == NULL || x->why == NULL || w->example_bytes > EXAMPLES_BYTES)
+    if (x == NULL || x->why.n == 0 || w->example_bytes > EXAMPLES_BYTES)
         return S_NULL;
-    buf_init_in(&b, &w->arena, 16384);
-    json_write(&b, x->why);
-    w->example_bytes += b.n;
-    return buf_ok(&b) ? buf_str(&b) : S_NULL;
+    w->example_bytes += x->why.n;
+    return arena_str(&w->arena, x->why);
 }
 
 static void

@@ -81,7 +81,6 @@ add_taken(struct decision *x, const struct placement *p, int e)
         .scope = p->scope,
         .entered = m == NULL || m->closed,
         .sticky = a->type != ACTIVITY_XT && x->rq->qa == NULL,
-        .why = why_of(x, p->activity, e),
         .reporting = reporting_json(x, a),
     };
     if (c != NULL) {
@@ -211,6 +210,7 @@ static void
 write_propositions(struct decision *x, const struct takers *t, const struct decision_ask *ask, struct buf *out)
 {
     struct proposition_filter filter = {ask->schema_count == 0 ? ITEM_MASK_ALL : 0, audiences_match, x};
+    size_t from = x->taken_count;
 
     for (size_t i = 0; i < ask->schema_count; i++)
         filter.schemas |= item_schema_bit(ask->schemas[i]);
@@ -226,6 +226,7 @@ write_propositions(struct decision *x, const struct takers *t, const struct deci
         }
         add_taken(x, p, t->items[i].experience);
     }
+    why_end(x, from);
 }
 
 /* ---- delivery API: options, metrics, analytics ---- */
@@ -344,6 +345,7 @@ write_item(struct decision *x, const struct takers *t, enum decision_format form
     write_options(x, t, format == FORMAT_PREFETCH, out);
     if (x->taken_count == from)
         return;
+    why_end(x, from);
     write_metrics(t, out);
     write_analytics(x, from, out);
     if (format == FORMAT_PREFETCH)

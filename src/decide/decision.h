@@ -60,6 +60,7 @@ struct decision_request {
     bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;
     bool explain;                       /* fill decision_taken.why */
+    bool explain_each;                  /* whole for each, instead of what a location shares with its first alone */
     const struct decision_trace *trace; /* write "trace" members; NULL: none */
     bool client_analytics;              /* logging client_side: write "analytics" members [TARGET 9.3] */
 };
@@ -93,7 +94,7 @@ struct decision_taken {
     struct str algorithm;
     double propensity;
     const struct json *features;  /* of a decision that models learn from, else NULL */
-    const struct json *why;       /* NULL unless asked */
+    struct str why;               /* JSON text (docs/formats/why.md); empty unless asked */
     const struct json *reporting; /* reportingAudienceLocalIds that match now, an array; NULL: none */
 };
 

@@ -110,7 +110,7 @@ struct why *why_new(struct decision *x);
 void why_begin(struct decision *x); /* another location */
 void why_bucket(struct decision *x, uint32_t activity, unsigned bucket);
 void why_lost(struct decision *x, uint32_t activity, enum why_loss loss);
-/* The explanation of an activity that was taken; NULL: none. */
-const struct json *why_of(struct decision *x, uint32_t activity, int experience);
+/* Writes the explanations of what was taken at the location, from there on. */
+void why_end(struct decision *x, size_t from);
 
 #endif

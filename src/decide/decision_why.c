@@ -80,18 +80,27 @@ decision_loss(const struct decision *x, size_t i, struct str *activity, const ch
 static void
 write_audiences(struct jw *w, const struct decision *x)
 {
-    jw_key(w, S("audiences"));
-    jw_object(w);
+    bool any = false;
+
     for (size_t i = 0; x->truths != NULL && i < x->s->audience_count; i++) {
-        if (x->truths[i] != UNKNOWN)
-            jw_kbool(w, x->s->audiences[i].id, x->truths[i] == YES);
+        if (x->truths[i] == UNKNOWN)
+            continue;
+        if (!any) {
+            jw_key(w, S("audiences"));
+            jw_object(w);
+            any = true;
+        }
+        jw_kbool(w, x->s->audiences[i].id, x->truths[i] == YES);
     }
-    jw_end(w);
+    if (any)
+        jw_end(w);
 }
 
 static void
 write_lost(struct jw *w, const struct decision *x)
 {
+    if (x->why->lost_count == 0)
+        return;
     jw_key(w, S("lost"));
     jw_object(w);
     for (size_t i = 0; i < x->why->lost_count; i++)
@@ -99,30 +108,34 @@ write_lost(struct jw *w, const struct decision *x)
     jw_end(w);
 }
 
-const struct json *
-why_of(struct decision *x, uint32_t activity, int experience)
+/* Too long to be kept: empty. An explanation is worth less than the hit. */
+static struct str
+write_why(struct decision *x, const struct decision_taken *t, bool whole)
 {
-    const struct json *out = NULL;
-    const struct choice *c = activity_choice(x, activity);
+    const struct activity *a = map_get(&x->s->activity_index, t->activity);
+    unsigned bucket = x->why->buckets[a - x->s->activities];
     struct buf b;
     struct jw w;
 
-    if (x->why == NULL)
-        return NULL;
     buf_init_in(&b, x->a, WHY_BYTES_MAX);
     w = jw_to(&b);
     jw_object(&w);
-    jw_kstr(&w, S("key"), x->rq->visitor_key);
-    if (x->why->buckets[activity] != UINT16_MAX)
-        jw_ki64(&w, S("bucket"), x->why->buckets[activity]);
-    jw_kstr(&w, S("experience"), x->s->activities[activity].experiences[experience].id);
-    if (c != NULL && c->arm != ARM_NONE)
-        jw_kstr(&w, S("arm"), c->arm == ARM_CONTROL ? S("control") : S("targeted"));
-    if (x->rq->visitor != NULL && visitor_membership(x->rq->visitor, x->s->activities[activity].id) != NULL)
-        jw_kbool(&w, S("member"), true);
-    write_audiences(&w, x);
-    write_lost(&w, x);
+    if (bucket != UINT16_MAX)
+        jw_ki64(&w, S("bucket"), bucket);
+    if (t->entered && x->rq->visitor != NULL && visitor_membership(x->rq->visitor, t->activity) != NULL)
+        jw_kbool(&w, S("returns"), true);
+    if (whole) {
+        jw_kstr(&w, S("key"), x->rq->visitor_key);
+        write_audiences(&w, x);
+        write_lost(&w, x);
+    }
     jw_end(&w);
-    /* Too long to be kept: an explanation is worth less than the hit. */
-    return buf_ok(&b) && json_parse(buf_str(&b), x->a, &out, NULL) == ERR_OK ? out : NULL;
+    return buf_ok(&b) ? buf_str(&b) : S_NULL;
+}
+
+void
+why_end(struct decision *x, size_t from)
+{
+    for (size_t i = from; x->why != NULL && i < x->taken_count; i++)
+        x->taken[i].why = write_why(x, &x->taken[i], i == from || x->rq->explain_each);
 }

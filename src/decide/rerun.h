@@ -43,8 +43,8 @@ const char *rerun_missing_name(enum rerun_missing missing);
 struct rerun_decision {
     struct str activity, experience, scope;
     bool prefetched;
-    const struct json *why; /* decision_taken.why */
-    struct str audiences;   /* JSON array of docs/what-if.md: every audience with its conditions; empty: not wanted */
+    struct str why;       /* decision_taken.why, whole */
+    struct str audiences; /* JSON array of docs/what-if.md: every audience with its conditions; empty: not wanted */
 };
 
 /* An activity that has something at a location and did not get the visitor. */

@@ -185,6 +185,7 @@ begin_decision(struct delivery_work *w)
         .header = request_header,
         .ctx = w,
         .explain = w->rerun != NULL || (c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide)),
+        .explain_each = w->rerun != NULL,
         .trace = begin_trace(w),
         .client_analytics = c->client_analytics,
     };
@@ -282,7 +283,7 @@ add_decision(struct delivery_work *w, const struct decision_taken *t)
                                                                       .arm = t->arm,
                                                                       .algorithm = t->algorithm,
                                                                       .propensity = t->propensity,
-                                                                      .why = t->why,
+                                                                      .why_text = t->why,
                                                                       .features = t->features};
     return t->untracked || work_add_notice(w, &shown);
 }

@@ -162,6 +162,7 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .header = asked->header,
         .ctx = asked->ctx,
         .explain = v->rerun != NULL || decide_explains(c->view->decide),
+        .explain_each = v->rerun != NULL,
     };
     v->ask = (struct decision_ask){
         .parameters = e->target, .xdm = e->xdm, .schemas = e->query.schemas, .schema_count = e->query.schema_count};
@@ -205,7 +206,7 @@ note_taken(struct hit *h, const struct decision_result *result, size_t *room, st
                                                                   .arm = t->arm,
                                                                   .algorithm = t->algorithm,
                                                                   .propensity = t->propensity,
-                                                                  .why = t->why,
+                                                                  .why_text = t->why,
                                                                   .features = t->features};
     }
 }

@@ -50,7 +50,9 @@ write_decisions(struct jw *w, const struct hit *h)
             jw_key(w, S("propensity"));
             jw_f64(w, x->propensity);
         }
-        if (x->why != NULL)
+        if (x->why_text.n > 0)
+            jw_kraw(w, S("why"), x->why_text);
+        else if (x->why != NULL)
             jw_kjson(w, S("why"), x->why);
         if (x->features != NULL)
             jw_kjson(w, S("features"), x->features);
@@ -72,13 +74,36 @@ write_metric(struct jw *w, const struct hit_notice *x)
     }
 }
 
+/* The decision that the notice says was displayed, and nothing more; SIZE_MAX: none. They come in one order. */
+static size_t
+displayed(const struct hit *h, const struct hit_notice *x, size_t from)
+{
+    if (x->type != NOTICE_DISPLAY || x->impression.n > 0 || x->reporting != NULL)
+        return SIZE_MAX;
+    for (size_t i = from; i < h->decision_count; i++) {
+        const struct hit_decision *y = &h->decisions[i];
+        if (str_eq(x->activity, y->activity) && str_eq(x->experience, y->experience) && str_eq(x->scope, y->scope) &&
+            x->arm == y->arm && str_eq(x->algorithm, y->algorithm))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
 static void
 write_notices(struct jw *w, const struct hit *h)
 {
+    size_t next = 0;
+
     jw_key(w, S("notices"));
     jw_array(w);
     for (size_t i = 0; i < h->notice_count; i++) {
         const struct hit_notice *x = &h->notices[i];
+        size_t decision = displayed(h, x, next);
+        if (decision != SIZE_MAX) {
+            jw_i64(w, (int64_t)decision);
+            next = decision + 1;
+            continue;
+        }
         jw_object(w);
         jw_kstr(w, S("type"), str_of(notice_names[x->type]));
         jw_kstr(w, S("activity"), x->activity);
@@ -260,6 +285,18 @@ read_arm(const struct json *v)
     return (enum hit_arm)name_or_first(json_get(v, S("arm")), arm_names, 3);
 }
 
+/* Of the decision read last. */
+static void
+read_why_here(struct hit *h)
+{
+    struct hit_decision *x = &h->decisions[h->decision_count - 1];
+
+    if (json_get(x->why, S("key")) != NULL)
+        x->why_here = x->why;
+    else if (x->why != NULL && h->decision_count > 1 && str_eq(x[-1].scope, x->scope))
+        x->why_here = x[-1].why_here;
+}
+
 static enum err
 read_decisions(const struct json *list, struct arena *a, struct hit *h, struct diag *d)
 {
@@ -281,6 +318,7 @@ read_decisions(const struct json *list, struct arena *a, struct hit *h, struct d
             .why = json_get(it.value, S("why")),
             .features = json_get(it.value, S("features")),
         };
+        read_why_here(h);
     }
     return ERR_OK;
 }
@@ -293,6 +331,26 @@ read_metric(const struct json *v)
     return n < 0 || n > HIT_METRIC_PRIMARY ? HIT_METRIC_PRIMARY : (uint32_t)n;
 }
 
+/* A display of a decision of the same hit; false: there is no such. */
+static bool
+read_displayed(const struct json *v, const struct hit *h, struct hit_notice *out)
+{
+    int64_t n = json_i64(v, -1);
+    const struct hit_decision *x;
+
+    if (n < 0 || (uint64_t)n >= h->decision_count)
+        return false;
+    x = &h->decisions[n];
+    *out = (struct hit_notice){.type = NOTICE_DISPLAY,
+                               .activity = x->activity,
+                               .experience = x->experience,
+                               .scope = x->scope,
+                               .metric = HIT_METRIC_PRIMARY,
+                               .arm = x->arm,
+                               .algorithm = x->algorithm};
+    return true;
+}
+
 static enum err
 read_notices(const struct json *list, struct arena *a, struct hit *h, struct diag *d)
 {
@@ -303,6 +361,10 @@ read_notices(const struct json *list, struct arena *a, struct hit *h, struct dia
         return diag_set(d, ERR_NOMEM, "no memory for a hit's notices");
     while (json_next(&it)) {
         int type = name_index(json_str(json_get(it.value, S("type"))), notice_names, 3);
+        if (read_displayed(it.value, h, &h->notices[h->notice_count])) {
+            h->notice_count++;
+            continue;
+        }
         if (type < 0)
             continue; /* of a later version: it means nothing here */
         h->notices[h->notice_count++] = (struct hit_notice){

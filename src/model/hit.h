@@ -54,6 +54,8 @@ struct hit_decision {
     struct str algorithm;        /* id of the weights or of the model that chose; empty: hash or rule */
     double propensity;           /* probability with which the experience was chosen, for training; 0: not drawn */
     const struct json *why;      /* compact explanation (docs/formats/why.md), NULL: not recorded */
+    const struct json *why_here; /* read only: the why of the location's first decision, which has what all share */
+    struct str why_text;         /* why as JSON text. Written instead of it; never read */
     const struct json *features; /* of a decision that models learn from: learn_row_write(), NULL: none */
 };
 

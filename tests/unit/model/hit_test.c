@@ -159,6 +159,60 @@ TEST(hit_of_a_visit_round_trip)
     CHECK_EQ(r.notices[1].action, ACTION_BAN);
 }
 
+TEST(hit_names_a_decision_that_it_displayed_by_its_index)
+{
+    struct hit_decision decisions[] = {
+        {.activity = S("a1"), .experience = S("x"), .scope = S("m"), .arm = ARM_CONTROL, .algorithm = S("w")},
+        {.activity = S("a2"), .experience = S("y"), .scope = S("m")},
+    };
+    struct hit_notice notices[] = {
+        {.type = NOTICE_CONVERT, .activity = S("a2"), .scope = S("m"), .metric = 3},
+        {.type = NOTICE_DISPLAY,
+         .activity = S("a1"),
+         .experience = S("x"),
+         .scope = S("m"),
+         .arm = ARM_CONTROL,
+         .algorithm = S("w")},
+        {.type = NOTICE_DISPLAY, .activity = S("a2"), .experience = S("y"), .scope = S("elsewhere")},
+    };
+    struct hit h = {.kind = HIT_VISIT,
+                    .source = SOURCE_EDGE,
+                    .decisions = decisions,
+                    .decision_count = 2,
+                    .notices = notices,
+                    .notice_count = 3};
+    struct str text = written(t, &h);
+    struct hit r = read_back(t, text);
+
+    CHECK_TRUE(str_find(text, S("\"metric\":3},0,{\"type\":\"display\"")) > 0);
+    CHECK_STR(written(t, &r), text);
+    CHECK_EQ(r.notice_count, 3);
+    CHECK_EQ(r.notices[1].type, NOTICE_DISPLAY);
+    CHECK_STR(r.notices[1].activity, S("a1"));
+    CHECK_STR(r.notices[1].experience, S("x"));
+    CHECK_STR(r.notices[1].scope, S("m"));
+    CHECK_EQ(r.notices[1].arm, ARM_CONTROL);
+    CHECK_STR(r.notices[1].algorithm, S("w"));
+    CHECK_STR(r.notices[2].scope, S("elsewhere"));
+    r = read_back(t, S("{\"kind\":\"visit\",\"source\":\"edge\",\"notices\":[0,-1,1e300]}")); /* of no decision */
+    CHECK_EQ(r.notice_count, 0);
+}
+
+TEST(hit_shares_the_explanation_of_a_location)
+{
+    struct hit r = read_back(
+        t, S("{\"kind\":\"visit\",\"source\":\"edge\",\"decisions\":["
+             "{\"activity\":\"1\",\"scope\":\"m\",\"why\":{\"bucket\":1,\"key\":\"v\"}},"
+             "{\"activity\":\"2\",\"scope\":\"m\",\"why\":{\"bucket\":2}},{\"activity\":\"3\",\"scope\":\"m\"},"
+             "{\"activity\":\"4\",\"scope\":\"n\",\"why\":{\"bucket\":3}}]}"));
+
+    CHECK_TRUE(r.decisions[0].why_here == r.decisions[0].why);
+    CHECK_TRUE(r.decisions[1].why_here == r.decisions[0].why);
+    CHECK_EQ(json_i64(json_get(r.decisions[1].why, S("bucket")), 0), 2);
+    CHECK_TRUE(r.decisions[2].why_here == NULL); /* was not explained */
+    CHECK_TRUE(r.decisions[3].why_here == NULL); /* its location's first is not here */
+}
+
 TEST(hit_of_a_visit_says_only_what_it_knows)
 {
     struct hit_visit visit = {.session = S("s1"), .environment = HIT_PRODUCTION};
