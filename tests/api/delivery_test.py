@@ -16,7 +16,7 @@ import threading
 import urllib.parse
 
 from delivery_world import E1, NOW, P1, T0, T1, T2, V3, World, build, metric
-from server import run
+from server import notices_of, run
 
 OPTIONS = "options"
 V1 = {"Content-Type": "application/json"}
@@ -74,7 +74,7 @@ class Fixture(World):
         return [r["value"] for r in self.s.topic("collect") if r["value"]["kind"] == "visit"]
 
     def notices(self, kind, activity=None):
-        return [n for h in self.visits() for n in h.get("notices", [])
+        return [n for h in self.visits() for n in notices_of(h)
                 if n["type"] == kind and activity in (None, int(n["activity"]))]
 
 

@@ -12,7 +12,8 @@ import time
 import urllib.parse
 
 import world
-from server import (FETCH, SCHEMAS, Edge, Server, Visitor, decode_identity, encode_identity, minimal, run)
+from server import (FETCH, SCHEMAS, Edge, Server, Visitor, decode_identity, encode_identity, minimal, notices_of,
+                    run)
 
 s = Server("--emulator")
 events = world.web_dataset(s)
@@ -799,7 +800,7 @@ def test_144_notice_without_type():
     before = counts(ab)
     for kind in ("Display", "Interact"):
         v.send({"eventType": "decisioning.proposition" + kind, "_experience": {"decisioning": {"propositions": p}}})
-    notices = [n for e in s.events() for n in e.get("notices", []) if e["identityMap"]["ECID"][0]["id"] == v.ecid]
+    notices = [n for e in s.events() for n in notices_of(e) if e["identityMap"]["ECID"][0]["id"] == v.ecid]
     assert [(n["type"], n["activity"]) for n in notices] == [("display", str(ab)), ("interact", str(ab))]
     after = counts(ab)
     assert [after[k] - before[k] for k in ("visitors", "impressions", "clicks")] == [1, 1, 1]

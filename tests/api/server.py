@@ -236,6 +236,11 @@ def encode_identity(ecid, write_time, created=1735689600000):
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+def notices_of(hit):
+    """A hit's notices; a number stands for a display of the decision of that index (docs/formats/hit.md)."""
+    return [n if isinstance(n, dict) else dict(hit["decisions"][n], type="display") for n in hit.get("notices", [])]
+
+
 class Edge:
     """The edge of a server as a client of one datastream sees it."""
 

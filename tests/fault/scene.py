@@ -19,7 +19,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 import world
-from server import FETCH, SCHEMAS, Edge, Server, minimal
+from server import FETCH, SCHEMAS, Edge, Server, minimal, notices_of
 
 ROUNDS = int(os.environ.get("EDGEWISE_CRASH_ROUNDS", "5"))
 SEED = int(os.environ.get("EDGEWISE_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -173,7 +173,7 @@ def counted(hits, activity):
     shown = {}
     for e in hits:
         visitor = e["identityMap"]["ECID"][0]["id"]
-        notices = [n for n in e.get("notices", []) if n["activity"] == str(activity)]
+        notices = [n for n in notices_of(e) if n["activity"] == str(activity)]
         for x in sorted({n["experience"] for n in notices if n["type"] == "display"}):
             row = rows.setdefault(x, dict.fromkeys(("visitors", "impressions", "clicks", "clickVisitors", "conversions",
                                                     "orders", "revenue"), 0))
