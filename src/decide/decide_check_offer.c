@@ -33,6 +33,21 @@ is_address(struct str url)
     return str_starts(url, S("https://")) || str_starts(url, S("http://")) || str_starts(url, S("/"));
 }
 
+/* What it carries on of the page [TARGET 2.9]. */
+static enum err
+check_redirect(struct check *c, const struct json *offer)
+{
+    static const char *const members[] = {"includeParameters", "passMboxSession"};
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const struct json *v = json_get(offer, str_of(members[i]));
+        check_at(c, "%s", members[i]);
+        if (v != NULL && !json_is(v, JSON_BOOL))
+            return check_wrong(c, v, "true or false");
+    }
+    return ERR_OK;
+}
+
 static enum err
 check_offer_size(struct check *c, const struct json *offer)
 {
@@ -72,7 +87,9 @@ decide_check_offer(const struct json *offer, struct diag *d)
     case OFFER_REDIRECT:
         if (!json_is(content, JSON_STRING))
             return check_wrong(&c, content, "a URL");
-        return is_address(json_str(content)) ? ERR_OK : check_say(&c, "must begin with https://, http:// or /");
+        if (!is_address(json_str(content)))
+            return check_say(&c, "must begin with https://, http:// or /");
+        return check_redirect(&c, offer);
     case OFFER_ACTIONS:
         return check_actions(&c, json_get(offer, S("actions")));
     default:

@@ -48,6 +48,7 @@ enum field_source {
     FIELD_AEP,
     FIELD_CUSTOMER,   /* <source>.<attribute> of the customer attributes */
     FIELD_CONTEXT,    /* a path of json_logic_context(): any JSON */
+    FIELD_CHOICE,     /* how the experience was chosen that is being shown */
     FIELD_ALLOCATION, /* percent 0..100 of the activity being decided [TARGET 5.4] */
     FIELD__COUNT
 };
@@ -63,9 +64,11 @@ struct activity;
 struct request_view {
     const struct decision_request *rq;
     const struct decision_ask *ask;  /* its parameters, xdm, url and referrer; NULL: none */
-    const struct activity *activity; /* being decided: what field_per_activity() reads; NULL: none */
-    struct hash_key key;             /* derives a tntId where the visitor has none */
-    int zone_minutes;                /* the account's time is UTC plus so much */
+    const struct activity *activity; /* being decided or shown: what field_per_activity() reads; NULL: none */
+    enum hit_arm arm;                /* of what is being shown */
+    struct str algorithm;
+    struct hash_key key; /* derives a tntId where the visitor has none */
+    int zone_minutes;    /* the account's time is UTC plus so much */
     struct arena *arena;
     bool has_agent, has_page[3];
     struct user_agent agent;
@@ -133,10 +136,13 @@ enum hole_encode {
     ENCODE_REMOTE,   /* what is behind the URL field.name, as the inside of a JSON string */
     ENCODE_PREFETCH, /* no value: `otherwise` itself, in a prefetch */
     ENCODE_TOKENS,   /* no value: response tokens, of which `otherwise` are the known ones */
+    ENCODE_CARRY,    /* what a redirect to the URL field.name carries on of the page, as more of its query */
 };
+enum { CARRY_PARAMETERS = 1, CARRY_SESSION = 2 };
 struct hole {
     uint32_t at;
     enum hole_encode encode;
+    unsigned carry; /* bits of the above */
     struct field field;
     struct str otherwise; /* inserted when the value is absent: the default, nothing, or the token itself */
     struct str if_empty;  /* inserted when the value is there but empty */
@@ -161,6 +167,8 @@ struct proposition {
     unsigned schemas;  /* bits of the items */
     bool conditional;  /* some item has an audience */
     struct str clicks; /* propositions of click metrics, each after a comma */
+    const struct hole *click_holes;
+    size_t click_hole_count;
     enum item_schema click_schema;
 };
 
@@ -344,6 +352,7 @@ enum err decide_compile_within(const struct decide_source *src, size_t bytes_max
 struct response_field {
     struct str name; /* "geo.city" */
     struct field field;
+    bool lower; /* names of places are told in lower case */
 };
 
 /* ---- proposition.c ---- */
@@ -410,6 +419,8 @@ struct delivery_filter {
 };
 bool delivery_write(const struct delivery_text *t, const struct delivery_filter *f, struct request_view *v,
                     struct buf *out);
+/* What goes into the hole of a redirect. */
+void redirect_write(const struct hole *h, const struct request_view *v, struct buf *out);
 /* What goes into a hole. */
 void hole_write(const struct hole *h, const struct delivery_filter *f, struct request_view *v, struct buf *out);
 

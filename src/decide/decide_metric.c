@@ -214,6 +214,10 @@ response_field(struct compile *c, struct str token, struct field *f)
     } table[] = {{"profile.", FIELD_PROFILE}, {"user.", FIELD_PROFILE}, {"geo.", FIELD_GEO},
                  {"mbox.", FIELD_MBOX},       {"aep.", FIELD_AEP},      {"crs.", FIELD_CUSTOMER}};
 
+    if (str_eq(token, S("experience.trafficAllocationId")) || str_eq(token, S("experience.trafficAllocationType"))) {
+        *f = (struct field){FIELD_CHOICE, compile_intern(c, str_slice(token, S("experience.").n, token.n))};
+        return true;
+    }
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct str prefix = str_of(table[i].prefix);
         if (!str_starts(token, prefix) || token.n == prefix.n)
@@ -243,6 +247,7 @@ compile_response_tokens(struct compile *c)
             continue;
         }
         x->name = compile_intern(c, token);
+        x->lower = x->field.source == FIELD_GEO && !str_ends(token, S("Code"));
         if (x->field.source == FIELD_AEP && !compile_add_path(c, x->field.name))
             return compile_no_memory(c);
         c->set->response_count++;

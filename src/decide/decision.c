@@ -204,6 +204,17 @@ take(struct decision *x, const struct location *at, bool all, bool views, enum d
     return t;
 }
 
+/* What is about to be written is this activity's. */
+static void
+view_of(struct decision *x, uint32_t activity)
+{
+    const struct choice *c = activity_choice(x, activity);
+
+    x->view.activity = &x->s->activities[activity];
+    x->view.arm = c != NULL ? c->arm : ARM_NONE;
+    x->view.algorithm = c != NULL ? c->algorithm : S_NULL;
+}
+
 /* ---- Edge Network: propositions ---- */
 
 static void
@@ -219,7 +230,7 @@ write_propositions(struct decision *x, const struct takers *t, const struct deci
         size_t before = out->n;
         if (x->taken_count > 0)
             buf_putc(out, ',');
-        x->view.activity = &x->s->activities[p->activity];
+        view_of(x, p->activity);
         if (!proposition_write(&p->propositions[t->items[i].experience], &filter, &x->view, out)) {
             out->n = before;
             continue;
@@ -289,7 +300,7 @@ write_options(struct decision *x, const struct takers *t, bool prefetch, struct 
         if (here > start)
             buf_putc(out, ',');
         body = out->n;
-        x->view.activity = &x->s->activities[p->activity];
+        view_of(x, p->activity);
         shown = delivery_write(&p->texts[t->items[i].experience], &filter, &x->view, out);
         if (out->n == body)
             buf_cut(out, here); /* default content writes nothing */

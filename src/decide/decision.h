@@ -43,6 +43,7 @@ struct decision_request {
     int64_t now_ms;
     struct str visitor_key; /* [TARGET 3.1]: decide_visitor_key() */
     const struct visitor *visitor;
+    struct str session;           /* its id; empty: a client without sessions */
     struct str property_token;    /* empty: none */
     bool serve_inactive;          /* of the environment [TARGET 2.2] */
     const struct decision_qa *qa; /* NULL: none */

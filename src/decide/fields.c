@@ -7,14 +7,15 @@
  *   profile.<p>           the visitor's attribute, or a fact that is kept up to date (fields_visitor.c)
  *   page, referrer, landing, browser, platform, mobile, geo, network, source, time    fields_request.c
  *   aep, customer         merged platform profile, customer attributes: by dotted path
+ *   choice                how the experience was chosen that is being shown: arm and algorithm
  *   context, allocation   what json-logic reads (json_logic_context.c) */
 #include "decide/json_logic.h"
 
 #include "decide/fields_int.h"
 
-static const char *const source_names[] = {"mbox",     "profile",  "page",    "referrer",  "landing", "browser",
-                                           "platform", "mobile",   "geo",     "network",   "source",  "time",
-                                           "aep",      "customer", "context", "allocation"};
+static const char *const source_names[] = {"mbox",     "profile",  "page",    "referrer", "landing",   "browser",
+                                           "platform", "mobile",   "geo",     "network",  "source",    "time",
+                                           "aep",      "customer", "context", "choice",   "allocation"};
 _Static_assert(sizeof(source_names) / sizeof(source_names[0]) == FIELD__COUNT, "a name per source");
 
 const char *
@@ -125,6 +126,24 @@ allocation(struct request_view *v, struct str *text, const struct json **node)
            json_parse(*text, v->arena, node, &d) == ERR_OK;
 }
 
+/* trafficAllocation* are told of activities that models choose for; everything else has the traffic type of its
+ * targeting [TARGET 2.8, 9.3]. */
+static bool
+choice_field(const struct request_view *v, struct str name, struct str *text)
+{
+    bool targeted = v->arm == ARM_TARGETED;
+
+    if (str_eq(name, S("trafficType")))
+        *text = targeted || (v->activity != NULL && v->activity->targeted) ? S("1") : S("0");
+    else if (str_eq(name, S("algorithm")))
+        *text = v->algorithm.n > 0 ? v->algorithm : S("0");
+    else if (str_eq(name, S("trafficAllocationId")))
+        *text = targeted ? S("1") : S("0");
+    else
+        *text = targeted ? S("targeted") : S("control");
+    return v->arm != ARM_NONE || !str_starts(name, S("trafficAllocation"));
+}
+
 /* [TARGET 3.2]: "<client>.<activity>." is in the prefix already. */
 unsigned
 activity_bucket(const struct activity *a, struct str visitor_key)
@@ -172,6 +191,8 @@ request_field(struct request_view *v, const struct field *f, struct str *text, c
         return field_scalar(v, json_path(v->rq->customer, f->name), text, node);
     case FIELD_CONTEXT:
         return context_value(v, f->name, text, node);
+    case FIELD_CHOICE:
+        return choice_field(v, f->name, text);
     case FIELD_ALLOCATION:
         return allocation(v, text, node);
     default:
@@ -241,6 +262,6 @@ field_is_boolean(enum field_source source, struct str name)
 bool
 field_per_activity(const struct field *f)
 {
-    return f->source == FIELD_ALLOCATION ||
+    return f->source == FIELD_ALLOCATION || f->source == FIELD_CHOICE ||
            (f->source == FIELD_PROFILE && has_word(" inOtherTests notInOtherTests ", f->name));
 }

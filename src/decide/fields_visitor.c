@@ -21,6 +21,8 @@ identity_field(struct request_view *v, struct str name, struct str *text)
         *text = x != NULL && x->tnt_id.n > 0 ? x->tnt_id : ecid_tnt_id(v->key, v->rq->visitor_key, v->arena);
     else if (is_name(name, "thirdPartyId", "mbox3rdPartyId"))
         *text = x != NULL ? x->third_party_id : S_NULL;
+    else if (str_eq(name, S("sessionId")))
+        *text = v->rq->session;
     else if (is_name(name, "marketingCloudVisitorId", "ecid"))
         *text = x != NULL && x->ecid.n > 0 ? x->ecid : v->rq->visitor_key;
     else

@@ -8,6 +8,7 @@
  * on. Visual changes of one activity are one option; so is every other offer. */
 #include "codec/json_writer.h"
 #include "decide/template.h"
+#include "rule/lowercase.h"
 
 struct option_list {
     struct render r;
@@ -152,6 +153,8 @@ put_form_option(struct option_list *l)
     buf_put(l->r.out, str_of(heads[type]));
     if (type == OFFER_JSON)
         template_put_json(&l->r, content);
+    else if (type == OFFER_REDIRECT)
+        template_put_redirect(&l->r, o->offer);
     else
         template_put_string(&l->r, json_str(content), type == OFFER_HTML ? ENCODE_HTML : ENCODE_URL);
     end_option(l, p);
@@ -399,7 +402,7 @@ put_response_tokens(const struct hole *h, const struct delivery_filter *f, struc
         if (json_is(node, JSON_ARRAY)) /* categories; everything else is text, numbers too */
             json_write(out, node);
         else
-            json_quote(out, value);
+            json_quote(out, x->lower ? lowercase_str(value, v->arena) : value);
     }
     buf_putc(out, '}');
     if (n == 0)
@@ -419,6 +422,9 @@ hole_write(const struct hole *h, const struct delivery_filter *f, struct request
         return;
     case ENCODE_TOKENS:
         put_response_tokens(h, f, v, out);
+        return;
+    case ENCODE_CARRY:
+        redirect_write(h, v, out);
         return;
     case ENCODE_REMOTE:
         if (v->rq->remote != NULL && v->rq->remote(v->rq->ctx, h->field.name, &value))

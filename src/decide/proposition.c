@@ -162,6 +162,7 @@ each_change(struct render *r, const struct json *list,
     }
 }
 
+/* content: of a redirect its offer, which says what it carries on. */
 static void
 put_content_item(struct render *r, enum item_schema schema, const char *format, const struct json *content)
 {
@@ -174,8 +175,10 @@ put_content_item(struct render *r, enum item_schema schema, const char *format, 
     buf_put(r->out, S(",\"content\":"));
     if (schema == ITEM_JSON)
         template_put_json(r, content);
+    else if (schema == ITEM_REDIRECT)
+        template_put_redirect(r, content);
     else
-        template_put_string(r, json_str(content), schema == ITEM_HTML ? ENCODE_HTML : ENCODE_URL);
+        template_put_string(r, json_str(content), ENCODE_HTML);
     buf_putc(r->out, '}');
     item_end(r);
 }
@@ -224,7 +227,7 @@ put_option(struct render *r)
         break;
     case OFFER_REDIRECT:
         if (json_is(content, JSON_STRING))
-            put_content_item(r, ITEM_REDIRECT, "text/uri-list", content);
+            put_content_item(r, ITEM_REDIRECT, "text/uri-list", offer);
         break;
     case OFFER_REMOTE: /* its content, which is fetched beforehand, is HTML */
         if (json_is(content, JSON_STRING))
@@ -264,6 +267,54 @@ put_proposition_id(struct render *r, uint32_t metric)
     buf_putc(r->out, '"');
 }
 
+/* Machines choose: which arm or weights it was is known with the visitor [TARGET 8, 9.3]. */
+static bool
+is_automatic(const struct activity *a)
+{
+    return a->type == ACTIVITY_AUTO_ALLOCATE || a->type == ACTIVITY_AUTO_TARGET || a->type == ACTIVITY_AP;
+}
+
+static void
+put_choice(struct render *r, struct str name)
+{
+    if (is_automatic(r->src->activity))
+        template_field(r, (struct field){FIELD_CHOICE, name});
+    else
+        buf_putc(r->out, '0');
+}
+
+static void
+put_strategy(struct render *r, const char *step)
+{
+    buf_printf(r->out, "{\"step\":\"%s\",\"algorithmID\":\"", step);
+    put_choice(r, S("algorithm"));
+    buf_put(r->out, S("\",\"trafficType\":\""));
+    put_choice(r, S("trafficType"));
+    buf_put(r->out, S("\"}"));
+}
+
+/* One entry: targeted or not, shown [TARGET 9.3]. */
+static void
+put_analytics_token(struct render *r)
+{
+    const struct activity *a = r->src->activity;
+    const struct experience *e = r->src->experience;
+
+    buf_put(r->out, S("\",\"analyticsToken\":\""));
+    template_put_escaped(r->out, a->id);
+    buf_putc(r->out, ':');
+    template_put_escaped(r->out, e->id);
+    if (is_automatic(a)) {
+        buf_putc(r->out, ':');
+        put_choice(r, S("trafficType"));
+        buf_putc(r->out, ':');
+        put_choice(r, S("algorithm"));
+        buf_put(r->out, S("|2"));
+    } else {
+        buf_put(r->out, a->targeted || e->audiences.n > 0 ? S(":1|2") : S(":0|2"));
+    }
+}
+
 /* metric 0: what is displayed, else clicks of that metric. */
 static void
 put_head(struct render *r, uint32_t metric)
@@ -279,25 +330,26 @@ put_head(struct render *r, uint32_t metric)
     put_member(r->out, "id", a->id);
     buf_put(r->out, S("},\"experience\":{"));
     put_member(r->out, "id", e->id);
-    buf_put(r->out, metric != 0
-                        ? S("},\"strategies\":[{\"step\":\"conversion\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],")
-                        : S("},\"strategies\":[{\"step\":\"entry\",\"algorithmID\":\"0\",\"trafficType\":\"0\"},"
-                            "{\"step\":\"display\",\"algorithmID\":\"0\",\"trafficType\":\"0\"}],"));
-    buf_put(r->out, S("\"characteristics\":{\"eventToken\":\""));
-    decide_token_write(r->out, r->src->token_key, &token);
-    if (a->analytics && metric == 0) { /* one entry: targeted or not, shown [TARGET 9.3] */
-        buf_put(r->out, S("\",\"analyticsToken\":\""));
-        template_put_escaped(r->out, a->id);
-        buf_putc(r->out, ':');
-        template_put_escaped(r->out, e->id);
-        buf_put(r->out, a->targeted || e->audiences.n > 0 ? S(":1|2") : S(":0|2"));
+    buf_put(r->out, S("},\"strategies\":["));
+    if (metric != 0) {
+        put_strategy(r, "conversion");
+    } else {
+        put_strategy(r, "entry");
+        buf_putc(r->out, ',');
+        put_strategy(r, "display");
     }
+    buf_put(r->out, S("],\"characteristics\":{\"eventToken\":\""));
+    decide_token_write(r->out, r->src->token_key, &token);
+    if (a->analytics && metric == 0)
+        put_analytics_token(r);
     buf_put(r->out,
             r->src->view ? S("\",\"scopeType\":\"view\"},\"correlationID\":\"") : S("\"},\"correlationID\":\""));
     template_put_escaped(r->out, a->id);
     buf_putc(r->out, ':');
     template_put_escaped(r->out, e->id);
-    buf_put(r->out, S(":0\"},\"items\":["));
+    buf_putc(r->out, ':');
+    put_choice(r, S("trafficType"));
+    buf_put(r->out, S("\"},\"items\":["));
 }
 
 /* An action where a client renders, else a measurement that the page takes up. */
@@ -346,6 +398,8 @@ render_clicks(const struct proposition_source *src, struct arena *a, struct buf 
     if (r.full || !buf_ok(scratch))
         return false;
     out->clicks = arena_str(a, buf_str(scratch));
+    out->click_holes = r.holes;
+    out->click_hole_count = r.hole_count;
     return out->clicks.p != NULL;
 }
 
@@ -392,6 +446,19 @@ put_range(const struct proposition *p, size_t from, size_t to, size_t *next, str
         hole_write(&p->holes[*next], NULL, v, out);
     }
     buf_put(out, str_slice(p->text, from, to));
+}
+
+static void
+put_clicks(const struct proposition *p, struct request_view *v, struct buf *out)
+{
+    size_t from = 0;
+
+    for (size_t i = 0; i < p->click_hole_count; i++) {
+        buf_put(out, str_slice(p->clicks, from, p->click_holes[i].at));
+        from = p->click_holes[i].at;
+        hole_write(&p->click_holes[i], NULL, v, out);
+    }
+    buf_put(out, str_slice(p->clicks, from, p->clicks.n));
 }
 
 static bool
@@ -448,6 +515,6 @@ proposition_write(const struct proposition *p, const struct proposition_filter *
     if (!write_displayed(p, f, v, out))
         return false; /* and there is nothing to click */
     if (f->schemas & 1u << p->click_schema)
-        buf_put(out, p->clicks);
+        put_clicks(p, v, out);
     return true;
 }

@@ -202,7 +202,7 @@ static_value(const struct render *r, struct str name, struct str *value)
     else if (str_eq(parts[0], S("option")))
         *value = id ? r->option->id : r->option->name;
     else if (str_eq(parts[0], S("mbox")) && !id)
-        *value = r->src->scope;
+        *value = str_eq(r->src->scope, PAGE_SCOPE) ? GLOBAL_MBOX : r->src->scope;
     else
         return false;
     return true;
@@ -226,6 +226,10 @@ token_field(struct render *r, struct str name, struct field *f)
         {"crs.", FIELD_CUSTOMER},
     };
 
+    if (str_eq(name, S("campaign.recipe.trafficType")) || str_eq(name, S("activity.experience.trafficType"))) {
+        *f = (struct field){FIELD_CHOICE, S("trafficType")};
+        return true;
+    }
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct str prefix = str_of(table[i].prefix);
         if (str_starts(name, prefix) && name.n > prefix.n) {
@@ -316,6 +320,33 @@ template_put_string(struct render *r, struct str text, enum hole_encode encode)
 {
     buf_putc(r->out, '"');
     template_put(r, text, encode);
+    buf_putc(r->out, '"');
+}
+
+void
+template_field(struct render *r, struct field field)
+{
+    push_hole(r, (struct hole){.field = field});
+}
+
+void
+template_put_redirect(struct render *r, const struct json *offer)
+{
+    struct str url = json_str(json_get(offer, S("content")));
+    ptrdiff_t hash = str_find_char(url, '#');
+    struct str to = hash < 0 ? url : str_slice(url, 0, (size_t)hash);
+    struct hole h = {.encode = ENCODE_CARRY, .field.name = arena_str(r->a, to)};
+
+    if (json_bool(json_get(offer, S("includeParameters")), false))
+        h.carry |= CARRY_PARAMETERS;
+    if (json_bool(json_get(offer, S("passMboxSession")), false))
+        h.carry |= CARRY_SESSION;
+    r->full |= h.field.name.p == NULL;
+    buf_putc(r->out, '"');
+    template_put(r, to, ENCODE_URL);
+    if (h.carry != 0)
+        push_hole(r, h);
+    template_put(r, str_slice(url, to.n, url.n), ENCODE_URL);
     buf_putc(r->out, '"');
 }
 

@@ -31,6 +31,11 @@ void template_put_string(struct render *r, struct str text, enum hole_encode enc
 void template_put_json(struct render *r, const struct json *v);
 /* A hole without a value of the request: `otherwise` is what goes in, as hole_write() says. */
 void template_hole(struct render *r, enum hole_encode encode, struct str otherwise);
+/* The place of a field that always has a value. */
+void template_field(struct render *r, struct field field);
+/* The URL of a redirect as a string, with what it carries on of the page: a member includeParameters, and
+ * passMboxSession [TARGET 2.9]. */
+void template_put_redirect(struct render *r, const struct json *offer);
 /* The place of what is behind a URL. */
 void template_remote(struct render *r, struct str url);
 

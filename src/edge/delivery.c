@@ -169,6 +169,7 @@ begin_decision(struct delivery_work *w)
         .now_ms = c->now_ms,
         .visitor_key = decide_visitor_key(c->ecid, c->tnt_id, c->third_party_id),
         .visitor = w->visitor,
+        .session = c->session,
         .property_token = c->property_token,
         .serve_inactive = c->environment.serve_inactive,
         .qa = c->has_qa ? &c->qa : NULL,
@@ -225,6 +226,8 @@ begin_hit(struct delivery_work *w)
                                               .visitor = w->visitor,
                                               .arena = c->arena,
                                               .now_ms = c->now_ms,
+                                              .user_agent = c->user_agent,
+                                              .client_hints = json_get(c->context, S("clientHints")),
                                               .geo = w->rq.geo};
 }
 

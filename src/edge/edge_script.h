@@ -25,7 +25,8 @@ struct edge_script_request {
     struct arena *arena;
     int64_t now_ms;
     const struct json *geo, *customer;
-    struct str user_agent_browser; /* as rules see it: "chrome" */
+    struct str user_agent; /* of the visitor, as the request says it: a header may be of his server's */
+    const struct json *client_hints;
     /* of the location */
     struct str mbox;
     struct str url, referrer;

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "codec/json_writer.h"
 #include "codec/url.h"
+#include "context/agent.h"
 #include "os/os.h"
 
 static bool
@@ -148,9 +149,9 @@ give_user_fact(const struct edge_script_env *env, struct str name, struct str *j
     if (str_eq(name, S("daysSinceLastVisit")))
         return give_number(env, floor(visitor_days_since_last_visit(r->visitor, r->now_ms)), json);
     if (str_eq(name, S("browser")))
-        return give_text(env, http_header(r->rq, S("User-Agent")), json);
+        return give_text(env, r->user_agent, json);
     if (str_eq(name, S("browserType")))
-        return give_text(env, r->user_agent_browser, json);
+        return give_text(env, user_agent_with_hints(r->user_agent, r->client_hints).browser, json);
     if (str_eq(name, S("activeActivities")) || str_eq(name, S("activeCampaigns")))
         return give_activities(env, json);
     if (str_eq(name, S("pcId")))
@@ -161,8 +162,8 @@ give_user_fact(const struct edge_script_env *env, struct str name, struct str *j
 static bool
 give_geolocation(const struct edge_script_env *env, struct str *json)
 {
-    static const char *const names[][2] = {
-        {"country", "country"}, {"state", "state"}, {"city", "city"}, {"zip", "zip"}, {"dma", "dma"}};
+    static const char *const names[] = {"country", "state",         "city",           "zip", "dma", "domainName",
+                                        "ispName", "mobileCarrier", "connectionSpeed"};
     struct buf b;
     struct jw w;
 
@@ -170,9 +171,9 @@ give_geolocation(const struct edge_script_env *env, struct str *json)
     w = jw_to(&b);
     jw_object(&w);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct json *v = json_get(env->r->geo, str_of(names[i][1]));
+        const struct json *v = json_get(env->r->geo, str_of(names[i]));
         if (v != NULL)
-            jw_kjson(&w, str_of(names[i][0]), v);
+            jw_kjson(&w, str_of(names[i]), v);
     }
     jw_end(&w);
     *json = buf_str(&b);

@@ -9,6 +9,7 @@ from delivery_world import NOW, World, build, metric
 from server import Edge, Visitor, run
 
 w = None
+JSON = {"Content-Type": "application/json"}
 
 
 def setup():
@@ -82,6 +83,17 @@ def test_077_an_attribute_that_the_profile_api_wrote():
     assert w.content("level", who, session="p1") == "for gold"
     assert w.content("level", who, session="p2") == "for gold", "in another session"
     assert w.content("level", visitor(), session="p3") is None, "nobody else"
+
+
+def test_073_a_script_knows_the_browser_that_the_request_names():
+    """[TARGET 1.1, 7.3]: a server asks for its visitor, whose browser is in the context and not in the header."""
+    for name, script in (("kind", "return user.browserType;"), ("agent", "return user.browser;"), ("land", "return profile.geolocation.country;")):
+        w.rest("POST", "/profileattributes/scripts", {"name": name, "script": script, "active": True}, headers=JSON)
+    w.activity("ab", 4773, [(100, html("${user.kind}|${user.agent}|${user.land}"))], "script")
+    agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
+    context = {"channel": "web", "userAgent": agent, "geo": {"countryCode": "US", "city": "x"}}
+    shown = w.content("script", visitor(), context=context)
+    assert shown == "chrome|%s|united states" % agent, shown
 
 
 # ---- the audience of a location ----
