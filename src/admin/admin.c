@@ -1,7 +1,7 @@
 /* admin.c - one service out of all families: the route table, the gateway's checks, the call's scope.
  *
  * The order, which is the contract of [PLATFORM 1.3]:
- *  (1) token, API key, organisation: in this order, before a path is looked at;
+ *  (1) token, API key, organisation: in this order, before a path is looked at (admin_gateway.c);
  *  (2) the path and method;
  *  (3) the sandbox, for families that have one;
  *  (4) the handler, with one snapshot for the whole call.
@@ -11,19 +11,28 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,         &family_sandbox,         &family_schema,     &family_catalog,   &family_import,
-    &family_export,       &family_inlet,           &family_flow,       &family_namespace, &family_identity,
-    &family_profile,      &family_segment,         &family_explain,    &family_registry,  &family_activity,
-    &family_offer,        &family_target_audience, &family_property,   &family_own,       &family_ops,
-    &family_report,       &family_report_pages,    &family_preview,    &family_job,       &family_schedule,
-    &family_conversion,   &family_search,          &family_guardrail,  &family_sample,    &family_external,
-    &family_external_run, &family_external_file,   &family_export_job, &family_diff,      &family_as_of,
-    &family_target_setup, &family_bundle,          &family_changelog,  &family_revision,  &family_what_if,
-    &family_decision,
+    &family_auth,         &family_sandbox,         &family_schema,       &family_catalog,   &family_import,
+    &family_export,       &family_inlet,           &family_flow,         &family_namespace, &family_identity,
+    &family_profile,      &family_segment,         &family_explain,      &family_registry,  &family_activity,
+    &family_offer,        &family_target_audience, &family_property,     &family_own,       &family_ops,
+    &family_report,       &family_report_pages,    &family_preview,      &family_job,       &family_schedule,
+    &family_conversion,   &family_search,          &family_guardrail,    &family_sample,    &family_external,
+    &family_external_run, &family_external_file,   &family_export_job,   &family_diff,      &family_as_of,
+    &family_target_setup, &family_bundle,          &family_target_token, &family_changelog, &family_revision,
+    &family_what_if,      &family_decision,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
 /* ---- life ---- */
+
+static void
+release(struct admin *a)
+{
+    admin_rate_deinit(&a->target_rate);
+    free(a->routes);
+    free((void *)a->owners);
+    free(a);
+}
 
 enum err
 admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
@@ -35,6 +44,7 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
     if (a == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for the administration service");
     a->o = *o;
+    admin_rate_init(&a->target_rate, o->target_requests_per_minute);
     if (a->o.guardrails.limits[0] == 0)
         CHECK(guardrails_read(S(""), a->o.guardrails.enforced, &a->o.guardrails, d) == ERR_OK);
     for (size_t i = 0; i < FAMILY_COUNT; i++)
@@ -42,9 +52,7 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
     a->routes = calloc(n, sizeof *a->routes);
     a->owners = calloc(n, sizeof(const struct family *));
     if (a->routes == NULL || a->owners == NULL) {
-        free(a->routes);
-        free((void *)a->owners);
-        free(a);
+        release(a);
         return diag_set(d, ERR_NOMEM, "no memory for the administration service");
     }
     for (size_t i = 0; i < FAMILY_COUNT; i++) {
@@ -62,9 +70,7 @@ admin_new(const struct admin_options *o, struct admin **out, struct diag *d)
         return ERR_OK;
     }
     admin_evaluate_close(a);
-    free(a->routes);
-    free((void *)a->owners);
-    free(a);
+    release(a);
     return rc;
 }
 
@@ -75,9 +81,7 @@ admin_free(struct admin *a)
         return;
     admin_import_close(a);
     admin_evaluate_close(a);
-    free(a->routes);
-    free((void *)a->owners);
-    free(a);
+    release(a);
 }
 
 void
@@ -91,15 +95,6 @@ admin_routes(void (*each)(void *ctx, const struct route *r), void *ctx)
 
 /* ---- whose paths, and how errors look there ---- */
 
-static bool
-is_target_path(struct str path)
-{
-    struct str rest = str_slice(path, 1, path.n), tenant, next;
-
-    return str_starts(path, S("/")) && str_split(&rest, '/', &tenant) && tenant.n > 0 && rest.p != NULL &&
-           str_split(&rest, '/', &next) && str_eq(next, S("target"));
-}
-
 static enum error_style
 style_of_path(struct str path)
 {
@@ -112,7 +107,7 @@ style_of_path(struct str path)
         return ERRORS_PROFILE;
     if (str_starts(path, S("/data/foundation/flowservice")))
         return ERRORS_FLOW;
-    return is_target_path(path) ? ERRORS_TARGET : ERRORS_PROBLEM;
+    return admin_is_target_path(path) ? ERRORS_TARGET : ERRORS_PROBLEM;
 }
 
 static bool
@@ -126,7 +121,7 @@ match(void *ctx, const struct http_req *rq)
         if (str_starts(rq->path, str_of(prefixes[i])))
             return true;
     }
-    return is_target_path(rq->path);
+    return admin_is_target_path(rq->path);
 }
 
 static size_t
@@ -158,48 +153,6 @@ refuse(void *ctx, struct http_req *rq, int status, const char *why, struct http_
     (void)ctx;
     set_request_id(rq, rs);
     admin_fail(rq, rs, style_of_path(rq->path), status, diag_set(&d, ERR_INVALID, "%s", why), &d);
-}
-
-/* ---- (1) the gateway ---- */
-
-static bool
-stop(struct http_res *rs, int status, const char *code, const char *message)
-{
-    struct jw w = admin_json(rs, status);
-
-    jw_object(&w);
-    jw_kstr(&w, S("error_code"), str_of(code));
-    jw_kstr(&w, S("message"), str_of(message));
-    jw_end(&w);
-    return false;
-}
-
-static bool
-gateway(struct call *call, struct http_req *rq, struct http_res *rs)
-{
-    struct str bearer = http_header(rq, S("Authorization")), key = http_header(rq, S("x-api-key")),
-               org = http_header(rq, S("x-gw-ims-org-id")), scope;
-    struct token_claims claims;
-
-    if (bearer.n == 0)
-        return stop(rs, 403, "403010", "Oauth token is missing.");
-    if (!str_eq_nocase(str_slice(bearer, 0, 7), S("Bearer ")) ||
-        !admin_token_read(call->admin, str_trim(str_slice(bearer, 7, bearer.n)), rq, &claims) ||
-        snapshot_find(call->snap, S("credential"), claims.client_id, &scope) == NULL)
-        return stop(rs, 401, "401013", "Oauth token is not valid");
-    if (key.n == 0)
-        return stop(rs, 403, "403000", "Api Key is required");
-    if (!str_eq(key, claims.client_id))
-        return stop(rs, 403, "403003", "Api Key is invalid");
-    if (org.n == 0 && is_target_path(rq->path)) /* Target's API has the tenant in its path instead [TARGET 6.1] */
-        org = claims.org;
-    if (org.n == 0)
-        return stop(rs, 400, "400003", "Missing header");
-    if (!str_eq(org, claims.org))
-        return stop(rs, 403, "403025", "Profile is not valid");
-    call->org = claims.org;
-    call->client_id = claims.client_id;
-    return true;
 }
 
 /* ---- (3) the sandbox ---- */
@@ -269,7 +222,7 @@ serve(struct call *call, struct http_req *rq, struct http_res *rs)
     enum route_result result = route_find(a->routes, a->route_count, rq, &route, &params, &allow);
     const struct family *owner = result == ROUTE_FOUND ? a->owners[route - a->routes] : NULL;
 
-    if ((owner == NULL || !owner->open) && !gateway(call, rq, rs))
+    if ((owner == NULL || !owner->open) && !admin_gateway(call, rq, rs))
         return;
     if (owner == NULL) {
         refuse_route(rq, rs, result, allow);
@@ -298,7 +251,7 @@ spool(void *ctx, struct http_req *rq, struct http_spool *out, const char **why)
     *why = "the token, the API key, the organisation or the sandbox is not accepted";
     if (rq->method == HTTP_PUT && route_find(a->routes, a->route_count, rq, &r, &params, &allow) == ROUTE_FOUND &&
         a->owners[r - a->routes] == &family_external_file) {
-        if (gateway(&call, rq, &rs) && find_sandbox(&call, rq, &rs, ERRORS_UPAPI))
+        if (admin_gateway(&call, rq, &rs) && find_sandbox(&call, rq, &rs, ERRORS_UPAPI))
             status = external_spool(&call, rq, &params, out, why);
         else
             status = rs.status != 0 ? rs.status : 503;

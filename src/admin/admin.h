@@ -4,6 +4,7 @@
  * rules (token, API key, organisation, sandbox) once before any of them, and maps errors to the family's documented
  * body [PLATFORM 1.3]. docs/openapi.yaml lists every route; a test holds the two together (admin_routes).
  *
+ *   admin_gateway.c        (none)                                 who may call, whose data it is, how often
  *   admin_auth.c           /ims/...                               tokens                           [PLATFORM 1.4]
  *   admin_sandbox.c        /data/foundation/sandbox-...           sandboxes                        [PLATFORM 1.6]
  *   admin_schema.c         /data/foundation/schemaregistry/...    schemas, field groups            [PLATFORM 2]
@@ -34,6 +35,7 @@
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
  *   admin_changelog.c      /{tenant}/target/activities/{id}/changelog   what was changed          [TARGET 6.2]
  *   admin_revision.c       /{tenant}/target/revisions/...         what objects were                [TARGET 6.2]
+ *   admin_target_token.c   /{tenant}/target/authentication/token  tokens of traces and profiles    [TARGET 6.9]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]
  *   admin_decision.c       /{tenant}/target/decisions             why it was decided so            OURS
@@ -100,12 +102,13 @@ struct admin_options {
     struct config *config;
     struct topic *collect; /* ingestion appends here */
     struct admin_hub hub;
-    const char *dir;              /* uploaded batch files wait below it until they are completed */
-    struct str signing_key;       /* of access tokens: 32 random bytes */
-    bool ready;                   /* /healthz */
-    struct guardrails guardrails; /* all zero: as documented, and reported only */
-    struct rerun_ops rerun;       /* decides recorded requests again (decide/rerun.h); all NULL: no edge here */
-    struct artifacts *artifacts;  /* on-device ones; NULL: none are made here */
+    const char *dir;                     /* uploaded batch files wait below it until they are completed */
+    struct str signing_key;              /* of access tokens: 32 random bytes */
+    bool ready;                          /* /healthz */
+    struct guardrails guardrails;        /* all zero: as documented, and reported only */
+    struct rerun_ops rerun;              /* decides recorded requests again (decide/rerun.h); all NULL: no edge here */
+    struct artifacts *artifacts;         /* on-device ones; NULL: none are made here */
+    unsigned target_requests_per_minute; /* of one client to the Target admin API; 0: any number */
 };
 
 struct admin;

@@ -133,6 +133,7 @@ fail_target(struct http_req *rq, struct http_res *rs, struct jw *w, int status, 
                       : status == 409                                   ? S("Conflict.Entity")
                       : status == 403                                   ? S("Forbidden.Entity")
                       : status == 401                                   ? S("Unauthorized")
+                      : status == 429                                   ? S("TooManyRequests")
                       : status == 406 || status == 415 || status == 405 ? S("Unsupported.Feature")
                       : rc == ERR_INVALID || rc == ERR_LIMIT            ? S("InvalidProperty.Json")
                                                                         : S("Internal.Error");

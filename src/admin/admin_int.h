@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "admin/admin_edit.h"
+#include "admin/admin_rate.h"
 #include "base/civil.h"
 #include "codec/json_writer.h"
 #include "os/thread.h"
@@ -20,7 +21,8 @@ struct admin {
     struct route *routes;         /* of all families, owned */
     const struct family **owners; /* by index in routes, owned */
     size_t route_count;
-    _Atomic uint64_t measured; /* configuration at which the gauges of guardrails are, + 1 */
+    struct admin_rate target_rate; /* of the Target admin API */
+    _Atomic uint64_t measured;     /* configuration at which the gauges of guardrails are, + 1 */
 };
 
 /* Called by admin_new (last) and admin_free (first). Opening resumes batches that were completed but not processed
@@ -42,6 +44,12 @@ struct call {
     struct str client_id;
 };
 
+/* Token, key, organisation, tenant and rate of a request, into the call. False: the refusal is written
+ * (admin_gateway.c). */
+bool admin_gateway(struct call *call, struct http_req *rq, struct http_res *rs);
+/* /{tenant}/target/... */
+bool admin_is_target_path(struct str path);
+
 #define PROFILE_MODEL "_xdm.context.profile" /* schema.name of all that is about people */
 /* Bodies with an expression, which JSON may make twice as long. */
 #define EXPRESSION_BODY_MAX (LIMIT_PQL_TEXT_BYTES * 2 + LIMIT_ADMIN_BODY_BYTES)
@@ -59,8 +67,8 @@ extern const struct family family_auth, family_schema, family_catalog, family_im
     family_target_audience, family_property, family_own, family_ops, family_sandbox, family_report, family_report_pages,
     family_registry, family_activity, family_explain, family_preview, family_job, family_schedule, family_conversion,
     family_search, family_guardrail, family_sample, family_diff, family_as_of, family_external, family_external_run,
-    family_external_file, family_export_job, family_target_setup, family_bundle, family_changelog, family_revision,
-    family_what_if, family_decision; /* pages: GET /reports, open and read only */
+    family_external_file, family_export_job, family_target_setup, family_bundle, family_target_token, family_changelog,
+    family_revision, family_what_if, family_decision; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,

@@ -1,7 +1,5 @@
 /* admin_target.c - what all resources of the Target admin API do alike [TARGET 6.1]: media types, lists with filters,
- * and finding, saving and deleting numbered objects.
- *
- * Any tenant segment is taken for the caller's own: the token says whose data it is. */
+ * and finding, saving and deleting numbered objects. */
 #include "admin/admin_target.h"
 
 #include "base/limits.h"

@@ -31,6 +31,7 @@ struct conf {
     int64_t collect_retention_days;
     int64_t membership_retention_days;
     int64_t config_history_days;
+    int64_t target_admin_requests;
     bool emulator;
     bool trust_forwarded;
     bool demo; /* serve the demo shop at / */

@@ -31,6 +31,10 @@ static const struct setting settings[] = {
     {"region-id", NUMBER, AT(region_id), "9", NULL, 0, 9999, "number in x-adobe-edge"},
     {"target-edge-host", TEXT, AT(target_edge_host), "", NULL, 0, 0,
      "what answers of the delivery API name as edgeHost; empty: nothing, and clients stay where they are"},
+    {"target-admin-requests", NUMBER, AT(target_admin_requests), "60000", NULL, 0, 1000000,
+     "requests of one client to the Target admin API within a minute; past it 429 and Retry-After. The vendor's limit "
+     "is "
+     "50; 0: none"},
     {"base-paths", TEXT, AT(base_paths), "ee,ee-pre-prd", NULL, 0, 0, "first path segments of Edge Network URLs"},
     {"ack", CHOICE, AT(ack), "written", "written,fsync", 0, 0,
      "answer a hit when it is in the log's file (it survives a crash of the process), or when it is on the disk"},

@@ -479,6 +479,7 @@ open_admin(struct server *s, struct diag *d)
         .collect = s->own_collect,
         .dir = below(s, "import"),
         .artifacts = s->artifacts,
+        .target_requests_per_minute = (unsigned)s->conf.target_admin_requests,
         .rerun = s->delivery != NULL ? delivery_rerun(s->delivery) : (struct rerun_ops){0},
         .signing_key = s->credentials.signing_key,
         .ready = true,

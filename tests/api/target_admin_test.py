@@ -123,6 +123,56 @@ def test_147_changelog_of_offers_at_locations():
     assert "activityParameters" not in top
 
 
+# ---- who may, and how often ----
+
+def test_153_who_may():
+    r = w.s.call("GET", "/acme/target/activities", headers={"x-api-key": w.s.credentials["clientId"]})
+    assert r.status == 401, r.status
+    refused(r, "token", code="Unauthorized")
+    refused(w.rest("GET", "/activities", expect=401, headers={"Authorization": "Bearer x.y.z"}), code="Unauthorized")
+    refused(w.s.rest("GET", "/other/target/activities", expect=403), "tenant", code="Forbidden.Entity")
+    platform = w.s.call("GET", "/data/core/ups/audiences")
+    assert platform.status == 403 and platform.json["error_code"] == "403010", "the platform says it its own way"
+
+
+def test_154_rate():
+    small = World(args=["--target-admin-requests", "50"])
+    try:
+        for i in range(50):
+            small.rest("GET", "/offers", headers=V1)
+        r = small.rest("GET", "/offers", expect=429, headers=V1)
+        refused(r, "too many requests", code="TooManyRequests")
+        assert 1 <= int(r.header("retry-after")) <= 60, r.headers
+        assert small.s.rest("GET", "/data/core/ups/audiences").status == 200, "of the Target admin API only"
+    finally:
+        assert small.close() == 0
+
+
+def test_155_tokens():
+    def token(scope, method="GET", expect=200):
+        return w.rest(method, "/authentication/token?authorizationScope=" + scope, expect=expect, headers=V1).json
+
+    debug, profile = token("debug_tools"), token("profile_api", "POST", 201)
+    assert (debug["expiresIn"], debug["scope"]) == (21599, "debug_tools") and debug["tokenType"] == "bearer", debug
+    assert (profile["expiresIn"], profile["scope"]) == (7775999, "profile_api"), profile
+    refused(w.rest("GET", "/authentication/token", expect=400, headers=V1), "authorizationScope")
+    refused(w.rest("GET", "/authentication/token?authorizationScope=all", expect=400, headers=V1), "authorizationScope")
+    traced = w.ask({"execute": {"mboxes": [{"index": 0, "name": "hero"}]},
+                    "trace": {"authorizationToken": debug["accessToken"]}})
+    assert "trace" in json.dumps(traced["execute"]), traced
+    for wrong in (profile["accessToken"], debug["accessToken"][:-2]):
+        plain = w.ask({"execute": {"mboxes": [{"index": 0, "name": "hero"}]}, "trace": {"authorizationToken": wrong}})
+        assert '"trace"' not in json.dumps(plain["execute"]), plain
+    w.rest("PATCH", "/clients/settings", {"enableProfileApiAuthentication": True}, headers=V1)
+    try:
+        path = "/rest/v1/profiles/thirdPartyId/nobody?client=acme"
+        assert w.s.call("GET", path).status in (401, 403)
+        assert w.s.call("GET", path, headers={"Authorization": "Bearer " + profile["accessToken"]}).status == 404
+        assert w.s.call("GET", path, headers={"Authorization": "Bearer " + debug["accessToken"]}).status in (401, 403)
+    finally:
+        w.rest("PATCH", "/clients/settings", {"enableProfileApiAuthentication": False}, headers=V1)
+
+
 if __name__ == "__main__":
     setup()
     run(sys.modules[__name__])

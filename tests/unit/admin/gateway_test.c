@@ -1,4 +1,5 @@
 /* gateway_test.c - tokens and the gateway's checks [PLATFORM 1.3, 1.4], sandboxes, health, error styles. */
+#include "admin/admin_rate.h"
 #include "base/limits.h"
 #include "control_fixture.h"
 
@@ -342,4 +343,70 @@ TEST(admin_datastreams)
     CHECK_REPLY(control_ask(&c, "DELETE /edgewise/datastreams/ds-1", NULL), 404);
     CHECK_REPLY(control_ask(&c, "GET /edgewise/audiences/none/size", NULL), 404);
     control_close(&c);
+}
+
+/* [TARGET 12.153]: the same checks with Target's body and its 401, and the tenant of the path. */
+TEST(admin_gateway_of_target)
+{
+    static const struct {
+        const char *line, *headers;
+        int status;
+        const char *code;
+    } cases[] = {
+        {"GET /acme/target/activities", "Authorization:", 401, "Unauthorized"},
+        {"GET /acme/target/no/such/path", "Authorization:", 401, "Unauthorized"},
+        {"GET /acme/target/activities", "Authorization: Bearer xyz", 401, "Unauthorized"},
+        {"GET /acme/target/activities", "x-api-key:", 403, "Forbidden.Entity"},
+        {"GET /acme/target/activities", "x-api-key: other", 403, "Forbidden.Entity"},
+        {"GET /acme/target/activities", "x-gw-ims-org-id: FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg", 403, "Forbidden.Entity"},
+        {"GET /other/target/activities", "", 403, "Forbidden.Entity"},
+        {"GET /ACME/target/activities", "", 403, "Forbidden.Entity"},
+    };
+    struct control c;
+
+    control_open(t, &c, false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reply r = control_ask_with(&c, cases[i].line, cases[i].headers, NULL);
+        CHECK_REPLY(r, cases[i].status);
+        CHECK_STR(control_get(&c, &r, "errors.0.errorCode"), str_of(cases[i].code));
+    }
+    CHECK_REPLY(control_ask_with(&c, "GET /acme/target/activities", "x-gw-ims-org-id:", NULL), 200);
+    control_close(&c);
+}
+
+#define SECOND 1000000u
+
+/* [TARGET 12.154]: at the limit, past it, and a minute later. */
+TEST(admin_rate_of_a_client)
+{
+    struct admin_rate r;
+
+    admin_rate_init(&r, 3);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(admin_rate_take(&r, S("a"), 5 * SECOND), 0);
+    CHECK_EQ(admin_rate_take(&r, S("a"), 5 * SECOND), 60);
+    CHECK_EQ(admin_rate_take(&r, S("a"), 64 * SECOND + 1), 1);
+    CHECK_EQ(admin_rate_take(&r, S("b"), 64 * SECOND), 0);
+    CHECK_EQ(admin_rate_take(&r, S("a"), 65 * SECOND), 0);
+    admin_rate_deinit(&r);
+    admin_rate_init(&r, 0);
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(admin_rate_take(&r, S("a"), 0), 0);
+    admin_rate_deinit(&r);
+}
+
+/* A full table forgets whose minute began first. */
+TEST(admin_rate_of_many_clients)
+{
+    struct admin_rate r;
+
+    admin_rate_init(&r, 1);
+    for (int i = 0; i < LIMIT_RATE_CLIENTS; i++)
+        CHECK_EQ(admin_rate_take(&r, arena_printf(t->arena, "c%d", i), (uint64_t)i), 0);
+    for (int i = 0; i < LIMIT_RATE_CLIENTS; i++)
+        CHECK_EQ(admin_rate_take(&r, arena_printf(t->arena, "c%d", i), 300), 60);
+    CHECK_EQ(admin_rate_take(&r, S("another"), 301), 0);
+    CHECK_EQ(admin_rate_take(&r, S("c1"), 302), 60);
+    CHECK_EQ(admin_rate_take(&r, S("c0"), 303), 0); /* forgotten, and c1 for it */
+    admin_rate_deinit(&r);
 }
