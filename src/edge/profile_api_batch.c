@@ -349,17 +349,22 @@ static void
 read_done(struct profile_batches *b, struct batch *x, struct arena *a)
 {
     const char *path = path_of(b, x->id, ".done", a);
-    struct str text = S_NULL, line;
-    char copy[128];
+    struct str text = S_NULL, line, number;
+    uint64_t counts[5];
 
     x->state = STUCK;
     if (path == NULL || os_read_file(b->edge->o.os, path, LIMIT_PROFILE_BATCH_BYTES, a, &text, NULL) != ERR_OK ||
-        !str_split(&text, '\n', &line) || line.n >= sizeof copy)
+        !str_split(&text, '\n', &line))
         return;
-    memcpy(copy, line.p, line.n);
-    copy[line.n] = '\0';
-    if (sscanf(copy, "%zu %zu %zu %zu %zu", &x->size, &x->consumed, &x->updated, &x->not_found, &x->failed) != 5)
-        return;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (!str_split(&line, ' ', &number) || !str_to_u64(number, &counts[i]))
+            return;
+    }
+    x->size = counts[0];
+    x->consumed = counts[1];
+    x->updated = counts[2];
+    x->not_found = counts[3];
+    x->failed = counts[4];
     x->state = x->size > 0 ? COMPLETE : STUCK;
     x->rows = text.n >= x->consumed && text.n > 0 ? malloc(text.n) : NULL;
     if (x->rows != NULL)

@@ -230,8 +230,8 @@ gamma_share_above(double a, double x)
         return 1;
     front = exp(a * log(x) - x - lgamma_r(a, &sign));
     if (x < a + 1) {
-        for (double k = a + 1; fabs(term) > 1e-16 * fabs(sum); k++)
-            sum += term *= x / k;
+        for (int i = 1; fabs(term) > 1e-16 * fabs(sum); i++)
+            sum += term *= x / (a + i);
         return 1 - front * sum;
     }
     h = d = 1 / b;

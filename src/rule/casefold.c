@@ -6,21 +6,9 @@
 uint32_t
 casefold_char(uint32_t c)
 {
-    size_t lo = 0, hi = sizeof casefold_ranges / sizeof casefold_ranges[0];
-
     if (c < 0x80)
         return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        const struct casefold_range *r = &casefold_ranges[mid];
-        if (c > r->last)
-            lo = mid + 1;
-        else if (c < r->first)
-            hi = mid;
-        else
-            return (c - r->first) % r->step == 0 ? (uint32_t)((int32_t)c + r->delta) : c;
-    }
-    return c;
+    return case_range_map(casefold_ranges, sizeof casefold_ranges / sizeof casefold_ranges[0], c);
 }
 
 uint32_t

@@ -3,14 +3,9 @@
 #ifndef RULE_CASEFOLD_TABLE_H
 #define RULE_CASEFOLD_TABLE_H
 
-#include <stdint.h>
+#include "rule/case_range.h"
 
-static const struct casefold_range {
-    uint32_t first;
-    uint32_t last;
-    uint8_t step;
-    int32_t delta;
-} casefold_ranges[] = {
+static const struct case_range casefold_ranges[] = {
     {0xB5, 0xB5, 1, 775},        {0xC0, 0xD6, 1, 32},         {0xD8, 0xDE, 1, 32},         {0x100, 0x12E, 2, 1},
     {0x132, 0x136, 2, 1},        {0x139, 0x147, 2, 1},        {0x14A, 0x176, 2, 1},        {0x178, 0x178, 1, -121},
     {0x179, 0x17D, 2, 1},        {0x17F, 0x17F, 1, -268},     {0x181, 0x181, 1, 210},      {0x182, 0x184, 2, 1},

@@ -47,21 +47,9 @@ is_ignorable(uint32_t c)
 static uint32_t
 lower_char(uint32_t c)
 {
-    size_t lo = 0, hi = sizeof lowercase_ranges / sizeof lowercase_ranges[0];
-
     if (c < 0x80)
         return c >= 'A' && c <= 'Z' ? c + 32 : c;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        const struct lowercase_range *r = &lowercase_ranges[mid];
-        if (c > r->last)
-            lo = mid + 1;
-        else if (c < r->first)
-            hi = mid;
-        else
-            return (c - r->first) % r->step == 0 ? (uint32_t)((int32_t)c + r->delta) : c;
-    }
-    return c;
+    return case_range_map(lowercase_ranges, sizeof lowercase_ranges / sizeof lowercase_ranges[0], c);
 }
 
 /* The last code point of s, taken off. */
@@ -136,7 +124,7 @@ upper_char(uint32_t c)
     if (c < 0x80)
         return c >= 'a' && c <= 'z' ? c - 32 : c;
     for (size_t i = 0; i < sizeof lowercase_ranges / sizeof lowercase_ranges[0]; i++) {
-        const struct lowercase_range *r = &lowercase_ranges[i];
+        const struct case_range *r = &lowercase_ranges[i];
         uint32_t upper = (uint32_t)((int32_t)c - r->delta);
         if (upper >= r->first && upper <= r->last && (upper - r->first) % r->step == 0)
             return upper;

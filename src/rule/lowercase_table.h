@@ -3,19 +3,14 @@
 #ifndef RULE_LOWERCASE_TABLE_H
 #define RULE_LOWERCASE_TABLE_H
 
-#include <stdint.h>
+#include "rule/case_range.h"
 
 struct lowercase_span {
     uint32_t first;
     uint32_t last;
 };
 
-static const struct lowercase_range {
-    uint32_t first;
-    uint32_t last;
-    uint8_t step;
-    int32_t delta;
-} lowercase_ranges[] = {
+static const struct case_range lowercase_ranges[] = {
     {0xC0, 0xD6, 1, 32},         {0xD8, 0xDE, 1, 32},         {0x100, 0x12E, 2, 1},        {0x132, 0x136, 2, 1},
     {0x139, 0x147, 2, 1},        {0x14A, 0x176, 2, 1},        {0x178, 0x178, 1, -121},     {0x179, 0x17D, 2, 1},
     {0x181, 0x181, 1, 210},      {0x182, 0x184, 2, 1},        {0x186, 0x186, 1, 206},      {0x187, 0x187, 1, 1},

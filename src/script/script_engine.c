@@ -466,6 +466,37 @@ limit_heap(struct script_engine *e)
 
 /* ---- loading ---- */
 
+/* The digits that s begins with, taken off. */
+static struct str
+take_digits(struct str *s)
+{
+    size_t n = 0;
+    struct str digits;
+
+    while (n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
+        n++;
+    digits = str_slice(*s, 0, n);
+    *s = str_slice(*s, n, s->n);
+    return digits;
+}
+
+/* "at script:3:5", where the first line of a stack trace says it; false: it says something else. */
+static bool
+read_position(struct str stack, struct str *line, struct str *column)
+{
+    struct str rest = str_trim(stack), prefix = S("at script:");
+
+    if (!str_starts(rest, prefix))
+        return false;
+    rest = str_slice(rest, prefix.n, rest.n);
+    *line = take_digits(&rest);
+    if (rest.n == 0 || rest.p[0] != ':')
+        return false;
+    rest = str_slice(rest, 1, rest.n);
+    *column = take_digits(&rest);
+    return line->n > 0 && column->n > 0;
+}
+
 /* The message of the pending error into d, without it the context would be of no use. */
 static enum err
 take_error(JSContext *ctx, enum err code, const char *what, struct diag *d)
@@ -474,10 +505,11 @@ take_error(JSContext *ctx, enum err code, const char *what, struct diag *d)
     const char *text = JS_ToCString(ctx, error);
     JSValue stack = JS_IsObject(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
     const char *at = JS_IsString(stack) ? JS_ToCString(ctx, stack) : NULL;
-    int line = 0, column = 0;
+    struct str line, column;
 
-    if (at != NULL && sscanf(at, " at script:%d:%d", &line, &column) == 2)
-        (void)diag_set(d, code, "%s: %s (line %d, column %d)", what, text != NULL ? text : "unknown", line, column);
+    if (at != NULL && read_position(str_of(at), &line, &column))
+        (void)diag_set(d, code, "%s: %s (line %.*s, column %.*s)", what, text != NULL ? text : "unknown", STR_ARG(line),
+                       STR_ARG(column));
     else
         (void)diag_set(d, code, "%s: %s", what, text != NULL ? text : "unknown");
     if (at != NULL)

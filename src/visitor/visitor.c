@@ -26,18 +26,20 @@ more_room(size_t room, size_t max)
     return more < max ? more : max;
 }
 
-/* ---- memberships ---- */
+_Static_assert(offsetof(struct visitor_membership, activity) == 0, "sorted_place() reads the key at the start");
+_Static_assert(offsetof(struct visitor_attribute, name) == 0, "sorted_place() reads the key at the start");
 
-/* Where the activity's is, or belongs. */
+/* Where the element of that key is, or belongs. */
 static size_t
-membership_place(const struct visitor *v, struct str activity, bool *found)
+sorted_place(const void *items, size_t n, size_t bytes, struct str key, bool *found)
 {
-    size_t lo = 0, hi = v->membership_count;
+    size_t lo = 0, hi = n;
 
     *found = false;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int order = str_cmp(v->memberships[mid].activity, activity);
+        const struct str *at = (const void *)((const char *)items + mid * bytes);
+        int order = str_cmp(*at, key);
         if (order == 0) {
             *found = true;
             return mid;
@@ -48,6 +50,14 @@ membership_place(const struct visitor *v, struct str activity, bool *found)
             hi = mid;
     }
     return lo;
+}
+
+/* ---- memberships ---- */
+
+static size_t
+membership_place(const struct visitor *v, struct str activity, bool *found)
+{
+    return sorted_place(v->memberships, v->membership_count, sizeof *v->memberships, activity, found);
 }
 
 struct visitor_membership *
@@ -121,22 +131,7 @@ visitor_member(struct visitor *v, struct str activity, int64_t now_ms)
 static size_t
 attribute_place(const struct visitor *v, struct str name, bool *found)
 {
-    size_t lo = 0, hi = v->attribute_count;
-
-    *found = false;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int order = str_cmp(v->attributes[mid].name, name);
-        if (order == 0) {
-            *found = true;
-            return mid;
-        }
-        if (order < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
+    return sorted_place(v->attributes, v->attribute_count, sizeof *v->attributes, name, found);
 }
 
 const struct visitor_attribute *
