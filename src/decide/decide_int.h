@@ -438,6 +438,10 @@ struct visual_change {
     struct str selector, css, prehiding;
     const struct json *content; /* may be NULL */
 };
+/* The object of a list whose member ("viewLocalId") is that id; NULL: none, or no list. */
+const struct json *find_local(const struct json *list, const char *member, const struct json *id);
+/* Is it placed by a selector, its own or its location's, so that the location is no mbox? */
+bool placed_is_visual(const struct placed_option *o);
 /* false: nothing to show, because the type is unknown or a template has no selector. */
 bool change_of_action(const struct json *action, struct str selector, struct visual_change *out);
 bool change_of_template(const struct json *template, struct str selector, struct visual_change *out);

@@ -23,18 +23,6 @@ struct layout {
     size_t click_count;
 };
 
-static const struct json *
-find_local(const struct json *list, const char *member, const struct json *id)
-{
-    struct json_iter it = compile_list(list);
-
-    while (id != NULL && json_next(&it)) {
-        if (json_equal(json_get(it.value, str_of(member)), id))
-            return it.value;
-    }
-    return NULL;
-}
-
 /* View names compare in lower case on every client [TARGET 1.10]. */
 struct str
 compile_view_name(struct compile *c, const struct json *activity, const struct json *view_local_id)
@@ -169,12 +157,6 @@ place_option(struct compile *c, const struct layout *l, const struct json *exper
 }
 
 static bool
-is_visual(const struct placed_option *o)
-{
-    return o->selector.n > 0 || o->templates != NULL || (o->offer != NULL && offer_type(o->offer) == OFFER_ACTIONS);
-}
-
-static bool
 collect_paths(struct compile *c, const struct hole *holes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -294,7 +276,7 @@ place_scope(struct compile *c, const struct layout *l, const struct spot *first)
             p.form_based &= l->spots[i].selector.n == 0;
             if (!place_option(c, l, it.value, &l->spots[i], o))
                 continue;
-            p.form_based &= !is_visual(o);
+            p.form_based &= !placed_is_visual(o);
             src.option_count++;
         }
         if (!render(c, &src, &ps[e], &texts[e]))

@@ -11,18 +11,6 @@ list_of(const struct json *v)
 }
 
 static const struct json *
-find_local(const struct json *list, const char *member, const struct json *id)
-{
-    struct json_iter it = list_of(list);
-
-    while (id != NULL && json_next(&it)) {
-        if (json_equal(json_get(it.value, str_of(member)), id))
-            return it.value;
-    }
-    return NULL;
-}
-
-static const struct json *
 experience_of(const struct odd_activity *a, uint32_t experience)
 {
     return json_at(json_get(a->object, S("experiences")), experience);
@@ -94,12 +82,6 @@ add_spot(struct odd *o, struct odd_activity *a, const struct json *location, enu
                           {json_get(location, S("audienceIds")), view ? json_get(view, S("audienceIds")) : NULL}};
 }
 
-static bool
-is_visual(const struct placed_option *p)
-{
-    return p->selector.n > 0 || p->templates != NULL || (p->offer != NULL && offer_type(p->offer) == OFFER_ACTIONS);
-}
-
 static void
 find_form(struct odd *o, struct odd_use *u)
 {
@@ -108,7 +90,7 @@ find_form(struct odd *o, struct odd_use *u)
     for (uint32_t e = 0; e < u->activity->a->experience_count; e++) {
         for (size_t i = 0; i < u->spot_count; i++) {
             if (odd_placed_option(o, u, e, &u->spots[i], &p))
-                u->form_based &= !is_visual(&p);
+                u->form_based &= !placed_is_visual(&p);
         }
     }
 }

@@ -140,3 +140,21 @@ change_encode(struct str type)
 {
     return str_eq(type, S("setText")) || str_eq(type, S("setImageSource")) ? ENCODE_TEXT : ENCODE_HTML;
 }
+
+const struct json *
+find_local(const struct json *list, const char *member, const struct json *id)
+{
+    struct json_iter it = json_iter(json_is(list, JSON_ARRAY) ? list : NULL);
+
+    while (id != NULL && json_next(&it)) {
+        if (json_equal(json_get(it.value, str_of(member)), id))
+            return it.value;
+    }
+    return NULL;
+}
+
+bool
+placed_is_visual(const struct placed_option *o)
+{
+    return o->selector.n > 0 || o->templates != NULL || (o->offer != NULL && offer_type(o->offer) == OFFER_ACTIONS);
+}
