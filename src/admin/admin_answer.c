@@ -98,9 +98,9 @@ upapi_code(struct http_req *rq, int status, enum err rc, const struct diag *d)
     return arena_printf(rq->arena, "UPAPI-113434-%d", status);
 }
 
-/* This shape has no member for a hint, so the message ends with it. */
+/* Shapes without a member for a hint have it at the message's end. */
 static struct str
-upapi_message(struct http_req *rq, const struct diag *d)
+message_with_hint(struct http_req *rq, const struct diag *d)
 {
     return d->hint[0] == '\0' ? str_of(d->what) : arena_printf(rq->arena, "%s (%s)", d->what, d->hint);
 }
@@ -117,7 +117,7 @@ fail_upapi(struct http_req *rq, struct http_res *rs, struct jw *w, int status, e
     jw_array(w);
     jw_object(w);
     jw_kstr(w, S("code"), code);
-    jw_kstr(w, S("message"), upapi_message(rq, d));
+    jw_kstr(w, S("message"), message_with_hint(rq, d));
     jw_end(w);
     jw_end(w);
     jw_end(w);
@@ -145,7 +145,7 @@ fail_target(struct http_req *rq, struct http_res *rs, struct jw *w, int status, 
     jw_array(w);
     jw_object(w);
     jw_kstr(w, S("errorCode"), code);
-    jw_kstr(w, S("message"), str_of(d->what));
+    jw_kstr(w, S("message"), message_with_hint(rq, d));
     jw_key(w, S("meta"));
     jw_object(w);
     if (d->path[0] != '\0' && d->path[0] != '@')

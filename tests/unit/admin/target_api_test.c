@@ -73,7 +73,10 @@ TEST(admin_target_audiences_and_properties)
                          "{'name':'German','targetRule':{'and':[{'page':'query','equals':['a=1']}]}}");
     CHECK_REPLY(r, 201);
     CHECK_STR(control_get(&c, &r, "id"), S("1001"));
-    CHECK_REPLY(control_ask_with(&c, "POST " T "/audiences", V3, "{'name':'x','targetRule':{'banana':1}}"), 400);
+    r = control_ask_with(&c, "POST " T "/audiences", V3, "{'name':'x','targetRule':{'banana':1}}");
+    CHECK_REPLY(r, 400);
+    CHECK_TRUE(str_starts(control_get(&c, &r, "errors.0.message"),
+                          S("targetRule: unknown member 'banana' (a leaf is one category (mbox, ")));
     r = control_ask_with(&c, "PATCH " T "/audiences/1001", V3, "{'name':'Query'}");
     CHECK_REPLY(r, 200);
     CHECK_TRUE(json_get(r.json, S("targetRule")) != NULL);
