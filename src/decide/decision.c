@@ -48,17 +48,11 @@ decision_reporting(struct decision *x, uint32_t activity)
     return reporting_json(x, &x->s->activities[activity]);
 }
 
-static const struct visitor_membership *
-membership(const struct decision *x, const struct activity *a)
-{
-    return x->rq->visitor != NULL ? visitor_membership(x->rq->visitor, a->id) : NULL;
-}
-
 static void
 add_taken(struct decision *x, const struct placement *p, int e)
 {
     const struct activity *a = &x->s->activities[p->activity];
-    const struct visitor_membership *m = membership(x, a);
+    const struct visitor_membership *m = decision_membership(x, a);
     const struct choice *c = activity_choice(x, p->activity);
     struct decision_taken *t;
 
@@ -242,31 +236,6 @@ write_propositions(struct decision *x, const struct takers *t, const struct deci
 
 /* ---- delivery API: options, metrics, analytics ---- */
 
-/* "activity:experience:type[:algorithm]|event" [TARGET 9.3]; events 2 impression, 1 visit, 0 entry. */
-static void
-put_analytics(struct decision *x, const struct decision_taken *t, bool first, struct buf *out)
-{
-    const struct activity *a = map_get(&x->s->activity_index, t->activity);
-    const struct visitor_membership *m = membership(x, a);
-    bool visit = m == NULL || !m->entered || m->closed || m->session != x->rq->visitor->session;
-    int last = m == NULL || !m->entered || m->closed ? 0 : visit ? 1 : 2;
-
-    for (int event = 2; event >= last; event--) {
-        if (!first || event < 2)
-            buf_putc(out, ',');
-        template_put_escaped(out, t->activity);
-        buf_putc(out, ':');
-        template_put_escaped(out, t->experience);
-        buf_put(out, a->targeted || t->arm == ARM_TARGETED ? S(":1") : S(":0"));
-        if (t->algorithm.n > 0) {
-            buf_putc(out, ':');
-            template_put_escaped(out, t->algorithm);
-        }
-        buf_putc(out, '|');
-        buf_put_i64(out, event);
-    }
-}
-
 static void
 write_analytics(struct decision *x, size_t from, struct buf *out)
 {
@@ -278,7 +247,8 @@ write_analytics(struct decision *x, size_t from, struct buf *out)
             continue;
         if (first)
             buf_put(out, S(",\"analytics\":{\"payload\":{\"pe\":\"tnt\",\"tnta\":\""));
-        put_analytics(x, &x->taken[i], first, out);
+        analytics_displayed(
+            x, &(struct analytics_of){a, x->taken[i].experience, x->taken[i].arm, x->taken[i].algorithm}, first, out);
         first = false;
     }
     if (!first)

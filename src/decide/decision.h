@@ -127,6 +127,9 @@ typedef const struct json *decision_audience(void *ctx, struct str id);
 enum err decision_explain(struct decision *x, decision_audience *audience, void *ctx, struct jw *w, struct diag *d);
 /* Some audience of the set reads the platform's profile. */
 bool decide_reads_attributes(const struct decide_set *s);
+/* Appends to the comma-separated entries in out what Analytics is to be told of a display or of a metric that is met,
+ * before the visitor is [TARGET 9.3]; nothing for an activity that does not report through Analytics. */
+void decision_analytics(const struct decision *x, const struct hit_notice *n, struct buf *out);
 /* The trace of a notification: the activities that its tokens name. ask: its location. Of a request with traces. */
 void decision_trace_notice(struct decision *x, const struct decision_ask *ask, const struct json *notice,
                            const struct decide_token *tokens, size_t n, struct buf *out);

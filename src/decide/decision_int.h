@@ -5,6 +5,7 @@
  *   decision_activity.c  which experience of an activity
  *   decision_auto.c      the same where machines choose
  *   decision_met.c       which metrics are met
+ *   decision_analytics.c what Analytics is told
  *   decision_why.c       the explanation
  *   decision_explain.c   the audiences of a location, part by part */
 #ifndef DECISION_INT_H
@@ -79,6 +80,19 @@ bool activity_is_live(const struct decision *x, const struct activity *a);
 /* ---- decision_auto.c ---- */
 
 int auto_choose(struct decision *x, uint32_t index, const struct visitor_membership *m);
+
+/* ---- decision_analytics.c ---- */
+
+const struct visitor_membership *decision_membership(const struct decision *x, const struct activity *a); /* or NULL */
+
+struct analytics_of {
+    const struct activity *activity;
+    struct str experience;
+    enum hit_arm arm;
+    struct str algorithm;
+};
+/* The entries of a display, after a comma unless they are the first. */
+void analytics_displayed(const struct decision *x, const struct analytics_of *of, bool first, struct buf *out);
 
 /* ---- decision_trace.c ---- */
 

@@ -221,6 +221,7 @@ begin_hit(struct delivery_work *w)
                           .visit = &w->visit};
     buf_init_in(&w->profile_params, c->arena, LIMIT_VISITOR_BYTES);
     buf_init_in(&w->categories, c->arena, LIMIT_VISITOR_BYTES);
+    buf_init_in(&w->tnta, c->arena, LIMIT_VISITOR_BYTES);
     w->scripts = (struct edge_script_request){.view = c->tenant.view,
                                               .rq = c->rq,
                                               .visitor = w->visitor,
@@ -260,6 +261,8 @@ work_add_notice(struct delivery_work *w, const struct hit_notice *n)
         return false;
     w->hit.notices = items;
     w->hit.notices[w->hit.notice_count++] = *n;
+    if (!w->c->client_analytics && !w->c->has_qa && w->decision != NULL)
+        decision_analytics(w->decision, n, &w->tnta);
     return true;
 }
 
@@ -360,6 +363,8 @@ finish_hit(struct delivery_work *w)
         if (json_parse(text, w->c->arena, &w->visit.categories, NULL) != ERR_OK)
             w->visit.categories = NULL;
     }
+    if (buf_ok(&w->tnta))
+        w->visit.tnta = buf_str(&w->tnta);
     w->visit.attributes = w->rerun != NULL ? w->rerun->hit->visit->attributes : edge_scripts_changes(&w->scripts);
     w->visit.scripts_off = edge_scripts_off(&w->scripts);
 }

@@ -149,6 +149,7 @@ struct delivery_work {
     struct buf profile_params; /* members of an object: what the request sets */
     size_t profile_param_count;
     struct buf categories; /* elements of an array: categories viewed */
+    struct buf tnta;       /* what Analytics is to be told by the hit */
     bool prefetching;
     bool engaged;             /* engagement was counted for this request */
     int64_t before_ms;        /* the visitor's last request before this one; 0: new here */

@@ -182,6 +182,7 @@ write_visit(struct jw *w, const struct hit_visit *v)
     put_json(w, S("geo"), v->geo);
     put_json(w, S("categories"), v->categories);
     put_json(w, S("attributes"), v->attributes);
+    put_text(w, S("tnta"), v->tnta);
     put_json(w, S("scriptsOff"), v->scripts_off);
     if (v->has_order)
         write_order(w, &v->order);
@@ -435,6 +436,7 @@ read_visit(const struct json *root, struct arena *a, struct hit *h, struct diag 
     v->geo = json_get(root, S("geo"));
     v->categories = json_get(root, S("categories"));
     v->attributes = json_get(root, S("attributes"));
+    v->tnta = json_str(json_get(root, S("tnta")));
     v->scripts_off = json_get(root, S("scriptsOff"));
     v->asked = json_get(root, S("asked"));
     read_order(json_get(root, S("order")), v);

@@ -98,9 +98,10 @@ struct hit_visit {
     int64_t environment;   /* id */
     struct str impression; /* id; empty: none */
     struct str url;
-    struct str referrer;            /* empty: entered directly; p NULL: not said */
-    const struct json *geo;         /* resolved at the session's first request; NULL: as it is */
-    const struct json *categories;  /* category views in order: an array of texts */
+    struct str referrer;           /* empty: entered directly; p NULL: not said */
+    const struct json *geo;        /* resolved at the session's first request; NULL: as it is */
+    const struct json *categories; /* category views in order: an array of texts */
+    struct str tnta; /* entries that Analytics is to be told and no client tells it [TARGET 9.3]; empty: none */
     const struct json *scripts_off; /* scripts that passed a bound: [{"name","why"}] */
     const struct json *attributes;  /* what scripts returned: {"name":value}; profile_params are beside it */
     bool has_order;

@@ -613,6 +613,34 @@ def test_162_analytics():
     assert "analytics" not in w.item("hero", {"tntId": T0}, top=cloud("client_side"))
 
 
+def test_162_what_a_server_is_to_tell_analytics_is_in_the_hit():
+    """What no client sends: displays at once and when they are notified, and the metric that is met."""
+    w.fresh()
+    w.activity("ab", 9621, [(100, html("x"))], "a4s", reportingSource="analytics", metrics=[metric("a4done")])
+    sdid = "0A1B2C3D4E5F6071-1122334455667788"
+    server = {"experienceCloud": {"analytics": {"logging": "server_side", "supplementalDataId": sdid}}}
+    ids = {"tntId": T0, "marketingCloudVisitorId": E1}
+    last = lambda: w.visits()[-1]["visit"].get("tnta")
+    w.item("a4s", ids, top=server)
+    assert last() == "9621:0:0|2,9621:0:0|1,9621:0:0|0"
+    hit = w.visits()[-1]
+    assert hit["xdm"]["experienceCloud"]["analytics"]["supplementalDataId"] == sdid and "ECID" in hit["identityMap"], hit
+    w.item("a4s", ids, top=server)
+    assert last() == "9621:0:0|2", "the same visit"
+    w.item("a4s", ids, session="s2")
+    assert last() == "9621:0:0|2,9621:0:0|1", "another visit; server-side is what a request means that says nothing"
+    w.item("a4done", ids, session="s2", top=server)
+    assert last() == "9621:0:0|32767"
+    w.item("a4s", ids, session="s2", top={"experienceCloud": {"analytics": {"logging": "client_side"}}})
+    assert last() is None, "its client tells it"
+    w.item("hero", ids, session="s2", top=server)
+    assert last() is None, "reports through Target"
+    option, = prefetched("a4s", id=ids, session="s2")[OPTIONS]
+    assert last() is None
+    notify(option["eventToken"], id=ids, session="s2")
+    assert last() == "9621:0:0|2"
+
+
 def test_181_telemetry_alone():
     w.fresh()
     r = w.deliver(id={"tntId": T0}, telemetry={"entries": [{"requestId": "r", "timestamp": 1, "mode": "edge", "execution": 1.5}]})
