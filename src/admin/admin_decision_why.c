@@ -201,7 +201,9 @@ struct one {
     struct str activity, experience, scope;
     const struct hit_decision *recorded; /* NULL: prefetched */
     const struct rerun_decision *again;  /* NULL: it could not be made again */
-    const struct json *why;              /* as recorded, else as made again; may be NULL */
+    const struct json *why, *here;       /* as recorded, else as made again: its own, its location's; may be NULL */
+    bool member;                         /* before it */
+    enum hit_arm arm;
 };
 
 static const char *
@@ -223,7 +225,7 @@ static void
 say_how(const struct told *t, const struct one *x, struct jw *w)
 {
     const struct json *bucket = json_get(x->why, S("bucket"));
-    struct str key = json_str(json_get(x->why, S("key")));
+    struct str key = json_str(json_get(x->here, S("key")));
     struct decide_range range;
 
     if (json_is(bucket, JSON_INT) && range_of(t, x, &range))
@@ -233,19 +235,19 @@ say_how(const struct told *t, const struct one *x, struct jw *w)
                       "visitors are admitted",
                       STR_ARG(kind_of_key(t->h, key)), STR_ARG(key), (long long)json_i64(bucket, 0), range.first,
                       range.last, range.admitted / 100.0));
-    else if (json_bool(json_get(x->why, S("member")), false))
+    else if (x->why != NULL && x->member)
         jw_str(w, S("the visitor was a member of the activity and keeps its experience"));
     else if (x->why != NULL)
         jw_str(w, S("it is the first experience of the activity whose audiences hold"));
-    if (json_str(json_get(x->why, S("arm"))).n > 0)
-        jw_str(w, arena_printf(t->a, "a model chooses in this activity, and the visitor is in its arm '%.*s'",
-                               STR_ARG(json_str(json_get(x->why, S("arm"))))));
+    if (x->why != NULL && x->arm != ARM_NONE)
+        jw_str(w, arena_printf(t->a, "a model chooses in this activity, and the visitor is in its arm '%s'",
+                               hit_arm_name(x->arm)));
 }
 
 static void
 say_audiences(const struct told *t, const struct one *x, struct jw *w)
 {
-    struct json_iter it = json_iter(json_get(x->why, S("audiences")));
+    struct json_iter it = json_iter(json_get(x->here, S("audiences")));
 
     while (json_next(&it)) {
         const struct json *o = snapshot_object(t->snap, S("targetAudience"), t->call->scope, it.key);
@@ -257,7 +259,7 @@ say_audiences(const struct told *t, const struct one *x, struct jw *w)
 static void
 write_words(const struct told *t, const struct one *x, struct jw *w)
 {
-    struct json_iter it = json_iter(json_get(x->why, S("lost")));
+    struct json_iter it = json_iter(json_get(x->here, S("lost")));
 
     jw_key(w, S("words"));
     jw_array(w);
@@ -296,7 +298,7 @@ write_bucket(const struct told *t, const struct one *x, struct jw *w)
 static void
 write_lost(const struct told *t, const struct one *x, struct jw *w)
 {
-    struct json_iter it = json_iter(json_get(x->why, S("lost")));
+    struct json_iter it = json_iter(json_get(x->here, S("lost")));
 
     jw_key(w, S("lost"));
     jw_array(w);
@@ -318,7 +320,7 @@ write_lost(const struct told *t, const struct one *x, struct jw *w)
 static void
 write_audiences(const struct told *t, const struct one *x, struct jw *w)
 {
-    struct json_iter it = json_iter(json_get(x->why, S("audiences")));
+    struct json_iter it = json_iter(json_get(x->here, S("audiences")));
 
     jw_key(w, S("audiences"));
     if (t->reproduced && x->again != NULL && x->again->audiences.n > 0) {
@@ -351,9 +353,10 @@ write_recorded(const struct hit_decision *x, struct jw *w)
 }
 
 static void
-write_one(const struct told *t, const struct one *x, struct jw *w)
+write_one(const struct told *t, struct one one, struct jw *w)
 {
-    struct str key = json_str(json_get(x->why, S("key"))), arm = json_str(json_get(x->why, S("arm")));
+    const struct one *x = &one;
+    struct str key = json_str(json_get(x->here, S("key")));
 
     jw_object(w);
     jw_kstr(w, S("location"), x->scope);
@@ -362,16 +365,56 @@ write_one(const struct told *t, const struct one *x, struct jw *w)
     jw_kbool(w, S("prefetched"), x->recorded == NULL);
     write_recorded(x->recorded, w);
     if (x->why != NULL) {
-        jw_kbool(w, S("member"), json_bool(json_get(x->why, S("member")), false));
-        write_named(w, S("key"), key, kind_of_key(t->h, key));
+        jw_kbool(w, S("member"), x->member);
+        if (key.n > 0)
+            write_named(w, S("key"), key, kind_of_key(t->h, key));
         write_bucket(t, x, w);
-        if (arm.n > 0)
-            jw_kstr(w, S("arm"), arm);
+        if (x->arm != ARM_NONE)
+            jw_kstr(w, S("arm"), str_of(hit_arm_name(x->arm)));
         write_audiences(t, x, w);
         write_lost(t, x, w);
     }
     write_words(t, x, w);
     jw_end(w);
+}
+
+/* A text that was not kept, or for which no memory is left, explains nothing. */
+static struct one
+made_one(const struct told *t, const struct rerun_decision *x)
+{
+    const struct json *why = NULL;
+
+    if (x->why.n == 0 || json_parse(x->why, t->a, &why, NULL) != ERR_OK)
+        why = NULL;
+    return (struct one){.activity = x->activity,
+                        .experience = x->experience,
+                        .scope = x->scope,
+                        .again = x,
+                        .why = why,
+                        .here = why,
+                        .member = !x->entered || json_bool(json_get(why, S("returns")), false),
+                        .arm = x->arm};
+}
+
+static struct one
+recorded_one(const struct told *t, const struct hit_decision *x, const struct rerun_decision *again)
+{
+    struct one one;
+
+    if (x->why == NULL && again != NULL) {
+        one = made_one(t, again);
+        one.recorded = x;
+        return one;
+    }
+    return (struct one){.activity = x->activity,
+                        .experience = x->experience,
+                        .scope = x->scope,
+                        .recorded = x,
+                        .again = again,
+                        .why = x->why,
+                        .here = x->why_here,
+                        .member = !x->entered || json_bool(json_get(x->why, S("returns")), false),
+                        .arm = x->arm};
 }
 
 static void
@@ -389,17 +432,12 @@ write_decisions(const struct told *t, size_t index, struct jw *w)
         if (t->reproduced)
             again = &t->result.decisions[at++];
         if (index == SIZE_MAX || index == i)
-            write_one(t,
-                      &(struct one){x->activity, x->experience, x->scope, x, again,
-                                    x->why != NULL  ? x->why
-                                    : again != NULL ? again->why
-                                                    : NULL},
-                      w);
+            write_one(t, recorded_one(t, x, again), w);
     }
     for (size_t i = 0; t->reproduced && index == SIZE_MAX && i < t->result.decision_count; i++) {
         const struct rerun_decision *x = &t->result.decisions[i];
         if (x->prefetched)
-            write_one(t, &(struct one){x->activity, x->experience, x->scope, NULL, x, x->why}, w);
+            write_one(t, made_one(t, x), w);
     }
     jw_end(w);
 }

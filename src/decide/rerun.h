@@ -42,7 +42,8 @@ const char *rerun_missing_name(enum rerun_missing missing);
 
 struct rerun_decision {
     struct str activity, experience, scope;
-    bool prefetched;
+    bool prefetched, entered;
+    enum hit_arm arm;
     struct str why;       /* decision_taken.why, whole */
     struct str audiences; /* JSON array of docs/what-if.md: every audience with its conditions; empty: not wanted */
 };

@@ -411,6 +411,8 @@ rerun_took(struct edge_rerun *r, struct decision *x, struct str location, const 
                                                                         .experience = t->experience,
                                                                         .scope = t->scope,
                                                                         .prefetched = prefetched,
+                                                                        .entered = t->entered,
+                                                                        .arm = t->arm,
                                                                         .why = t->why,
                                                                         .audiences = audiences};
     }

@@ -16,6 +16,12 @@ static const char *const action_names[] = {"count_once",
                                            "ban_from_campaign"};
 _Static_assert(sizeof action_names / sizeof *action_names == ACTION__COUNT, "a name per action");
 
+const char *
+hit_arm_name(enum hit_arm arm)
+{
+    return arm_names[arm];
+}
+
 static void
 put_text(struct jw *w, struct str key, struct str s)
 {
@@ -28,7 +34,7 @@ static void
 write_arm(struct jw *w, enum hit_arm arm, struct str algorithm)
 {
     if (arm != ARM_NONE)
-        jw_kstr(w, S("arm"), str_of(arm_names[arm]));
+        jw_kstr(w, S("arm"), str_of(hit_arm_name(arm)));
     put_text(w, S("algorithm"), algorithm);
 }
 

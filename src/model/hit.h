@@ -142,6 +142,8 @@ struct hit {
     const struct hit_visit *visit; /* NULL: none */
 };
 
+/* "none", "control", "targeted". */
+const char *hit_arm_name(enum hit_arm arm);
 /* Appends the JSON text. Cost: about 3 us for a 3 KB event. */
 void hit_write(struct buf *out, const struct hit *h);
 /* ERR_CORRUPT: not a hit (our own bytes). */
