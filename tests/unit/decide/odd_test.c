@@ -233,6 +233,36 @@ TEST(odd_schedule_is_a_condition)
     done(&m);
 }
 
+TEST(odd_drafts_are_for_environments_that_serve_them) /* [TARGET 2.2] */
+{
+    struct made m =
+        make(t, "{'activities':[{'id':1,'name':'draft','type':'ab','state':'saved','options':[{"
+                "'optionLocalId':0,'offerId':701}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},"
+                "'experiences':[{'experienceLocalId':0,'visitorPercentage':100,'optionLocations':[{"
+                "'locationLocalId':0,'optionLocalId':0}]}]}]," OFFERS "}");
+
+    generate(t, &m);
+    CHECK_EQ(json_count(rules_at(&m, "m")), 0);
+    CHECK_STR(names(t, &m, "localMboxes"), S("[]"));
+    m.src.serve_inactive = true;
+    generate(t, &m);
+    CHECK_EQ(json_count(rules_at(&m, "m")), 1);
+    CHECK_STR(names(t, &m, "localMboxes"), S("[\"m\"]"));
+    done(&m);
+}
+
+TEST(odd_an_arena_that_is_full_is_an_error) /* the artifact's own bound is one of its buffers */
+{
+    struct made m = make(t, "{'activities':[" AB2 "]," OFFERS "}");
+    struct arena small;
+
+    arena_init(&small, 512);
+    m.src.objects = &m.objects;
+    CHECK_ERR(odd_generate(&m.src, &small, &m.artifact, d), ERR_LIMIT);
+    arena_deinit(&small);
+    done(&m);
+}
+
 TEST(odd_order_plain_descending_page_ascending) /* [TARGET 12.137] */
 {
     struct made m = make(
