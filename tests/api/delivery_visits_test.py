@@ -96,6 +96,21 @@ def test_073_a_script_knows_the_browser_that_the_request_names():
     assert shown == "chrome|%s|united states" % agent, shown
 
 
+def test_116_scripts_that_loop_or_allocate_cost_their_own_attribute():
+    hostile = {"loops": "while (true) {}", "allocates": "var a = 'x'; for (;;) a += a;", "piles": "var a = []; for (;;) a.push(a.concat());",
+               "sinks": "function f() { return f(); } return f();", "throws": "throw new Error('no');"}
+    ids = [w.rest("POST", "/profileattributes/scripts", {"name": n, "script": s, "active": True}, headers=JSON).json["id"]
+           for n, s in dict(hostile, well="return 'well';").items()]
+    w.activity("ab", 4116, [(100, html("${user.well}"))], "bad day")
+    shown = "".join('${user.%s default="-"}' % n for n in hostile)
+    w.activity("ab", 4117, [(100, html(shown))], "bad values")
+    for i in range(3):  # the first request finds out, and no later one pays for it
+        item = w.ask({"id": visitor(), "execute": {"mboxes": [{"index": 0, "name": "bad day"}, {"index": 1, "name": "bad values"}]}})["execute"]["mboxes"]
+        assert [m["options"][0]["content"] for m in item] == ["well", "-" * len(hostile)], item
+    for i in ids:
+        w.rest("DELETE", "/profileattributes/scripts/%d" % i, headers=JSON)
+
+
 # ---- the audience of a location ----
 
 def test_080_a_location_that_its_audience_closes():

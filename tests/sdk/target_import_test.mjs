@@ -106,6 +106,25 @@ test("what cannot be read or said is refused with its place", async () => {
   }
 });
 
+test("a hostile artifact is refused, and the server goes on", async () => {
+  const deep = (n) => "[".repeat(n) + "]".repeat(n), nested = (n) => Array.from({ length: n }).reduce((c) => ({ "!": [c] }), gold);
+  const hostile = [
+    [deep(100000), /byte \d+: /], ['{"version":"1.0.0","rules":' + '{"mboxes":'.repeat(50000), /byte \d+: /],
+    [artifact({ m: [[1, 0, nested(400), "x"]] }), /nests deeper than \d+ levels|byte \d+: /],
+    ['{"version":"1.0.0","rules":{"mboxes":{}},"pad":"' + "x".repeat(64 << 20) + '"}', /bytes/],
+    [artifact({ ["n".repeat(300)]: [[1, 0, true, "x"]] }), /name is not 1 to \d+ bytes long/],
+    [artifact({ m: [[-1, 0, true, "x"]] }), /must have meta\["activity\.id"\]/],
+    [artifact({ m: Array.from({ length: 2001 }, (_, e) => [1, e, gold, "x"]) }), /more than 2000 experiences/],
+    ['{"version":"1.0.0","rules":{"mboxes":{"m":[{"meta":{"activity.id":1,"experience.id":0},"condition":{"\ud800":[]}}]}}}', /byte \d+: |rules/]];
+  for (const [file, message] of hostile) {
+    const r = await importInto(to, file);
+    assert.equal(r.code, 1, JSON.stringify(file).slice(0, 200) + r.stdout);
+    assert.match(r.stderr, message);
+    assert.doesNotMatch(r.stderr, /ERROR|runtime error/);
+  }
+  assert.equal((await to.call("GET", "/healthz")).status, 200);
+});
+
 test("a truncated artifact is refused at its end", async () => {
   const text = JSON.stringify(await artifactOf(world));
   for (let n = 1; n < text.length; n += Math.ceil(text.length / 40)) {
