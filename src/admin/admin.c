@@ -11,15 +11,15 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,         &family_sandbox,         &family_schema,       &family_catalog,   &family_import,
-    &family_export,       &family_inlet,           &family_flow,         &family_namespace, &family_identity,
-    &family_profile,      &family_segment,         &family_explain,      &family_registry,  &family_activity,
-    &family_offer,        &family_target_audience, &family_property,     &family_own,       &family_ops,
-    &family_report,       &family_report_pages,    &family_preview,      &family_job,       &family_schedule,
-    &family_conversion,   &family_search,          &family_guardrail,    &family_sample,    &family_external,
-    &family_external_run, &family_external_file,   &family_export_job,   &family_diff,      &family_as_of,
-    &family_target_setup, &family_bundle,          &family_target_token, &family_changelog, &family_revision,
-    &family_what_if,      &family_decision,
+    &family_auth,         &family_sandbox,         &family_schema,     &family_catalog,      &family_import,
+    &family_export,       &family_inlet,           &family_flow,       &family_namespace,    &family_identity,
+    &family_profile,      &family_segment,         &family_explain,    &family_registry,     &family_activity,
+    &family_offer,        &family_target_audience, &family_property,   &family_own,          &family_ops,
+    &family_report,       &family_report_pages,    &family_preview,    &family_job,          &family_schedule,
+    &family_conversion,   &family_search,          &family_guardrail,  &family_sample,       &family_external,
+    &family_external_run, &family_external_file,   &family_export_job, &family_diff,         &family_as_of,
+    &family_target_setup, &family_bundle,          &family_batch,      &family_target_token, &family_changelog,
+    &family_revision,     &family_what_if,         &family_decision,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 
@@ -231,6 +231,21 @@ serve(struct call *call, struct http_req *rq, struct http_res *rs)
     if (!owner->open && owner != &family_sandbox && !find_sandbox(call, rq, rs, owner->style))
         return;
     route->handle(call, rq, &params, rs);
+}
+
+void
+admin_dispatch(struct call *call, struct http_req *rq, struct http_res *rs)
+{
+    const struct admin *a = call->admin;
+    const struct route *route = NULL;
+    struct route_params params = {0};
+    struct str allow = S_NULL;
+    enum route_result result = route_find(a->routes, a->route_count, rq, &route, &params, &allow);
+
+    if (result == ROUTE_FOUND)
+        route->handle(call, rq, &params, rs);
+    else
+        refuse_route(rq, rs, result, allow);
 }
 
 /* Files of external audiences may be larger than memory: their bodies go to the disk, of whoever may send one. */

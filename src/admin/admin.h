@@ -35,6 +35,7 @@
  *   admin_activity.c       /{tenant}/target/activities/...        activities                       [TARGET 6.3]
  *   admin_changelog.c      /{tenant}/target/activities/{id}/changelog   what was changed          [TARGET 6.2]
  *   admin_revision.c       /{tenant}/target/revisions/...         what objects were                [TARGET 6.2]
+ *   admin_batch.c          /{tenant}/target/batch                 several calls in one             [TARGET 6.7]
  *   admin_target_token.c   /{tenant}/target/authentication/token  tokens of traces and profiles    [TARGET 6.9]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups, settings  [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]

@@ -171,6 +171,8 @@
 #define LIMIT_REPORTING_AUDIENCES 50                  /* [TARGET 11] of one activity */
 #define LIMIT_METRIC_GATES 50                         /* OURS: metrics that one metric depends on */
 #define LIMIT_RATE_CLIENTS 256                        /* OURS: whose requests to the admin API are counted at once */
+#define LIMIT_BATCH_OPERATIONS 256                    /* [TARGET 6.7] */
+#define LIMIT_BATCH_OPERATION_HEADERS 50              /* [TARGET 6.7] */
 #define LIMIT_CHANGELOG_VALUE_BYTES 4096              /* OURS: of a changed value; a longer one is left out */
 #define LIMIT_ACTIVITY_PRIORITY 999                   /* [TARGET 2.3] */
 #define LIMIT_OFFER_ACTIONS 50                        /* [TARGET 11] visual changes */

@@ -173,6 +173,80 @@ def test_155_tokens():
         w.rest("PATCH", "/clients/settings", {"enableProfileApiAuthentication": False}, headers=V1)
 
 
+# ---- batch ----
+
+def operation(id, method, url, body=None, after=(), headers=()):
+    return {"operationId": id, "dependsOnOperationIds": list(after), "method": method, "relativeUrl": url,
+            "headers": [{"name": n, "value": v} for n, v in headers], **({} if body is None else {"body": body})}
+
+
+def batch(*operations, expect=200):
+    r = w.rest("POST", "/batch", {"operations": list(operations)}, expect=expect, headers={"Content-Type": "application/json"})
+    return r.json["results"] if expect == 200 else r
+
+
+def test_152_batch_with_placeholders():
+    w.activity("ab", 1520, [(100, text_offer("before"))], "batched")
+    body = w.rest("GET", "/activities/ab/1520").json
+    body["options"][0]["offerId"] = "{operationIdResponse:7}"
+    results = batch(
+        operation(9, "GET", "/v2/offers/content/{operationIdResponse:7}", after=[7]),
+        operation(2, "PUT", "/v3/activities/ab/1520", body, after=[7]),
+        operation(7, "POST", "/v2/offers/content", {"name": "made in a batch", "content": "after"}),
+        operation(3, "GET", "/offers?name=made%20in%20a%20batch", after=[7],
+                  headers=[("Accept", "application/vnd.adobe.target.v1+json")]))
+    assert [x["operationId"] for x in results] == [9, 2, 7, 3], results
+    assert [x["statusCode"] for x in results] == [200, 200, 201, 200], results
+    assert not any(x["skipped"] for x in results)
+    made = json.loads(results[2]["body"])
+    assert {"name": "Content-Type", "value": "application/vnd.adobe.target.v2+json"} in results[2]["headers"], results[2]
+    assert json.loads(results[0]["body"]) == made
+    assert json.loads(results[1]["body"])["options"][0]["offerId"] == made["id"]
+    assert json.loads(results[3]["body"])["total"] == 1
+    assert w.content("batched") == "after"
+
+
+def test_152_batch_that_fails_in_part():
+    results = batch(
+        operation(1, "POST", "/v2/offers/content", {"name": "stays", "content": "x"}),
+        operation(2, "POST", "/v2/offers/content", {"name": ""}, after=[1]),
+        operation(3, "GET", "/v2/offers/content/{operationIdResponse:2}", after=[2]),
+        operation(4, "GET", "/offers", after=[3]),
+        operation(5, "GET", "/no/such/path"),
+        operation(6, "DELETE", "/offers"),
+        operation(7, "POST", "/batch", {"operations": []}),
+        operation(8, "GET", "/v9/offers"),
+        operation(10, "GET", "/offers"),
+        operation(11, "GET", "/offers/content/{operationIdResponse:10}", after=[10]))
+    by_id = {x["operationId"]: x for x in results}
+    assert by_id[3] == {"operationId": 3, "skipped": True} and by_id[4]["skipped"], by_id
+    assert [by_id[i]["statusCode"] for i in (1, 2, 5, 6, 7, 8, 10, 11)] == [201, 400, 404, 405, 400, 406, 200, 400], by_id
+    assert json.loads(by_id[2]["body"])["errors"][0]["meta"]["path"] == "name"
+    assert w.rest("GET", "/offers?name=stays", headers=V1).json["total"] == 1, "there is no rollback"
+
+
+def test_152_batch_bounds():
+    get = [operation(i, "GET", "/offers?limit=1") for i in range(256)]
+    assert len(batch(*get)) == 256
+    many = get + [operation(255, "GET", "/offers")]
+    bad = (
+        (many, "1 to 256"), ([], "1 to 256"),
+        ([operation(256, "GET", "/offers")], "0 to 255"), ([operation(-1, "GET", "/offers")], "0 to 255"),
+        ([get[0], get[0]], "used twice"),
+        ([operation(1, "GET", "/offers", after=[2]), operation(2, "GET", "/offers", after=[1])], "depends on itself"),
+        ([operation(1, "GET", "/offers", after=[1])], "depends on itself"),
+        ([operation(1, "GET", "/offers", after=[2])], "not in the batch"),
+        ([get[0], operation(1, "GET", "/offers", after=[0, 0])], "twice"),
+        ([operation(1, "HEAD", "/offers")], "method"), ([operation(1, "GET", "offers")], "slash"),
+        ([get[0], operation(1, "GET", "/offers/content/{operationIdResponse:0}")], "does not depend on"),
+        ([get[0], operation(1, "GET", "/offers/content/{operationIdResponse:x}", after=[0])], "does not depend on"),
+        ([operation(1, "GET", "/offers", headers=[("A%d" % i, "b") for i in range(51)])], "50"),
+    )
+    for operations, word in bad:
+        refused(batch(*operations, expect=400), word)
+    assert batch(operation(1, "GET", "/offers", headers=[("A%d" % i, "b") for i in range(50)]))[0]["statusCode"] == 200
+
+
 if __name__ == "__main__":
     setup()
     run(sys.modules[__name__])
