@@ -235,7 +235,8 @@ say_how(const struct told *t, const struct one *x, struct jw *w)
                       "visitors are admitted",
                       STR_ARG(kind_of_key(t->h, key)), STR_ARG(key), (long long)json_i64(bucket, 0), range.first,
                       range.last, range.admitted / 100.0));
-    else if (x->why != NULL && x->member)
+    else if (x->why != NULL && x->member &&
+             !str_eq(json_str(json_get(activity_of(t, x->activity), S("type"))), S("xt")))
         jw_str(w, S("the visitor was a member of the activity and keeps its experience"));
     else if (x->why != NULL)
         jw_str(w, S("it is the first experience of the activity whose audiences hold"));

@@ -136,7 +136,7 @@
 #define LIMIT_BLOCK_CONSTANTS 8192                    /* OURS: numbers that share one coding of a column */
 #define LIMIT_BLOCK_TEXTS 32768 /* OURS: different texts in one column; with the constants they fit 16 bits */
 #define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
-#define LIMIT_DECISION_SCAN_BYTES (1024ll << 20)  /* OURS: of the log, read for one answer about a visitor */
+#define LIMIT_DECISION_SCAN_BYTES (256ll << 20)   /* OURS: of the log, read for one answer about a visitor */
 #define LIMIT_DECISION_IDS 32                     /* OURS: ids of one visitor that are looked for */
 #define LIMIT_DECISIONS_LISTED 1000               /* OURS: in one answer, the newest */
 #define LIMIT_WHAT_IF_REQUESTS 10000000           /* OURS: compared by one what-if at most */
@@ -242,6 +242,7 @@
 #define LIMIT_QA_LIST 100                       /* OURS: activities, audiences and previews of a QA link */
 #define LIMIT_ASKED_HEADERS 8                   /* OURS: request headers kept of a decision, by name and value */
 #define LIMIT_ASKED_AUDIENCES 200               /* OURS: audiences of the platform kept of a decision */
+#define LIMIT_ASKED_SCRIPT_BYTES 4096           /* OURS: what scripts changed at which location, kept of a decision */
 #define LIMIT_ASKED_ATTRIBUTE_BYTES 4096 /* OURS: of the platform's profile kept of a decision; with headers too */
 #define LIMIT_RERUN_GIVEN 64 /* OURS: activities that a world remembers to have given a visitor; the oldest leave */
 #define LIMIT_DELIVERY_SESSION_REQUESTS 100 /* [TARGET 1.1] of one session in flight; past it 420 */

@@ -34,6 +34,7 @@ enum rerun_missing {
     RERUN_AUDIENCES,  /* of the platform, that a rule asks for */
     RERUN_ATTRIBUTES, /* the same */
     RERUN_HEADERS,    /* of the request, that a rule asks for */
+    RERUN_SCRIPTS,    /* what they changed at which of several locations */
     RERUN_SAMPLE,     /* he was united with somebody who is not in the sample */
     RERUN_REFUSED,    /* the configuration refuses the request */
     RERUN__COUNT

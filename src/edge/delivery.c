@@ -229,6 +229,7 @@ begin_hit(struct delivery_work *w)
                                               .now_ms = c->now_ms,
                                               .user_agent = c->user_agent,
                                               .client_hints = json_get(c->context, S("clientHints")),
+                                              .keeps = w->rq.explain,
                                               .geo = w->rq.geo};
 }
 
@@ -342,6 +343,7 @@ keep_facts(struct delivery_work *w)
                                     .before_ms = w->before_ms,
                                     .person = &w->found.person,
                                     .in_audience = person_in_audience,
+                                    .script_steps = w->scripts.begun ? &w->scripts.steps : NULL,
                                     .ctx = w};
 
     if (w->rq.explain)

@@ -58,20 +58,38 @@ own(struct str address, struct str otherwise)
     return address.p != NULL ? address : otherwise;
 }
 
-/* What scripts returned is recorded; it holds from the first location on. */
+static void
+apply(struct delivery_work *w, struct str name, const struct json *value)
+{
+    struct buf b;
+
+    buf_init_in(&b, w->c->arena, LIMIT_VISITOR_ATTRIBUTE_BYTES);
+    json_write(&b, value);
+    if (buf_ok(&b))
+        (void)visitor_set(w->visitor, name, buf_str(&b), w->c->now_ms); /* it fitted then */
+}
+
+/* What scripts changed is recorded, location by location. Without that the last values are, which are those of the
+ * first location when there is no other. */
 static void
 apply_scripts(struct delivery_work *w)
 {
-    struct json_iter it = json_iter(w->rerun->hit->visit->attributes);
+    struct edge_rerun *r = w->rerun;
+    const struct json *steps = json_get(r->hit->visit->asked, S("scripts"));
+    struct json_iter it = json_iter(steps), last = json_iter(r->hit->visit->attributes);
 
-    while (!w->rerun->scripts_applied && json_next(&it)) {
-        struct buf b;
-        buf_init_in(&b, w->c->arena, LIMIT_VISITOR_ATTRIBUTE_BYTES);
-        json_write(&b, it.value);
-        if (buf_ok(&b))
-            (void)visitor_set(w->visitor, it.key, buf_str(&b), w->c->now_ms); /* it fitted then */
+    r->script_runs++;
+    if (json_is(steps, JSON_ARRAY)) {
+        while (json_next(&it)) {
+            if (json_i64(json_at(it.value, 0), 0) == r->script_runs)
+                apply(w, json_str(json_at(it.value, 1)), json_at(it.value, 2));
+        }
+        return;
     }
-    w->rerun->scripts_applied = true;
+    if (r->script_runs > 1 && r->hit->visit->attributes != NULL)
+        rerun_lacks(r, RERUN_SCRIPTS);
+    while (r->script_runs == 1 && json_next(&last))
+        apply(w, last.key, last.value);
 }
 
 static void

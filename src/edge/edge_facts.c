@@ -103,6 +103,21 @@ write_text(struct jw *w, struct str key, struct str value)
 }
 
 static void
+write_steps(struct jw *w, const struct buf *steps)
+{
+    if (steps == NULL || (steps->n == 0 && !steps->full))
+        return;
+    jw_key(w, S("scripts"));
+    if (!buf_ok(steps)) {
+        jw_bool(w, false);
+        return;
+    }
+    jw_array(w);
+    jw_raw(w, buf_str(steps));
+    jw_end(w);
+}
+
+static void
 write_event(struct jw *w, const struct edge_facts_source *src)
 {
     const struct edge_query *q = &src->event->query;
@@ -132,6 +147,7 @@ edge_facts_write(const struct edge_facts_source *src, struct arena *a)
         jw_ki64(&w, S("before"), src->before_ms);
     write_headers(&w, src->facts);
     write_person(&w, src);
+    write_steps(&w, src->script_steps);
     if (src->event != NULL)
         write_event(&w, src);
     jw_end(&w);

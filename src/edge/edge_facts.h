@@ -28,6 +28,7 @@ struct edge_facts_source {
     const struct segment_set *set; /* audiences evaluated in the request; NULL: none */
     bool (*in_audience)(void *ctx, struct str id);
     void *ctx;
+    const struct buf *script_steps; /* elements; NULL, or empty: none */
     /* of an event: what of its query and data is not in the hit; NULL: a delivery request, whose body is */
     const struct edge_event_in *event;
     struct str user_agent, language, property_token;

@@ -22,7 +22,7 @@ struct edge_rerun {
     struct visitor visitor; /* before the request; not opened */
     struct edge_doc person; /* as the hit says */
     bool knows_audiences;   /* the hit says which; else the first that asks makes the result not to be believed */
-    bool scripts_applied;   /* what they returned is in the visitor */
+    unsigned script_runs;   /* locations so far */
     struct str given;       /* what this world gave the visitor: rerun_given() */
     bool was_given;         /* something, at some time */
     struct rerun_result result;
@@ -35,6 +35,7 @@ struct edge_rerun {
 /* ---- rerun.c: what a request asks ---- */
 
 bool rerun_in_audience(struct edge_rerun *r, struct str id);
+void rerun_lacks(struct edge_rerun *r, enum rerun_missing what);
 bool rerun_header(struct edge_rerun *r, struct str name, struct str *value);
 /* A location was decided. */
 void rerun_took(struct edge_rerun *r, struct decision *x, struct str location, const struct decision_result *taken,

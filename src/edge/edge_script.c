@@ -154,6 +154,18 @@ switch_off(struct edge_scripts *s, struct edge_script_request *r, const struct s
 
 /* ---- results ---- */
 
+static void
+note_step(struct edge_script_request *r, struct str name, struct str json)
+{
+    if (!r->keeps)
+        return;
+    buf_printf(&r->steps, "%s[%u,", r->steps.n > 0 ? "," : "", r->runs);
+    json_quote(&r->steps, name);
+    buf_putc(&r->steps, ',');
+    buf_put(&r->steps, json);
+    buf_putc(&r->steps, ']');
+}
+
 bool
 edge_script_store(struct edge_script_request *r, struct str name, struct str json)
 {
@@ -165,6 +177,7 @@ edge_script_store(struct edge_script_request *r, struct str name, struct str jso
     json = arena_str(r->arena, json);
     if (name.p == NULL || json.p == NULL || !visitor_set(r->visitor, name, json, r->now_ms))
         return false;
+    note_step(r, name, json);
     for (size_t i = 0; i < r->changed_count; i++) {
         if (str_eq(r->changed[i], name))
             return true;
@@ -215,6 +228,7 @@ edge_scripts_run(struct edge_scripts *s, struct edge_script_request *r)
     struct diag d = DIAG_INIT;
     struct script_engine *e;
 
+    r->runs++;
     if (r->view->script_count == 0)
         return;
     e = engine_for(s, r, &d);
@@ -225,6 +239,7 @@ edge_scripts_run(struct edge_scripts *s, struct edge_script_request *r)
     if (!r->begun) {
         r->budget.units = LIMIT_SCRIPT_UNITS_REQUEST;
         buf_init_in(&r->off, r->arena, LIMIT_RECORD_BYTES);
+        buf_init_in(&r->steps, r->arena, LIMIT_ASKED_SCRIPT_BYTES);
         r->begun = true;
     }
     for (size_t i = 0; i < r->view->script_count; i++) {

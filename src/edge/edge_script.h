@@ -36,7 +36,10 @@ struct edge_script_request {
     bool begun;
     struct str *changed; /* names of attributes, without repeats */
     size_t changed_count, changed_cap;
-    struct buf off; /* elements {"name","why"}; empty: none were switched off now */
+    unsigned runs;    /* locations so far */
+    bool keeps;       /* steps are wanted */
+    struct buf steps; /* elements [run, name, value]: what changed at which location; full: they are not known */
+    struct buf off;   /* elements {"name","why"}; empty: none were switched off now */
 };
 
 enum err edge_scripts_new(struct os *os, struct edge_scripts **out, struct diag *d);

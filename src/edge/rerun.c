@@ -307,8 +307,8 @@ give(const struct turn *t, struct str given, const struct rerun_result *result)
 
 /* ---- what a request asks ---- */
 
-static void
-lacks(struct edge_rerun *r, enum rerun_missing what)
+void
+rerun_lacks(struct edge_rerun *r, enum rerun_missing what)
 {
     if (r->result.missing == RERUN_EXACT)
         r->result.missing = what;
@@ -318,7 +318,7 @@ bool
 rerun_in_audience(struct edge_rerun *r, struct str id)
 {
     if (!r->knows_audiences)
-        lacks(r, RERUN_AUDIENCES);
+        rerun_lacks(r, RERUN_AUDIENCES);
     return edge_rules_projected(&r->person, id);
 }
 
@@ -333,7 +333,7 @@ rerun_header(struct edge_rerun *r, struct str name, struct str *value)
         *value = json_str(it.value);
         return json_is(it.value, JSON_STRING);
     }
-    lacks(r, RERUN_HEADERS);
+    rerun_lacks(r, RERUN_HEADERS);
     *value = S_NULL;
     return false;
 }
@@ -440,7 +440,7 @@ read_person(struct edge_rerun *r, struct diag *d)
     r->knows_audiences = asked != NULL && !json_is(list, JSON_BOOL);
     if (asked == NULL || json_is(attributes, JSON_BOOL)) {
         if (r->view != NULL && r->view->decide != NULL && decide_reads_attributes(r->view->decide))
-            lacks(r, RERUN_ATTRIBUTES);
+            rerun_lacks(r, RERUN_ATTRIBUTES);
         return ERR_OK;
     }
     if (attributes == NULL)

@@ -33,7 +33,7 @@ def activities(w):
     w.audience({"mbox": "tier", "equals": ["gold"]}, GOLD)
     w.audience({"or": [{"page": "path", "startsWith": ["/shoe"]}, {"profile": "likes", "equals": ["shoes"]}]}, SHOE)
     w.audience({"page": "header.x-group", "equals": ["beta"]}, BETA)
-    w.audience({"profile": "user.score", "greaterThan": ["1"]}, SEEN)
+    w.audience({"profile": "score", "greaterThan": ["4"]}, SEEN)
     w.audience({"profile": "returning", "equals": ["true"]}, RETURNING)
     w.rest("POST", "/profileattributes/scripts", {"name": "score", "script": "return Number(user.get('score') || 0) + 1;"},
            headers=SETTINGS)
@@ -385,6 +385,29 @@ def test_what_is_not_recorded_is_counted():
         other = [{"id": 2, "entryConstraint": {"audienceIds": ["a-platform-audience"]}}]
         answer = what_if(w, activities=other)
         assert answer["notReplayed"] == {"headers": 10, "audiences": 10} and answer["requests"] == 10, answer
+    finally:
+        w.close()
+
+
+def test_what_scripts_return_at_each_location():
+    """A value that changes from location to location is, at each, what it was there; without the setting that is not known."""
+    w = fresh()
+    try:
+        w.rest("POST", "/profileattributes/scripts", {"name": "n", "script": "return Number(user.get('n') || 0) + 1;"}, headers=SETTINGS)
+        w.audience({"profile": "n", "equals": ["2"]}, SEEN)
+        w.activity("xt", 1, [(None, w.offer("content", content="second"), [SEEN])], "box")
+        boxes = {"execute": {"mboxes": [{"index": i, "name": "box"} for i in range(3)]}}
+        for i in range(5):
+            got = w.ask(dict(boxes, id={"tntId": "%032x" % (i + 1)}))["execute"]["mboxes"]
+            assert ["options" in m for m in got] == [False, True, False], got
+        answer = what_if(w)
+        assert answer["recorded"] == {"reproduced": 5, "otherwise": 0} and answer["notReplayed"] == {}, answer
+        w.rest("PUT", "/clients/settings", {"explain": False}, headers=SETTINGS)
+        for i in range(5):
+            w.ask(dict(boxes, id={"tntId": "%032x" % (i + 101)}))
+            w.mbox("box", {"tntId": "%032x" % (i + 201)})
+        answer = what_if(w)
+        assert answer["notReplayed"] == {"scripts": 5} and answer["recorded"] == {"reproduced": 10, "otherwise": 0}, answer
     finally:
         w.close()
 

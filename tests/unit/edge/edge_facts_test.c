@@ -84,3 +84,19 @@ TEST(facts_attributes_at_and_past_the_limit)
     person.attributes = arena_printf(t->arena, "{\"a\":\"%*s\"}", LIMIT_ASKED_ATTRIBUTE_BYTES - 7, "x");
     CHECK_TRUE(json_is(json_get(written(t, &src), S("attributes")), JSON_BOOL));
 }
+
+TEST(facts_script_steps_at_and_past_the_limit)
+{
+    struct edge_facts facts = {0};
+    struct edge_doc person = {0};
+    struct buf steps;
+    struct edge_facts_source src = {.facts = &facts, .person = &person, .script_steps = &steps};
+
+    buf_init_in(&steps, t->arena, LIMIT_ASKED_SCRIPT_BYTES);
+    CHECK_TRUE(json_get(written(t, &src), S("scripts")) == NULL);
+    buf_printf(&steps, "[1,\"n\",\"%*s\"]", LIMIT_ASKED_SCRIPT_BYTES - 10, "x");
+    CHECK_EQ(steps.n, LIMIT_ASKED_SCRIPT_BYTES);
+    CHECK_EQ(json_count(json_get(written(t, &src), S("scripts"))), 1);
+    buf_putc(&steps, ' ');
+    CHECK_TRUE(json_is(json_get(written(t, &src), S("scripts")), JSON_BOOL));
+}
