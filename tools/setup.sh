@@ -14,7 +14,7 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 
 . /etc/os-release
 build="gcc make cmake ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev zlib1g-dev libxxhash-dev libpcre2-dev libpsl-dev
-    libmaxminddb-dev libxgboost-dev ca-certificates"
+    libmaxminddb-dev libxgboost-dev libcurl4-gnutls-dev ca-certificates"
 demo="$build"
 command -v npm >/dev/null 2>&1 || demo="$demo nodejs npm"
 test="$demo clang clang-format clang-tidy cppcheck python3 chromium openssl curl"

@@ -38,6 +38,7 @@ struct server {
     struct config *config;
     struct hub *hub;
     struct geo_db *geo;
+    bool fetches; /* fetch_init() */
     struct edge *edge;
     struct profile_api *profile_api;
     struct delivery *delivery;
@@ -280,6 +281,7 @@ open_edge(struct server *s, struct diag *d)
         .base_paths = s->conf.base_paths,
         .ack_synced = strcmp(s->conf.ack, "fsync") == 0,
         .profile_ttl_ms = s->conf.profile_ttl_hours * 3600 * 1000,
+        .fetch = fetch_get,
     };
     struct delivery_options delivery = {.edge_host = s->conf.target_edge_host};
     enum err rc = ERR_OK;
@@ -289,6 +291,9 @@ open_edge(struct server *s, struct diag *d)
     if (s->conf.geo_database[0] != '\0')
         rc = geo_open(s->conf.geo_database, &s->geo, d);
     o.geo = s->geo;
+    if (rc == ERR_OK)
+        rc = fetch_init(d);
+    s->fetches = rc == ERR_OK;
     if (rc == ERR_OK)
         rc = edge_open(&o, &s->edge, d);
     if (rc == ERR_OK)
@@ -756,6 +761,8 @@ server_close(struct server *s)
     delivery_close(s->delivery);
     profile_api_close(s->profile_api);
     edge_close(s->edge);
+    if (s->fetches)
+        fetch_deinit();
     geo_close(s->geo);
     artifacts_free(s->artifacts);
     hub_close(s->hub);

@@ -156,8 +156,15 @@
 /* Decisions */
 #define LIMIT_ACTIVITIES 10000
 #define LIMIT_OFFER_BYTES (256 * 1024)
-#define LIMIT_TARGET_RULE_DEPTH 10   /* [TARGET 4.3] */
-#define LIMIT_TARGET_RULE_LEAVES 500 /* [TARGET 4.3] */
+#define LIMIT_REMOTE_OFFER_URL_BYTES 2048         /* OURS: of one that is fetched */
+#define LIMIT_REMOTE_OFFER_BYTES (256 * 1024)     /* OURS: as an offer */
+#define LIMIT_REMOTE_OFFERS 256                   /* OURS: kept, 64 MB at most */
+#define LIMIT_REMOTE_OFFER_MS 2000                /* OURS: clients give up after 3 s; nobody waits here */
+#define LIMIT_REMOTE_OFFER_FRESH_MS (60 * 1000)   /* OURS: an edit is seen within a minute */
+#define LIMIT_REMOTE_OFFER_RETRY_MS (10 * 1000)   /* OURS: six tries a minute do not hurt who is down */
+#define LIMIT_REMOTE_OFFER_STALE_MS (3600 * 1000) /* OURS: an hour's outage is not seen on the page */
+#define LIMIT_TARGET_RULE_DEPTH 10                /* [TARGET 4.3] */
+#define LIMIT_TARGET_RULE_LEAVES 500              /* [TARGET 4.3] */
 #define LIMIT_TARGET_RULE_VALUES 5000
 #define LIMIT_TARGET_RULE_BYTES (8 * 1024 * 1024)     /* OURS: one lowered rule; 5000 values take 2 MB */
 #define LIMIT_JSON_LOGIC_DEPTH 50                     /* OURS: operations and lists in one another */

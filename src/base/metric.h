@@ -37,6 +37,8 @@
     X(M_EDGE_PROFILES, GAUGE, "edge_profiles", "profiles held in edge memory")                                         \
     X(M_EDGE_PROFILE_MISSES, COUNTER, "edge_profile_misses_total", "requests whose identity the edge did not hold")    \
     X(M_EDGE_TOKENS_FORGED, COUNTER, "edge_tokens_forged_total", "notification tokens whose signature is wrong")       \
+    X(M_REMOTE_OFFER_FETCHES, COUNTER, "remote_offer_fetches_total", "remote offers asked for at their URL")           \
+    X(M_REMOTE_OFFER_FAILURES, COUNTER, "remote_offer_failures_total", "remote offers that gave no content")           \
     X(M_LOG_APPENDS, COUNTER, "log_appends_total", "records appended to topics")                                       \
     X(M_LOG_APPEND_BYTES, COUNTER, "log_append_bytes_total", "bytes appended to topics")                               \
     X(M_LOG_APPEND_ERRORS, COUNTER, "log_append_errors_total", "appends refused: disk full or failing")                \

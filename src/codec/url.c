@@ -140,3 +140,28 @@ url_parse(struct str s)
     u.path = s;
     return u;
 }
+
+/* After a mismatch the last '*' takes one more: no recursion, at most url.n * pattern.n steps. */
+bool
+url_matches(struct str url, struct str pattern)
+{
+    size_t u = 0, p = 0, star = SIZE_MAX, from = 0;
+
+    while (u < url.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            from = u;
+        } else if (p < pattern.n && pattern.p[p] == url.p[u]) {
+            p++;
+            u++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            u = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}

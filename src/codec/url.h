@@ -21,4 +21,7 @@ struct url {
 /* Lenient, as browsers are: text without a scheme is a path. */
 struct url url_parse(struct str s);
 
+/* The whole URL, byte by byte; '*' stands for any characters, none included. */
+bool url_matches(struct str url, struct str pattern);
+
 #endif

@@ -3,6 +3,7 @@
 #include "config/config_int.h"
 
 #include "base/limits.h"
+#include "codec/url.h"
 
 #define PRODUCTION "Production"
 
@@ -83,13 +84,36 @@ check_target_audience(const struct config_objects *all, struct config_object *o,
     return rc == ERR_OK ? decide_check_audience(o->json, d) : rc;
 }
 
+/* Where the settings have a list, a remote offer that nobody may show is a mistake. What was saved before the list is
+ * asked when it is fetched. */
+static enum err
+check_remote(const struct config_objects *all, const struct config_object *o, struct diag *d)
+{
+    const struct config_object *settings = objects_get(all, S("targetSettings"), o->scope, S("settings"));
+    const struct json *patterns =
+        settings != NULL ? json_get(settings->json, S("allowedRemoteOfferUrlPatterns")) : NULL;
+    struct str url = json_str(json_get(o->json, S("content")));
+    struct json_iter it = json_iter(patterns);
+
+    if (json_count(patterns) == 0 || !decide_offer_is_remote(o->json))
+        return ERR_OK;
+    while (json_next(&it)) {
+        if (url_matches(url, json_str(it.value)))
+            return ERR_OK;
+    }
+    return diag_set_path(d, ERR_INVALID, "offer.content",
+                         "offer.content must match one of the settings' allowedRemoteOfferUrlPatterns, got '%.*s'",
+                         STR_ARG(str_slice(url, 0, 100)));
+}
+
 static enum err
 check_offer(const struct config_objects *all, struct config_object *o, struct diag *d)
 {
     enum err rc = want_number_id(o, d);
 
-    (void)all;
-    return rc == ERR_OK ? decide_check_offer(o->json, d) : rc;
+    if (rc == ERR_OK)
+        rc = decide_check_offer(o->json, d);
+    return rc == ERR_OK && !all->trusted ? check_remote(all, o, d) : rc;
 }
 
 struct known {

@@ -87,6 +87,7 @@ struct decide_known {
 };
 enum err decide_check_activity(const struct json *activity, const struct decide_known *known, struct diag *d);
 enum err decide_check_offer(const struct json *offer, struct diag *d);
+bool decide_offer_is_remote(const struct json *offer);
 enum err decide_check_audience(const struct json *audience, struct diag *d);
 
 /* Notification tokens [EDGE C-22], [TARGET 1.5]: base64url of a MAC and what was delivered, the same for all visitors.

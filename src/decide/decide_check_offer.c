@@ -62,6 +62,12 @@ check_offer_size(struct check *c, const struct json *offer)
     return fits ? ERR_OK : diag_set_path(c->d, ERR_LIMIT, c->path, "an offer has at most %d bytes", LIMIT_OFFER_BYTES);
 }
 
+bool
+decide_offer_is_remote(const struct json *offer)
+{
+    return offer_type(offer) == OFFER_REMOTE;
+}
+
 enum err
 decide_check_offer(const struct json *offer, struct diag *d)
 {

@@ -73,6 +73,7 @@ struct request_view {
     bool has_agent, has_page[3];
     struct user_agent agent;
     struct page_url pages[3];   /* page, referrer, landing */
+    bool remote_missing;        /* what was written has a remote offer without content */
     const struct json *context; /* json_logic_context() */
 };
 
@@ -165,7 +166,7 @@ struct proposition {
     const struct hole *holes; /* ascending by at */
     size_t hole_count;
     unsigned schemas;  /* bits of the items */
-    bool conditional;  /* some item has an audience */
+    bool conditional;  /* some item has an audience, or is of a URL that may have no content */
     struct str clicks; /* propositions of click metrics, each after a comma */
     const struct hole *click_holes;
     size_t click_hole_count;

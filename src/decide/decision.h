@@ -57,7 +57,8 @@ struct decision_request {
     const struct json *customer;   /* customer attributes: {"source":{"attribute":..}}, or NULL [TARGET 7.4] */
     bool (*in_audience)(void *ctx, struct str audience_id);        /* of the hub; NULL: none */
     bool (*header)(void *ctx, struct str name, struct str *value); /* of the HTTP request; NULL: none are known */
-    /* The content of a remote offer, when it is there (never waits); false: nothing to show. NULL: give the URL. */
+    /* FORMAT_EDGE: the content of a remote offer, when it is there (never waits); false: default content. NULL: nobody
+     * shows the answer, its place stays empty. */
     bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;
     bool explain;                       /* fill decision_taken.why */

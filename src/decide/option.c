@@ -427,7 +427,10 @@ hole_write(const struct hole *h, const struct delivery_filter *f, struct request
         redirect_write(h, v, out);
         return;
     case ENCODE_REMOTE:
-        if (v->rq->remote != NULL && v->rq->remote(v->rq->ctx, h->field.name, &value))
+        if (v->rq->remote == NULL)
+            return;
+        v->remote_missing |= !v->rq->remote(v->rq->ctx, h->field.name, &value);
+        if (!v->remote_missing)
             template_put_value(out, value, ENCODE_TEXT);
         return;
     case ENCODE_TEXT:

@@ -183,17 +183,27 @@ put_content_item(struct render *r, enum item_schema schema, const char *format, 
     item_end(r);
 }
 
-/* A hole for what is behind the URL; the Edge Network's clients take HTML only. */
+/* A hole for what is behind the URL: HTML, at the location's selector if it has one. */
 static void
 put_remote(struct render *r, const struct json *url)
 {
-    item_begin(r, ITEM_HTML, r->option->offer_id, 0, false, r->option->audiences);
+    struct str selector = r->option->selector;
+
+    item_begin(r, selector.n > 0 ? ITEM_DOM : ITEM_HTML, r->option->offer_id, 0, false, r->option->audiences);
     put_meta(r);
     buf_put(r->out, S(",\"data\":{"));
-    put_member(r->out, "id", r->option->offer_id);
-    buf_put(r->out, S(",\"format\":\"text/html\",\"content\":\""));
+    if (selector.n > 0) {
+        put_member(r->out, "type", S("setHtml"));
+        buf_put(r->out, S(",\"format\":\"application/vnd.adobe.target.dom-action\",\"content\":\""));
+    } else {
+        put_member(r->out, "id", r->option->offer_id);
+        buf_put(r->out, S(",\"format\":\"text/html\",\"content\":\""));
+    }
     template_remote(r, json_str(url));
-    buf_put(r->out, S("\"}"));
+    buf_putc(r->out, '"');
+    if (selector.n > 0)
+        put_selector(r, selector, selector);
+    buf_putc(r->out, '}');
     item_end(r);
 }
 
@@ -429,6 +439,8 @@ proposition_render(const struct proposition_source *src, struct arena *a, struct
         out->schemas |= 1u << r.items[i].schema;
         out->conditional |= r.items[i].audiences != NULL;
     }
+    for (size_t i = 0; i < r.hole_count; i++)
+        out->conditional |= r.holes[i].encode == ENCODE_REMOTE;
     return out->text.p != NULL && render_clicks(src, a, scratch, out);
 }
 
@@ -470,16 +482,22 @@ item_goes(const struct item *it, const struct proposition_filter *f)
 static bool
 write_some(const struct proposition *p, const struct proposition_filter *f, struct request_view *v, struct buf *out)
 {
-    size_t next = 0, before = out->n;
+    size_t next = 0, before = out->n, at;
     bool shows = false, first = true;
 
     put_range(p, 0, p->items[0].start, &next, v, out);
     for (size_t i = 0; i < p->item_count; i++) {
         if (!item_goes(&p->items[i], f))
             continue;
+        at = out->n;
+        v->remote_missing = false;
         if (!first)
             buf_putc(out, ',');
         put_range(p, p->items[i].start, p->items[i].end, &next, v, out);
+        if (v->remote_missing) { /* default content, for this one */
+            buf_cut(out, at);
+            continue;
+        }
         first = false;
         shows |= !p->items[i].click; /* clicks alone show nothing: there is nothing to deliver */
     }

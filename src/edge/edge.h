@@ -22,6 +22,7 @@
 
 #include "config/config.h"
 #include "context/geo.h"
+#include "edge/remote_offer.h"
 #include "http/http.h"
 #include "pipeline/pipeline.h"
 #include "profile/edge_table.h"
@@ -49,6 +50,7 @@ struct edge_options {
     bool ack_synced;          /* reply only when the hit is on the disk */
     int64_t profile_ttl_ms;   /* 0: 14 days */
     struct edge_hub hub;
+    remote_fetch *fetch;      /* of remote offers; NULL: there are none in answers of the Edge Network */
     const struct geo_db *geo; /* where addresses are; NULL: only what requests say */
 };
 

@@ -121,6 +121,18 @@ request_header(void *ctx, struct str name, struct str *value)
     return value->p != NULL;
 }
 
+static bool
+remote_content(void *ctx, struct str url, struct str *content)
+{
+    const struct visit *v = ctx;
+    struct edge_call *c = v->call;
+    const struct json *settings = snapshot_object(c->snap, S("targetSettings"), c->ds->scope, S("settings"));
+
+    return c->edge->remote != NULL &&
+           remote_offer_allowed(json_get(settings, S("allowedRemoteOfferUrlPatterns")), url) &&
+           remote_offer_get(c->edge->remote, url, c->now_ms, c->arena, content);
+}
+
 /* A strict sandbox leaves an event alone that comes with too many others of its second [SEGMENTATION 14.4]. */
 static bool
 is_bot(const struct visit *v)
@@ -359,7 +371,8 @@ edge_event_handle(struct edge_call *c, struct edge_event_in *e, size_t index)
         edge_fail(c, "0202-502", "The service failed", "the event is answered without the visitor's profile", index);
     }
     if (h.visit != NULL)
-        edge_visit_decide(c, e, &h, v.attributes, &(struct edge_asked){in_audience, request_header, &v}, &v.target);
+        edge_visit_decide(c, e, &h, v.attributes, &(struct edge_asked){in_audience, request_header, remote_content, &v},
+                          &v.target);
     edge_notices_read(c, e, &v.target, &h);
     if (c->path.action == ACTION_INTERACT) {
         if (c->destinations_on)

@@ -160,6 +160,7 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .attributes = attributes,
         .in_audience = asked->in_audience,
         .header = asked->header,
+        .remote = asked->remote,
         .ctx = asked->ctx,
         .explain = v->rerun != NULL || decide_explains(c->view->decide),
         .explain_each = v->rerun != NULL,

@@ -215,6 +215,8 @@ edge_open(const struct edge_options *o, struct edge **out, struct diag *d)
         e->applied = edge_table_position(e->table, projection_name(e));
         rc = consumer_open(o->projection, e->applied, &e->projections, d);
     }
+    if (rc == ERR_OK && o->fetch != NULL)
+        rc = remote_offers_open(o->fetch, &e->remote, d);
     if (rc != ERR_OK) {
         edge_close(e);
         return rc;
@@ -240,6 +242,7 @@ edge_close(struct edge *e)
     if (e->projections != NULL)
         consumer_wake(e->projections);
     os_thread_close(&e->thread);
+    remote_offers_close(e->remote);
     consumer_close(e->projections);
     edge_table_close(e->table);
     edge_dedupe_free(e->dedupe);

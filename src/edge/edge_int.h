@@ -17,6 +17,7 @@ struct edge {
     struct edge_options o;
     struct edge_table *table;
     struct edge_dedupe *dedupe;
+    struct remote_offers *remote; /* NULL: without o.fetch */
     struct hash_key media_key;
     char region[48]; /* what x-adobe-edge says */
     struct consumer *projections;
@@ -211,6 +212,7 @@ enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, con
 struct edge_asked {
     bool (*in_audience)(void *ctx, struct str id);
     bool (*header)(void *ctx, struct str name, struct str *value);
+    bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;
 };
 /* Begins to decide; the visitor's copy has what the hit says so far. A failure leaves decision NULL: it costs

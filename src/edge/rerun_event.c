@@ -126,7 +126,8 @@ rerun_event(struct edge_rerun *r, struct diag *d)
     h->notices = NULL;
     h->decision_count = h->notice_count = 0;
     edge_visit_decide(&again->call, &again->event, h, attributes,
-                      &(struct edge_asked){in_audience, request_header, again}, &again->visit);
+                      &(struct edge_asked){.in_audience = in_audience, .header = request_header, .ctx = again},
+                      &again->visit);
     edge_notices_read(&again->call, &again->event, &again->visit, h);
     buf_init_in(&answer, r->arena, LIMIT_RESPONSE_BYTES);
     if (again->event.query.asked && again->visit.decision != NULL)

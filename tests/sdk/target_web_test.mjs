@@ -1,5 +1,6 @@
 // target_web_test.mjs - the Target part through the unmodified Web SDK in Chromium, on the activities of the checklist
 // [TARGET 12]: scopes, visual changes, views, redirects, clicks, what data.__adobe.target says, and pages that come from at.js.
+import http from "node:http";
 import { Server, openBrowser, payload, runTests, until } from "./harness.mjs";
 import { World, assert } from "./target_world.mjs";
 import { PAGE, Site, alloy, decisioning, displays, entries, event } from "./web_page.mjs";
@@ -371,7 +372,81 @@ test("[TARGET 1.12] without migration the SDK neither sends nor is given at.js's
   await d.close();
 });
 
+/* ---- remote offers [TARGET 2.9]: another server has the content ---- */
+
+const origin = { asked: {}, answers: {} }; // by path
+const others = http.createServer((request, response) => {
+  origin.asked[request.url] = (origin.asked[request.url] ?? 0) + 1;
+  const { status = 200, body, headers = {}, drip } = origin.answers[request.url] ?? {};
+  if (drip) return void setInterval(() => response.write("<b>slow</b>"), 100).unref(); // it never ends
+  if (body !== undefined) response.writeHead(status, { "Content-Type": "text/html", ...headers }).end(body); // else it hangs
+});
+await new Promise((resolve) => others.listen(0, "127.0.0.1", resolve));
+const at = (path) => `http://127.0.0.1:${others.address().port}${path}`;
+const clock = (ms) => server.call("POST", "/emulator/clock", { now: new Date(ms).toISOString() });
+const MINUTE = 60000, TOO_LARGE = 256 * 1024;
+
+test("[TARGET 2.9] remote offers: fetched once, shown on the page and to its code; a change is seen after a minute", async () => {
+  await server.rest("PATCH", "/acme/target/clients/settings", { allowedRemoteOfferUrlPatterns: [at("/offers/*")] });
+  Object.assign(origin.answers, { "/offers/a": { body: '<b class="a">"one" & two</b>' } });
+  await world.activity(9201, "ab", { mbox: "remote" }, all(await world.offer("dynamic", at("/offers/a"))));
+  await world.activity(9202, "ab", { selector: "#remote" }, all(await world.offer("dynamic", at("/offers/a"))), { priority: 5 });
+  const d = await site.open();
+  const contents = async () => (await alloy(d, "sendEvent", { ...event(), ...scopes("remote") })).propositions.flatMap((p) => p.items.map((i) => i.data.content));
+  assert.deepEqual(await contents(), [], "the first one does not wait");
+  await until("the content", async () => (await contents())[0] === '<b class="a">"one" & two</b>');
+  assert.equal(origin.asked["/offers/a"], 1);
+  await site.land(d, PAGE + "remote");
+  await shown(d);
+  assert.equal(await d.text("#remote .a"), '"one" & two');
+  origin.answers["/offers/a"].body = "<i>changed</i>";
+  for (let i = 0; i < 5; i++) await contents();
+  assert.equal(origin.asked["/offers/a"], 1, "from the cache");
+  await clock(Date.now() + MINUTE + 1000);
+  await until("the change", async () => (await contents())[0] === "<i>changed</i>");
+  assert.equal(origin.asked["/offers/a"], 2);
+  const delivered = await server.call("POST", "/rest/v1/delivery?client=acme&sessionId=remote-1", { context: { channel: "web" },
+    execute: { mboxes: [{ index: 0, name: "remote" }] } }, { "Content-Type": "application/json" });
+  assert.deepEqual(delivered.json.execute.mboxes[0].options[0].content, at("/offers/a"), "a client of the delivery API fetches it itself");
+  await d.close();
+});
+
+test("[TARGET 2.9] remote offers that hang, drip, are too large, gone, moved, or not allowed: default content, and all else is there", async () => {
+  const cases = { hang: {}, drip: { drip: true }, large: { body: "x".repeat(TOO_LARGE + 1) }, gone: { status: 404, body: "no" }, fault: { status: 500, body: "no" },
+    moved: { status: 302, body: "", headers: { Location: at("/offers/a") } }, fits: { body: "x".repeat(TOO_LARGE) } };
+  for (const [i, [name, answer]] of Object.entries(cases).entries()) {
+    origin.answers["/offers/" + name] = answer;
+    await world.activity(9210 + i, "ab", { mbox: name }, all(await world.offer("dynamic", at("/offers/" + name))));
+  }
+  const elsewhere = { name: "elsewhere", content: at("/secret") };
+  await server.rest("PATCH", "/acme/target/clients/settings", { allowedRemoteOfferUrlPatterns: ["*"] });
+  await world.activity(9230, "ab", { mbox: "secret" }, all((await server.rest("POST", "/acme/target/offers/dynamic", elsewhere)).id));
+  await server.rest("PATCH", "/acme/target/clients/settings", { allowedRemoteOfferUrlPatterns: [at("/offers/*")] });
+  await assert.rejects(server.rest("POST", "/acme/target/offers/dynamic", elsewhere), /allowedRemoteOfferUrlPatterns/);
+  const d = await site.open();
+  const names = [...Object.keys(cases), "secret", "hero"];
+  const ask = async () => {
+    const began = Date.now();
+    const { propositions } = await alloy(d, "sendEvent", { ...event(), ...scopes(...names) });
+    return { ms: Date.now() - began, scopes: propositions.map((p) => p.scope) };
+  };
+  const failures = await server.metric("remote_offer_failures_total");
+  for (const end = Date.now() + 4000; Date.now() < end;) { // longer than a fetch may take
+    const { ms, scopes: there } = await ask();
+    assert.ok(ms < 1500, `${ms} ms`);
+    assert.deepEqual(there.filter((s) => s !== "fits"), ["hero"]);
+  }
+  assert.deepEqual((await ask()).scopes.sort(), ["fits", "hero"]);
+  assert.ok(await server.metric("remote_offer_failures_total") >= failures + 6);
+  assert.deepEqual(Object.keys(cases).filter((name) => origin.asked["/offers/" + name] !== 1), [], "each was tried, and not again within ten seconds");
+  assert.equal(origin.asked["/secret"], undefined, "nobody was asked for what is not allowed");
+  assert.equal(origin.asked["/offers/a"], 2, "a redirect is not followed");
+  await d.close();
+});
+
 await runTests(tests, async () => {
+  others.closeAllConnections();
+  others.close();
   await browser.close();
   await server.close();
 });

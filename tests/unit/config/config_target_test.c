@@ -53,6 +53,10 @@ TEST(config_target_settings)
     put(t, &f, "targetSettings", "settings",
         "{'enableProfileApiAuthentication':true,'timeZone':'+02:00','ipObfuscation':'STRIP','explain':true,"
         "'profileLifetimeDays':90,'allowedRemoteOfferUrlPatterns':['https://a.test/*']}");
+    put(t, &f, "offer", "780", "{'id':780,'name':'r','type':'dynamic','content':'https://a.test/x'}");
+    put_fails(t, &f, "offer", "781", "{'id':781,'name':'r','type':'dynamic','content':'https://b.test/x'}",
+              ERR_INVALID);
+    put(t, &f, "offer", "781", "{'id':781,'name':'r','type':'redirect','content':'https://b.test/x'}");
     put_fails(t, &f, "targetSettings", "settings", "{'timeZone':'Europe/Berlin'}", ERR_INVALID);
     put_fails(t, &f, "targetSettings", "settings", "{'ipObfuscation':'ALL'}", ERR_INVALID);
     put_fails(t, &f, "targetSettings", "settings", "{'profileLifetimeDays':91}", ERR_INVALID);

@@ -118,6 +118,7 @@ fixture_propositions(const struct decide_set *s, const struct fixture_request *r
                                  .language = rq->language,
                                  .attributes = rq->attributes,
                                  .in_audience = rq->in_audience,
+                                 .remote = rq->remote,
                                  .ctx = rq->ctx};
     struct decision_ask ask = {
         .parameters = rq->target, .xdm = rq->xdm, .schemas = rq->schemas, .schema_count = rq->schema_count};

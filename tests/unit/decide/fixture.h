@@ -25,6 +25,7 @@ struct fixture_request {
     const struct fixture_assignment *assignments;
     size_t assignment_count;
     bool (*in_audience)(void *ctx, struct str audience_id);
+    bool (*remote)(void *ctx, struct str url, struct str *content);
     void *ctx;
 };
 

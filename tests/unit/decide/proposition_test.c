@@ -185,6 +185,45 @@ TEST(proposition_templates_and_html_at_a_selector)
     fixture_free(&f);
 }
 
+/* ---- remote offers ---- */
+
+static bool
+behind(void *ctx, struct str url, struct str *content)
+{
+    (void)ctx;
+    *content = S("<b>\"r\"</b>");
+    return str_ends(url, S("/there"));
+}
+
+TEST(proposition_of_a_remote_offer_has_its_content_or_is_not_there)
+{
+    struct fixture f = fixture_new(
+        t, "{'activities':[{'id':1,'name':'a','type':'ab','state':'approved','options':["
+           "{'optionLocalId':0,'offerId':701},{'optionLocalId':1,'offerId':702}],'locations':{'selectors':["
+           "{'locationLocalId':0,'selector':'#x'},{'locationLocalId':1,'selector':'#y'}],'mboxes':["
+           "{'locationLocalId':2,'name':'there'},{'locationLocalId':3,'name':'away'}]},'experiences':[{"
+           "'experienceLocalId':0,'visitorPercentage':100,'optionLocations':[{'locationLocalId':0,'optionLocalId':1},"
+           "{'locationLocalId':1,'optionLocalId':0},{'locationLocalId':2,'optionLocalId':0},"
+           "{'locationLocalId':3,'optionLocalId':1}]}]}],'offers':["
+           "{'id':701,'name':'t','type':'dynamic','content':'https://o.test/there'},"
+           "{'id':702,'name':'a','type':'dynamic','content':'https://o.test/away'}]}");
+    struct fixture_request rq = fixture_request(t, V, "__view__,there,away");
+
+    rq.remote = behind;
+    CHECK_ANSWER(&f, &rq, "1:0@__view__ 1:0@there");
+    CHECK_EQ(json_count(json_get(json_at(f.answer, 0), S("items"))), 1);
+    CHECK_TRUE(json_equal(json_get(first_item(&f), S("data")),
+                          fixture_json(t, "{'type':'setHtml','format':'application/vnd.adobe.target.dom-action',"
+                                          "'content':'<b>\\\"r\\\"</b>','selector':'#y','prehidingSelector':'#y'}")));
+    rq = fixture_request(t, V, "there,away");
+    rq.remote = behind;
+    CHECK_ANSWER(&f, &rq, "1:0@there");
+    CHECK_STR(fixture_content(&f), S("<b>\"r\"</b>"));
+    rq.remote = NULL; /* a replay: where it was, it is */
+    CHECK_ANSWER(&f, &rq, "1:0@there 1:0@away");
+    fixture_free(&f);
+}
+
 /* ---- schemas ---- */
 
 TEST(proposition_items_are_filtered_by_schema)
