@@ -61,7 +61,14 @@ struct jw;
 struct rule;
 struct census;
 struct past;
+struct hub_recount;
 struct profile_scan;
+
+struct admin_recount_progress {
+    bool done;
+    uint64_t read, total; /* records */
+    int64_t since_ms;     /* of the oldest record, when older ones are gone; else 0 */
+};
 
 /* What admin needs from the hub, filled in app/ (admin and hub are of one layer). NULL members: this process has no
  * hub. */
@@ -91,6 +98,15 @@ struct admin_hub {
                           struct diag *d);
     /* The hit of an edge at an offset, in the arena. ERR_NOT_FOUND: it is to come, or the log was cut behind it. */
     enum err (*hit_at)(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
+    /* Results of one activity counted anew: hub_recount_*(). */
+    enum err (*recount_new)(void *ctx, struct str scope, struct str activity, struct str name, struct str object,
+                            struct hub_recount **out, struct diag *d);
+    enum err (*recount_slice)(void *ctx, struct hub_recount *r, bool whole, struct admin_recount_progress *p,
+                              struct diag *d);
+    struct str (*recount_activity)(const struct hub_recount *r, struct arena *a);
+    enum err (*recount_tell)(void *ctx, struct hub_recount *r, uint64_t *offset, struct diag *d);
+    enum err (*recount_sweep)(void *ctx, struct str building, uint64_t *cursor, struct diag *d);
+    void (*recount_free)(struct hub_recount *r);
     /* A step of a look into the past (segment/past.h). ERR_BUSY: later. */
     enum err (*past_slice)(void *ctx, struct past *p, struct diag *d);
     /* The emulated clock: sets it, fires timers at hub and edge up to it; NULL without --emulator. ERR_INVALID:

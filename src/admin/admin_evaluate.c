@@ -12,11 +12,9 @@
 
 /* ---- one ---- */
 
-static const char *const kind_names[] = {[EVALUATION_PREVIEW] = "preview",
-                                         [EVALUATION_DIFF] = "diff",
-                                         [EVALUATION_AS_OF] = "as-of",
-                                         [EVALUATION_WHAT_IF] = "what-if",
-                                         [EVALUATION_JOB] = "job"};
+static const char *const kind_names[] = {
+    [EVALUATION_PREVIEW] = "preview", [EVALUATION_DIFF] = "diff",       [EVALUATION_AS_OF] = "as-of",
+    [EVALUATION_RECOUNT] = "recount", [EVALUATION_WHAT_IF] = "what-if", [EVALUATION_JOB] = "job"};
 
 enum err
 evaluation_new(enum evaluation_kind kind, struct str id, struct str scope, int64_t now_ms, struct evaluation **out,
@@ -399,6 +397,8 @@ answer(struct evaluator *ev, struct evaluation *e, struct diag *d)
         return e->exports ? export_run(ev, e, d) : job_run(ev, e, d);
     case EVALUATION_AS_OF:
         return as_of_run(ev, e, d);
+    case EVALUATION_RECOUNT:
+        return recount_run(ev, e, d);
     case EVALUATION_WHAT_IF:
         return what_if_run(ev, e, d);
     case EVALUATION_PREVIEW:

@@ -16,7 +16,14 @@
 enum evaluation_state { EVALUATION_NEW, EVALUATION_RUNNING, EVALUATION_READY, EVALUATION_FAILED };
 
 /* What is asked. All but a job are questions: they are kept, with the answer, for LIMIT_PREVIEW_MS. */
-enum evaluation_kind { EVALUATION_PREVIEW, EVALUATION_DIFF, EVALUATION_AS_OF, EVALUATION_WHAT_IF, EVALUATION_JOB };
+enum evaluation_kind {
+    EVALUATION_PREVIEW,
+    EVALUATION_DIFF,
+    EVALUATION_AS_OF,
+    EVALUATION_RECOUNT,
+    EVALUATION_WHAT_IF,
+    EVALUATION_JOB
+};
 
 struct evaluation_namespace {
     struct str code;
@@ -39,6 +46,9 @@ struct evaluation {
     int64_t at_ms;
     struct str *segments; /* of a job: audiences by id; */
     size_t segment_count; /* 0: all */
+    struct str activity;  /* of a recount */
+    struct str object;    /* the activity as its metrics count, JSON */
+    bool unsaved;         /* of a recount: under metrics that are not saved */
     int64_t created_ms;
     enum evaluation_state state;
     bool cancelled;         /* the thread ends and frees it; a question is found no more */
@@ -54,7 +64,9 @@ struct evaluation {
     struct what_if *what_if; /* owned (admin_what_if.h) */
     int64_t counted_ms;      /* the instant that it is true of */
     struct past_result past;
-    enum err failure; /* when failed */
+    struct str result; /* of a recount: rows, JSON */
+    int64_t since_ms;  /* of the oldest hit that it had; 0: it had all */
+    enum err failure;  /* when failed */
     char error[256];
 };
 
@@ -136,6 +148,9 @@ void question_delete(struct call *call, struct http_req *rq, struct http_res *rs
 
 /* --- admin_as_of.c --- */
 enum err as_of_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
+
+/* --- admin_recount.c --- */
+enum err recount_run(struct evaluator *ev, struct evaluation *e, struct diag *d);
 
 /* --- admin_job.c --- */
 /* Runs a job and saves what came of it. */

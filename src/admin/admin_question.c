@@ -92,6 +92,7 @@ question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum 
     static const char *const kinds[] = {[EVALUATION_PREVIEW] = "preview",
                                         [EVALUATION_DIFF] = "diff",
                                         [EVALUATION_AS_OF] = "as-of",
+                                        [EVALUATION_RECOUNT] = "recount",
                                         [EVALUATION_WHAT_IF] = "what-if"};
     struct evaluator *ev = call->admin->evaluator;
     struct evaluation *e;

@@ -11,6 +11,7 @@ struct fetch {
     struct arena *arena;
     struct results_row *rows;
     size_t n;
+    struct results_lane recount;
     enum err rc;
     struct diag *d;
 };
@@ -22,6 +23,8 @@ fetch_rows(void *ctx, struct kv *k)
     struct fetch *f = ctx;
 
     f->rc = results_read(k, f->q, f->arena, &f->rows, &f->n, f->d);
+    if (f->rc == ERR_OK)
+        f->rc = results_lane_of(k, f->q->scope, f->q->activity, f->arena, &f->recount, f->d);
 }
 
 struct str
@@ -194,6 +197,7 @@ report_read(const struct call *call, struct str scope, struct str id, const stru
     for (size_t i = 1; i < r.row_count; i++)
         compare(&r, &r.rows[i]);
     r.split = check_split(&r, a);
+    r.recount = f.recount;
     *out = r;
     return ERR_OK;
 }

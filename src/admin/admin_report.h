@@ -84,6 +84,7 @@ struct report {
     struct results_row all; /* sums of the rows' */
     struct report_figures totals;
     struct report_split split;
+    struct results_lane recount; /* its name is empty: it was never counted anew */
 };
 /* ERR_NOT_FOUND: no such activity; ERR_UNSUPPORTED: no hub in this process. */
 enum err report_read(const struct call *call, struct str scope, struct str id, const struct report_question *question,

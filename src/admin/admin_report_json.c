@@ -188,6 +188,21 @@ write_split(struct jw *w, const struct report_split *s)
     jw_end(w);
 }
 
+/* since: figures begin then, because older hits were not kept. */
+static void
+write_recount(struct jw *w, const struct results_lane *lane)
+{
+    if (lane->name.n == 0)
+        return;
+    jw_key(w, S("recount"));
+    jw_object(w);
+    jw_kstr(w, S("id"), lane->name);
+    jw_ktime(w, S("takenAt"), lane->taken_ms);
+    if (lane->since_ms > 0)
+        jw_ktime(w, S("since"), lane->since_ms);
+    jw_end(w);
+}
+
 enum err
 report_write_json(const struct call *call, struct http_req *rq, struct str scope, struct str id, struct http_res *rs,
                   struct diag *d)
@@ -217,6 +232,7 @@ report_write_json(const struct call *call, struct http_req *rq, struct str scope
     if (r.model != NULL)
         write_model(&w, r.model);
     write_split(&w, &r.split);
+    write_recount(&w, &r.recount);
     jw_key(&w, S("totals"));
     jw_object(&w);
     write_counts(&w, &r.totals);

@@ -121,6 +121,21 @@ put_empty(struct buf *b, const struct report_question *question)
                   "first visitor.</div>"));
 }
 
+static void
+put_recount(struct buf *b, const struct results_lane *lane)
+{
+    if (lane->name.n == 0)
+        return;
+    buf_put(b, S("<p class=\"sub\">Counted anew on "));
+    html_time(b, lane->taken_ms);
+    if (lane->since_ms > 0) {
+        buf_put(b, S("; the figures begin on "));
+        html_time(b, lane->since_ms);
+        buf_put(b, S(", because older hits were not kept"));
+    }
+    buf_put(b, S(".</p>"));
+}
+
 static enum err
 put_page(struct report_page *p, struct diag *d)
 {
@@ -142,6 +157,7 @@ put_page(struct report_page *p, struct diag *d)
     buf_put(b, S("as of "));
     html_time(b, p->rq->now_ms);
     buf_put(b, S("</p>"));
+    put_recount(b, &p->r->recount);
     report_put_controls(p);
     if (p->r->totals.visitors == 0) {
         put_empty(b, p->question);

@@ -379,6 +379,43 @@ segment_job(void *ctx, struct str scope, struct str job, const struct str *segme
 }
 
 static enum err
+recount_new(void *ctx, struct str scope, struct str activity, struct str name, struct str object,
+            struct hub_recount **out, struct diag *d)
+{
+    struct server *s = ctx;
+    struct hub_recount_options o = {scope, activity, name, object};
+
+    return hub_recount_new(s->hub, &o, out, d);
+}
+
+static enum err
+recount_slice(void *ctx, struct hub_recount *r, bool whole, struct admin_recount_progress *p, struct diag *d)
+{
+    struct hub_recount_progress now = {.done = false};
+    enum err rc = hub_recount_slice(r, whole, &now, d);
+
+    (void)ctx;
+    *p = (struct admin_recount_progress){now.done, now.read, now.total, now.since_ms};
+    return rc;
+}
+
+static enum err
+recount_tell(void *ctx, struct hub_recount *r, uint64_t *offset, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_recount_tell(r, os_now_ms(s->os), offset, d);
+}
+
+static enum err
+recount_sweep(void *ctx, struct str building, uint64_t *cursor, struct diag *d)
+{
+    struct server *s = ctx;
+
+    return hub_recount_sweep(s->hub, building, cursor, d);
+}
+
+static enum err
 segment_job_done(void *ctx, uint64_t offset, uint64_t timeout_us, struct diag *d)
 {
     struct server *s = ctx;
@@ -506,6 +543,12 @@ open_admin(struct server *s, struct diag *d)
                                    .census_repair = census_repair,
                                    .job = segment_job,
                                    .job_done = segment_job_done,
+                                   .recount_new = recount_new,
+                                   .recount_slice = recount_slice,
+                                   .recount_activity = hub_recount_activity,
+                                   .recount_tell = recount_tell,
+                                   .recount_sweep = recount_sweep,
+                                   .recount_free = hub_recount_free,
                                    .collected = collected,
                                    .hit_at = hit_at,
                                    .past_slice = past_slice};

@@ -199,6 +199,7 @@
 #define LIMIT_REPORT_BELIEFS 20          /* OURS: experiences whose chance to be better is computed, at 3 ms each */
 #define LIMIT_REPORT_ROWS 100            /* OURS: rows of a table on the results page; downloads have all */
 #define LIMIT_REPORT_ORDERS 10           /* OURS: newest orders on the results page */
+#define LIMIT_RESULT_LANES 64            /* OURS: recounted activities of a sandbox; every hit is looked at for each */
 #define LIMIT_RESULT_NAMES 10000 /* OURS: hosts, mboxes and attribute names of a sandbox, each, that were seen */
 
 /* On-device artifacts */

@@ -64,6 +64,28 @@ enum err hub_job(struct hub *h, struct str scope, struct str job, const struct s
 /* Waits until the job is folded and committed. ERR_TIMEOUT: not yet. */
 enum err hub_job_done(struct hub *h, uint64_t offset, uint64_t timeout_us, struct diag *d);
 
+/* The results of one activity counted anew (hub_recount.c): a lane is built by slices, told to the log and taken, or
+ * thrown away. One at a time, ERR_BUSY; any one thread. `object` is the activity as JSON, whose metrics count; `name`
+ * is new. After the record is written hub_job_done() waits for it. */
+struct hub_recount;
+struct hub_recount_options {
+    struct str scope, activity, name, object;
+};
+struct hub_recount_progress {
+    bool done;            /* everything up to the beginning is counted; `whole`: nearly up to now */
+    uint64_t read, total; /* records */
+    int64_t since_ms;     /* of the oldest record, when older ones are gone; 0: none is gone */
+};
+enum err hub_recount_new(struct hub *h, const struct hub_recount_options *o, struct hub_recount **out, struct diag *d);
+/* ERR_BUSY: later. */
+enum err hub_recount_slice(struct hub_recount *r, bool whole, struct hub_recount_progress *p, struct diag *d);
+/* What results_query.activity is while the lane is not in force. */
+struct str hub_recount_activity(const struct hub_recount *r, struct arena *a);
+enum err hub_recount_tell(struct hub_recount *r, int64_t now_ms, uint64_t *offset, struct diag *d);
+/* Deletes lanes that are not in force, and what lanes have replaced, but not `building`; *cursor is 0 at the end. */
+enum err hub_recount_sweep(struct hub *h, struct str building, uint64_t *cursor, struct diag *d);
+void hub_recount_free(struct hub_recount *r);
+
 /* The projection of the person behind an identity, as an edge of `region` would get it: the in-process pull of a first
  * login. ERR_NOT_FOUND: unknown. Also remembers that this region holds the identity from now on (by an event that
  * follows). */

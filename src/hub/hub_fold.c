@@ -247,6 +247,7 @@ put_content(const struct hub_step *s, const struct hit *hit, const struct graph_
         return put_member(s, hit, p, d);
     case HIT_TICK:
     case HIT_JOB:
+    case HIT_RECOUNT:
     case HIT_VISIT:
         break;
     }
@@ -351,6 +352,18 @@ fold_visit(struct hub_step *s, const struct hit *hit, struct diag *d)
     return ERR_OK;
 }
 
+/* One that passes a limit leaves the counters as they are. */
+static enum err
+fold_recount(struct hub_step *s, const struct hit *hit, struct diag *d)
+{
+    enum err rc = hub_fold_recount(s->h, hit, s->now_ms, d);
+
+    if (!is_rejection(rc))
+        return rc;
+    reject(s, d);
+    return ERR_OK;
+}
+
 /* A run's rows come when its audience was saved with what they need, a job is about the audiences that were there when
  * it was asked for, and an end that was moved before its instant is no end at a tick behind it: the snapshot of this
  * round may be older than each of them. */
@@ -402,6 +415,8 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         return ERR_OK;
     if (hit.kind == HIT_JOB)
         return hub_fold_job(h, &hit, now_ms, step.cause, d);
+    if (hit.kind == HIT_RECOUNT)
+        return fold_recount(&step, &hit, d);
     step.accepted_us = hit.accepted_us;
     if (hit.kind == HIT_VISIT)
         return fold_visit(&step, &hit, d);

@@ -8,6 +8,7 @@
  *   hub_timer.c    window ends
  *   hub_sweep.c    all profiles, after audiences or mappings changed
  *   hub_job.c      all profiles, for a segment job of a strict sandbox
+ *   hub_recount.c  results of one activity, counted anew; hub_recount_met.c what a kept hit meets
  *   hub_census.c   counting audiences over all profiles
  *   hub_out.c      records to emit, each once
  *   hub_scope.c    what the snapshot says, prepared
@@ -127,6 +128,7 @@ struct hub {
     bool state_changed;
     bool told_ahead; /* the topic membership has records of steps that a crash made the table forget */
     struct hub_sweep sweep;
+    struct hub_recount *recount;   /* that somebody builds; NULL: none */
     struct kv_position *positions; /* owned array: for the commit */
     bool busy;                     /* the last append or commit found the disk full */
     bool uncommitted;              /* something was folded or swept since the last commit, */
@@ -268,6 +270,7 @@ enum err hub_slice_read(struct hub *h, uint64_t *cursor, size_t rows, struct hub
 
 /* --- hub_job.c --- */
 /* Evaluates all profiles of the hit's scope, all at now_ms. Resets the arena. */
+enum err hub_fold_recount(struct hub *h, const struct hit *hit, int64_t now_ms, struct diag *d);
 enum err hub_fold_job(struct hub *h, const struct hit *hit, int64_t now_ms, uint64_t cause, struct diag *d);
 
 /* --- hub_out.c --- */

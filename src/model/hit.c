@@ -2,7 +2,7 @@
  * them. */
 #include "model/hit.h"
 
-static const char *const kind_names[] = {"event", "record", "consent", "tick", "job", "member", "visit"};
+static const char *const kind_names[] = {"event", "record", "consent", "tick", "job", "member", "recount", "visit"};
 static const char *const source_names[] = {"edge", "stream", "batch"};
 static const char *const notice_names[] = {"display", "interact", "convert"};
 static const char *const arm_names[] = {"none", "control", "targeted"};

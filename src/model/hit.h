@@ -22,6 +22,8 @@ enum hit_kind {
     HIT_TICK,    /* nothing but time: timers up to the record's time fire */
     HIT_JOB,     /* a segment job of a strict sandbox: request_id is its id, segments the audiences */
     HIT_MEMBER,  /* a row of an external audience: its owner is a member; xdm is what else the row says */
+    HIT_RECOUNT, /* results counted anew: request_id is its id, audience the activity's, xdm the activity with its
+                    metrics */
     HIT_VISIT,   /* a request of the Target part: visit, decisions, notices. Feeds visitors and results, no profile */
 };
 

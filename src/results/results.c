@@ -28,6 +28,11 @@ struct order_state {
 
 struct fold {
     struct results_table *t;
+    const struct results_lane *lane;  /* the only activity that counts here; NULL: all but those below */
+    const struct results_lane *lanes; /* in force */
+    size_t lane_count;
+    results_met *met; /* NULL: conversions as the hit has them */
+    void *met_ctx;
     struct arena *a;
     struct diag *d;
     int64_t now_ms;
@@ -50,7 +55,12 @@ place_key(const struct fold *f, const struct identity *id)
 {
     struct str place = id == NULL ? S_NULL : arena_printf(f->a, "%.*s\x1f%.*s", STR_ARG(id->ns), STR_ARG(id->id));
 
-    return place.n == 0 ? S_NULL : RESULTS_KEY(f->a, 'V', f->hit.scope, f->visit.qa ? S("qa") : S(""), place);
+    struct str whose = f->visit.qa ? S("qa") : S("");
+
+    if (f->lane != NULL)
+        whose = arena_printf(f->a, "%.*s%c%.*s", STR_ARG(results_lane_activity(f->lane, f->a)), RESULTS_LANE_MARK,
+                             STR_ARG(whose));
+    return place.n == 0 || whose.p == NULL ? S_NULL : RESULTS_KEY(f->a, 'V', f->hit.scope, whose, place);
 }
 
 /* The place that the edge resolved; of what nobody resolved, the device or the owner. */
@@ -62,6 +72,51 @@ place_of(const struct hit *h)
     if (h->visit != NULL && h->visit->at.ns.n > 0)
         return &h->visit->at;
     return ecid != NULL ? ecid : hit_owner(h);
+}
+
+/* Activities with a lane are counted in it, and nowhere else. */
+static bool
+counts_here(const struct fold *f, struct str activity)
+{
+    if (f->lane != NULL)
+        return str_eq(activity, f->lane->activity);
+    for (size_t i = 0; i < f->lane_count; i++) {
+        if (str_eq(activity, f->lanes[i].activity))
+            return false;
+    }
+    return true;
+}
+
+/* What the hit says of other activities is not looked at, nor are its conversions where they are said anew. */
+static bool
+keep_own(struct fold *f)
+{
+    struct hit *h = &f->hit;
+    struct hit_notice *notices;
+    struct hit_decision *decisions;
+    size_t n = 0;
+
+    if (f->lane == NULL && f->lane_count == 0)
+        return true;
+    notices = ARENA_ARRAY(f->a, struct hit_notice, h->notice_count + 1);
+    decisions = ARENA_ARRAY(f->a, struct hit_decision, h->decision_count + 1);
+    if (notices == NULL || decisions == NULL)
+        return false;
+    for (size_t i = 0; i < h->notice_count; i++) {
+        bool anew = f->met != NULL && h->notices[i].type == NOTICE_CONVERT;
+        if (!anew && counts_here(f, h->notices[i].activity))
+            notices[n++] = h->notices[i];
+    }
+    h->notice_count = n;
+    h->notices = notices;
+    n = 0;
+    for (size_t i = 0; i < h->decision_count; i++) {
+        if (counts_here(f, h->decisions[i].activity))
+            decisions[n++] = h->decisions[i];
+    }
+    h->decision_count = n;
+    h->decisions = decisions;
+    return true;
 }
 
 /* Attributes, affinities and places change no counter. A hit without a visit is one of a client without sessions. */
@@ -143,10 +198,17 @@ add_conversions(struct fold *f)
             add_conversion(&f->hit, notices, notices[i].activity);
     }
     for (size_t i = 0; i < v->membership_count; i++) {
-        if (v->memberships[i].entered)
+        if (v->memberships[i].entered && counts_here(f, v->memberships[i].activity))
             add_conversion(&f->hit, notices, v->memberships[i].activity);
     }
     return ERR_OK;
+}
+
+/* As keys name it. */
+static struct str
+key_activity(const struct fold *f, struct str activity)
+{
+    return f->lane != NULL ? results_lane_activity(f->lane, f->a) : activity;
 }
 
 static struct order_state *
@@ -174,7 +236,8 @@ judge_orders(struct fold *f)
             continue;
         o = &f->orders[f->order_count++];
         o->activity = n->activity;
-        rc = results_order_judge(f->t, f->hit.scope, n->activity, &f->order, f->now_ms, f->a, &o->verdict, f->d);
+        rc = results_order_judge(f->t, f->hit.scope, key_activity(f, n->activity), &f->order, f->now_ms, f->a,
+                                 &o->verdict, f->d);
     }
     return rc;
 }
@@ -382,7 +445,7 @@ put_orders(struct fold *f)
         if (m == NULL || !m->entered)
             continue;
         o.experience = m->experience;
-        rc = results_order_put(f->t, f->hit.scope, s->activity, &o, f->a, f->d);
+        rc = results_order_put(f->t, f->hit.scope, key_activity(f, s->activity), &o, f->a, f->d);
     }
     return rc;
 }
@@ -394,7 +457,8 @@ put_all(struct fold *f)
 
     for (size_t i = 0; rc == ERR_OK && i < f->gain_count; i++) {
         const struct gain *g = &f->gains[i];
-        rc = results_count(f->t, f->hit.scope, g->activity, &g->series, &g->counts, f->now_ms, f->a, f->d);
+        rc = results_count(f->t, f->hit.scope, key_activity(f, g->activity), &g->series, &g->counts, f->now_ms, f->a,
+                           f->d);
     }
     return rc == ERR_OK ? results_visitor_store(f->t, f->key, &f->v, f->d) : rc;
 }
@@ -406,13 +470,15 @@ fold(struct fold *f, const struct hit *h)
 
     open_fold(f, h);
     f->key = place_key(f, place_of(h));
-    rc = results_see(f->t, h, f->a, f->d);
-    if (rc != ERR_OK || f->key.p == NULL ||
-        (h->notice_count == 0 && f->visit.absorbs.n == 0 && !results_has(f->t, f->key)))
-        return rc;
+    if (!keep_own(f) || f->a->refused)
+        return results_no_memory(f->d);
+    if (f->key.p == NULL || (f->hit.notice_count == 0 && f->visit.absorbs.n == 0 && !results_has(f->t, f->key)))
+        return ERR_OK;
     rc = results_visitor_load(f->t, f->key, f->a, &f->v, f->d);
     if (rc == ERR_OK)
         rc = absorb(f);
+    if (rc == ERR_OK && f->met != NULL)
+        rc = f->met(f->met_ctx, &f->v.visitor, &f->hit, f->now_ms, f->a, f->d);
     if (rc == ERR_OK)
         rc = add_conversions(f);
     if (rc == ERR_OK)
@@ -425,14 +491,59 @@ fold(struct fold *f, const struct hit *h)
     return put_all(f);
 }
 
+/* First what has no lane, then each lane. */
+static enum err
+fold_all(struct results_table *t, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
+{
+    struct fold f = {.t = t, .a = a, .d = d, .now_ms = now_ms};
+    struct results_lane *lanes;
+    size_t n;
+    enum err rc = results_lanes(t, h->scope, a, &lanes, &n, d);
+
+    f.lanes = lanes;
+    f.lane_count = n;
+    if (rc == ERR_OK)
+        rc = results_see(t, h, a, d);
+    if (rc == ERR_OK)
+        rc = fold(&f, h);
+    for (size_t i = 0; rc == ERR_OK && i < n; i++) {
+        struct fold one = {.t = t, .a = a, .d = d, .now_ms = now_ms, .lane = &lanes[i]};
+        rc = fold(&one, h);
+    }
+    return rc;
+}
+
+static bool
+concerns_visitors(const struct hit *h)
+{
+    return h->kind == HIT_EVENT || h->kind == HIT_VISIT;
+}
+
 enum err
 results_fold(struct kv *k, const struct hit *h, int64_t now_ms, struct arena *a, struct diag *d)
 {
     struct results_table t;
-    struct fold f = {.t = &t, .a = a, .d = d, .now_ms = now_ms};
     enum err rc;
 
-    if (h->kind != HIT_EVENT && h->kind != HIT_VISIT)
+    if (!concerns_visitors(h))
+        return ERR_OK;
+    results_table_init(&t, k, a);
+    rc = fold_all(&t, h, now_ms, a, d);
+    if (rc == ERR_OK)
+        rc = results_apply(&t, d);
+    results_table_deinit(&t);
+    return rc;
+}
+
+enum err
+results_fold_lane(struct kv *k, const struct results_lane *lane, const struct hit *h, int64_t now_ms, results_met *met,
+                  void *ctx, struct arena *a, struct diag *d)
+{
+    struct results_table t;
+    struct fold f = {.t = &t, .a = a, .d = d, .now_ms = now_ms, .lane = lane, .met = met, .met_ctx = ctx};
+    enum err rc;
+
+    if (!concerns_visitors(h))
         return ERR_OK;
     results_table_init(&t, k, a);
     rc = fold(&f, h);

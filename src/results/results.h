@@ -112,6 +112,35 @@ enum err results_orders(struct kv *k, struct str scope, struct str activity, str
 enum err results_order_moments(struct kv *k, struct str scope, struct str activity, int64_t now_ms, struct arena *a,
                                struct stats_orders *out, struct diag *d);
 
+/* ---- counting one activity anew ---- */
+
+/* One activity counted apart, under a name: counters and visitors with keys of their own, beside those in force, until
+ * results_lane_take() puts them in their place. From then on results_fold() counts the activity there. */
+struct results_lane {
+    struct str activity;
+    struct str name;  /* of the recount; empty: none */
+    int64_t since_ms; /* when the oldest hit came that it had; 0: it had all */
+    int64_t taken_ms;
+};
+/* Says anew what the hit meets: notices of the activity without conversions come in, conversions are to join them. v is
+ * the visitor before the hit. */
+typedef enum err results_met(void *ctx, const struct visitor *v, struct hit *h, int64_t now_ms, struct arena *a,
+                             struct diag *d);
+/* As results_fold(), for this activity alone. */
+enum err results_fold_lane(struct kv *k, const struct results_lane *lane, const struct hit *h, int64_t now_ms,
+                           results_met *met, void *ctx, struct arena *a, struct diag *d);
+/* ERR_LIMIT: LIMIT_RESULT_LANES activities of the sandbox have one already. */
+enum err results_lane_take(struct kv *k, struct str scope, const struct results_lane *lane, struct arena *a,
+                           struct diag *d);
+/* The one in force; its name is empty when there is none. */
+enum err results_lane_of(struct kv *k, struct str scope, struct str activity, struct arena *a, struct results_lane *out,
+                         struct diag *d);
+/* What results_query.activity is for one that is not in force; p NULL: no memory. */
+struct str results_lane_activity(const struct results_lane *lane, struct arena *a);
+/* Deletes what is not in force any more, and not `building` (may be empty), among some keys of the table; *cursor as
+ * with kv_scan. */
+enum err results_lane_sweep(struct kv *k, uint64_t *cursor, struct str building, struct arena *a, struct diag *d);
+
 enum results_name { SEEN_HOST, SEEN_MBOX, SEEN_ATTRIBUTE };
 /* In the order in which they came. */
 enum err results_seen(struct kv *k, struct str scope, enum results_name what, struct arena *a, struct str **names,

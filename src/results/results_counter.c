@@ -47,7 +47,8 @@ results_number(struct arena *a, int64_t n)
 }
 
 enum err
-results_load(struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found, struct diag *d)
+results_load(const struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found,
+             struct diag *d)
 {
     struct str borrowed, value;
     enum err rc = key.p == NULL ? results_no_memory(d) : results_get(t, key, &borrowed, d);
@@ -320,7 +321,7 @@ day_key(struct str scope, struct str activity, const struct results_series *s, i
 }
 
 static enum err
-load_life(struct results_table *t, struct str key, struct arena *a, struct results_life *out, bool *found,
+load_life(const struct results_table *t, struct str key, struct arena *a, struct results_life *out, bool *found,
           struct diag *d)
 {
     struct unpack u;
@@ -355,7 +356,7 @@ struct day {
 };
 
 static enum err
-load_day(struct results_table *t, struct str key, struct arena *a, struct day *out, struct diag *d)
+load_day(const struct results_table *t, struct str key, struct arena *a, struct day *out, struct diag *d)
 {
     struct unpack u;
     uint64_t n;

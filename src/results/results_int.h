@@ -5,7 +5,9 @@
  *   results_counter.c  counters: their bytes, and adding to them
  *   results_order.c    orders: known ones, extreme ones, the list
  *   results_seen.c     names that were seen
- *   results_read.c     counters to rows of a report */
+ *   results_read.c     counters to rows of a report
+ *   results_lane.c     activities that are counted apart
+ *   results_table.c    the table with what one hit changes, all or nothing */
 #ifndef RESULTS_RESULTS_INT_H
 #define RESULTS_RESULTS_INT_H
 
@@ -49,7 +51,7 @@ struct str results_key(struct arena *a, char tag, const struct str *parts, size_
                 sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 struct str results_number(struct arena *a, int64_t n); /* as a part of a key */
 /* Value of the key behind its version, in the arena; *found false: there is none. ERR_CORRUPT: of another version. */
-enum err results_load(struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found,
+enum err results_load(const struct results_table *t, struct str key, struct arena *a, struct unpack *u, bool *found,
                       struct diag *d);
 /* A value begins with its version. */
 void results_begin(struct buf *b);
@@ -128,6 +130,16 @@ enum err results_order_judge(struct results_table *t, struct str scope, struct s
                              struct results_verdict *out, struct diag *d);
 enum err results_order_put(struct results_table *t, struct str scope, struct str activity,
                            const struct results_order *o, struct arena *a, struct diag *d);
+
+/* ---- results_lane.c ---- */
+
+#define RESULTS_LANE_MARK '\x1f' /* between an activity and the name of its lane, in keys */
+/* Those in force in the scope. */
+enum err results_lanes(const struct results_table *t, struct str scope, struct arena *a, struct results_lane **list,
+                       size_t *n, struct diag *d);
+/* As keys name the activity: with the lane in force, if there is one. */
+enum err results_key_activity(const struct results_table *t, struct str scope, struct str activity, struct arena *a,
+                              struct str *out, struct diag *d);
 
 /* ---- results_seen.c ---- */
 

@@ -79,7 +79,7 @@ struct ledger {
 };
 
 static enum err
-load_ledger(struct results_table *t, struct str key, struct arena *a, struct ledger *l, struct diag *d)
+load_ledger(const struct results_table *t, struct str key, struct arena *a, struct ledger *l, struct diag *d)
 {
     struct unpack u;
     uint64_t n;
@@ -147,9 +147,12 @@ enum err
 results_order_moments(struct kv *k, struct str scope, struct str activity, int64_t now_ms, struct arena *a,
                       struct stats_orders *out, struct diag *d)
 {
-    struct ledger l;
-    enum err rc = load_ledger(RESULTS_READER(k, a), RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
+    struct results_table *t = RESULTS_READER(k, a);
+    struct ledger l = {0};
+    enum err rc = results_key_activity(t, scope, activity, a, &activity, d);
 
+    if (rc == ERR_OK)
+        rc = load_ledger(t, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
     *out = month_before(&l, now_ms);
     return rc;
 }
@@ -193,7 +196,7 @@ store_order(struct results_table *t, struct str key, const struct results_order 
 }
 
 static enum err
-load_order(struct results_table *t, struct str key, struct arena *a, struct results_order *o, struct diag *d)
+load_order(const struct results_table *t, struct str key, struct arena *a, struct results_order *o, struct diag *d)
 {
     struct unpack u;
     uint64_t flags;
@@ -255,15 +258,19 @@ enum err
 results_orders(struct kv *k, struct str scope, struct str activity, struct arena *a, struct results_order **orders,
                size_t *n, struct diag *d)
 {
-    struct ledger l;
-    enum err rc = load_ledger(RESULTS_READER(k, a), RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
-    size_t count = l.listed < LIMIT_RESULT_ORDERS ? (size_t)l.listed : LIMIT_RESULT_ORDERS;
+    struct results_table *t = RESULTS_READER(k, a);
+    struct ledger l = {0};
+    size_t count;
+    enum err rc = results_key_activity(t, scope, activity, a, &activity, d);
 
+    if (rc == ERR_OK)
+        rc = load_ledger(t, RESULTS_KEY(a, 'Q', scope, activity), a, &l, d);
+    count = l.listed < LIMIT_RESULT_ORDERS ? (size_t)l.listed : LIMIT_RESULT_ORDERS;
     *n = 0;
     *orders = rc == ERR_OK ? ARENA_ARRAY(a, struct results_order, count + 1) : NULL;
     if (rc == ERR_OK && *orders == NULL)
         rc = results_no_memory(d);
     for (; rc == ERR_OK && *n < count; (*n)++)
-        rc = load_order(RESULTS_READER(k, a), slot_key(scope, activity, l.listed - 1 - *n, a), a, &(*orders)[*n], d);
+        rc = load_order(t, slot_key(scope, activity, l.listed - 1 - *n, a), a, &(*orders)[*n], d);
     return rc;
 }

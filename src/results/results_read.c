@@ -159,10 +159,14 @@ enum err
 results_read(struct kv *k, const struct results_query *q, struct arena *a, struct results_row **rows, size_t *n,
              struct diag *d)
 {
+    struct results_table *t = RESULTS_READER(k, a);
+    struct results_query in = *q;
     struct results_series *series;
-    size_t count;
-    enum err rc = results_series(RESULTS_READER(k, a), q->scope, q->activity, a, &series, &count, d);
+    size_t count = 0;
+    enum err rc = results_key_activity(t, q->scope, q->activity, a, &in.activity, d);
 
+    if (rc == ERR_OK)
+        rc = results_series(t, in.scope, in.activity, a, &series, &count, d);
     *n = 0;
     *rows = NULL;
     if (rc != ERR_OK)
@@ -171,11 +175,11 @@ results_read(struct kv *k, const struct results_query *q, struct arena *a, struc
     if (*rows == NULL)
         return results_no_memory(d);
     for (size_t i = 0; rc == ERR_OK && i < count; i++) {
-        struct gather g = {.q = q, .a = a};
-        if (!is_asked(q, &series[i]))
+        struct gather g = {.q = &in, .a = a};
+        if (!is_asked(&in, &series[i]))
             continue;
         g.row = row_of(*rows, n, series[i].experience);
-        rc = read_series(RESULTS_READER(k, a), &g, &series[i], d);
+        rc = read_series(t, &g, &series[i], d);
     }
     return rc;
 }

@@ -8,7 +8,7 @@
 static const char tags[] = {[SEEN_HOST] = 'H', [SEEN_MBOX] = 'M', [SEEN_ATTRIBUTE] = 'P'};
 
 static enum err
-load_count(struct results_table *t, struct str key, struct arena *a, uint64_t *count, struct diag *d)
+load_count(const struct results_table *t, struct str key, struct arena *a, uint64_t *count, struct diag *d)
 {
     struct unpack u;
     bool found;
