@@ -383,6 +383,7 @@ append(struct delivery_work *w, struct diag *d)
 {
     struct delivery_call *c = w->c;
     struct edge_write to = {c->x->o.edge, c->tenant.view, c->arena, c->now_ms, c->rq->body.n};
+    struct edge_prepared place = {w->found.key, w->found.doc, w->found.version};
     struct identity *ids = ARENA_ARRAY(c->arena, struct identity, 2);
 
     if (ids == NULL)
@@ -393,7 +394,7 @@ append(struct delivery_work *w, struct diag *d)
     if (c->ecid.n > 0 && !(str_eq(w->found.at.ns, S("ECID"))))
         ids[w->hit.identities.n++] = (struct identity){.ns = S("ECID"), .id = c->ecid};
     keep_facts(w);
-    return edge_append(&to, &w->hit, NULL, NULL, d);
+    return edge_append(&to, &w->hit, &place, NULL, d);
 }
 
 static bool

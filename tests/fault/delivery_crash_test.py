@@ -16,7 +16,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from delivery_world import V3, World, metric
-from server import Server, run
+from server import Server, notices_of, run
 
 ROUNDS = int(os.environ.get("EDGEWISE_CRASH_ROUNDS", "5"))
 SEED = int(os.environ.get("EDGEWISE_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -200,7 +200,7 @@ def counted(hits, activity):
     entered, converted, impressions = {}, set(), {}
     for h in hits:
         visitor = h["visit"]["tntId"]
-        for n in (n for n in h.get("notices", []) if n["activity"] == str(activity)):
+        for n in (n for n in notices_of(h) if n["activity"] == str(activity)):
             if n["type"] == "display":
                 entered[visitor] = n["experience"]
                 impressions[n["experience"]] = impressions.get(n["experience"], 0) + 1
