@@ -19,7 +19,7 @@ static const struct family *const families[] = {
     &family_schedule,  &family_conversion,      &family_search,        &family_guardrail,  &family_sample,
     &family_external,  &family_external_run,    &family_external_file, &family_export_job, &family_diff,
     &family_as_of,     &family_target_setup,    &family_bundle,        &family_batch,      &family_target_token,
-    &family_changelog, &family_revision,        &family_what_if,       &family_decision,
+    &family_changelog, &family_revision,        &family_what_if,       &family_decision,   &family_target_seen,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 

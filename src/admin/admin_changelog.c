@@ -335,9 +335,12 @@ offer_revision(void *ctx, const struct config_revision *r, struct diag *d)
 static void
 write_changelog(struct changelog *c, struct http_req *rq, struct http_res *rs)
 {
-    struct admin_page page = admin_page(rq, INT32_MAX, INT32_MAX);
-    struct jw w = target_json(rs, 200, 1);
+    struct admin_page page;
+    struct jw w;
 
+    if (!target_page(rq, rs, &page))
+        return;
+    w = target_json(rs, 200, 1);
     if (c->n > 0)
         qsort(c->entries, c->n, sizeof *c->entries, newest_first);
     jw_object(&w);

@@ -159,9 +159,12 @@ write_summary(struct jw *w, const struct row *row)
 static void
 write_list(struct http_req *rq, struct http_res *rs, const struct search *s)
 {
-    struct admin_page page = admin_page(rq, INT32_MAX, INT32_MAX);
-    struct jw w = target_json(rs, 200, 1);
+    struct admin_page page;
+    struct jw w;
 
+    if (!target_page(rq, rs, &page))
+        return;
+    w = target_json(rs, 200, 1);
     jw_object(&w);
     jw_ki64(&w, S("total"), (int64_t)s->n);
     jw_key(&w, S("pagination"));

@@ -186,6 +186,26 @@ gather_one(void *ctx, struct str id, const struct json *object)
     g->items[g->n++] = (struct entry){object, g->sort, g->rq->arena};
 }
 
+bool
+target_page(struct http_req *rq, struct http_res *rs, struct admin_page *page)
+{
+    struct str limit = http_query(rq, S("limit")), offset = http_query(rq, S("offset"));
+    struct diag d = DIAG_INIT;
+    enum err rc = ERR_OK;
+    uint64_t n;
+
+    if (limit.p != NULL && (!str_to_u64(limit, &n) || n == 0 || n > INT32_MAX))
+        rc = diag_set_path(&d, ERR_INVALID, "limit", "limit must be an integer from 1 to %d, got '%.*s'", INT32_MAX,
+                           STR_ARG(limit));
+    else if (offset.p != NULL && (!str_to_u64(offset, &n) || n > INT32_MAX))
+        rc = diag_set_path(&d, ERR_INVALID, "offset", "offset must be an integer from 0 to %d, got '%.*s'", INT32_MAX,
+                           STR_ARG(offset));
+    *page = admin_page(rq, INT32_MAX, INT32_MAX);
+    if (rc != ERR_OK)
+        admin_fail(rq, rs, STYLE, 400, rc, &d);
+    return rc == ERR_OK;
+}
+
 void
 target_list(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
             const char *plural, void (*write)(struct jw *w, const struct json *o))
@@ -195,16 +215,20 @@ target_list(struct call *call, struct http_req *rq, struct http_res *rs, int ver
 
 void
 target_list_with(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
-                 const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *first)
+                 const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *more)
 {
     struct gather g = {.rq = rq, .sort = http_query(rq, S("sortBy"))};
-    struct admin_page page = admin_page(rq, INT32_MAX, INT32_MAX);
+    struct json_iter it = json_iter(more);
+    struct admin_page page;
     struct diag d = DIAG_INIT;
     struct jw w;
 
-    if (first != NULL)
-        gather_one(&g, S_NULL, first);
-    snapshot_each(call->snap, str_of(kind), call->scope, gather_one, &g);
+    if (!target_page(rq, rs, &page))
+        return;
+    while (json_next(&it))
+        gather_one(&g, S_NULL, it.value);
+    if (kind != NULL)
+        snapshot_each(call->snap, str_of(kind), call->scope, gather_one, &g);
     if (g.nomem) {
         admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_NOMEM, "the list exceeds request memory"), &d);
         return;

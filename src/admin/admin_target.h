@@ -7,12 +7,15 @@
 /* Which version of a resource the client speaks: of Content-Type with a body, of Accept without; 1 when neither says.
  * False: 406 (a version that is not served) or 415 (no JSON) is written. */
 bool target_media(struct http_req *rq, struct http_res *rs, int served, int *version);
+/* limit and offset of a list, from 1 and from 0; false: 400 is written. */
+bool target_page(struct http_req *rq, struct http_res *rs, struct admin_page *page);
 /* {"total","<plural>":[...]} of the objects that pass the query's filters, by write(). */
 void target_list(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
                  const char *plural, void (*write)(struct jw *w, const struct json *o));
-/* The same with an object that is there without having been saved. */
+/* The same behind objects that are there without having been saved: `more` is an array of them, or NULL. Without a kind
+ * it is the whole list. */
 void target_list_with(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
-                      const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *first);
+                      const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *more);
 /* The object, or NULL with 404 written. */
 const struct json *target_find(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind,
                                struct str id);

@@ -44,7 +44,7 @@ is_production(const struct resource *r, struct str id)
     return strcmp(r->kind, "environment") == 0 && str_eq(id, S("1"));
 }
 
-/* Environment 1 is there without an object. NULL: it has one, or memory is short. */
+/* A list of environment 1, which is there without an object. NULL: it has one, or memory is short. */
 static const struct json *
 production(struct call *call, struct http_req *rq)
 {
@@ -52,7 +52,7 @@ production(struct call *call, struct http_req *rq)
     struct diag d = DIAG_INIT;
 
     if (snapshot_object(call->snap, S("environment"), call->scope, S("1")) != NULL ||
-        json_parse(S("{\"id\":1,\"name\":\"Production\",\"serveInactiveActivities\":false,\"default\":true}"),
+        json_parse(S("[{\"id\":1,\"name\":\"Production\",\"serveInactiveActivities\":false,\"default\":true}]"),
                    rq->arena, &o, &d) != ERR_OK)
         return NULL;
     return o;
@@ -61,7 +61,7 @@ production(struct call *call, struct http_req *rq)
 static const struct json *
 find(struct call *call, struct http_req *rq, struct http_res *rs, const struct resource *r, struct str id)
 {
-    const struct json *o = is_production(r, id) ? production(call, rq) : NULL;
+    const struct json *o = is_production(r, id) ? json_at(production(call, rq), 0) : NULL;
 
     return o != NULL ? o : target_find(call, rq, rs, r->kind, id);
 }
@@ -163,16 +163,6 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
 /* ---- hosts: named, not numbered ---- */
 
 static void
-hosts_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    int version;
-
-    (void)params;
-    if (target_media(rq, rs, 1, &version))
-        target_list(ctx, rq, rs, version, "host", "hosts", target_write_whole);
-}
-
-static void
 host_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
     struct str name = route_param(params, S("hostName"));
@@ -263,7 +253,6 @@ static const struct route routes[] = {
     NUMBERED("/exclusionGroups"),
     NUMBERED("/profileattributes/scripts"),
     NUMBERED("/responsetokens"),
-    {HTTP_GET, BASE "/hosts", 0, hosts_get},
     {HTTP_PUT, BASE "/hosts/{hostName}", LIMIT_ADMIN_BODY_BYTES, host_put},
     {HTTP_DELETE, BASE "/hosts/{hostName}", 0, host_delete},
     {HTTP_GET, BASE "/authorizedHosts", 0, settings_get},

@@ -81,16 +81,14 @@ see_members(struct results_table *t, struct str scope, const struct json *object
     return rc;
 }
 
+/* Of attributes those that clients send: what scripts return has the scripts' names. */
 enum err
 results_see(struct results_table *t, const struct hit *h, struct arena *a, struct diag *d)
 {
     enum err rc = see_members(t, h->scope, h->profile_params, a, d);
 
-    if (rc == ERR_OK && h->visit != NULL) {
+    if (rc == ERR_OK && h->visit != NULL)
         rc = see(t, h->scope, SEEN_HOST, host_of(h->visit->url), a, d);
-        if (rc == ERR_OK)
-            rc = see_members(t, h->scope, h->visit->attributes, a, d);
-    }
     for (size_t i = 0; rc == ERR_OK && i < h->notice_count; i++)
         rc = see(t, h->scope, SEEN_MBOX, h->notices[i].scope, a, d);
     for (size_t i = 0; rc == ERR_OK && i < h->decision_count; i++)

@@ -173,6 +173,81 @@ def test_155_tokens():
         w.rest("PATCH", "/clients/settings", {"enableProfileApiAuthentication": False}, headers=V1)
 
 
+# ---- what requests had ----
+
+def seen_from(host, mbox, **profile):
+    """A page of this host asks for a location, with attributes of the visitor."""
+    body = {"context": {"channel": "web", "address": {"url": "https://%s/x?y=1" % host}},
+            "execute": {"mboxes": [{"index": 0, "name": mbox, "parameters": {"colour": "red"},
+                                    "profileParameters": profile}]}}
+    w.ask(body)
+
+
+def listed(path, plural, query=""):
+    return w.rest("GET", path + query, headers=V1).json[plural]
+
+
+def test_089_hosts_mboxes_and_attributes_that_were_seen():
+    assert not [h for h in listed("/hosts", "hosts") if h["name"].endswith(".seen.test")]
+    w.activity("ab", 890, [(100, text_offer("here"))], "seen/here")
+    w.activity("ab", 891, [(100, text_offer("there"))], "seen-there")
+    script = w.rest("POST", "/profileattributes/scripts", {"name": "by-script", "script": "return 1;"}, headers=V1).json["id"]
+    seen_from("one.seen.test", "seen/here", height="1")
+    seen_from("two.seen.test:8080", "seen-there", height="2", weight="3")
+    seen_from("two.seen.test", "seen-there")
+    w.rest("DELETE", "/profileattributes/scripts/%d" % script, headers=V1)
+    w.s.drain()
+    assert report(890)["entries"] == 1, "of Production"
+    seen = {h["name"]: h for h in listed("/hosts", "hosts")}
+    for name in ("one.seen.test", "two.seen.test"):
+        assert seen[name] == {"name": name, "environmentId": 1}, seen
+    assert "two.seen.test:8080" not in seen
+    names = [m["name"] for m in listed("/mboxes", "mboxes")]
+    assert names.count("seen/here") == 1 and names.count("seen-there") == 1, names
+    assert w.rest("GET", "/mbox/seen-there", headers=V1).json == {"name": "seen-there"}
+    for path in ("/mbox/seen/here", "/mbox/seen%2Fhere"):
+        assert w.rest("GET", path, headers=V1).json == {"name": "seen/here"}
+    refused(w.rest("GET", "/mbox/seen-by-nobody", expect=404, headers=V1), "seen-by-nobody", code="NotFound.Entity")
+    attributes = listed("/profileattributes/mbox", "mboxProfileAttributes")
+    assert attributes.count("height") == 1 and attributes.count("weight") == 1, attributes
+    assert "colour" not in attributes and "by-script" not in attributes, attributes
+
+
+def test_089_a_host_that_was_seen_and_has_an_environment_is_listed_once():
+    stage = w.rest("POST", "/environments", {"name": "Stage 89"}, headers=V1).json["id"]
+    seen_from("three.seen.test", "seen/here")
+    w.s.drain()
+    assert listed("/hosts", "hosts", "?name=three.seen.test") == [{"name": "three.seen.test", "environmentId": 1}]
+    w.rest("PUT", "/hosts/three.seen.test", {"environmentId": stage}, headers=V1)
+    hosts = listed("/hosts", "hosts", "?name=three.seen.test")
+    assert [h["environmentId"] for h in hosts] == [stage], hosts
+    w.rest("DELETE", "/hosts/three.seen.test", headers=V1)
+    assert listed("/hosts", "hosts", "?name=three.seen.test") == [{"name": "three.seen.test", "environmentId": 1}]
+
+
+def test_089_pages_of_what_was_seen():
+    for i in range(4):
+        w.activity("ab", 892 + i, [(100, 0)], "page-%d" % i)
+        seen_from("page%d.seen.test" % i, "page-%d" % i, **{"page%d" % i: "1"})
+    w.s.drain()
+    for path, plural in (("/hosts", "hosts"), ("/mboxes", "mboxes"), ("/profileattributes/mbox", "mboxProfileAttributes")):
+        whole = w.rest("GET", path, headers=V1).json
+        assert whole["total"] == len(whole[plural]) >= 4, whole
+        page = w.rest("GET", path + "?offset=1&limit=2&sortBy=-name", headers=V1).json
+        ordered = sorted(whole[plural], key=lambda x: x if isinstance(x, str) else x["name"], reverse=True)
+        assert page == {"total": whole["total"], "offset": 1, "limit": 2, plural: ordered[1:3]}, page
+        w.rest("GET", path, expect=406, headers=V3)
+
+
+def test_151_bounds_of_pages():
+    for path in ("/offers", "/hosts", "/mboxes", "/activities/1001/changelog", "/revisions/activity/1001"):
+        for query in ("limit=x", "limit=0", "limit=-1", "limit=2147483648", "limit=", "limit=1.5", "offset=x", "offset=-1",
+                      "offset=2147483648"):
+            refused(w.rest("GET", path + "?" + query, expect=400, headers=V1), query.split("=")[0])
+        for query in ("limit=1", "limit=2147483647", "offset=0", "offset=2147483647"):
+            w.rest("GET", path + "?" + query, headers=V1)
+
+
 # ---- batch ----
 
 def operation(id, method, url, body=None, after=(), headers=()):
