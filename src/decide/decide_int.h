@@ -182,6 +182,12 @@ struct option_part {
     const struct audience_list *audiences; /* of an option in one piece; NULL: none */
 };
 
+/* A click metric: {"type":"click",..}. */
+struct metric_part {
+    uint32_t start, end; /* in delivery_text.metrics */
+    uint32_t metric;     /* local id */
+};
+
 struct delivery_text {
     struct str text; /* empty: this experience has nothing here */
     const struct option_part *options;
@@ -189,8 +195,10 @@ struct delivery_text {
     const struct item *items;
     const struct hole *holes; /* of options; ascending by at */
     size_t hole_count;
-    struct str metrics; /* comma-separated elements, without holes */
-    struct str offers;  /* their ids, as an array; empty: none */
+    struct str metrics; /* elements without holes, one after the other */
+    const struct metric_part *metric_parts;
+    size_t metric_count;
+    struct str offers; /* their ids, as an array; empty: none */
 };
 
 struct experience {

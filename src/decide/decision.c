@@ -284,18 +284,39 @@ write_options(struct decision *x, const struct takers *t, bool prefetch, struct 
         buf_putc(out, ']');
 }
 
+/* With what its client tells Analytics when it is clicked, if it is the client who does. */
 static void
-write_metrics(const struct takers *t, struct buf *out)
+write_metric(struct decision *x, const struct taker *t, const struct metric_part *m, struct buf *out)
+{
+    const struct placement *p = t->placement;
+    const struct activity *a = &x->s->activities[p->activity];
+    const struct choice *c = activity_choice(x, p->activity);
+    struct analytics_of of = {a, a->experiences[t->experience].id, c != NULL ? c->arm : ARM_NONE,
+                              c != NULL ? c->algorithm : S_NULL};
+    struct str text = str_slice(p->texts[t->experience].metrics, m->start, m->end);
+
+    if (!x->rq->client_analytics || !a->analytics) {
+        buf_put(out, text);
+        return;
+    }
+    buf_put(out, str_slice(text, 0, text.n - 1));
+    buf_put(out, S(",\"analytics\":{\"payload\":{\"pe\":\"tnt\",\"tnta\":\""));
+    analytics_entry(&of, m->metric, true, out);
+    buf_put(out, S("\"}}}"));
+}
+
+static void
+write_metrics(struct decision *x, const struct takers *t, struct buf *out)
 {
     bool first = true;
 
     for (size_t i = 0; i < t->n; i++) {
-        struct str metrics = t->items[i].placement->texts[t->items[i].experience].metrics;
-        if (metrics.n == 0)
-            continue;
-        buf_put(out, first ? S(",\"metrics\":[") : S(","));
-        buf_put(out, metrics);
-        first = false;
+        const struct delivery_text *text = &t->items[i].placement->texts[t->items[i].experience];
+        for (size_t k = 0; k < text->metric_count; k++) {
+            buf_put(out, first ? S(",\"metrics\":[") : S(","));
+            write_metric(x, &t->items[i], &text->metric_parts[k], out);
+            first = false;
+        }
     }
     if (!first)
         buf_putc(out, ']');
@@ -327,7 +348,7 @@ write_item(struct decision *x, const struct takers *t, enum decision_format form
     if (x->taken_count == from)
         return;
     why_end(x, from);
-    write_metrics(t, out);
+    write_metrics(x, t, out);
     write_analytics(x, from, out);
     if (format == FORMAT_PREFETCH)
         write_state(x, from, out);

@@ -13,8 +13,8 @@ decision_membership(const struct decision *x, const struct activity *a)
     return x->rq->visitor != NULL ? visitor_membership(x->rq->visitor, a->id) : NULL;
 }
 
-static void
-put_entry(const struct analytics_of *of, unsigned event, bool first, struct buf *out)
+void
+analytics_entry(const struct analytics_of *of, unsigned event, bool first, struct buf *out)
 {
     if (!first)
         buf_putc(out, ',');
@@ -36,11 +36,11 @@ analytics_displayed(const struct decision *x, const struct analytics_of *of, boo
     const struct visitor_membership *m = decision_membership(x, of->activity);
     bool entered = m != NULL && m->entered && !m->closed;
 
-    put_entry(of, 2, first, out);
+    analytics_entry(of, 2, first, out);
     if (!entered || m->session != x->rq->visitor->session)
-        put_entry(of, 1, false, out);
+        analytics_entry(of, 1, false, out);
     if (!entered)
-        put_entry(of, 0, false, out);
+        analytics_entry(of, 0, false, out);
 }
 
 void
@@ -56,6 +56,6 @@ decision_analytics(const struct decision *x, const struct hit_notice *n, struct 
         analytics_displayed(x, &of, out->n == 0, out);
     } else if (n->type == NOTICE_CONVERT && m != NULL) {
         of = (struct analytics_of){a, m->experience, m->arm, m->algorithm};
-        put_entry(&of, n->metric, out->n == 0, out);
+        analytics_entry(&of, n->metric, out->n == 0, out);
     }
 }

@@ -93,6 +93,8 @@ struct analytics_of {
 };
 /* The entries of a display, after a comma unless they are the first. */
 void analytics_displayed(const struct decision *x, const struct analytics_of *of, bool first, struct buf *out);
+/* One of them, or of a metric: its local id. */
+void analytics_entry(const struct analytics_of *of, unsigned event, bool first, struct buf *out);
 
 /* ---- decision_trace.c ---- */
 

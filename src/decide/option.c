@@ -16,6 +16,8 @@ struct option_list {
     size_t n, cap;
     struct item *changes;
     size_t change_count, change_cap;
+    struct metric_part *metrics;
+    size_t metric_count;
 };
 
 static void *
@@ -309,18 +311,28 @@ static void
 put_metrics(struct option_list *l)
 {
     const struct proposition_source *src = l->r.src;
+    size_t begin = l->r.out->n;
 
-    for (size_t i = 0, n = 0; i < src->click_count; i++) {
+    l->metrics = ARENA_ARRAY(l->r.a, struct metric_part, src->click_count + 1);
+    if (l->metrics == NULL) {
+        l->r.full = true;
+        return;
+    }
+    for (size_t i = 0; i < src->click_count; i++) {
         const struct placed_click *click = &src->clicks[i];
+        struct metric_part *part = &l->metrics[l->metric_count];
         if (!clicks_here(src, click))
             continue;
-        buf_put(l->r.out, n++ > 0 ? S(",{\"type\":\"click\"") : S("{\"type\":\"click\""));
+        *part = (struct metric_part){.start = (uint32_t)(l->r.out->n - begin), .metric = click->metric};
+        buf_put(l->r.out, S("{\"type\":\"click\""));
         if (click->selector.n > 0) {
             buf_put(l->r.out, S(",\"selector\":"));
             json_quote(l->r.out, click->selector);
         }
         buf_put(l->r.out, token_member(l, click->metric));
         buf_putc(l->r.out, '}');
+        part->end = (uint32_t)(l->r.out->n - begin);
+        l->metric_count++;
     }
 }
 
@@ -370,6 +382,8 @@ delivery_render(const struct proposition_source *src, struct arena *a, struct bu
     out->options = l.parts;
     out->option_count = l.n;
     out->items = l.changes;
+    out->metric_parts = l.metrics;
+    out->metric_count = l.metric_count;
     out->holes = l.r.holes;
     out->hole_count = l.r.hole_count;
     return out->metrics.p != NULL && (l.n == 0 || out->text.p != NULL);

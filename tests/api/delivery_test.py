@@ -609,7 +609,11 @@ def test_162_analytics():
     answer = w.item("a4t", {"tntId": T0}, top=cloud("client_side"))
     payload = answer["analytics"]["payload"]
     assert payload["pe"] == "tnt" and all(t.startswith("7001:0:0|") for t in payload["tnta"].split(",")), payload
-    assert "analytics" not in w.item("a4t", {"tntId": T0}, top=cloud("server_side"))
+    click, = answer["metrics"]
+    assert click["type"] == "click" and click["eventToken"], click
+    assert click["analytics"] == {"payload": {"pe": "tnt", "tnta": "7001:0:0|32767"}}, click
+    server = w.item("a4t", {"tntId": T0}, top=cloud("server_side"))
+    assert "analytics" not in server and "analytics" not in server["metrics"][0], server
     assert "analytics" not in w.item("hero", {"tntId": T0}, top=cloud("client_side"))
 
 
