@@ -149,7 +149,7 @@ key_in(struct t *t, const char *prefix, const char *salt, unsigned bucket)
         if (decide_bucket(decide_hash(arena_printf(t->arena, "%s.%.*s.%s", prefix, STR_ARG(key), salt))) == bucket)
             return arena_cstr(t->arena, key);
     }
-    CHECK_TRUE(!"a key of every bucket");
+    CHECK_EQ(bucket, 10001u); /* none was found: a million keys have every bucket */
     return "";
 }
 
