@@ -1,6 +1,5 @@
 /* admin_target_setup.c - what surrounds activities in the Target admin API [TARGET 6.2, 6.5, 6.6]: environments, hosts,
- * response tokens and settings; OURS, because the vendor has no endpoint for them: exclusion groups and profile
- * scripts.
+ * and response tokens; OURS, because the vendor has no endpoint for them: exclusion groups and profile scripts.
  *
  * All are documents that are stored as they come, with a number, a time and an environment's defaults put in. What they
  * may say is checked where they are saved (config_target.c). */
@@ -186,60 +185,6 @@ host_delete(void *ctx, struct http_req *rq, const struct route_params *params, s
         target_delete(ctx, rq, rs, version, "host", route_param(params, S("hostName")));
 }
 
-/* ---- settings: one document each ---- */
-
-static struct str
-settings_id(const struct http_req *rq)
-{
-    return str_ends(rq->path, S("/authorizedHosts")) ? S("authorizedHosts") : S("settings");
-}
-
-static void
-settings_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    struct call *call = ctx;
-    const struct json *o = snapshot_object(call->snap, S("targetSettings"), call->scope, settings_id(rq));
-    int version;
-
-    (void)params;
-    if (!target_media(rq, rs, 1, &version))
-        return;
-    if (o != NULL)
-        target_answer_object(rs, version, o);
-    else
-        target_answer(rs, 200, version, S("{}"));
-}
-
-static void
-settings_change(struct call *call, struct http_req *rq, struct http_res *rs, bool merge)
-{
-    const struct json *body = NULL;
-    struct edit e;
-    int version;
-
-    if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
-        return;
-    e = edit_of(rq->arena,
-                merge ? snapshot_object(call->snap, S("targetSettings"), call->scope, settings_id(rq)) : body);
-    if (merge)
-        edit_merge(&e, body);
-    target_save(call, rq, rs, version, "targetSettings", settings_id(rq), &e);
-}
-
-static void
-settings_put(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    (void)params;
-    settings_change(ctx, rq, rs, false);
-}
-
-static void
-settings_patch(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
-{
-    (void)params;
-    settings_change(ctx, rq, rs, true);
-}
-
 #define BASE "/{tenant}/target"
 #define NUMBERED(path)                                                                                                 \
     {HTTP_GET, BASE path, 0, list_get}, {HTTP_POST, BASE path, LIMIT_ADMIN_BODY_BYTES, list_post},                     \
@@ -255,10 +200,5 @@ static const struct route routes[] = {
     NUMBERED("/responsetokens"),
     {HTTP_PUT, BASE "/hosts/{hostName}", LIMIT_ADMIN_BODY_BYTES, host_put},
     {HTTP_DELETE, BASE "/hosts/{hostName}", 0, host_delete},
-    {HTTP_GET, BASE "/authorizedHosts", 0, settings_get},
-    {HTTP_PUT, BASE "/authorizedHosts", LIMIT_ADMIN_BODY_BYTES, settings_put},
-    {HTTP_GET, BASE "/clients/settings", 0, settings_get},
-    {HTTP_PUT, BASE "/clients/settings", LIMIT_ADMIN_BODY_BYTES, settings_put},
-    {HTTP_PATCH, BASE "/clients/settings", LIMIT_ADMIN_BODY_BYTES, settings_patch},
 };
 const struct family family_target_setup = {routes, sizeof routes / sizeof *routes, STYLE, false};

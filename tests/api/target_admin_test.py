@@ -248,6 +248,43 @@ def test_151_bounds_of_pages():
             w.rest("GET", path + "?" + query, headers=V1)
 
 
+# ---- settings that a client has once ----
+
+def test_settings_that_are_kept():
+    documents = (("/atjs/settings", {"decisioningMethod": "hybrid", "timeout": 3000, "libraryFooter": "x()"}),
+                 ("/clients/uisettings", {"a": [1, {"b": None}]}), ("/clients/ipfilter/office", {"ips": ["10.0.0.1"]}),
+                 ("/clients/ipfilter/" + "t" * 100, {"ips": []}))
+    for path, body in documents:
+        assert w.rest("GET", path, headers=V1).json == {}, path
+        kept = w.rest("PUT", path, body, headers=V1).json
+        assert {k: kept[k] for k in body} == body and w.rest("GET", path, headers=V1).json == kept, kept
+        for bad in ("[]", '"text"', "7", "{", ""):
+            refused(w.rest("PUT", path, bad, expect=400, headers=V1))
+        w.rest("DELETE", path, expect=405, headers=V1)
+        w.rest("GET", path, expect=406, headers=V3)
+        assert w.rest("GET", path, headers=V1).json == kept, "nothing was changed"
+    assert w.rest("GET", "/clients/ipfilter/home", headers=V1).json == {}, "each type is of its own"
+    r = w.rest("PUT", "/clients/ipfilter/" + "t" * 300, {}, expect=400, headers=V1)
+    refused(r, "id")
+
+
+def test_defaults_of_environments():
+    stage = w.rest("POST", "/environments", {"name": "Default of hosts"}, headers=V1).json["id"]
+    path, unset = "/environments/defaults", {"reportingEnvironmentId": 1, "newHostEnvironmentId": 1}
+    assert w.rest("GET", path, headers=V1).json == unset
+    for member in unset:
+        for wrong in (stage + 1, 0, "1", None):
+            refused(w.rest("PUT", path, dict(unset, **{member: wrong}), expect=400, headers=V1), member)
+    assert w.rest("GET", path, headers=V1).json == unset
+    body = {"reportingEnvironmentId": 1, "newHostEnvironmentId": stage}
+    w.rest("PUT", path, body, headers=V1)
+    kept = w.rest("GET", path, headers=V1).json
+    assert {k: kept[k] for k in body} == body, kept
+    refused(w.rest("DELETE", "/environments/%d" % stage, expect=400, headers=V1))
+    w.rest("PUT", path, unset, headers=V1)
+    w.rest("DELETE", "/environments/%d" % stage, headers=V1)
+
+
 # ---- batch ----
 
 def operation(id, method, url, body=None, after=(), headers=()):
