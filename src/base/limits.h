@@ -240,6 +240,8 @@
 /* Delivery API */
 #define LIMIT_DELIVERY_BODY_BYTES (1024 * 1024) /* OURS: the vendor's is 60 MB [TARGET 1.1] */
 #define LIMIT_DELIVERY_MBOXES 50                /* [TARGET 11] of execute, and of prefetch */
+#define LIMIT_MBOX_PAGE_URL 3072                /* [TARGET 1.8] characters of an older request's pageURL, referrerURL */
+#define LIMIT_MBOX_HOST 250                     /* [TARGET 1.8] characters of an older request's host */
 #define LIMIT_DELIVERY_VIEWS 50                 /* OURS: named views in one prefetch */
 #define LIMIT_DELIVERY_PARAMETERS 100           /* [TARGET 11] of a location */
 #define LIMIT_DELIVERY_PARAMETER_NAME 128       /* [TARGET 11] characters */

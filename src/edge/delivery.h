@@ -1,6 +1,9 @@
 /* delivery.h - the delivery API of the Target part, as one http_service [TARGET 1].
  *
  *   POST /rest/v1/delivery?client=..&sessionId=..[&imsOrgId=..]
+ *   POST /rest/v1/mbox/{sessionId}?client=..
+ *   POST /rest/v2/batchmbox?client=..&sessionId=..
+ *   GET  /m2/{client}/ubox/{image|page|raw}?mbox=..&mboxDefault=..
  *
  *   delivery_service.c   path, tenant, statuses, the order of the checks
  *   delivery_session.c   requests of one session one after the other, at most LIMIT_DELIVERY_SESSION_REQUESTS
@@ -9,6 +12,7 @@
  *   delivery_place.c     one location: parameters, scripts, metrics, decision
  *   delivery_notice.c    notifications and their tokens
  *   delivery_write.c     the answer
+ *   mbox_*.c             the older endpoints: their bodies become delivery requests, their answers come of one's answer
  *   rerun*.c             recorded requests once more (decide/rerun.h)
  *
  * Promises   An error changes nothing. A hit, with the request and what was decided, is in the log before its answer

@@ -54,6 +54,11 @@ struct delivery_list {
     size_t n;
 };
 
+/* What an older endpoint calls a part of a member's path, for messages. */
+struct delivery_word {
+    const char *part, *sent; /* part NULL: the end of a list */
+};
+
 struct delivery_call {
     struct delivery *x;
     struct http_req *rq;
@@ -63,6 +68,7 @@ struct delivery_call {
     const struct snapshot *snap;
     struct tenant tenant;
     struct str session;
+    const struct delivery_word *words; /* NULL: the body is as it was sent */
     /* the body */
     const struct json *body;
     struct str request_id, impression;
@@ -85,6 +91,13 @@ struct delivery_call {
 
 /* delivery_service.c: the documented error; false, so that a check can end with it. */
 bool delivery_fail(struct delivery_call *c, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Checks in the order of a request; each false when answered with what is wrong. */
+bool delivery_allow(struct delivery_call *c, enum http_method method, struct str name);
+bool delivery_session(struct delivery_call *c, struct str session);
+bool delivery_tenant(struct delivery_call *c, struct str client); /* empty: imsOrgId or the host says it */
+/* The body is read and worked on; the answer is in c->rs. */
+void delivery_serve(struct delivery_call *c);
 
 /* delivery_read.c: false when answered with what is wrong. delivery_mode.c reads the modes. */
 bool delivery_read(struct delivery_call *c);

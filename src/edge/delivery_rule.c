@@ -16,6 +16,20 @@ put_path(struct buf *b, const struct delivery_at *at)
         buf_printf(b, "%s%s", at->up != NULL ? "." : "", at->member);
 }
 
+/* As whoever sent the body knows it: every part that has an older name gets that. */
+static struct str
+as_sent(struct delivery_call *c, struct str path)
+{
+    for (const struct delivery_word *w = c->words; w != NULL && w->part != NULL; w++) {
+        struct str part = str_of(w->part);
+        ptrdiff_t at = str_find(path, part);
+        if (at >= 0)
+            path = ARENA_JOIN(c->arena, str_slice(path, 0, (size_t)at), str_of(w->sent),
+                              str_slice(path, (size_t)at + part.n, path.n));
+    }
+    return path;
+}
+
 bool
 rule_broken(struct delivery_call *c, const struct delivery_at *at, const char *fmt, ...)
 {
@@ -28,7 +42,7 @@ rule_broken(struct delivery_call *c, const struct delivery_at *at, const char *f
     va_end(args);
     buf_init_in(&path, c->arena, 512);
     put_path(&path, at);
-    return delivery_fail(c, 400, "%.*s %s", STR_ARG(buf_str(&path)), text);
+    return delivery_fail(c, 400, "%.*s %s", STR_ARG(as_sent(c, buf_str(&path))), text);
 }
 
 size_t

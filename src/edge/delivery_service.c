@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "codec/url.h"
-#include "edge/delivery_int.h"
+#include "edge/mbox_int.h"
 
 #define PATH S("/rest/v1/delivery")
 
@@ -45,12 +45,20 @@ delivery_fail(struct delivery_call *c, int status, const char *fmt, ...)
 
 /* ---- checks ---- */
 
-/* 1-128 printable characters without blanks and what would end a path [TARGET 1.1]. */
-static bool
-read_session(struct delivery_call *c)
+bool
+delivery_allow(struct delivery_call *c, enum http_method method, struct str name)
 {
-    struct str s = http_query(c->rq, S("sessionId"));
+    if (c->rq->method == method)
+        return true;
+    (void)delivery_fail(c, 405, "%.*s is not allowed here: %.*s", STR_ARG(c->rq->method_text), STR_ARG(name));
+    http_set_header(c->rq, c->rs, S("Allow"), ARENA_JOIN(c->arena, name, S(", OPTIONS")));
+    return false;
+}
 
+/* 1-128 printable characters without blanks and what would end a path [TARGET 1.1]. */
+bool
+delivery_session(struct delivery_call *c, struct str s)
+{
     if (s.n == 0)
         return delivery_fail(c, 400, "sessionId must not be blank");
     if (rule_chars(s) > 128)
@@ -64,10 +72,10 @@ read_session(struct delivery_call *c)
 }
 
 /* The client's code, else the organisation, else the first label of the host. */
-static bool
-find_tenant(struct delivery_call *c)
+bool
+delivery_tenant(struct delivery_call *c, struct str client)
 {
-    struct str client = http_query(c->rq, S("client")), org = http_query(c->rq, S("imsOrgId")), label = c->rq->host;
+    struct str org = http_query(c->rq, S("imsOrgId")), label = c->rq->host;
     ptrdiff_t dot = str_find_char(label, '.');
 
     if (client.n > 0)
@@ -127,12 +135,12 @@ find_environment(struct delivery_call *c)
     return true;
 }
 
-static void
-serve(struct delivery_call *c)
+void
+delivery_serve(struct delivery_call *c)
 {
     struct delivery_turn turn;
 
-    if (!read_session(c) || !find_tenant(c) || !delivery_read(c) || !find_environment(c) || !delivery_notices_check(c))
+    if (!delivery_read(c) || !find_environment(c) || !delivery_notices_check(c))
         return;
     if (!delivery_enter(c->x->sessions, c->session, &turn)) {
         (void)delivery_fail(c, 420, "Too many requests with same session ID");
@@ -148,7 +156,7 @@ static bool
 match(void *ctx, const struct http_req *rq)
 {
     (void)ctx;
-    return str_eq(rq->path, PATH);
+    return str_eq(rq->path, PATH) || mbox_match(rq);
 }
 
 static size_t
@@ -166,13 +174,12 @@ handle(void *ctx, struct http_req *rq, struct http_res *rs)
     struct delivery_call c = {.x = x, .rq = rq, .rs = rs, .arena = rq->arena, .now_ms = rq->now_ms};
 
     metric_inc(M_DELIVERY_REQUESTS);
-    if (rq->method != HTTP_POST) {
-        (void)delivery_fail(&c, 405, "%.*s is not allowed here: POST", STR_ARG(rq->method_text));
-        http_set_header(rq, rs, S("Allow"), S("POST, OPTIONS"));
-        return;
-    }
     c.snap = snapshot_get(x->o.edge->o.config);
-    serve(&c);
+    if (!str_eq(rq->path, PATH))
+        mbox_serve(&c);
+    else if (delivery_allow(&c, HTTP_POST, S("POST")) && delivery_session(&c, http_query(rq, S("sessionId"))) &&
+             delivery_tenant(&c, http_query(rq, S("client"))))
+        delivery_serve(&c);
     snapshot_put(x->o.edge->o.config, c.snap);
     if (c.request_id.n > 0)
         http_set_header(rq, rs, S("X-Request-Id"), c.request_id);
