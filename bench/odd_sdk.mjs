@@ -1,12 +1,12 @@
 // odd_sdk.mjs - the other side of `bench/run decide`: the vendor's Node SDK decides on device by our artifact.
 //
-//   node bench/odd_sdk.mjs ODD_DECIDE ACTIVITIES ROUNDS CLIENT [SERVER]
+//   node bench/odd_sdk.mjs ODD_DECIDE ACTIVITIES MBOXES ROUNDS CLIENT [SERVER]
 //      -> {"rules","requests","equal","ours":[requests per CPU second],"peer":[..]}
 //      SERVER has the same activities: its delivery API must answer the same, too. CLIENT is its client code
-//   node bench/odd_sdk.mjs objects ACTIVITIES    the same activities and requests, for a running server
+//   node bench/odd_sdk.mjs objects ACTIVITIES MBOXES    the same activities and requests, for a running server
 //
 // Half of the activities are splits behind an audience, half target by three audiences; five at each mbox. Both sides answer the same
-// requests, of three mboxes each; the answers are compared first. Both are measured in CPU seconds of their process, alternated.
+// requests, of so many mboxes each; the answers are compared first. Both are measured in CPU seconds of their process, alternated.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -25,7 +25,7 @@ const below = (n) => Math.floor(((state = (Math.imul(state, 1664525) + 101390422
 const hex = (n) => Array.from({ length: n }, () => "0123456789abcdef"[below(16)]).join("");
 
 // 50 activities make 149 rules, 200 make 599.
-function objects(count) {
+function objects(count, mboxes) {
   const audiences = [
     { mbox: "tier", equals: ["gold"] }, { mbox: "tier", contains: ["ilv"] }, { mbox: "qty", greaterThan: ["10"] },
     { page: "path", startsWith: ["/shop", "/sale"] }, { page: "url", contains: ["example"] }, { browser: "type", equals: ["chrome"] },
@@ -43,13 +43,14 @@ function objects(count) {
         audienceIds: ab ? [] : [11 + (i + e) % 8], optionLocations: [{ locationLocalId: 0, optionLocalId: e }] })) });
   }
   const requests = Array.from({ length: REQUESTS }, () => ({ id: { tntId: hex(32) }, now: NOW, url: ["https://www.example.com/shop/shoes?x=1", "https://www.example.com/about"][below(2)],
-    referrer: "", userAgent: AGENTS[below(2)], mboxes: Array.from({ length: 3 }, (_, index) => ({ index, name: "m" + below(count / 5),
+    referrer: "", userAgent: AGENTS[below(2)], mboxes: Array.from({ length: mboxes }, (_, index) => ({ index, name: "m" + (mboxes * 5 === count ? index : below(count / 5)),
       parameters: { tier: ["gold", "silver", "none"][below(3)], qty: String(below(20)) } })) }));
   return { activities, offers, audiences, properties: [], requests };
 }
 
-const [what, count, rounds, clientCode, server] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4]), process.argv[5], process.argv[6]];
-const set = objects(count);
+const [what, clientCode, server] = [process.argv[2], process.argv[6], process.argv[7]];
+const [count, mboxes, rounds] = process.argv.slice(3, 6).map(Number);
+const set = objects(count, mboxes);
 if (what === "objects") {
   fs.writeSync(1, JSON.stringify(set)); // all of it before the process ends
   process.exit(0);
@@ -95,7 +96,7 @@ async function peerRate() {
   return n / ((used.user + used.system) / 1e6);
 }
 async function ourRate() {
-  const { decisions, seconds } = await tell({ repeat: 1000 });
+  const { decisions, seconds } = await tell({ repeat: Math.ceil(3000 / mboxes) });
   return decisions / seconds;
 }
 await peerRate(); // both warm
