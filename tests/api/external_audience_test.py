@@ -390,13 +390,13 @@ def test_a_large_file_is_not_held_in_memory():
 
 
 def test_a_run_that_was_killed_is_taken_up_and_nothing_is_there_twice():
-    rows = 20000
+    rows = 60000
     submit("killed")
     fill("killed", ["before,,"])
     upload("lists/killed.csv", "crm_id,score,since\n" + "".join("k%d,%d,\n" % (i % 400, i) for i in range(rows)))
     run_id = s.rest("POST", AIS + "/external-audience/killed/run", {}, expect=202).json["runId"]
     kills = 0
-    for wait in (0.05, 0.15, 0.1):
+    for wait in (0.02, 0.1, 0.1):
         time.sleep(wait)
         s.kill()
         s.start()
