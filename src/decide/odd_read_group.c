@@ -264,6 +264,23 @@ read_parts(struct group *g)
     return rc;
 }
 
+/* False: it is none, or never holds together with what is there, and no activity ends before it starts. */
+static bool
+narrow_schedule(struct odd_read_activity *a, const struct json *part)
+{
+    int64_t from, to;
+
+    if (!odd_read_schedule(part, &from, &to))
+        return false;
+    from = from > a->starts_ms ? from : a->starts_ms;
+    to = to < a->ends_ms ? to : a->ends_ms;
+    if (from >= to)
+        return false;
+    a->starts_ms = from;
+    a->ends_ms = to;
+    return true;
+}
+
 /* Parts of the entry that are a schedule become the activity's. */
 static enum err
 take_schedule(struct group *g)
@@ -271,13 +288,10 @@ take_schedule(struct group *g)
     struct odd_parts kept = {0};
 
     for (size_t i = 0; i < g->out->entry.n; i++) {
-        int64_t from, to;
-        if (odd_read_schedule(g->out->entry.items[i], &from, &to)) {
-            g->out->starts_ms = from > g->out->starts_ms ? from : g->out->starts_ms;
-            g->out->ends_ms = to < g->out->ends_ms ? to : g->out->ends_ms;
-        } else if (!odd_add_part(g->r, &kept, g->out->entry.items[i])) {
+        if (narrow_schedule(g->out, g->out->entry.items[i]))
+            continue;
+        if (!odd_add_part(g->r, &kept, g->out->entry.items[i]))
             return odd_no_room(g->r);
-        }
     }
     g->out->entry = kept;
     return ERR_OK;

@@ -246,7 +246,7 @@ test("artifacts by hand at random: the server that took one in answers as it dec
 
 test("[TARGET 12.130] our own artifacts at random: another server that took one in answers as it decides", async () => {
   const driver = new Driver();
-  await atRandom(SECONDS / 2, (r) => driver.tell({ set: randomSet(r), client: "acme", now: NOW }), /before and after others|shows form-based content on the page|endsAt must be later/); // a schedule and an audience by time may exclude each other
+  await atRandom(SECONDS / 2, (r) => driver.tell({ set: randomSet(r), client: "acme", now: NOW }), /before and after others|shows form-based content on the page/);
   driver.close();
 });
 

@@ -142,12 +142,10 @@ function activity(r, id, set) {
   }
   const all = [...locations.mboxes, ...locations.selectors];
   const options = r.some(n + 1, (i) => ({ optionLocalId: i, name: "option " + i, offerId: r.chance(0.1) ? 0 : r.of(set.offers).id }));
-  const startsAt = r.chance(0.2) ? NOW + r.of([-DAY, 0, 1, DAY / 2, 3 * DAY]) : undefined;
-  const endsAt = r.chance(0.2) ? NOW + r.of([-1, 0, 1, DAY, 2 * DAY]) : undefined;
   return { id, name: `activity <${id}> & "co"`, type, state: r.chance(0.9) ? "approved" : "saved", priority: r.of([0, 5, 5, 5, 10, r.below(999)]),
     approvedAt: new Date(NOW - r.below(5) * DAY).toISOString(), modifiedAt: new Date(NOW - DAY).toISOString(),
-    ...(startsAt !== undefined ? { startsAt: new Date(startsAt).toISOString() } : {}),
-    ...(endsAt !== undefined && endsAt > (startsAt ?? 0) + 1000 ? { endsAt: new Date(endsAt).toISOString() } : {}), // else no server takes it
+    ...(r.chance(0.2) ? { startsAt: new Date(NOW + r.of([-DAY, 0, 1, DAY / 2, 3 * DAY])).toISOString() } : {}),
+    ...(r.chance(0.2) ? { endsAt: new Date(NOW + r.of([-1, 0, 1, DAY, 2 * DAY])).toISOString() } : {}),
     entryConstraint: { visitorPercentage: r.of([100, 100, 100, 50, 20, 1, 0, 33]), mboxes: [{ name: "m0", audienceIds: audiences(0.3) }] },
     options, locations, views: [{ viewLocalId: 0, name: r.of(["home", "Cart"]) }],
     experiences: r.some(n, (i) => ({ experienceLocalId: i, name: "E" + i, ...(type === "ab" ? { visitorPercentage: percent[i] } : {}),
