@@ -86,6 +86,21 @@ add_taken(struct decision *x, const struct placement *p, int e)
     }
 }
 
+struct hit_decision
+decision_hit(const struct decision_taken *t)
+{
+    return (struct hit_decision){.activity = t->activity,
+                                 .experience = t->experience,
+                                 .scope = t->scope,
+                                 .entered = t->entered,
+                                 .sticky = t->sticky,
+                                 .arm = t->arm,
+                                 .algorithm = t->algorithm,
+                                 .propensity = t->propensity,
+                                 .why_text = t->why,
+                                 .features = t->features};
+}
+
 /* ---- what shows at all ---- */
 
 static bool

@@ -100,6 +100,9 @@ struct decision_taken {
     const struct json *reporting; /* reportingAudienceLocalIds that match now, an array; NULL: none */
 };
 
+/* As the hit keeps it. */
+struct hit_decision decision_hit(const struct decision_taken *t);
+
 struct decision_result {
     struct decision_taken *taken; /* arena */
     size_t n;

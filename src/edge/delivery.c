@@ -282,16 +282,7 @@ add_decision(struct delivery_work *w, const struct decision_taken *t)
     if (!grow(w->c->arena, &items, w->hit.decision_count, &w->decision_room, 1, sizeof *w->hit.decisions))
         return false;
     w->hit.decisions = items;
-    w->hit.decisions[w->hit.decision_count++] = (struct hit_decision){.activity = t->activity,
-                                                                      .experience = t->experience,
-                                                                      .scope = t->scope,
-                                                                      .entered = t->entered,
-                                                                      .sticky = t->sticky,
-                                                                      .arm = t->arm,
-                                                                      .algorithm = t->algorithm,
-                                                                      .propensity = t->propensity,
-                                                                      .why_text = t->why,
-                                                                      .features = t->features};
+    w->hit.decisions[w->hit.decision_count++] = decision_hit(t);
     return t->untracked || work_add_notice(w, &shown);
 }
 

@@ -197,19 +197,8 @@ note_taken(struct hit *h, const struct decision_result *result, size_t *room, st
         h->decisions = list;
         *room = more;
     }
-    for (size_t i = 0; i < result->n; i++) {
-        const struct decision_taken *t = &result->taken[i];
-        h->decisions[h->decision_count++] = (struct hit_decision){.activity = t->activity,
-                                                                  .experience = t->experience,
-                                                                  .scope = t->scope,
-                                                                  .entered = t->entered,
-                                                                  .sticky = t->sticky,
-                                                                  .arm = t->arm,
-                                                                  .algorithm = t->algorithm,
-                                                                  .propensity = t->propensity,
-                                                                  .why_text = t->why,
-                                                                  .features = t->features};
-    }
+    for (size_t i = 0; i < result->n; i++)
+        h->decisions[h->decision_count++] = decision_hit(&result->taken[i]);
 }
 
 enum err
