@@ -20,7 +20,7 @@ struct point {
 struct plot {
     const struct report_series *series;
     struct point *points[LIMIT_REPORT_PLOTTED]; /* NULL: the line has none */
-    double low, high;                           /* of the drawing */
+    double low, high, step;                     /* of the drawing, and between its lines */
     void (*put)(struct buf *b, double v);
     bool zero; /* the line of no difference */
 };
@@ -53,7 +53,7 @@ static void
 fit(struct plot *g)
 {
     size_t n = g->series->point_count, from = (size_t)((double)n * SETTLED);
-    double low = g->zero ? 0 : INFINITY, high = g->zero ? 0 : -INFINITY, step;
+    double low = g->zero ? 0 : INFINITY, high = g->zero ? 0 : -INFINITY;
 
     for (size_t l = 0; l < g->series->line_count; l++) {
         for (size_t i = from; g->points[l] != NULL && i < n; i++) {
@@ -70,9 +70,9 @@ fit(struct plot *g)
     }
     if (!g->zero)
         low = fmax(low, 0);
-    step = nice((high - low) / GRID_LINES);
-    g->low = floor(low / step) * step;
-    g->high = ceil(high / step) * step;
+    g->step = nice((high - low) / GRID_LINES);
+    g->low = floor(low / g->step) * g->step;
+    g->high = ceil(high / g->step) * g->step;
 }
 
 static void
@@ -150,12 +150,10 @@ put_columns(struct report_page *p, const struct plot *g)
 static void
 put_axes(struct buf *b, const struct plot *g)
 {
-    double step = nice((g->high - g->low) / GRID_LINES);
-
     buf_put(b, S("<div class=\"y\">"));
-    for (double v = g->low; v <= g->high + step / 2; v += step) {
+    for (double v = g->low; v <= g->high + g->step / 2; v += g->step) {
         buf_printf(b, "<span style=\"top:%.1f%%\">", y_of(g, v) / PLOT_H * 100);
-        g->put(b, fabs(v) < step / 1000 ? 0 : v);
+        g->put(b, fabs(v) < g->step / 1000 ? 0 : v);
         buf_put(b, S("</span>"));
     }
     buf_put(b, S("</div>"));
@@ -164,11 +162,9 @@ put_axes(struct buf *b, const struct plot *g)
 static void
 put_grid(struct buf *b, const struct plot *g)
 {
-    double step = nice((g->high - g->low) / GRID_LINES);
-
-    for (double v = g->low; v <= g->high + step / 2; v += step)
+    for (double v = g->low; v <= g->high + g->step / 2; v += g->step)
         buf_printf(b, "<line class=\"%s\" x1=\"0\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                   g->zero && fabs(v) < step / 1000 ? "zero" : "grid", PLOT_W, y_of(g, v), y_of(g, v));
+                   g->zero && fabs(v) < g->step / 1000 ? "zero" : "grid", PLOT_W, y_of(g, v), y_of(g, v));
 }
 
 static void

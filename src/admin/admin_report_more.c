@@ -2,6 +2,8 @@
  * traffic, reporting audiences, orders. */
 #include "admin/admin_report_page.h"
 
+#include "base/civil.h"
+
 /* ---- Auto-Allocate ---- */
 
 static void
@@ -9,14 +11,18 @@ put_shares(struct report_page *p)
 {
     struct json_iter it = json_iter(json_get(p->r->allocation, S("weights")));
     struct buf *b = p->b;
+    int64_t computed_ms;
+    bool day;
 
     if (p->r->allocation == NULL)
         return;
     buf_put(b,
             S("<div class=\"card\"><h2>Auto-Allocate</h2><p class=\"sub\">What new visitors get at present; who is in "
               "stays. Shares move on the hour"));
-    buf_put(b, S(", and are of "));
-    html_text(b, json_str(json_get(p->r->allocation, S("computedAt"))));
+    if (iso8601_parse(json_str(json_get(p->r->allocation, S("computedAt"))), &computed_ms, &day)) {
+        buf_put(b, S(", and are of "));
+        html_time(b, computed_ms);
+    }
     buf_put(b, S(".</p><ul class=\"legend\">"));
     for (size_t i = 0; i < p->r->row_count && i < LIMIT_REPORT_ROWS && json_next(&it); i++) {
         buf_put(b, S("<li>"));

@@ -79,6 +79,8 @@ const report = (id, query = "") => server.rest("GET", `/edgewise/reports/${id}${
 const reader = async (id, options = {}, query = "") => {
   const d = await Device.open(browser, options);
   await d.page.goto(`http://localhost:${server.port}/reports/${id}${query}`);
+  const labels = await d.page.locator(".y span").evaluateAll((spans) => spans.map((x) => parseFloat(x.style.top)));
+  assert.ok(labels.every((top) => top >= -0.1 && top <= 100.1), `labels beside the plot, not above or below it: ${labels}`);
   return d;
 };
 async function shoot(device, name, height) {
@@ -186,6 +188,7 @@ test("a redirect that loses people is found, and nothing else is said", async ()
 test("Auto-Allocate has no winner yet", async () => {
   const d = await reader(AUTO);
   assert.equal(await d.page.locator(".chips .chip").last().innerText(), "No winner yet");
+  assert.match(await d.text("body"), /Shares move on the hour, and are of \d{4}-\d\d-\d\d \d\d:\d\d UTC\./);
   await shoot(d, "9-results-auto-allocate", 1720);
   await d.close();
 });
