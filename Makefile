@@ -52,6 +52,8 @@ bench: release
 	bench/run batch
 	bench/run history
 	bench/run stream
+	bench/run decide
+	bench/run delivery
 
 clean:
 	rm -rf build
