@@ -543,14 +543,19 @@ translation_new(const struct rule_graph *g, const struct manifest *m)
     return t;
 }
 
-/* The newest mark is one that g's states may carry anyway, or that was learned before. */
+/* Every mark is one that g's states may carry anyway, or that was learned before. The newest alone does not say so:
+ * what an empty graph grew to has the mark of the same made from nothing, and the empty one's mark besides. */
 static bool
 known(const struct rule_graph *g, const struct manifest *m)
 {
-    uint64_t newest = m->marks[m->mark_count - 1].fingerprint;
     const struct graph_mark *mark;
 
-    return rule_graph_mark_of(g, newest) != NULL || rule_graph_translation_of(g, newest, &mark) != NULL;
+    for (size_t i = m->mark_count; i-- > 0;) {
+        uint64_t fingerprint = m->marks[i].fingerprint;
+        if (rule_graph_mark_of(g, fingerprint) == NULL && rule_graph_translation_of(g, fingerprint, &mark) == NULL)
+            return false;
+    }
+    return true;
 }
 
 static enum err

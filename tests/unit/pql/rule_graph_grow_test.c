@@ -568,3 +568,42 @@ TEST(rule_graph_grows_as_if_made_anew)
         (void)printf("  %" PRIu64 " rounds, %" PRIu64 " states taken over, %" PRIu64 " of them without events\n",
                      sums.rounds, sums.behind, sums.kept);
 }
+
+/* What an empty graph grew to has the newest mark of the same graph made from nothing; the empty one's states remain.
+ */
+TEST(rule_graph_knows_the_empty_graph_that_it_grew_from)
+{
+    struct rule_env env = {.now_ms = 1706745600000};
+    struct rule_graph *empty = NULL, *grown = NULL, *anew = NULL;
+    struct rule_audience one = {.id = S("a")};
+    struct rule_state *s = NULL;
+    struct rule *r = NULL;
+    struct str rows[8];
+    struct buf state;
+    size_t n;
+
+    CHECK_OK(pql_compile(S("a = 1"), true, &r, NULL, d));
+    one.rule = r;
+    CHECK_OK(rule_graph_new(NULL, 0, 1, &empty, d));
+    CHECK_OK(rule_state_build(empty, &env, t->arena, &s, d));
+    buf_init(&state, 4096);
+    rule_state_save(s, &state);
+    CHECK_OK(rule_graph_extend(empty, &one, 1, 1, &grown, d));
+    n = rule_graph_manifest_rows(grown);
+    CHECK_TRUE(n <= sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < n; i++) {
+        struct buf b;
+        buf_init(&b, 1 << 16);
+        rule_graph_manifest_row(grown, i, &b);
+        rows[i] = arena_str(t->arena, buf_str(&b));
+        buf_deinit(&b);
+    }
+    CHECK_OK(rule_graph_new(&one, 1, 1, &anew, d));
+    CHECK_OK(rule_graph_learn(anew, rows, n, d));
+    CHECK_OK(rule_state_load(anew, buf_str(&state), t->arena, &s, d));
+    buf_deinit(&state);
+    rule_graph_free(anew);
+    rule_graph_free(grown);
+    rule_graph_free(empty);
+    rule_free(r);
+}
