@@ -157,13 +157,14 @@ hub_manifest_adopt(struct hub *h, struct str scope, const struct rule_graph *g, 
 
     arena_reset(&h->arena);
     rc = read_slots(h, scope, &slots, d);
+    for (size_t i = 0; i < slots.n && rc == ERR_OK;
+         i++) /* also when g has the newest numbers: it may be made from nothing */
+        rc = learn_slot(h, scope, slots.at[i], g, d);
     if (rc == ERR_OK && slots.n > 0) {
         rc = get(h, row_key(h, scope, slots.at[0], 0), &head, d);
         if (rc == ERR_OK && rule_manifest_is_newest_of(g, head))
             return ERR_OK;
     }
-    for (size_t i = 0; i < slots.n && rc == ERR_OK; i++)
-        rc = learn_slot(h, scope, slots.at[i], g, d);
     if (rc == ERR_OK)
         rc = choose_slot(h, scope, g, &slots, d);
     if (rc == ERR_OK)
