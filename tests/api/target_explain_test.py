@@ -146,7 +146,7 @@ def test_every_decision_of_random_traffic_is_told():
     """Each is decided again as it is recorded, whatever the visitors did before."""
     other = what_if.start()
     try:
-        traffic = what_if.Traffic(other, what_if.SEED, visitors=10).run(120)
+        what_if.Traffic(other, what_if.SEED, visitors=10).run(240)
         hits = [r for r in other.s.topic("collect") if r["value"].get("decisions")]
         assert len(hits) > 60
         for r in hits:
