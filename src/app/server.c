@@ -24,6 +24,7 @@
 
 #define DRAIN_MS 5000
 #define DRAIN_WAIT_US 30000000
+#define LANDED_WAIT_US 1000000 /* for a record that has its offset to be in the file */
 
 struct server {
     struct conf conf;
@@ -444,7 +445,7 @@ read_hits(struct topic *t, int64_t since_ms, bool (*each)(void *ctx, const struc
     if (rc == ERR_OK)
         rc = consumer_open(t, at, &c, d);
     while (rc == ERR_OK && got && consumer_offset(c) < end) {
-        rc = consumer_poll(c, 0, &r, &got, d);
+        rc = consumer_poll(c, LANDED_WAIT_US, &r, &got, d);
         if (rc == ERR_OK && got && r.time_ms >= since_ms && !each(each_ctx, &r))
             break;
     }
@@ -477,7 +478,7 @@ hit_at(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct d
                         (unsigned long long)topic_begin(t));
     rc = offset < topic_end(t) ? consumer_open(t, offset, &c, d) : ERR_OK;
     if (rc == ERR_OK && c != NULL)
-        rc = consumer_poll(c, 0, out, &got, d);
+        rc = consumer_poll(c, LANDED_WAIT_US, out, &got, d);
     if (rc == ERR_OK && (!got || out->offset != offset))
         rc = diag_set(d, ERR_NOT_FOUND, "the log has no record %llu", (unsigned long long)offset);
     if (rc == ERR_OK) {
