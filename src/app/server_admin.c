@@ -1,4 +1,4 @@
-/* server_admin.c - the REST API, and its questions to the hub, passed in as functions: admin and hub are of one layer. */
+/* server_admin.c - the REST API, with its questions to the hub as functions: admin and hub are of one layer. */
 #include "app/server_int.h"
 
 #include "os/os_clock.h"

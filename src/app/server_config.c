@@ -1,4 +1,5 @@
-/* server_config.c - the objects of the control plane: a hub writes the first ones, an edge alone follows what a hub writes. */
+/* server_config.c - the objects of the control plane: a hub writes the first ones, an edge alone follows what a hub
+ * writes. */
 #include "app/server_int.h"
 
 #include "base/log.h"

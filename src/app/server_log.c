@@ -25,7 +25,8 @@ read_hits(struct topic *t, int64_t since_ms, bool (*each)(void *ctx, const struc
 }
 
 enum err
-server_read_log(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx, struct diag *d)
+server_read_log(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
+                struct diag *d)
 {
     struct server *s = ctx;
     enum err rc = ERR_OK;
