@@ -98,6 +98,8 @@ struct admin_hub {
     /* Hits since an instant, those of an edge first, until each() says no. */
     enum err (*collected)(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
                           struct diag *d);
+    /* The offset at which the hits of an edge begin; 0: none was cut. */
+    uint64_t (*log_begin)(void *ctx);
     /* The hit of an edge at an offset, in the arena. ERR_NOT_FOUND: it is to come, or the log was cut behind it. */
     enum err (*hit_at)(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
     /* Results of one activity counted anew: hub_recount_*(). */

@@ -85,12 +85,14 @@ write_list(struct http_req *rq, struct http_res *rs, struct call *call, const st
     jw_end(&w);
     jw_ki64(&w, S("total"), (int64_t)l->count);
     jw_ktime(&w, S("since"), walk->since_ms);
-    if (walk->cut) {
+    if (walk->cut && walk->begun)
         jw_ktime(&w, S("logBegins"), walk->begins_ms);
-        jw_kstr(&w, S("note"), S("the log was cut (collect-retention-days): what was decided before is not there"));
-    }
     if (walk->stopped)
         jw_ktime(&w, S("readUntil"), walk->stopped_ms);
+    if (walk->cut || walk->ids->full)
+        jw_kstr(&w, S("note"),
+                walk->cut ? S("the log was cut (collect-retention-days): what was decided before is not there")
+                          : S("the visitor has more ids than are looked for: some of his decisions may be missing"));
     jw_end(&w);
 }
 
@@ -142,8 +144,13 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     struct call *call = ctx;
     struct list l = {.limit = LISTED_DEFAULT};
     struct visitor_ids ids = {.arena = rq->arena};
-    struct decision_walk w = {
-        .admin = call->admin, .scope = call->scope, .ids = &ids, .before = UINT64_MAX, .each = add_rows, .ctx = &l};
+    struct decision_walk w = {.admin = call->admin,
+                              .scope = call->scope,
+                              .ids = &ids,
+                              .before = UINT64_MAX,
+                              .bytes_max = LIMIT_DECISION_SCAN_BYTES,
+                              .each = add_rows,
+                              .ctx = &l};
     struct diag d = DIAG_INIT;
     enum err rc;
 

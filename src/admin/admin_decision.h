@@ -14,7 +14,7 @@
 struct visitor_ids {
     struct str items[LIMIT_DECISION_IDS]; /* arena */
     size_t n;
-    bool full; /* there are more */
+    bool full; /* there are more, whose hits are not found */
     struct arena *arena;
 };
 
@@ -29,16 +29,16 @@ struct decision_walk {
     struct str scope;
     struct visitor_ids *ids;
     int64_t since_ms, until_ms;
-    uint64_t before; /* offset: hits before it */
+    uint64_t before;   /* offset: hits before it */
+    int64_t bytes_max; /* LIMIT_DECISION_SCAN_BYTES, and less in tests: read in each pass */
     /* h is borrowed for the call. */
     enum err (*each)(void *ctx, const struct record *r, const struct hit *h, struct arena *a, struct diag *d);
     void *ctx;
     /* what the walk found */
     bool begun;        /* there is a record */
-    bool cut;          /* the log begins after since_ms */
+    bool cut;          /* the log lost records, and begins after since_ms */
     int64_t begins_ms; /* of the first record that there is */
-    uint64_t first;    /* its offset */
-    bool stopped;      /* LIMIT_DECISION_SCAN_BYTES were read; what is behind stopped_ms was not */
+    bool stopped;      /* bytes_max would be passed; nothing from stopped_ms on was read */
     int64_t stopped_ms;
 };
 /* First until all ids are known, then calls each(). */

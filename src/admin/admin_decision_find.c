@@ -107,13 +107,13 @@ each_record(void *ctx, const struct record *r)
 
     if (p->over)
         return false;
-    p->over = r->offset >= w->before || p->bytes > LIMIT_DECISION_SCAN_BYTES;
+    p->bytes += (int64_t)r->value.n;
+    p->over = r->offset >= w->before || p->bytes > w->bytes_max;
     if (p->over) {
         w->stopped = r->offset < w->before;
         w->stopped_ms = r->time_ms;
         return false;
     }
-    p->bytes += (int64_t)r->value.n;
     if (r->time_ms > w->until_ms || !mentions(w->ids, r->value))
         return true;
     arena_reset(&p->arena);
@@ -149,9 +149,7 @@ first_record(void *ctx, const struct record *r)
 
     if (!w->begun) {
         w->begun = true;
-        w->first = r->offset;
         w->begins_ms = r->time_ms;
-        w->cut = r->offset > 0 && r->time_ms > w->since_ms;
     }
     return false;
 }
@@ -163,6 +161,7 @@ decision_walk(struct decision_walk *w, struct diag *d)
     size_t known = 0;
     enum err rc = hub->collected(hub->ctx, INT64_MIN, first_record, w, d);
 
+    w->cut = hub->log_begin(hub->ctx) > 0 && (!w->begun || w->begins_ms > w->since_ms);
     for (int i = 0; rc == ERR_OK && i < PASSES && known < w->ids->n; i++) {
         known = w->ids->n;
         rc = pass(w, true, d);

@@ -14,10 +14,10 @@ struct told {
     bool past;                   /* it is */
     struct rerun *world;
     struct rerun_result result;
-    bool decided;        /* result is filled */
-    bool unknown;        /* what the visitor did before may be missing, and nothing says that it is not */
-    bool reproduced;     /* and agrees with the record */
-    struct str past_why; /* what is not as it was; empty: nothing */
+    bool decided;                /* result is filled */
+    bool cut, stopped, ids_full; /* what of the visitor's past was not read: before the log, behind its part, of ids */
+    bool reproduced;             /* decided, and agrees with the record */
+    struct str past_why;         /* what is not as it was; empty: nothing */
 };
 
 /* ---- as it was ---- */
@@ -68,6 +68,7 @@ take_visitor(struct told *t, struct diag *d)
                               .since_ms = INT64_MIN,
                               .until_ms = INT64_MAX,
                               .before = is_new(t->h) ? 0 : t->r->offset,
+                              .bytes_max = LIMIT_DECISION_SCAN_BYTES,
                               .each = fold,
                               .ctx = t};
     struct rerun_options o = {.scope = t->call->scope, .bytes_max = LIMIT_WHAT_IF_BYTES, .share = 10000};
@@ -80,10 +81,9 @@ take_visitor(struct told *t, struct diag *d)
     rc = admin->o.rerun.open(admin->o.rerun.ctx, &o, &t->world, d);
     if (rc == ERR_OK && w.before > 0)
         rc = decision_walk(&w, d);
-    t->unknown = w.stopped || (w.cut && t->h->visit->asked == NULL);
-    if (rc == ERR_OK && (w.stopped || w.cut))
-        t->past_why = w.cut ? S("the log was cut (collect-retention-days): what the visitor did before is not known")
-                            : S("the log is too long to read the visitor's whole past for one answer");
+    t->cut = w.cut;
+    t->stopped = w.stopped;
+    t->ids_full = ids.full;
     return rc;
 }
 
@@ -104,6 +104,27 @@ agrees(const struct told *t)
     return n == t->h->decision_count;
 }
 
+static void
+note(struct told *t, struct str what)
+{
+    t->past_why = t->past_why.n > 0 ? ARENA_JOIN(t->a, t->past_why, S("; "), what) : what;
+}
+
+/* Of somebody of whom the hit says who he was when it came, and who is just that, nothing is missing. */
+static bool
+knows_visitor(struct told *t)
+{
+    bool told = json_is(t->h->visit->asked, JSON_OBJECT) && t->result.missing != RERUN_HISTORY;
+
+    if (t->cut && !told)
+        note(t, S("the log was cut (collect-retention-days): what the visitor did before is not known"));
+    if (t->stopped)
+        note(t, S("the log is too long to read the visitor's whole past for one answer"));
+    if (t->ids_full)
+        note(t, S("the visitor has more ids than are looked for: some of his past may be missing"));
+    return (!t->cut || told) && !t->stopped && !t->ids_full;
+}
+
 static enum err
 decide(struct told *t, struct diag *d)
 {
@@ -113,7 +134,7 @@ decide(struct told *t, struct diag *d)
     if (rc != ERR_OK)
         return rc;
     t->decided = t->result.asked;
-    t->reproduced = t->decided && !t->unknown && t->result.missing == RERUN_EXACT && agrees(t);
+    t->reproduced = knows_visitor(t) && t->decided && t->result.missing == RERUN_EXACT && agrees(t);
     return ERR_OK;
 }
 

@@ -51,6 +51,7 @@ struct what_if {
     uint64_t otherwise_examples[10];
     uint64_t missing[RERUN__COUNT]; /* requests that could not be decided again */
     bool limited;
+    int64_t begins_ms;   /* of the log's oldest record, when older ones are gone; else 0 */
     int64_t last_ms;     /* of the last request that was compared */
     size_t visitors_max; /* LIMIT_WHAT_IF_VISITORS, and less in tests */
     struct u64_set visitors, changed_visitors, cell_visitors;

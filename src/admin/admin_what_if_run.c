@@ -33,6 +33,7 @@ begin(struct walk *x, const struct record *first)
                               .begins_ms = first->time_ms};
 
     x->begun = true;
+    x->w->begins_ms = first->offset > 0 ? first->time_ms : 0;
     return x->ops->open(x->ops->ctx, &o, &x->present, x->d);
 }
 

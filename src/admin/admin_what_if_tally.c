@@ -421,6 +421,10 @@ what_if_write(struct jw *w, const struct what_if *x)
     jw_kbool(w, S("limited"), x->limited);
     if (x->last_ms != 0)
         jw_ktime(w, S("lastRequest"), x->last_ms);
+    if (x->begins_ms > x->since_ms) {
+        jw_ktime(w, S("logBegins"), x->begins_ms);
+        jw_kstr(w, S("note"), S("the log was cut (collect-retention-days): requests of before are not there"));
+    }
     write_activities(w, x);
 }
 

@@ -56,6 +56,9 @@ print_answer(const struct json *answer)
                STR_ARG(missing.key));
     if (json_bool(json_get(answer, S("limited")), false))
         printf("  the limit was reached at %.*s\n", STR_ARG(json_str(json_get(answer, S("lastRequest")))));
+    if (json_get(answer, S("logBegins")) != NULL)
+        printf("  the log begins at %.*s: older requests are not there\n",
+               STR_ARG(json_str(json_get(answer, S("logBegins")))));
     while (json_next(&it)) {
         printf("activity %.*s\n", STR_ARG(json_str(json_get(it.value, S("id")))));
         print_changes(it.value);

@@ -148,6 +148,8 @@ set_clock(void *ctx, int64_t now_ms, struct diag *d)
     enum err rc = os_clock_set(s->clock, now_ms, d);
 
     if (rc == ERR_OK)
+        rc = server_keep_until(s, now_ms, d);
+    if (rc == ERR_OK)
         rc = hub_tick(s->hub, now_ms, d);
     return rc == ERR_OK ? drain(s, DRAIN_WAIT_US, d) : rc;
 }
@@ -174,6 +176,7 @@ hub_questions(struct server *s)
         .recount_sweep = recount_sweep,
         .recount_free = hub_recount_free,
         .collected = server_read_log,
+        .log_begin = server_log_begin,
         .hit_at = server_read_record,
         .past_slice = past_slice,
         .set_clock = s->clock != NULL ? set_clock : NULL,

@@ -59,10 +59,14 @@ enum err server_open_http(struct server *s, struct diag *d);
 /* --- server_log.c: members of struct admin_hub; ctx is the server --- */
 enum err server_read_log(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
                          struct diag *d);
+uint64_t server_log_begin(void *ctx);
 enum err server_read_record(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
 
 /* --- server_keeper.c --- */
 /* A thread: maintains the topics once a minute, until the server stops. */
 void server_keep(void *ctx);
+/* What the emulated clock has jumped over: retention sees what is too old before anything of now_ms stands behind it.
+ */
+enum err server_keep_until(struct server *s, int64_t now_ms, struct diag *d);
 
 #endif

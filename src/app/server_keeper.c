@@ -57,6 +57,13 @@ limit_retention(struct server *s, struct kept *kept)
         tell_folded(s);
 }
 
+enum err
+server_keep_until(struct server *s, int64_t now_ms, struct diag *d)
+{
+    topic_keep_from(s->own_collect, collect_done(s));
+    return topic_maintain(s->own_collect, now_ms, d);
+}
+
 void
 server_keep(void *ctx)
 {

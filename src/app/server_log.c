@@ -36,11 +36,19 @@ server_read_log(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struc
     return rc;
 }
 
+uint64_t
+server_log_begin(void *ctx)
+{
+    struct server *s = ctx;
+
+    return topic_begin(s->collect[0]); /* the edge's */
+}
+
 enum err
 server_read_record(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d)
 {
     struct server *s = ctx;
-    struct topic *t = s->collect[0]; /* the edge's */
+    struct topic *t = s->collect[0];
     struct consumer *c = NULL;
     bool got = false;
     enum err rc;

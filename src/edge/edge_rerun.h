@@ -40,8 +40,11 @@ bool rerun_header(struct edge_rerun *r, struct str name, struct str *value);
 /* A location was decided. */
 void rerun_took(struct edge_rerun *r, struct decision *x, struct str location, const struct decision_result *taken,
                 bool prefetched);
-/* What a token of the activity means in this world; false: nothing, the visitor was not given it. */
-bool rerun_given(const struct edge_rerun *r, struct str activity, struct str *experience);
+/* What a token of the activity means in this world; false: nothing, the visitor was not given it. Where he may have
+ * been and the world has forgotten it, the result is not to be believed. */
+bool rerun_given(struct edge_rerun *r, struct str activity, struct str *experience);
+/* edge_rerun.given after these decisions: the newest LIMIT_RERUN_GIVEN activities. p NULL: no memory. */
+struct str rerun_give(struct str given, const struct rerun_decision *decisions, size_t n, struct arena *a);
 
 /* ---- both fill r->decided and r->result, and open r->visitor ---- */
 

@@ -223,8 +223,9 @@ begin(struct turn *t, enum err *rc, struct diag *d)
 
 /* What the hit changes, and what was given. */
 static enum err
-end(struct turn *t, const struct hit *h, struct str given, struct diag *d)
+end(struct turn *t, const struct hit *h, const struct rerun_result *result, struct diag *d)
 {
+    struct str given = rerun_give(t->given, result->decisions, result->decision_count, t->a);
     struct place *p;
     struct buf b;
     enum err rc;
@@ -248,7 +249,7 @@ end(struct turn *t, const struct hit *h, struct str given, struct diag *d)
     return rc;
 }
 
-/* ---- what was given: "activity US experience RS", the newest at the end ---- */
+/* ---- what was given: "activity US experience RS", the newest first ---- */
 
 static bool
 next_given(struct str *rest, struct str *activity, struct str *experience)
@@ -261,48 +262,54 @@ next_given(struct str *rest, struct str *activity, struct str *experience)
 }
 
 bool
-rerun_given(const struct edge_rerun *r, struct str activity, struct str *experience)
+rerun_given(struct edge_rerun *r, struct str activity, struct str *experience)
 {
     struct str rest = r->given, a, e;
+    size_t n = 0;
 
-    while (rest.n > 0 && next_given(&rest, &a, &e)) {
+    for (; rest.n > 0 && next_given(&rest, &a, &e); n++) {
         if (str_eq(a, activity)) {
             *experience = e;
             return true;
         }
     }
+    if (n == LIMIT_RERUN_GIVEN)
+        rerun_lacks(r, RERUN_HISTORY);
     return !r->was_given;
 }
 
-/* The list with what this request gave. */
-static struct str
-give(const struct turn *t, struct str given, const struct rerun_result *result)
+static bool
+is_among(const struct rerun_decision *decisions, size_t n, struct str activity)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(decisions[i].activity, activity))
+            return true;
+    }
+    return false;
+}
+
+struct str
+rerun_give(struct str given, const struct rerun_decision *decisions, size_t n, struct arena *arena)
 {
     struct str rest = given, a, e;
     struct buf b;
-    size_t n = result->decision_count, kept = 0;
+    size_t kept = 0;
 
-    buf_init_in(&b, t->a, LIMIT_VISITOR_BYTES);
+    buf_init_in(&b, arena, LIMIT_VISITOR_BYTES);
     for (size_t i = n; i > 0 && kept < LIMIT_RERUN_GIVEN; i--) {
-        const struct rerun_decision *x = &result->decisions[i - 1];
-        bool later = false;
-        for (size_t k = i; k < n && !later; k++)
-            later = str_eq(result->decisions[k].activity, x->activity);
-        if (later)
+        const struct rerun_decision *x = &decisions[i - 1];
+        if (is_among(decisions + i, n - i, x->activity))
             continue;
         buf_printf(&b, "%.*s\x1f%.*s\x1e", STR_ARG(x->activity), STR_ARG(x->experience));
         kept++;
     }
     while (rest.n > 0 && kept < LIMIT_RERUN_GIVEN && next_given(&rest, &a, &e)) {
-        bool later = false;
-        for (size_t k = 0; k < n && !later; k++)
-            later = str_eq(result->decisions[k].activity, a);
-        if (later)
+        if (is_among(decisions, n, a))
             continue;
         buf_printf(&b, "%.*s\x1f%.*s\x1e", STR_ARG(a), STR_ARG(e));
         kept++;
     }
-    return buf_ok(&b) ? buf_str(&b) : given;
+    return buf_ok(&b) ? buf_str(&b) : S_NULL;
 }
 
 /* ---- what a request asks ---- */
@@ -508,7 +515,7 @@ world_decide(struct rerun *w, const struct snapshot *s, const struct hit *h, int
         t.was_given |= r.result.decision_count > 0;
     }
     *out = r.result;
-    return end(&t, r.result.missing == RERUN_REFUSED ? h : &r.decided, give(&t, t.given, &r.result), d);
+    return end(&t, r.result.missing == RERUN_REFUSED ? h : &r.decided, &r.result, d);
 }
 
 static enum err
@@ -525,7 +532,7 @@ world_record(struct rerun *w, const struct hit *h, int64_t now_ms, struct arena 
         given.decisions[given.decision_count++] =
             (struct rerun_decision){.activity = h->decisions[i].activity, .experience = h->decisions[i].experience};
     t.was_given |= given.decision_count > 0;
-    return end(&t, h, give(&t, t.given, &given), d);
+    return end(&t, h, &given, d);
 }
 
 /* ---- life ---- */

@@ -205,6 +205,13 @@ go_on_until_now(struct hub_recount *r)
         r->sources[i].until = r->h->partitions[i].next;
 }
 
+/* Of the oldest hit, when older ones are gone; now, when all are; 0: none is gone. */
+static int64_t
+since_of(const struct hub_recount *r, int64_t now_ms)
+{
+    return r->lane.since_ms < 0 ? now_ms : r->lane.since_ms;
+}
+
 /* ---- (1) ---- */
 
 enum err
@@ -244,7 +251,7 @@ hub_recount_slice(struct hub_recount *r, bool whole, struct hub_recount_progress
     }
     p->read = r->read;
     p->total = r->read + behind(r);
-    p->since_ms = r->lane.since_ms > 0 ? r->lane.since_ms : 0;
+    p->since_ms = since_of(r, os_now_ms(h->o.os));
     hub_unlock(h);
     return rc;
 }
@@ -308,6 +315,12 @@ hub_recount_tell(struct hub_recount *r, int64_t now_ms, uint64_t *offset, struct
     struct buf b;
     enum err rc;
 
+    hub_lock(h); /* nobody else takes a lane while this recount is there */
+    arena_reset(&r->arena);
+    rc = results_lane_room(h->kv, r->scope, r->lane.activity, &r->arena, d);
+    hub_unlock(h);
+    if (rc != ERR_OK)
+        return rc;
     buf_init(&b, LIMIT_RECORD_VALUE_BYTES);
     hit_write(&b, &hit);
     rec.value = buf_str(&b);
@@ -355,7 +368,7 @@ hub_fold_recount(struct hub *h, const struct hit *hit, int64_t now_ms, struct di
         return rc;
     r->taking = true;
     rc = fold_rest(r, d);
-    r->lane.since_ms = r->lane.since_ms > 0 ? r->lane.since_ms : 0;
+    r->lane.since_ms = since_of(r, now_ms);
     r->lane.taken_ms = now_ms;
     arena_reset(&r->arena);
     if (rc == ERR_OK)

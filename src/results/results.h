@@ -129,7 +129,9 @@ typedef enum err results_met(void *ctx, const struct visitor *v, struct hit *h, 
 /* As results_fold(), for this activity alone. */
 enum err results_fold_lane(struct kv *k, const struct results_lane *lane, const struct hit *h, int64_t now_ms,
                            results_met *met, void *ctx, struct arena *a, struct diag *d);
-/* ERR_LIMIT: LIMIT_RESULT_LANES activities of the sandbox have one already. */
+/* ERR_LIMIT: LIMIT_RESULT_LANES other activities of the sandbox have one already. */
+enum err results_lane_room(struct kv *k, struct str scope, struct str activity, struct arena *a, struct diag *d);
+/* The same; the lane is in force. */
 enum err results_lane_take(struct kv *k, struct str scope, const struct results_lane *lane, struct arena *a,
                            struct diag *d);
 /* The one in force; its name is empty when there is none. */

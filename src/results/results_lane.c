@@ -77,22 +77,42 @@ results_key_activity(const struct results_table *t, struct str scope, struct str
     return rc == ERR_OK && out->p == NULL ? results_no_memory(d) : rc;
 }
 
+/* Where the activity's lane stands in the list or comes to. */
+static enum err
+find_room(const struct results_table *t, struct str scope, struct str activity, struct arena *a,
+          struct results_lane **list, size_t *n, size_t *at, struct diag *d)
+{
+    enum err rc = results_lanes(t, scope, a, list, n, d);
+
+    *at = 0;
+    while (rc == ERR_OK && *at < *n && !str_eq((*list)[*at].activity, activity))
+        (*at)++;
+    if (rc == ERR_OK && *at == LIMIT_RESULT_LANES)
+        rc = diag_set(d, ERR_LIMIT, "%d activities of the sandbox were recounted, which is as many as may be",
+                      LIMIT_RESULT_LANES);
+    return rc;
+}
+
+enum err
+results_lane_room(struct kv *k, struct str scope, struct str activity, struct arena *a, struct diag *d)
+{
+    struct results_lane *list;
+    size_t n, at;
+
+    return find_room(RESULTS_READER(k, a), scope, activity, a, &list, &n, &at, d);
+}
+
 enum err
 results_lane_take(struct kv *k, struct str scope, const struct results_lane *lane, struct arena *a, struct diag *d)
 {
     struct results_table t;
     struct results_lane *list;
     struct buf b;
-    size_t n, at = 0;
+    size_t n, at;
     enum err rc;
 
     results_table_init(&t, k, a);
-    rc = results_lanes(&t, scope, a, &list, &n, d);
-    while (rc == ERR_OK && at < n && !str_eq(list[at].activity, lane->activity))
-        at++;
-    if (rc == ERR_OK && at == LIMIT_RESULT_LANES)
-        rc = diag_set(d, ERR_LIMIT, "%d activities of the sandbox were recounted, which is as many as may be",
-                      LIMIT_RESULT_LANES);
+    rc = find_room(&t, scope, lane->activity, a, &list, &n, &at, d);
     if (rc == ERR_OK) {
         n = at == n ? n + 1 : n;
         results_begin(&b);

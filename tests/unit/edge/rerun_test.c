@@ -2,6 +2,7 @@
  * is tests/api/target_what_if_test.py. */
 #include "base/limits.h"
 #include "edge/delivery.h"
+#include "edge/edge_rerun.h"
 #include "edge_rig.h"
 
 #define NOW ((int64_t)1767225600000)
@@ -135,4 +136,58 @@ TEST(rerun_history_that_the_log_does_not_have)
     next = request(t, 3, arena_printf(t->arena, "{\"before\":%lld}", (long long)NOW + 9).p);
     CHECK_EQ(missing(t, &g, &next, NOW + 10), RERUN_EXACT);
     close_world(&g);
+}
+
+/* This world gives a visitor activities 0 to n - 1, of each the experience of the same number. */
+static struct str
+give(struct t *t, int n)
+{
+    struct str given = S_NULL;
+
+    for (int i = 0; i < n; i++) {
+        struct str number = arena_printf(t->arena, "%d", i);
+        struct rerun_decision x = {.activity = number, .experience = number};
+        given = rerun_give(given, &x, 1, t->arena);
+    }
+    return given;
+}
+
+TEST(rerun_given_at_and_past_the_limit)
+{
+    struct edge_rerun r = {.given = give(t, LIMIT_RERUN_GIVEN - 1), .was_given = true};
+    struct rerun_decision again = {.activity = S("0"), .experience = S("new")};
+    struct str e = S_NULL;
+
+    CHECK_TRUE(!rerun_given(&r, S("never"), &e));
+    CHECK_EQ(r.result.missing, RERUN_EXACT);
+    r.given = give(t, LIMIT_RERUN_GIVEN);
+    CHECK_TRUE(rerun_given(&r, S("0"), &e)); /* the oldest is there still */
+    CHECK_STR(e, S("0"));
+    CHECK_EQ(r.result.missing, RERUN_EXACT);
+    r.given = rerun_give(r.given, &again, 1, t->arena); /* the same activity takes no place */
+    CHECK_TRUE(rerun_given(&r, S("0"), &e));
+    CHECK_STR(e, S("new"));
+    CHECK_TRUE(rerun_given(&r, S("1"), &e));
+    r.given = give(t, LIMIT_RERUN_GIVEN + 1);
+    CHECK_TRUE(rerun_given(&r, S("1"), &e));
+    CHECK_TRUE(!rerun_given(&r, S("0"), &e)); /* forgotten, so nobody knows */
+    CHECK_EQ(r.result.missing, RERUN_HISTORY);
+}
+
+TEST(rerun_given_by_one_request)
+{
+    struct rerun_decision many[LIMIT_RERUN_GIVEN + 2];
+    struct edge_rerun r = {.was_given = true};
+    struct str e = S_NULL;
+
+    for (int i = 0; i < LIMIT_RERUN_GIVEN + 1; i++)
+        many[i] = (struct rerun_decision){.activity = arena_printf(t->arena, "%d", i), .experience = S("x")};
+    many[LIMIT_RERUN_GIVEN + 1] = (struct rerun_decision){.activity = S("5"), .experience = S("y")};
+    r.given = rerun_give(S("old\x1f"
+                           "1\x1e"),
+                         many, LIMIT_RERUN_GIVEN + 2, t->arena);
+    CHECK_TRUE(rerun_given(&r, S("5"), &e));
+    CHECK_STR(e, S("y")); /* the last one of a request counts */
+    CHECK_TRUE(rerun_given(&r, S("1"), &e));
+    CHECK_TRUE(!rerun_given(&r, S("0"), &e) && !rerun_given(&r, S("old"), &e));
 }

@@ -695,6 +695,34 @@ TEST(results_orders_are_bounded)
     ledger_close(&l);
 }
 
+TEST(results_lanes_at_and_past_the_limit)
+{
+    struct ledger l = ledger_open(t);
+    struct results_lane found;
+    struct diag full = DIAG_INIT;
+
+    for (int i = 0; i < LIMIT_RESULT_LANES; i++) {
+        struct results_lane lane = {.activity = arena_printf(t->arena, "%d", i), .name = S("first")};
+        CHECK_OK(results_lane_room(l.k, S("org/prod"), lane.activity, t->arena, d));
+        CHECK_OK(results_lane_take(l.k, S("org/prod"), &lane, t->arena, d));
+    }
+    CHECK_EQ(results_lane_room(l.k, S("org/prod"), A, t->arena, &full), ERR_LIMIT);
+    CHECK_EQ(
+        results_lane_take(l.k, S("org/prod"), &(struct results_lane){.activity = A, .name = S("r")}, t->arena, &full),
+        ERR_LIMIT);
+    CHECK_TRUE(strstr(full.what, "64 activities") != NULL);
+    CHECK_OK(results_lane_of(l.k, S("org/prod"), A, t->arena, &found, d));
+    CHECK_EQ(found.name.n, 0); /* it is counted as before */
+    CHECK_OK(results_lane_take(l.k, S("org/prod"), &(struct results_lane){.activity = S("63"), .name = S("again")},
+                               t->arena, d));
+    CHECK_OK(results_lane_of(l.k, S("org/prod"), S("63"), t->arena, &found, d));
+    CHECK_STR(found.name, S("again"));
+    CHECK_OK(results_lane_of(l.k, S("org/prod"), S("0"), t->arena, &found, d));
+    CHECK_STR(found.name, S("first"));
+    CHECK_OK(results_lane_room(l.k, S("org/dev"), A, t->arena, d)); /* of each sandbox */
+    ledger_close(&l);
+}
+
 TEST(results_names_that_were_seen)
 {
     struct ledger l = ledger_open(t);
