@@ -6,6 +6,17 @@
 #include <math.h>
 #include <strings.h>
 
+uint64_t
+str_order(struct str s)
+{
+    size_t n = s.n < 8 ? s.n : 8;
+    uint64_t order = 0;
+
+    if (n > 0)
+        memcpy(&order, s.p, n);
+    return __builtin_bswap64(order);
+}
+
 int
 str_cmp(struct str a, struct str b)
 {

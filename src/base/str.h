@@ -37,6 +37,9 @@ str_eq(struct str a, struct str b)
 /* Byte order, shorter first on a common prefix: <0, 0, >0. For UTF-8 this is code point order. */
 int str_cmp(struct str a, struct str b);
 
+/* The first eight bytes as a number: what str_cmp() says of two texts whose numbers differ, these say too. */
+uint64_t str_order(struct str s);
+
 /* ASCII letters only: header names, schemes, keywords. */
 bool str_eq_nocase(struct str a, struct str b);
 bool str_starts(struct str s, struct str prefix);

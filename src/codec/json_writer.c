@@ -61,16 +61,6 @@ jw_end(struct jw *w)
 }
 
 void
-jw_key(struct jw *w, struct str key)
-{
-    DCHECK(!w->after_key && (w->is_object >> w->depth & 1));
-    separate(w);
-    json_quote(w->out, key);
-    buf_putc(w->out, ':');
-    w->after_key = true;
-}
-
-void
 jw_str(struct jw *w, struct str s)
 {
     separate(w);
@@ -179,16 +169,42 @@ jw_ktime(struct jw *w, struct str key, int64_t ms)
 
 /* None of eight bytes needs an escape. On a whole word: a byte below 0x20 borrows into its high bit when 0x20 is taken
  * off, and one that equals c is 0 after an xor with c, which borrows when 1 is taken off. */
-static bool
-word_is_plain(const char *p)
+static inline bool
+word_is_plain(uint64_t w)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
-    uint64_t w, quote, backslash;
+    uint64_t quote = w ^ ones * '"', backslash = w ^ ones * '\\';
 
-    memcpy(&w, p, sizeof w);
-    quote = w ^ ones * '"';
-    backslash = w ^ ones * '\\';
     return ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high) == 0;
+}
+
+static inline uint64_t
+load(const char *p, size_t n)
+{
+    uint64_t w = 0;
+
+    memcpy(&w, p, n);
+    return w;
+}
+
+/* No byte needs an escape. The last word begins where it ends with the text, so some bytes are looked at twice. */
+static inline bool
+is_plain(struct str s)
+{
+    const uint64_t blanks = UINT64_C(0x2020202020202020);
+
+    if (s.n >= 8) {
+        for (size_t i = 0; i < s.n - 8; i += 8) {
+            if (!word_is_plain(load(s.p + i, 8)))
+                return false;
+        }
+        return word_is_plain(load(s.p + s.n - 8, 8));
+    }
+    if (s.n >= 4)
+        return word_is_plain(load(s.p, 4) | load(s.p + s.n - 4, 4) << 32);
+    if (s.n == 0)
+        return true;
+    return word_is_plain((blanks << 24) | load(s.p, 1) | load(s.p + s.n / 2, 1) << 8 | load(s.p + s.n - 1, 1) << 16);
 }
 
 /* Bytes from the beginning that need no escape. */
@@ -197,11 +213,21 @@ plain_run(const char *p, size_t n)
 {
     size_t i = 0;
 
-    while (n - i >= 8 && word_is_plain(p + i))
+    while (n - i >= 8 && word_is_plain(load(p + i, 8)))
         i += 8;
     while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
         i++;
     return i;
+}
+
+static inline char *
+put_quoted(char *at, struct str s)
+{
+    *at++ = '"';
+    if (s.n > 0)
+        memcpy(at, s.p, s.n);
+    at[s.n] = '"';
+    return at + s.n + 1;
 }
 
 static void
@@ -220,27 +246,50 @@ put_escape(struct buf *out, unsigned char c)
     buf_put(out, (struct str){escape, n});
 }
 
-void
-json_quote(struct buf *out, struct str s)
+static void
+quote_escaped(struct buf *out, struct str s)
 {
-    size_t run = plain_run(s.p, s.n);
-    char *at = run == s.n ? buf_grow(out, s.n + 2) : NULL;
-
-    if (at != NULL) { /* nearly every text */
-        *at = '"';
-        if (s.n > 0)
-            memcpy(at + 1, s.p, s.n);
-        at[1 + s.n] = '"';
-        out->n += s.n + 2;
-        return;
-    }
     buf_putc(out, '"');
     while (s.n > 0) {
-        run = plain_run(s.p, s.n);
+        size_t run = plain_run(s.p, s.n);
         buf_put(out, str_slice(s, 0, run));
         if (run < s.n)
             put_escape(out, (unsigned char)s.p[run++]);
         s = str_slice(s, run, s.n);
     }
     buf_putc(out, '"');
+}
+
+void
+json_quote(struct buf *out, struct str s)
+{
+    char *at = is_plain(s) ? buf_grow(out, s.n + 2) : NULL;
+
+    if (at != NULL) { /* nearly every text */
+        (void)put_quoted(at, s);
+        out->n += s.n + 2;
+    } else {
+        quote_escaped(out, s);
+    }
+}
+
+void
+jw_key(struct jw *w, struct str key)
+{
+    uint64_t bit = (uint64_t)1 << w->depth;
+    bool comma = w->has_member & bit;
+    char *at = is_plain(key) ? buf_grow(w->out, comma + key.n + 3) : NULL;
+
+    DCHECK(!w->after_key && (w->is_object >> w->depth & 1));
+    if (at != NULL) { /* nearly every key: separator, name and colon at once */
+        *at = ',';
+        *put_quoted(at + comma, key) = ':';
+        w->out->n += comma + key.n + 3;
+        w->has_member |= bit;
+    } else {
+        separate(w);
+        quote_escaped(w->out, key);
+        buf_putc(w->out, ':');
+    }
+    w->after_key = true;
 }

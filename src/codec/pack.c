@@ -2,7 +2,7 @@
 #include "codec/pack.h"
 
 void
-pack_u64(struct buf *b, uint64_t v)
+pack_long_u64(struct buf *b, uint64_t v)
 {
     size_t n = 1;
     char *at;
@@ -79,21 +79,19 @@ take(struct unpack *u, size_t n)
 }
 
 uint64_t
-unpack_u64(struct unpack *u)
+unpack_long_u64(struct unpack *u)
 {
+    const unsigned char *p = u->p;
     uint64_t v = 0;
 
-    if (!u->bad && u->p < u->end && *u->p < 0x80) /* most */
-        return *u->p++;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const unsigned char *p = take(u, 1);
-        if (p == NULL)
-            return 0;
+    for (unsigned shift = 0; !u->bad && p < u->end && shift < 64; shift += 7) {
         if (shift == 63 && *p > 1)
             break; /* more than 64 bits */
         v |= (uint64_t)(*p & 0x7f) << shift;
-        if (*p < 0x80)
+        if (*p++ < 0x80) {
+            u->p = p;
             return v;
+        }
     }
     u->bad = true;
     return 0;

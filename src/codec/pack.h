@@ -10,8 +10,18 @@
 
 #include "base/buf.h"
 
-void pack_u64(struct buf *b, uint64_t v); /* 1..10 bytes */
-void pack_i64(struct buf *b, int64_t v);  /* zigzag varint */
+void pack_long_u64(struct buf *b, uint64_t v);
+/* 1..10 bytes; most have one */
+static inline void
+pack_u64(struct buf *b, uint64_t v)
+{
+    if (v < 0x80)
+        buf_putc(b, (char)v);
+    else
+        pack_long_u64(b, v);
+}
+
+void pack_i64(struct buf *b, int64_t v); /* zigzag varint */
 void pack_fixed32(struct buf *b, uint32_t v);
 void pack_fixed64(struct buf *b, uint64_t v);
 void pack_f64(struct buf *b, double v);     /* 8 bytes */
@@ -23,7 +33,13 @@ struct unpack {
 };
 
 struct unpack unpack_from(struct str s);
-uint64_t unpack_u64(struct unpack *u);
+uint64_t unpack_long_u64(struct unpack *u);
+static inline uint64_t
+unpack_u64(struct unpack *u)
+{
+    return !u->bad && u->p < u->end && *u->p < 0x80 ? *u->p++ : unpack_long_u64(u);
+}
+
 int64_t unpack_i64(struct unpack *u);
 uint32_t unpack_fixed32(struct unpack *u);
 uint64_t unpack_fixed64(struct unpack *u);

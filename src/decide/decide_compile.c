@@ -311,6 +311,7 @@ read_head(struct compile *c, const struct json *o, struct activity *a)
     a->name = compile_intern(c, json_str(json_get(o, S("name"))));
     a->approved = str_eq(json_str(json_get(o, S("state"))), S("approved"));
     a->analytics = str_eq(json_str(json_get(o, S("reportingSource"))), S("analytics"));
+    c->set->analytics |= a->analytics;
     a->priority = json_i64(json_get(o, S("priority")), 5);
     if (!time_value(json_get(o, S("approvedAt")), &a->approved_ms))
         (void)time_value(json_get(o, S("modifiedAt")), &a->approved_ms);

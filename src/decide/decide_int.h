@@ -344,6 +344,7 @@ struct decide_set {
     const struct response_field *response_fields;
     size_t response_count;
     bool explain;
+    bool analytics;           /* an activity reports through Analytics */
     unsigned response_static; /* known_token_bit() of those that are switched on */
     struct str *paths;        /* of ${aep.} and the aep targeting field, without repeats */
     size_t path_count;

@@ -46,7 +46,7 @@ analytics_displayed(const struct decision *x, const struct analytics_of *of, boo
 void
 decision_analytics(const struct decision *x, const struct hit_notice *n, struct buf *out)
 {
-    const struct activity *a = map_get(&x->s->activity_index, n->activity);
+    const struct activity *a = x->s->analytics ? map_get(&x->s->activity_index, n->activity) : NULL;
     const struct visitor_membership *m = a != NULL ? decision_membership(x, a) : NULL;
     struct analytics_of of = {a, n->experience, n->arm, n->algorithm};
 

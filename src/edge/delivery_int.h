@@ -108,7 +108,7 @@ bool delivery_read_modes(struct delivery_call *c);
 /* Where a member is, for messages: "execute.mboxes[2].name". */
 struct delivery_at {
     const struct delivery_at *up;
-    const char *member; /* NULL: an element */
+    struct str member; /* p NULL: an element */
     size_t index;
 };
 /* Answers "<path> <text>" with 400. */

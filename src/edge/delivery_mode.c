@@ -5,7 +5,7 @@
 #include "edge/delivery_int.h"
 #include "model/access_token.h"
 
-#define AT(up, name) (&(const struct delivery_at){(up), (name), 0})
+#define AT(up, name) (&(const struct delivery_at){(up), S(name), 0})
 
 /* Audience ids, numbers or texts, as texts. */
 static bool
@@ -45,7 +45,7 @@ read_previews(struct delivery_call *c, const struct json *qa, const struct deliv
     if (previews == NULL)
         return delivery_fail(c, 500, "request memory is used up");
     for (it = json_iter(list); json_next(&it); i++) {
-        const struct delivery_at element = {at, NULL, i};
+        const struct delivery_at element = {at, S_NULL, i};
         int64_t activity = 0, experience = 0;
         if (!rule_int(c, it.value, AT(&element, "activityIndex"), 1, true, &activity) ||
             !rule_int(c, it.value, AT(&element, "experienceIndex"), 1, false, &experience))

@@ -13,17 +13,17 @@
 bool
 delivery_notices_check(struct delivery_call *c)
 {
-    const struct delivery_at list = {NULL, "notifications", 0};
+    const struct delivery_at list = {NULL, S("notifications"), 0};
     struct decide_token token;
 
     for (size_t i = 0; i < c->notice_count; i++) {
-        const struct delivery_at notice = {&list, NULL, i}, tokens = {&notice, "tokens", 0};
+        const struct delivery_at notice = {&list, S_NULL, i}, tokens = {&notice, S("tokens"), 0};
         struct json_iter it = json_iter(c->notices[i].tokens);
         for (size_t k = 0; json_next(&it); k++) {
             if (decide_token_read(json_str(it.value), c->tenant.view->token_key, c->arena, &token))
                 continue;
             metric_inc(M_EDGE_TOKENS_FORGED);
-            return rule_broken(c, &(struct delivery_at){&tokens, NULL, k}, "is not valid");
+            return rule_broken(c, &(struct delivery_at){&tokens, S_NULL, k}, "is not valid");
         }
     }
     return true;

@@ -5,8 +5,8 @@
 #include "edge/delivery_int.h"
 
 #define ANY SIZE_MAX
-#define AT(up, name) (&(const struct delivery_at){(up), (name), 0})
-#define ELEMENT(up, i) (&(const struct delivery_at){(up), NULL, (i)})
+#define AT(up, name) (&(const struct delivery_at){(up), S(name), 0})
+#define ELEMENT(up, i) (&(const struct delivery_at){(up), S_NULL, (i)})
 
 /* ---- details of a location ---- */
 

@@ -10,10 +10,10 @@ put_path(struct buf *b, const struct delivery_at *at)
 {
     if (at->up != NULL)
         put_path(b, at->up);
-    if (at->member == NULL)
+    if (at->member.p == NULL)
         buf_printf(b, "[%zu]", at->index);
     else
-        buf_printf(b, "%s%s", at->up != NULL ? "." : "", at->member);
+        buf_printf(b, "%s%.*s", at->up != NULL ? "." : "", STR_ARG(at->member));
 }
 
 /* As whoever sent the body knows it: every part that has an older name gets that. */
@@ -59,7 +59,7 @@ rule_chars(struct str s)
 static const struct json *
 member(struct delivery_call *c, const struct json *object, const struct delivery_at *at, bool required, bool *ok)
 {
-    const struct json *v = at->member != NULL ? json_get(object, str_of(at->member)) : object;
+    const struct json *v = at->member.p != NULL ? json_get(object, at->member) : object;
 
     *ok = true;
     if (v != NULL && !json_is(v, JSON_NULL))

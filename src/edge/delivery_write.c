@@ -3,9 +3,10 @@
 #include "edge/delivery_int.h"
 
 static void
-put_member(struct buf *out, const char *key, struct str value)
+put_member(struct buf *out, struct str key, struct str value)
 {
-    buf_printf(out, "\"%s\":", key);
+    json_quote(out, key);
+    buf_putc(out, ':');
     json_quote(out, value);
 }
 
@@ -16,14 +17,14 @@ put_ids(struct delivery_work *w, struct buf *out)
     const struct json *customers = json_path(c->body, S("id.customerIds"));
 
     buf_put(out, S(",\"id\":{"));
-    put_member(out, "tntId", c->tnt_id.n > 0 ? c->tnt_id : w->found.tnt_id);
+    put_member(out, S("tntId"), c->tnt_id.n > 0 ? c->tnt_id : w->found.tnt_id);
     if (c->third_party_id.n > 0) {
         buf_putc(out, ',');
-        put_member(out, "thirdPartyId", c->third_party_id);
+        put_member(out, S("thirdPartyId"), c->third_party_id);
     }
     if (c->ecid.n > 0) {
         buf_putc(out, ',');
-        put_member(out, "marketingCloudVisitorId", c->ecid);
+        put_member(out, S("marketingCloudVisitorId"), c->ecid);
     }
     if (json_count(customers) > 0) {
         buf_put(out, S(",\"customerIds\":"));
@@ -41,7 +42,7 @@ put_mboxes(const struct delivery_list *l, struct buf *out)
         buf_put(out, i > 0 ? S(",{\"index\":") : S("{\"index\":"));
         json_write(out, l->items[i].index);
         buf_putc(out, ',');
-        put_member(out, "name", l->items[i].name);
+        put_member(out, S("name"), l->items[i].name);
         buf_put(out, l->items[i].answer);
         buf_putc(out, '}');
     }
@@ -76,14 +77,16 @@ put_views(const struct delivery_list *l, struct buf *out)
 }
 
 static void
-put_part(struct buf *out, const char *name, const struct delivery_place *page, const struct delivery_list *mboxes,
+put_part(struct buf *out, struct str name, const struct delivery_place *page, const struct delivery_list *mboxes,
          const struct delivery_list *views)
 {
     bool has_page = page->kind != DELIVERY_NOTHING, has_views = views != NULL && views->n > 0;
 
     if (!has_page && mboxes->n == 0 && !has_views)
         return;
-    buf_printf(out, ",\"%s\":{", name);
+    buf_putc(out, ',');
+    json_quote(out, name);
+    buf_put(out, S(":{"));
     if (has_page)
         put_page(page, out);
     if (has_views) {
@@ -105,7 +108,7 @@ put_notifications(const struct delivery_call *c, struct buf *out)
     buf_put(out, S(",\"notifications\":["));
     for (size_t i = 0; i < c->notice_count; i++) {
         buf_put(out, i > 0 ? S(",{") : S("{"));
-        put_member(out, "id", c->notices[i].id);
+        put_member(out, S("id"), c->notices[i].id);
         if (c->notices[i].trace.n > 0) {
             buf_put(out, S(",\"trace\":"));
             buf_put(out, c->notices[i].trace);
@@ -128,16 +131,16 @@ delivery_answer(struct delivery_work *w)
     c->rs->status = 200;
     c->rs->content_type = "application/json;charset=UTF-8";
     buf_put(out, S("{\"status\":200,"));
-    put_member(out, "requestId", c->request_id);
+    put_member(out, S("requestId"), c->request_id);
     buf_putc(out, ',');
-    put_member(out, "client", c->tenant.client);
+    put_member(out, S("client"), c->tenant.client);
     put_ids(w, out);
     if (c->x->o.edge_host[0] != '\0') {
         buf_putc(out, ',');
-        put_member(out, "edgeHost", str_of(c->x->o.edge_host));
+        put_member(out, S("edgeHost"), str_of(c->x->o.edge_host));
     }
-    put_part(out, "execute", &c->execute_page, &c->execute, NULL);
-    put_part(out, "prefetch", &c->prefetch_page, &c->prefetch, &c->views);
+    put_part(out, S("execute"), &c->execute_page, &c->execute, NULL);
+    put_part(out, S("prefetch"), &c->prefetch_page, &c->prefetch, &c->views);
     put_notifications(c, out);
     buf_putc(out, '}');
 }

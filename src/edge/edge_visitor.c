@@ -147,9 +147,12 @@ may_name(const struct identity *id, struct str third_party_ns)
 static enum err
 load_names(struct search *s, const struct edge_visitor_ids *ids, struct diag *d)
 {
-    struct str ns = edge_third_party_ns(s->snap, s->scope);
+    struct str ns;
     enum err rc = ERR_OK;
 
+    if (ids->third_party_id.n == 0 && ids->customer_count == 0)
+        return ERR_OK; /* most are anonymous, and room for all names is 25 KB */
+    ns = edge_third_party_ns(s->snap, s->scope);
     s->names = ARENA_ARRAY(s->arena, struct given, LIMIT_VISITOR_NAMES);
     if (s->names == NULL)
         return no_memory(d);

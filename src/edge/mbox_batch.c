@@ -35,7 +35,7 @@ check_items(struct batch *b, const struct json *list, const struct delivery_at *
     struct mbox_page page;
 
     for (size_t i = 0; json_next(&it); i++) {
-        const struct delivery_at at = {up, NULL, i}, click = {&at, "clicked", 0};
+        const struct delivery_at at = {up, S_NULL, i}, click = {&at, S("clicked"), 0};
         bool clicked;
         if (!json_is(it.value, JSON_OBJECT))
             return rule_broken(b->c, &at, "must be an object");
@@ -52,7 +52,7 @@ check_types(struct batch *b, const struct delivery_at *up)
     struct str type;
 
     for (size_t i = 0; json_next(&it); i++) {
-        const struct delivery_at at = {up, NULL, i}, member = {&at, "type", 0};
+        const struct delivery_at at = {up, S_NULL, i}, member = {&at, S("type"), 0};
         if (!rule_word(b->c, it.value, &member, "hit click", true, &type))
             return false;
     }
@@ -62,7 +62,7 @@ check_types(struct batch *b, const struct delivery_at *up)
 static bool
 read_client(struct batch *b)
 {
-    const struct delivery_at at = {NULL, "client", 0};
+    const struct delivery_at at = {NULL, S("client"), 0};
     struct str client = S_NULL;
 
     return rule_text(b->c, b->sent, &at, 0, 128, false, &client) &&
@@ -73,8 +73,8 @@ read_client(struct batch *b)
 static bool
 read_batch(struct batch *b)
 {
-    const struct delivery_at mboxes = {NULL, "mboxes", 0}, prefetch = {NULL, "prefetch", 0};
-    const struct delivery_at notifications = {NULL, "notifications", 0};
+    const struct delivery_at mboxes = {NULL, S("mboxes"), 0}, prefetch = {NULL, S("prefetch"), 0};
+    const struct delivery_at notifications = {NULL, S("notifications"), 0};
     struct delivery_call *c = b->c;
 
     return read_client(b) && rule_list(c, b->sent, &mboxes, LIMIT_DELIVERY_MBOXES, &b->mboxes) &&
@@ -82,9 +82,9 @@ read_batch(struct batch *b)
            rule_list(c, b->sent, &notifications, LIMIT_DELIVERY_NOTIFICATIONS, &b->notifications) &&
            check_items(b, b->mboxes, &mboxes) && check_items(b, b->prefetch, &prefetch) &&
            check_items(b, b->notifications, &notifications) && check_types(b, &notifications) &&
-           rule_bool(c, b->sent, &(struct delivery_at){NULL, "contentAsJson", 0}, &b->as_json) &&
-           rule_text(c, b->sent, &(struct delivery_at){NULL, "host", 0}, 0, LIMIT_MBOX_HOST, false, &b->page.host) &&
-           rule_text(c, b->sent, &(struct delivery_at){NULL, "ipAddress", 0}, 0, 64, false, &b->page.ip);
+           rule_bool(c, b->sent, &(struct delivery_at){NULL, S("contentAsJson"), 0}, &b->as_json) &&
+           rule_text(c, b->sent, &(struct delivery_at){NULL, S("host"), 0}, 0, LIMIT_MBOX_HOST, false, &b->page.host) &&
+           rule_text(c, b->sent, &(struct delivery_at){NULL, S("ipAddress"), 0}, 0, 64, false, &b->page.ip);
 }
 
 /* ---- the delivery request ---- */

@@ -64,15 +64,15 @@ mbox_read(struct delivery_call *c, const struct json **sent)
 bool
 mbox_read_page(struct delivery_call *c, const struct json *o, const struct delivery_at *up, struct mbox_page *out)
 {
-    const struct delivery_at at = {up, "requestLocation", 0};
+    const struct delivery_at at = {up, S("requestLocation"), 0};
     const struct json *page = NULL;
 
     return rule_object(c, o, &at, false, &page) &&
-           rule_text(c, page, &(struct delivery_at){&at, "pageURL", 0}, 0, LIMIT_MBOX_PAGE_URL, false, &out->url) &&
-           rule_text(c, page, &(struct delivery_at){&at, "referrerURL", 0}, 0, LIMIT_MBOX_PAGE_URL, false,
+           rule_text(c, page, &(struct delivery_at){&at, S("pageURL"), 0}, 0, LIMIT_MBOX_PAGE_URL, false, &out->url) &&
+           rule_text(c, page, &(struct delivery_at){&at, S("referrerURL"), 0}, 0, LIMIT_MBOX_PAGE_URL, false,
                      &out->referrer) &&
-           rule_text(c, page, &(struct delivery_at){&at, "host", 0}, 0, LIMIT_MBOX_HOST, false, &out->host) &&
-           rule_text(c, page, &(struct delivery_at){&at, "ipAddress", 0}, 0, 64, false, &out->ip);
+           rule_text(c, page, &(struct delivery_at){&at, S("host"), 0}, 0, LIMIT_MBOX_HOST, false, &out->host) &&
+           rule_text(c, page, &(struct delivery_at){&at, S("ipAddress"), 0}, 0, 64, false, &out->ip);
 }
 
 /* ---- the delivery request ---- */

@@ -105,7 +105,7 @@ mbox_single(struct delivery_call *c, struct str session)
 
     if (!delivery_allow(c, HTTP_POST, S("POST")) || !delivery_session(c, url_decode(session, false, c->arena)) ||
         !delivery_tenant(c, http_query(c->rq, S("client"))) || !mbox_read(c, &sent) ||
-        !rule_bool(c, sent, &(struct delivery_at){NULL, "clicked", 0}, &clicked) ||
+        !rule_bool(c, sent, &(struct delivery_at){NULL, S("clicked"), 0}, &clicked) ||
         !mbox_read_page(c, sent, NULL, &page))
         return;
     c->words = words;

@@ -29,6 +29,13 @@ put_text(struct jw *w, struct str key, struct str s)
         jw_kstr(w, key, s);
 }
 
+static void
+put_flag(struct jw *w, struct str key, bool set)
+{
+    if (set)
+        jw_kbool(w, key, true);
+}
+
 /* Arm and algorithm of an activity whose traffic a machine allots. */
 static void
 write_arm(struct jw *w, enum hit_arm arm, struct str algorithm)
@@ -48,9 +55,10 @@ write_decisions(struct jw *w, const struct hit *h)
         jw_object(w);
         jw_kstr(w, S("activity"), x->activity);
         jw_kstr(w, S("experience"), x->experience);
-        jw_kstr(w, S("scope"), x->scope);
-        jw_kbool(w, S("entered"), x->entered);
-        jw_kbool(w, S("sticky"), x->sticky);
+        if (i == 0 || !str_eq(x->scope, x[-1].scope))
+            jw_kstr(w, S("scope"), x->scope);
+        put_flag(w, S("entered"), x->entered);
+        put_flag(w, S("sticky"), x->sticky);
         write_arm(w, x->arm, x->algorithm);
         if (x->propensity > 0) {
             jw_key(w, S("propensity"));
@@ -146,13 +154,6 @@ put_identities(struct jw *w, struct str key, const struct identity_set *s)
         return;
     jw_key(w, key);
     identity_map_write(w, s);
-}
-
-static void
-put_flag(struct jw *w, struct str key, bool set)
-{
-    if (set)
-        jw_kbool(w, key, true);
 }
 
 static void
@@ -292,6 +293,15 @@ read_arm(const struct json *v)
     return (enum hit_arm)name_or_first(json_get(v, S("arm")), arm_names, 3);
 }
 
+/* Decisions of one location follow each other, and the first names it. */
+static struct str
+read_scope(const struct json *v, const struct hit *h)
+{
+    const struct json *scope = json_get(v, S("scope"));
+
+    return scope == NULL && h->decision_count > 0 ? h->decisions[h->decision_count - 1].scope : json_str(scope);
+}
+
 /* Of the decision read last. */
 static void
 read_why_here(struct hit *h)
@@ -313,10 +323,10 @@ read_decisions(const struct json *list, struct arena *a, struct hit *h, struct d
     if (h->decisions == NULL)
         return diag_set(d, ERR_NOMEM, "no memory for a hit's decisions");
     while (json_next(&it)) {
-        h->decisions[h->decision_count++] = (struct hit_decision){
+        h->decisions[h->decision_count] = (struct hit_decision){
             .activity = json_str(json_get(it.value, S("activity"))),
             .experience = json_str(json_get(it.value, S("experience"))),
-            .scope = json_str(json_get(it.value, S("scope"))),
+            .scope = read_scope(it.value, h),
             .entered = json_bool(json_get(it.value, S("entered")), false),
             .sticky = json_bool(json_get(it.value, S("sticky")), false),
             .arm = read_arm(it.value),
@@ -325,6 +335,7 @@ read_decisions(const struct json *list, struct arena *a, struct hit *h, struct d
             .why = json_get(it.value, S("why")),
             .features = json_get(it.value, S("features")),
         };
+        h->decision_count++;
         read_why_here(h);
     }
     return ERR_OK;

@@ -26,25 +26,45 @@ more_room(size_t room, size_t max)
     return more < max ? more : max;
 }
 
-_Static_assert(offsetof(struct visitor_membership, activity) == 0, "sorted_place() reads the key at the start");
-_Static_assert(offsetof(struct visitor_attribute, name) == 0, "sorted_place() reads the key at the start");
+/* How both begin: what they are found by. */
+struct sorted {
+    struct str key;
+    uint64_t order; /* most comparisons need no more than this */
+};
+
+#define SORTED_ALIKE(type, name)                                                                                       \
+    _Static_assert(offsetof(struct type, name) == offsetof(struct sorted, key) &&                                      \
+                       offsetof(struct type, order) == offsetof(struct sorted, order),                                 \
+                   "sorted_place() reads the key at the start")
+SORTED_ALIKE(visitor_membership, activity);
+SORTED_ALIKE(visitor_attribute, name);
+
+static inline int
+compare(const struct sorted *at, struct str key, uint64_t order)
+{
+    if (at->order != order)
+        return at->order < order ? -1 : 1;
+    if (at->key.n <= sizeof order && key.n <= sizeof order) /* one is the other with NULs behind it */
+        return (at->key.n > key.n) - (at->key.n < key.n);
+    return str_cmp(at->key, key);
+}
 
 /* Where the element of that key is, or belongs. */
 static size_t
 sorted_place(const void *items, size_t n, size_t bytes, struct str key, bool *found)
 {
+    uint64_t order = str_order(key);
     size_t lo = 0, hi = n;
 
     *found = false;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        const struct str *at = (const void *)((const char *)items + mid * bytes);
-        int order = str_cmp(*at, key);
-        if (order == 0) {
+        int side = compare((const void *)((const char *)items + mid * bytes), key, order);
+        if (side == 0) {
             *found = true;
             return mid;
         }
-        if (order < 0)
+        if (side < 0)
             lo = mid + 1;
         else
             hi = mid;
@@ -122,7 +142,7 @@ visitor_member(struct visitor *v, struct str activity, int64_t now_ms)
     m = &v->memberships[at];
     memmove(m + 1, m, (v->membership_count - at) * sizeof *m);
     v->membership_count++;
-    *m = (struct visitor_membership){.activity = name, .entered_ms = now_ms};
+    *m = (struct visitor_membership){.activity = name, .order = str_order(name), .entered_ms = now_ms};
     return m;
 }
 
@@ -181,7 +201,7 @@ visitor_set(struct visitor *v, struct str name, struct str json, int64_t now_ms)
     bool found;
     size_t at = attribute_place(v, name, &found);
     size_t bytes = attribute_bytes(v), old = found ? name.n + v->attributes[at].json.n : 0;
-    struct visitor_attribute x = {.name = name, .modified_ms = now_ms};
+    struct visitor_attribute x = {.name = name, .order = str_order(name), .modified_ms = now_ms};
 
     if (found && v->attributes[at].modified_ms > now_ms)
         return true; /* what is there was said later */

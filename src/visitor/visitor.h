@@ -28,6 +28,7 @@
 
 struct visitor_attribute {
     struct str name;
+    uint64_t order;  /* str_order(name) */
     struct str json; /* a scalar or a list of scalars */
     int64_t modified_ms;
 };
@@ -44,7 +45,9 @@ struct visitor_conversion {
 
 /* How the visitor stands in one activity [TARGET 2.5]. */
 struct visitor_membership {
-    struct str activity, experience;
+    struct str activity;
+    uint64_t order; /* str_order(activity) */
+    struct str experience;
     bool entered;       /* it was shown to him; false: decided and kept, and nothing counts yet */
     int64_t entered_ms; /* when; of one that is kept only, when it was decided */
     uint64_t session;   /* hash of the session that was shown it last: a visit counts once per session */

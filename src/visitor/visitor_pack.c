@@ -145,8 +145,9 @@ read_conversions(struct unpack *u, bool pages, struct arena *a, struct visitor_m
 {
     size_t n = unpack_count(u, SIZE_MAX);
 
-    m->conversions = ARENA_ARRAY(a, struct visitor_conversion, n);
-    for (; m->conversions != NULL && m->conversion_count < n; m->conversion_count++) {
+    if (n > 0 && (m->conversions = ARENA_ARRAY(a, struct visitor_conversion, n)) == NULL)
+        return false;
+    for (; m->conversion_count < n; m->conversion_count++) {
         struct visitor_conversion *c = &m->conversions[m->conversion_count];
         c->metric = (uint32_t)unpack_u64(u);
         c->count = (uint32_t)unpack_u64(u);
@@ -154,10 +155,11 @@ read_conversions(struct unpack *u, bool pages, struct arena *a, struct visitor_m
         c->page = pages ? (uint32_t)unpack_u64(u) : 0;
     }
     n = unpack_count(u, SIZE_MAX);
-    m->seen = ARENA_ARRAY(a, struct str, n);
-    for (; m->seen != NULL && m->seen_count < n; m->seen_count++)
+    if (n > 0 && (m->seen = ARENA_ARRAY(a, struct str, n)) == NULL)
+        return false;
+    for (; m->seen_count < n; m->seen_count++)
         m->seen[m->seen_count] = unpack_str(u);
-    return m->conversions != NULL && m->seen != NULL;
+    return true;
 }
 
 static bool
@@ -166,6 +168,7 @@ read_membership(struct unpack *u, bool pages, struct arena *a, struct visitor_me
     uint64_t bits, restart, arm;
 
     m->activity = unpack_str(u);
+    m->order = str_order(m->activity);
     m->experience = unpack_str(u);
     bits = unpack_u64(u);
     m->entered = bits & BIT_ENTERED;
@@ -229,6 +232,7 @@ read_lists(struct unpack *u, bool pages, struct arena *a, struct visitor *v, str
         return diag_set(d, ERR_NOMEM, "no memory for a visitor");
     for (size_t i = 0; i < v->attribute_count; i++) {
         v->attributes[i].name = unpack_str(u);
+        v->attributes[i].order = str_order(v->attributes[i].name);
         v->attributes[i].json = unpack_str(u);
         v->attributes[i].modified_ms = unpack_ms(u);
         u->bad = u->bad || (i > 0 && str_cmp(v->attributes[i - 1].name, v->attributes[i].name) >= 0);

@@ -17,6 +17,24 @@ TEST(str_compare)
     CHECK_TRUE(str_ends(S("abc"), S("bc")) && str_ends(S("abc"), S("")) && !str_ends(S("c"), S("bc")));
 }
 
+TEST(str_order_is_that_of_str_cmp)
+{
+    CHECK_EQ(str_order(S_NULL), 0);
+    CHECK_EQ(str_order(S("a")), (uint64_t)'a' << 56);
+    for (int i = 0; i < 5000; i++) {
+        char a[12], b[12];
+        struct str x = {a, rng_u64(&t->rng) % sizeof a}, y = {b, rng_u64(&t->rng) % sizeof b};
+        for (size_t k = 0; k < sizeof a; k++) {
+            a[k] = "\0az\xff"[rng_u64(&t->rng) % 4];
+            b[k] = rng_u64(&t->rng) % 4 == 0 ? "\0az\xff"[rng_u64(&t->rng) % 4] : a[k];
+        }
+        if (str_order(x) != str_order(y))
+            CHECK_EQ(str_order(x) < str_order(y), str_cmp(x, y) < 0);
+        else
+            CHECK_TRUE(x.n <= 8 || y.n <= 8 || memcmp(a, b, 8) == 0);
+    }
+}
+
 TEST(str_find_and_slice)
 {
     CHECK_EQ(str_find(S("hello"), S("ll")), 2);

@@ -94,6 +94,47 @@ TEST(jw_quotes_runs_of_every_length)
     }
 }
 
+TEST(jw_keys_are_quoted_as_texts_are)
+{
+    static const char odd[] = {'"', '\\', '\n', 31, '_', (char)0x80};
+
+    for (int i = 0; i < 2000; i++) {
+        char raw[24];
+        size_t n = rng_u64(&t->rng) % sizeof raw;
+        struct buf object, quoted;
+        struct jw w;
+        for (size_t k = 0; k < n; k++)
+            raw[k] = rng_u64(&t->rng) % 12 == 0 ? odd[rng_u64(&t->rng) % sizeof odd] : 'k';
+        buf_init_in(&object, t->arena, 4096);
+        buf_init_in(&quoted, t->arena, 4096);
+        w = jw_to(&object);
+        jw_object(&w);
+        for (int k = 0; k < 2; k++) { /* the second has a comma in front */
+            jw_key(&w, (struct str){raw, n});
+            jw_i64(&w, k);
+        }
+        jw_end(&w);
+        json_quote(&quoted, (struct str){raw, n});
+        CHECK_STR(buf_str(&object),
+                  arena_printf(t->arena, "{%.*s:0,%.*s:1}", STR_ARG(buf_str(&quoted)), STR_ARG(buf_str(&quoted))));
+    }
+}
+
+TEST(jw_key_takes_the_last_byte_of_a_buf)
+{
+    struct buf b;
+    struct jw w;
+
+    for (size_t room = 5; room <= 6; room++) {
+        buf_init(&b, room);
+        w = jw_to(&b);
+        jw_object(&w);
+        jw_key(&w, S("ab"));
+        CHECK_EQ(buf_ok(&b), room == 6); /* {"ab": */
+        buf_deinit(&b);
+    }
+}
+
 TEST(jw_overflow_shows_in_the_buf)
 {
     struct buf b;

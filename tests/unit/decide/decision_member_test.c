@@ -28,8 +28,13 @@ scene(struct t *t, const char *text)
 
     visitor_init(&s.v, t->arena);
     s.v.session = 7;
-    s.m = (struct visitor_membership){
-        .activity = S("1"), .experience = S("1"), .entered = true, .session = 7, .visits = 1, .impressions = 1};
+    s.m = (struct visitor_membership){.activity = S("1"),
+                                      .order = str_order(S("1")),
+                                      .experience = S("1"),
+                                      .entered = true,
+                                      .session = 7,
+                                      .visits = 1,
+                                      .impressions = 1};
     return s;
 }
 

@@ -198,6 +198,29 @@ TEST(hit_names_a_decision_that_it_displayed_by_its_index)
     CHECK_EQ(r.notice_count, 0);
 }
 
+TEST(hit_names_a_location_once)
+{
+    struct hit_decision decisions[] = {
+        {.activity = S("1"), .experience = S("x"), .scope = S("m"), .entered = true},
+        {.activity = S("2"), .experience = S("y"), .scope = S("m"), .sticky = true},
+        {.activity = S("3"), .experience = S("z"), .scope = S("")},
+        {.activity = S("4"), .experience = S("z"), .scope = S("m")},
+    };
+    struct hit h = {.kind = HIT_VISIT, .source = SOURCE_EDGE, .decisions = decisions, .decision_count = 4}, r;
+
+    CHECK_STR(written(t, &h), S("{\"kind\":\"visit\",\"source\":\"edge\",\"decisions\":["
+                                "{\"activity\":\"1\",\"experience\":\"x\",\"scope\":\"m\",\"entered\":true},"
+                                "{\"activity\":\"2\",\"experience\":\"y\",\"sticky\":true},"
+                                "{\"activity\":\"3\",\"experience\":\"z\",\"scope\":\"\"},"
+                                "{\"activity\":\"4\",\"experience\":\"z\",\"scope\":\"m\"}]}"));
+    r = read_back(t, written(t, &h));
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_STR(r.decisions[i].scope, decisions[i].scope);
+        CHECK_EQ(r.decisions[i].entered, i == 0);
+        CHECK_EQ(r.decisions[i].sticky, i == 1);
+    }
+}
+
 TEST(hit_shares_the_explanation_of_a_location)
 {
     struct hit r = read_back(
