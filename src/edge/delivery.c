@@ -10,8 +10,6 @@
  * A request that says nothing (telemetry, an on-device client's first call) leaves no hit. */
 #include "edge/delivery_int.h"
 
-#include <stdlib.h>
-
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -398,29 +396,20 @@ refuse(struct delivery_call *c, enum err rc, const struct diag *d)
     return delivery_fail(c, rc == ERR_NOMEM ? 500 : 503, "the request cannot be kept now: %s", d->what);
 }
 
-static int
-by_index(const void *x, const void *y)
-{
-    const struct delivery_place *a = *(const struct delivery_place *const *)x;
-    const struct delivery_place *b = *(const struct delivery_place *const *)y;
-
-    return (a->order > b->order) - (a->order < b->order);
-}
-
 /* Answers each in a text of its own: they are worked on by index and answered as they came. */
 static void
 decide_list(struct delivery_work *w, struct delivery_list *l)
 {
-    struct delivery_place **order = ARENA_ARRAY(w->c->arena, struct delivery_place *, l->n + 1);
+    int64_t *index = ARENA_ARRAY(w->c->arena, int64_t, l->n + 1);
+    size_t *order;
 
-    if (order == NULL)
+    if (index == NULL)
         return;
     for (size_t i = 0; i < l->n; i++)
-        order[i] = &l->items[i];
-    if (l->n > 1)
-        qsort(order, l->n, sizeof *order, by_index);
-    for (size_t i = 0; i < l->n; i++)
-        delivery_place(w, order[i]);
+        index[i] = l->items[i].order;
+    order = told_by_index(index, l->n, w->c->arena);
+    for (size_t i = 0; order != NULL && i < l->n; i++)
+        delivery_place(w, &l->items[order[i]]);
 }
 
 /* (4): decided on a copy. */
@@ -446,18 +435,33 @@ prefetch(struct delivery_work *w)
     decide_list(w, &c->prefetch);
 }
 
+static void
+execute_page(void *ctx, const struct told_part *place)
+{
+    struct delivery_work *w = ctx;
+
+    (void)place;
+    delivery_place(w, &w->c->execute_page);
+}
+
+static void
+execute_mbox(void *ctx, const struct told_part *place)
+{
+    struct delivery_work *w = ctx;
+
+    delivery_place(w, &w->c->execute.items[place->at]);
+}
+
 void
 work_decide(struct delivery_work *w)
 {
-    struct delivery_call *c = w->c;
+    struct told_delivery to = {
+        w, delivery_notice_token, delivery_notice_touched, delivery_notice_over, execute_page, execute_mbox};
 
     begin_decision(w);
     begin_hit(w);
-    delivery_notices(w); /* (2) */
-    if (c->execute_page.kind != DELIVERY_NOTHING)
-        delivery_place(w, &c->execute_page); /* (3) */
-    decide_list(w, &c->execute);
-    prefetch(w); /* (4) */
+    told_read_delivery(w->c->body, &to, w->c->arena); /* (2), (3) */
+    prefetch(w);                                      /* (4) */
     finish_hit(w);
 }
 

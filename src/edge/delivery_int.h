@@ -3,7 +3,7 @@
 #define EDGE_DELIVERY_INT_H
 
 #include "config/tenant.h"
-#include "decide/decision.h"
+#include "decide/told.h"
 #include "edge/delivery.h"
 #include "edge/edge_facts.h"
 #include "edge/edge_rerun.h"
@@ -198,7 +198,10 @@ struct str delivery_location(const struct delivery_place *p);
 
 /* Every token of every notification verifies, before anything is done. false: answered. */
 bool delivery_notices_check(struct delivery_call *c);
-void delivery_notices(struct delivery_work *w);
+/* Members of struct told_delivery; ctx is the struct delivery_work. */
+void delivery_notice_token(void *ctx, const struct told_part *notice, struct str text);
+void delivery_notice_touched(void *ctx, const struct told_part *notice);
+void delivery_notice_over(void *ctx, const struct told_part *notice);
 
 /* ---- delivery_write.c ---- */
 

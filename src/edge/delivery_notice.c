@@ -48,22 +48,19 @@ click(struct delivery_work *w, const struct delivery_notice *n, const struct dec
 {
     struct hit_notice clicked = {
         .type = NOTICE_INTERACT, .activity = t->activity, .experience = t->experience, .scope = t->scope};
-    struct decision_moment moment = {.location = t->scope, .clicked = true};
     size_t from = w->hit.notice_count;
 
     if (work_add_notice(w, &clicked))
         work_fold(w, from, w->hit.decision_count);
-    if (t->metric != 0) {
-        moment.activity = t->activity;
-        moment.metric = t->metric;
-    }
-    work_met(w, &n->place, moment);
+    work_met(w, &n->place, told_token_moment(t, true));
 }
 
-static void
-by_token(struct delivery_work *w, const struct delivery_notice *n, struct str text)
+void
+delivery_notice_token(void *ctx, const struct told_part *notice, struct str text)
 {
+    struct delivery_work *w = ctx;
     struct delivery_call *c = w->c;
+    const struct delivery_notice *n = &c->notices[notice->at];
     struct decide_token t;
 
     if (!decide_token_read(text, c->tenant.view->token_key, c->arena, &t) || w->decision == NULL ||
@@ -76,10 +73,21 @@ by_token(struct delivery_work *w, const struct delivery_notice *n, struct str te
         display(w, n, &t);
 }
 
-static void
-trace(struct delivery_work *w, struct delivery_notice *n)
+void
+delivery_notice_touched(void *ctx, const struct told_part *notice)
 {
+    struct delivery_work *w = ctx;
+
+    delivery_touch(w, &w->c->notices[notice->at].place, notice->clicked);
+}
+
+/* Its trace, when the request asks for one. */
+void
+delivery_notice_over(void *ctx, const struct told_part *notice)
+{
+    struct delivery_work *w = ctx;
     struct delivery_call *c = w->c;
+    struct delivery_notice *n = &c->notices[notice->at];
     struct decide_token *tokens = ARENA_ARRAY(c->arena, struct decide_token, json_count(n->tokens) + 1);
     struct decision_ask ask = delivery_ask(&n->place);
     struct json_iter it = json_iter(n->tokens);
@@ -94,25 +102,4 @@ trace(struct delivery_work *w, struct delivery_notice *n)
     decision_trace_notice(w->decision, &ask, n->source, tokens, count, &out);
     if (buf_ok(&out))
         n->trace = buf_str(&out);
-}
-
-/* Of displays with tokens, what their location means comes once, behind them. */
-static void
-notice(struct delivery_work *w, struct delivery_notice *n)
-{
-    struct json_iter it = json_iter(n->tokens);
-    bool tokens = json_count(n->tokens) > 0;
-
-    while (json_next(&it))
-        by_token(w, n, json_str(it.value));
-    if (!tokens || !n->click)
-        delivery_touch(w, &n->place, n->click);
-    trace(w, n);
-}
-
-void
-delivery_notices(struct delivery_work *w)
-{
-    for (size_t i = 0; i < w->c->notice_count; i++)
-        notice(w, &w->c->notices[i]);
 }

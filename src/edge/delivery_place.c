@@ -127,13 +127,18 @@ learn(struct delivery_work *w, const struct delivery_place *p)
 
 /* ---- metrics ---- */
 
+static enum decision_kind
+kind_of(const struct delivery_place *p)
+{
+    if (p->kind == DELIVERY_PAGE || p->kind == DELIVERY_MBOX)
+        return p->kind == DELIVERY_PAGE ? AT_PAGE : AT_MBOX;
+    return p->name.n > 0 ? AT_VIEW : AT_VIEWS;
+}
+
 struct decision_ask
 delivery_ask(const struct delivery_place *p)
 {
-    return (struct decision_ask){.kind = p->kind == DELIVERY_PAGE   ? AT_PAGE
-                                         : p->kind == DELIVERY_MBOX ? AT_MBOX
-                                         : p->name.n > 0            ? AT_VIEW
-                                                                    : AT_VIEWS,
+    return (struct decision_ask){.kind = kind_of(p),
                                  .name = p->name,
                                  .parameters = p->details.parameters,
                                  .url = p->details.url,
@@ -144,7 +149,7 @@ delivery_ask(const struct delivery_place *p)
 struct str
 delivery_location(const struct delivery_place *p)
 {
-    return p->kind == DELIVERY_PAGE || str_eq(p->name, S("target-global-mbox")) ? S("__view__") : p->name;
+    return told_location(kind_of(p), p->name);
 }
 
 void
@@ -175,8 +180,7 @@ delivery_place(struct delivery_work *w, struct delivery_place *p)
     struct buf out;
 
     learn(w, p);
-    work_met(w, p, (struct decision_moment){.location = delivery_location(p), .page = !w->engaged});
-    w->engaged = true;
+    work_met(w, p, told_moment(delivery_location(p), false, &w->engaged));
     notices = w->hit.notice_count;
     decisions = w->hit.decision_count;
     if (w->decision == NULL)
@@ -200,10 +204,9 @@ delivery_place(struct delivery_work *w, struct delivery_place *p)
 void
 delivery_touch(struct delivery_work *w, const struct delivery_place *p, bool clicked)
 {
+    struct decision_moment moment = told_moment(delivery_location(p), clicked, &w->engaged);
+
     learn(w, p);
     if (p->kind == DELIVERY_MBOX || p->kind == DELIVERY_PAGE || p->name.n > 0)
-        work_met(w, p,
-                 (struct decision_moment){
-                     .location = delivery_location(p), .clicked = clicked, .page = !clicked && !w->engaged});
-    w->engaged |= !clicked;
+        work_met(w, p, moment);
 }

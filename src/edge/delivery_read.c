@@ -95,7 +95,7 @@ read_order(struct delivery_call *c, const struct json *o, const struct delivery_
         !rule_number(c, order, AT(at, "total"), 0, &out->order.total) ||
         !read_products(c, order, AT(at, "purchasedProductIds"), &out->order.products))
         return false;
-    out->has_order = out->order.id.n > 0 || out->order.total > 0;
+    out->has_order = told_order(order);
     return true;
 }
 

@@ -8,14 +8,9 @@
  * delivered anything there: a page says {"scope":"orderConfirm"} and nothing else [EDGE 5.8], [TARGET 2.7]. */
 #include "base/log.h"
 #include "base/metric.h"
+#include "decide/told.h"
 #include "edge/edge_int.h"
 #include "edge/edge_rerun.h"
-
-static bool
-flag(const struct json *types, struct str name)
-{
-    return json_i64(json_get(types, name), 0) > 0 || json_bool(json_get(types, name), false);
-}
 
 /* What a proposition of the event turned out to be. */
 enum origin { ORIGIN_OURS, ORIGIN_FORGED, ORIGIN_OTHER };
@@ -23,11 +18,8 @@ enum origin { ORIGIN_OURS, ORIGIN_FORGED, ORIGIN_OTHER };
 static enum origin
 read_token(struct edge_call *c, const struct json *proposition, struct decide_token *token)
 {
-    const struct json *characteristics = json_path(proposition, S("scopeDetails.characteristics"));
-    struct str text = json_str(json_get(characteristics, S("eventToken")));
+    struct str text = told_proposition_token(proposition);
 
-    if (text.n == 0)
-        text = json_str(json_path(characteristics, S("eventTokens.display")));
     if (text.n == 0)
         return ORIGIN_OTHER; /* a view without propositions, another provider, a location of the page's own */
     if (decide_token_read(text, c->view->token_key, c->arena, token))
@@ -78,16 +70,13 @@ static bool
 add_met(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decide_token *token,
         bool clicked)
 {
-    struct decision_moment moment = {.location = token->scope, .clicked = clicked, .order = v->visit.has_order};
+    struct decision_moment moment = told_token_moment(token, clicked);
     struct hit_notice *met;
     struct diag d = DIAG_INIT;
     size_t n;
     bool ok = true;
 
-    if (clicked && token->metric != 0) {
-        moment.activity = token->activity;
-        moment.metric = token->metric;
-    }
+    moment.order = v->visit.has_order;
     if (v->decision == NULL || decision_met(v->decision, &v->ask, &moment, &met, &n, &d) != ERR_OK)
         return true; /* a failure costs the metric */
     for (size_t i = 0; ok && i < n; i++)
@@ -139,32 +128,25 @@ read_reports(struct edge_call *c, const struct edge_visit *v, const struct json 
 void
 edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h)
 {
-    const struct json *decisioning = json_get(json_get(e->xdm, S("_experience")), S("decisioning"));
-    const struct json *propositions = json_get(decisioning, S("propositions"));
-    const struct json *types = json_get(decisioning, S("propositionEventType"));
-    struct str event_type = json_str(json_get(e->xdm, S("eventType")));
-    bool display = flag(types, S("display")), interact = flag(types, S("interact")), ok = true;
+    struct told_event told = told_read_event(e->xdm);
     struct report *reports;
     size_t room = 0, n;
+    bool ok = true;
 
-    if (json_count(propositions) == 0 || c->view == NULL)
+    if (json_count(told.propositions) == 0 || c->view == NULL)
         return;
-    if (types == NULL) { /* [EDGE 5.8] Optimize leaves it out; older pages use short names [EDGE C-43] */
-        display = str_ends(event_type, S("propositionDisplay")) || str_eq(event_type, S("display"));
-        interact = str_ends(event_type, S("propositionInteract")) || str_eq(event_type, S("click"));
-    }
-    reports = read_reports(c, v, propositions, &n);
+    reports = read_reports(c, v, told.propositions, &n);
     for (size_t i = 0; ok && i < n; i++) {
-        if (display && reports[i].from == ORIGIN_OURS && reports[i].token.metric == 0)
+        if (told.shown && reports[i].from == ORIGIN_OURS && reports[i].token.metric == 0)
             ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &reports[i].token));
-        if (interact && reports[i].from == ORIGIN_OURS && !clicked_before(h, &reports[i].token))
+        if (told.clicked && reports[i].from == ORIGIN_OURS && !clicked_before(h, &reports[i].token))
             ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &reports[i].token));
     }
     fold_notices(c, v, h);
     for (size_t i = 0; ok && i < n; i++) {
-        if (display)
+        if (told.shown)
             ok = add_met(c, v, h, &room, &reports[i].token, false);
-        if (interact)
+        if (told.clicked)
             ok = ok && add_met(c, v, h, &room, &reports[i].token, true);
     }
 }

@@ -1,13 +1,11 @@
 /* hub_recount_met.c - which metrics of an activity a kept hit meets, found out anew [TARGET 2.7].
  *
- * A hit holds the request itself. Here it is walked through in the order in which the edge did (edge/delivery.c,
- * edge/edge_notice.c): locations shown or clicked, displays in between, and the same decision_met() is asked, of a set
- * that has this activity alone, with its metrics as they are wanted now. What was shown is a fact and stays. */
+ * A hit holds the request itself. Here it is walked through as the edge did (decide/told.h), with the displays and
+ * clicks of the hit in between, and the same decision_met() is asked, of a set that has this activity alone, with its
+ * metrics as they are wanted now. What was shown is a fact and stays. */
 #include "hub/hub_recount.h"
 
-#include <stdlib.h>
-
-#include "decide/decision.h"
+#include "decide/told.h"
 
 struct walk {
     const struct recount_metrics *m;
@@ -67,7 +65,7 @@ show(struct walk *w, struct str location)
 }
 
 static void
-meet(struct walk *w, const struct decision_ask *ask, const struct decision_moment *moment)
+meet_at(struct walk *w, const struct decision_ask *ask, const struct decision_moment *moment)
 {
     struct hit_notice *met = NULL;
     size_t n = 0, from = w->n;
@@ -79,156 +77,108 @@ meet(struct walk *w, const struct decision_ask *ask, const struct decision_momen
     learn(w, from);
 }
 
+/* details: the location's part of the request. */
+static void
+meet(struct walk *w, enum decision_kind kind, struct str name, const struct json *details,
+     struct decision_moment moment)
+{
+    struct decision_ask ask = {.kind = kind, .name = name, .parameters = json_get(details, S("parameters"))};
+
+    moment.order = told_order(json_get(details, S("order")));
+    meet_at(w, &ask, &moment);
+}
+
 /* ---- a delivery request ---- */
-
-static struct str
-location_of(struct str mbox)
-{
-    return mbox.n == 0 || str_eq(mbox, S("target-global-mbox")) ? S("__view__") : mbox;
-}
-
-static struct decision_ask
-ask_of(enum decision_kind kind, struct str name, const struct json *details)
-{
-    return (struct decision_ask){.kind = kind, .name = name, .parameters = json_get(details, S("parameters"))};
-}
 
 /* A location that is executed: what it means comes before what it shows. */
 static void
-execute(struct walk *w, const struct json *details, struct str mbox)
+execute(struct walk *w, const struct told_part *place, enum decision_kind kind)
 {
-    struct decision_ask ask = ask_of(mbox.n > 0 ? AT_MBOX : AT_PAGE, mbox, details);
-    struct decision_moment moment = {
-        .location = location_of(mbox), .order = json_get(details, S("order")) != NULL, .page = !w->engaged};
+    struct str name = json_str(json_get(place->json, S("name")));
+    struct str location = told_location(kind, name);
 
-    meet(w, &ask, &moment);
-    w->engaged = true;
-    show(w, moment.location);
+    meet(w, kind, name, place->json, told_moment(location, false, &w->engaged));
+    show(w, location);
 }
 
-/* A click token says which metric; one of another activity says nothing here. */
 static void
-click(struct walk *w, const struct json *details, const struct json *token)
+execute_page(void *ctx, const struct told_part *place)
 {
-    struct decide_token t;
-    struct decision_ask ask = ask_of(AT_MBOX, S_NULL, details);
-    struct decision_moment moment = {.clicked = true, .order = json_get(details, S("order")) != NULL};
+    execute(ctx, place, AT_PAGE);
+}
 
-    if (!decide_token_read(json_str(token), w->m->token_key, w->a, &t) || !str_eq(t.activity, w->m->activity))
+static void
+execute_mbox(void *ctx, const struct told_part *place)
+{
+    execute(ctx, place, AT_MBOX);
+}
+
+/* One of another activity says nothing here. */
+static void
+notice_token(void *ctx, const struct told_part *notice, struct str text)
+{
+    struct walk *w = ctx;
+    struct decide_token t;
+
+    if (!decide_token_read(text, w->m->token_key, w->a, &t) || !str_eq(t.activity, w->m->activity))
         return;
-    ask.name = moment.location = t.scope;
-    if (t.metric != 0) {
-        moment.activity = t.activity;
-        moment.metric = t.metric;
-    }
     show(w, t.scope);
-    meet(w, &ask, &moment);
+    if (notice->clicked)
+        meet(w, AT_MBOX, t.scope, notice->json, told_token_moment(&t, true));
 }
 
 static void
-notification(struct walk *w, const struct json *n)
+notice_touched(void *ctx, const struct told_part *notice)
 {
-    const struct json *mbox = json_get(n, S("mbox")), *view = json_get(n, S("view")),
-                      *tokens = json_get(n, S("tokens"));
+    struct walk *w = ctx;
+    const struct json *mbox = json_get(notice->json, S("mbox")), *view = json_get(notice->json, S("view"));
     struct str name = json_str(json_get(mbox != NULL ? mbox : view, S("name")));
-    bool clicked = str_eq(json_str(json_get(n, S("type"))), S("click"));
-    struct decision_ask ask = ask_of(mbox != NULL ? AT_MBOX : view != NULL ? AT_VIEW : AT_PAGE, name, n);
-    struct decision_moment moment = {.location = view != NULL && mbox == NULL ? name : location_of(name),
-                                     .clicked = clicked,
-                                     .order = json_get(n, S("order")) != NULL,
-                                     .page = !clicked && !w->engaged};
-    struct decide_token t;
+    enum decision_kind kind = mbox != NULL ? AT_MBOX : view != NULL ? AT_VIEW : AT_PAGE;
+    struct decision_moment moment = told_moment(told_location(kind, name), notice->clicked, &w->engaged);
 
-    for (struct json_iter it = json_iter(tokens); json_next(&it);) {
-        if (clicked)
-            click(w, n, it.value);
-        else if (decide_token_read(json_str(it.value), w->m->token_key, w->a, &t) && str_eq(t.activity, w->m->activity))
-            show(w, t.scope);
-    }
-    if (json_count(tokens) > 0 && clicked)
-        return;
-    if (mbox != NULL || json_get(n, S("pageLoad")) != NULL || name.n > 0)
-        meet(w, &ask, &moment);
-    w->engaged |= !clicked;
-}
-
-static int
-by_index(const void *x, const void *y)
-{
-    const struct json *a = *(const struct json *const *)x, *b = *(const struct json *const *)y;
-    int64_t i = json_i64(json_get(a, S("index")), 0), k = json_i64(json_get(b, S("index")), 0);
-
-    return i != k ? (i > k) - (i < k) : (a > b) - (a < b); /* as they came: a list lies in order */
+    if (name.n > 0 || json_get(notice->json, S("pageLoad")) != NULL)
+        meet(w, kind, name, notice->json, moment);
 }
 
 static void
 walk_request(struct walk *w, const struct json *body)
 {
-    const struct json *mboxes = json_path(body, S("execute.mboxes")), *page = json_path(body, S("execute.pageLoad"));
-    const struct json **order = ARENA_ARRAY(w->a, const struct json *, json_count(mboxes) + 1);
-    size_t n = 0;
+    struct told_delivery to = {w, notice_token, notice_touched, NULL, execute_page, execute_mbox};
 
-    for (struct json_iter it = json_iter(json_get(body, S("notifications"))); json_next(&it);)
-        notification(w, it.value);
-    if (page != NULL)
-        execute(w, page, S_NULL);
-    for (struct json_iter it = json_iter(mboxes); order != NULL && json_next(&it);)
-        order[n++] = it.value;
-    if (n > 1)
-        qsort(order, n, sizeof *order, by_index);
-    for (size_t i = 0; i < n; i++)
-        execute(w, order[i], json_str(json_get(order[i], S("name"))));
+    told_read_delivery(body, &to, w->a);
     show(w, S_NULL);
 }
 
 /* ---- an event of the Edge Network ---- */
 
-static bool
-flag(const struct json *types, struct str name)
-{
-    return json_i64(json_get(types, name), 0) > 0 || json_bool(json_get(types, name), false);
-}
-
 static void
 proposition(struct walk *w, const struct json *p, bool clicked)
 {
-    const struct json *c = json_path(p, S("scopeDetails.characteristics"));
-    struct str text = json_str(json_get(c, S("eventToken")));
+    struct str text = told_proposition_token(p);
     struct decide_token t = {.scope = json_str(json_get(p, S("scope")))};
     struct decision_ask ask = {.kind = AT_MBOX, .xdm = w->h->xdm};
-    struct decision_moment moment = {.clicked = clicked, .order = w->h->visit->has_order};
+    struct decision_moment moment;
 
-    if (text.n == 0)
-        text = json_str(json_path(c, S("eventTokens.display")));
     if (text.n > 0 && !decide_token_read(text, w->m->token_key, w->a, &t))
         return;
-    moment.location = ask.name = t.scope;
-    if (clicked && t.metric != 0) {
-        if (!str_eq(t.activity, w->m->activity))
-            return;
-        moment.activity = t.activity;
-        moment.metric = t.metric;
-    }
-    meet(w, &ask, &moment);
+    if (clicked && t.metric != 0 && !str_eq(t.activity, w->m->activity))
+        return;
+    ask.name = t.scope;
+    moment = told_token_moment(&t, clicked);
+    moment.order = w->h->visit->has_order;
+    meet_at(w, &ask, &moment);
 }
 
 static void
 walk_event(struct walk *w, const struct json *xdm)
 {
-    const struct json *decisioning = json_get(json_get(xdm, S("_experience")), S("decisioning"));
-    const struct json *types = json_get(decisioning, S("propositionEventType"));
-    struct str event_type = json_str(json_get(xdm, S("eventType")));
-    bool display = flag(types, S("display")), interact = flag(types, S("interact"));
+    struct told_event told = told_read_event(xdm);
 
-    if (types == NULL) {
-        display = str_ends(event_type, S("propositionDisplay")) || str_eq(event_type, S("display"));
-        interact = str_ends(event_type, S("propositionInteract")) || str_eq(event_type, S("click"));
-    }
     show(w, S_NULL);
-    for (struct json_iter it = json_iter(json_get(decisioning, S("propositions"))); json_next(&it);) {
-        if (display)
+    for (struct json_iter it = json_iter(told.propositions); json_next(&it);) {
+        if (told.shown)
             proposition(w, it.value, false);
-        if (interact)
+        if (told.clicked)
             proposition(w, it.value, true);
     }
 }

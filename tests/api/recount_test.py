@@ -13,7 +13,7 @@ from server import run
 
 w = None
 V1 = {"Accept": "application/vnd.adobe.target.v1+json"}
-KINDS = range(6)
+KINDS = range(7)
 LATER = "2027-03-09T12:30:00Z"
 FIRST, TWIN = 7100, 7200
 
@@ -25,7 +25,8 @@ def goals(k, hero):
     click = {"metricLocalId": 32767, "name": "Click", "action": {"type": "count_once"},
              "mboxes": [{"name": hero, "successEvent": "mbox_clicked"}]}
     return [[metric("rcB")], [metric("rcB", "always_convert")], [metric("rcB", "restart_same_experience")],
-            [metric("rcB", "always_convert"), more], [pages], [click]][k]
+            [metric("rcB", "always_convert"), more], [pages], [click],
+            [metric("rcB", "always_convert", revenue=True)]][k]
 
 
 def setup():
@@ -77,7 +78,7 @@ def visitors(n, seed):
             if i % 4 == 0:
                 w.mbox("rcA", who, session=session)
             if i % 3 == 0 or again == 1:
-                order = {"order": {"id": "o%d-%d" % (seed, i - again), "total": 10 + i}} if i % 2 else {}
+                order = {"order": {"id": "o%d-%d" % (seed, i - again), "total": 10 + i}} if i % 2 else {"order": {}}
                 w.mbox("rcB", who, session=session, details=order)
             if i % 5 < 2:
                 w.mbox("rcC", who, session=session)
