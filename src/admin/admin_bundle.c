@@ -16,7 +16,7 @@ read_ask(struct call *call, struct http_req *rq, struct http_res *rs, struct ten
         admin_not_found(rq, rs, STYLE, "client", client);
         return false;
     }
-    if (!tenant_environment(call->snap, tenant, name.n > 0 ? name : S("Production"), environment)) {
+    if (!tenant_environment(call->snap, tenant->scope, name.n > 0 ? name : S("Production"), environment)) {
         admin_not_found(rq, rs, STYLE, "environment", name);
         return false;
     }

@@ -1,9 +1,9 @@
 /* admin_target_seen.c - hosts, locations and attribute names that requests had: what an administrator chooses from
- * [TARGET 6.2, 6.5, 6.6]. The hub keeps the names, and nothing beside them (results.h). A host that was seen is in
- * Production until one gives it an environment. */
+ * [TARGET 6.2, 6.5, 6.6]. The hub keeps the names, and nothing beside them (results.h). A host that was seen is where
+ * new hosts belong until one gives it an environment. */
 #include "admin/admin_target.h"
 #include "base/limits.h"
-#include "model/hit.h"
+#include "config/tenant.h"
 #include "results/results.h"
 
 #define STYLE ERRORS_TARGET
@@ -80,7 +80,8 @@ seen_objects(const struct call *call, struct seen *s, const struct json **out)
         jw_object(&w);
         jw_kstr(&w, S("name"), s->names[i]);
         if (s->what == SEEN_HOST)
-            jw_ki64(&w, S("environmentId"), HIT_PRODUCTION);
+            jw_ki64(&w, S("environmentId"),
+                    tenant_environment_of_host(call->snap, call->scope, s->names[i], &s->arena).id);
         jw_end(&w);
     }
     jw_end(&w);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/hit.h"
+#include "rule/lowercase.h"
 
 #define SANDBOX S("prod")
 
@@ -66,11 +67,11 @@ match_environment(void *ctx, struct str id, const struct json *object)
 }
 
 bool
-tenant_environment(const struct snapshot *s, const struct tenant *t, struct str name, struct environment *out)
+tenant_environment(const struct snapshot *s, struct str scope, struct str name, struct environment *out)
 {
     struct environment_search x = {.name = name, .out = out};
 
-    snapshot_each(s, S("environment"), t->scope, match_environment, &x);
+    snapshot_each(s, S("environment"), scope, match_environment, &x);
     if (!x.found && str_eq_nocase(name, S("Production"))) {
         *out = (struct environment){HIT_PRODUCTION, S("Production"), false};
         return true;
@@ -79,15 +80,32 @@ tenant_environment(const struct snapshot *s, const struct tenant *t, struct str 
 }
 
 bool
-tenant_environment_by_id(const struct snapshot *s, const struct tenant *t, int64_t id, struct environment *out)
+tenant_environment_by_id(const struct snapshot *s, struct str scope, int64_t id, struct environment *out)
 {
     char text[24];
     int n = snprintf(text, sizeof text, "%lld", (long long)id);
-    const struct json *o = snapshot_object(s, S("environment"), t->scope, (struct str){text, (size_t)n});
+    const struct json *o = snapshot_object(s, S("environment"), scope, (struct str){text, (size_t)n});
 
     if (o == NULL && id == HIT_PRODUCTION)
-        return tenant_environment(s, t, S("Production"), out);
+        return tenant_environment(s, scope, S("Production"), out);
     *out = (struct environment){id, json_str(json_get(o, S("name"))),
                                 json_bool(json_get(o, S("serveInactiveActivities")), false)};
     return o != NULL;
+}
+
+struct environment
+tenant_environment_of_host(const struct snapshot *s, struct str scope, struct str host, struct arena *a)
+{
+    struct environment out = {0};
+    const struct json *id = NULL;
+
+    if (host.n > 0) {
+        id = json_get(snapshot_object(s, S("host"), scope, lowercase_str(host, a)), S("environmentId"));
+        if (id == NULL)
+            id = json_get(snapshot_object(s, S("targetSettings"), scope, S("environmentDefaults")),
+                          S("newHostEnvironmentId"));
+    }
+    if (!tenant_environment_by_id(s, scope, json_i64(id, HIT_PRODUCTION), &out))
+        (void)tenant_environment(s, scope, S("Production"), &out); /* always there */
+    return out;
 }

@@ -23,8 +23,12 @@ struct environment {
     struct str name;
     bool serve_inactive;
 };
-/* By number, or by name without case; false: the tenant has none such. */
-bool tenant_environment_by_id(const struct snapshot *s, const struct tenant *t, int64_t id, struct environment *out);
-bool tenant_environment(const struct snapshot *s, const struct tenant *t, struct str name, struct environment *out);
+/* By number, or by name without case; false: the scope has none such. */
+bool tenant_environment_by_id(const struct snapshot *s, struct str scope, int64_t id, struct environment *out);
+bool tenant_environment(const struct snapshot *s, struct str scope, struct str name, struct environment *out);
+/* Of a page's host, whatever its case: the one it was saved with, else the one where new hosts belong. Production, when
+ * there is no host. */
+struct environment tenant_environment_of_host(const struct snapshot *s, struct str scope, struct str host,
+                                              struct arena *a);
 
 #endif

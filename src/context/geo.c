@@ -74,6 +74,8 @@ geo_resolve(const struct geo_db *db, const struct json *given, struct str ip, st
              r.state_code, false);
     put(&w, "city", first_of(given_text(given, "city"), r.city));
     put(&w, "zip", first_of(given_text(given, "zip"), r.zip));
+    if (json_get(given, S("dma")) != NULL) /* databases say none */
+        jw_kjson(&w, S("dma"), json_get(given, S("dma")));
     put_number(&w, "latitude", json_get(given, S("latitude")), position ? &r.latitude : NULL);
     put_number(&w, "longitude", json_get(given, S("longitude")), position ? &r.longitude : NULL);
     jw_end(&w);

@@ -146,7 +146,9 @@ struct decision_moment {
     struct str activity; /* of a token; empty: any */
     uint32_t metric;
     bool order; /* an order comes with it: revenue metrics want one */
-    bool page;  /* the first location of a request that shows something: engagement counts [TARGET 2.7] */
+    /* engagement counts [TARGET 2.7]: */
+    bool page; /* the first location of a request that shows something */
+    bool stay; /* a request that shows nothing, perhaps, and goes on with the visit: pages do not count */
 };
 enum err decision_met(struct decision *x, const struct decision_ask *ask, const struct decision_moment *moment,
                       struct hit_notice **notices, size_t *n, struct diag *d);

@@ -101,14 +101,15 @@ met_at(struct met *y)
 /* ---- engagement: from the first display of a visit on ---- */
 
 static double
-engagement(const struct decision *x, const struct metric *metric)
+engagement(const struct met *y, const struct metric *metric)
 {
+    const struct decision *x = y->x;
     const struct json *score = json_get(x->ask->parameters, S("mboxPageValue"));
     int64_t before = x->rq->previous_ms;
     double value = 0;
 
     if (metric->kind == METRIC_PAGES)
-        return 1;
+        return y->moment->page;
     if (metric->kind == METRIC_TIME)
         return before > 0 && before < x->rq->now_ms ? (double)(x->rq->now_ms - before) / 1000 : 0;
     if (json_is_number(score))
@@ -125,7 +126,7 @@ met_by_engagement(struct met *y)
         const struct activity *a = &x->s->activities[x->s->engaged[i]];
         const struct visitor_membership *m = counting(x, a);
         for (size_t k = 0; m != NULL && m->session == x->rq->visitor->session && k < a->metric_count; k++) {
-            double value = a->metrics[k].kind == METRIC_EVENT ? 0 : engagement(x, &a->metrics[k]);
+            double value = a->metrics[k].kind == METRIC_EVENT ? 0 : engagement(y, &a->metrics[k]);
             if (value > 0 && gates_open(&a->metrics[k], m))
                 add(y, x->s->engaged[i], &a->metrics[k], value);
         }
@@ -145,7 +146,7 @@ decision_met(struct decision *x, const struct decision_ask *ask, const struct de
         met_by_token(&y);
     else
         met_at(&y);
-    if (moment->page)
+    if (moment->page || moment->stay)
         met_by_engagement(&y);
     if (x->rc != ERR_OK)
         return x->rc;

@@ -132,8 +132,6 @@ screen_field(struct request_view *v, struct str name, struct str *text, const st
     bool width = str_eq(name, S("screenWidth"));
     const struct json *x = json_get(v->rq->screen, width ? S("width") : S("height"));
 
-    if (x == NULL && v->ask != NULL)
-        x = json_get(json_get(v->ask->xdm, S("device")), name);
     return field_scalar(v, x, text, node);
 }
 
@@ -168,38 +166,18 @@ mobile_field(struct request_view *v, struct str name, struct str *text, const st
 
 /* ---- places ---- */
 
-/* What the session's place says, and where it says nothing, XDM's. */
-static const struct json *
-geo_member(const struct request_view *v, const char *name, const char *xdm)
-{
-    const struct json *x = json_get(v->rq->geo, str_of(name));
-
-    if (x != NULL || v->ask == NULL || xdm == NULL)
-        return x;
-    return json_path(json_path(v->ask->xdm, S("placeContext.geo")), str_of(xdm));
-}
-
-/* XDM spells a region "US-CA"; Target's rules say "ca". */
-static struct str
-region_code(struct str s)
-{
-    return s.n > 3 && s.p[2] == '-' ? str_slice(s, 3, s.n) : s;
-}
-
 /* country and region are names where one is known, else what the request says [TARGET 2.8]. */
 static bool
 named_place(struct request_view *v, struct str name, struct str *text, const struct json **node)
 {
     bool country = str_starts(name, S("country"));
-    const struct json *given = geo_member(v, country ? "country" : "state", NULL);
-    const struct json *code =
-        country ? geo_member(v, "countryCode", "countryCode") : geo_member(v, "stateCode", "stateProvince");
+    const struct json *given = json_get(v->rq->geo, country ? S("country") : S("state"));
+    const struct json *code = json_get(v->rq->geo, country ? S("countryCode") : S("stateCode"));
     struct str found;
 
     if (str_ends(name, S("Code"))) {
         if (!field_scalar(v, code, text, node))
             return false;
-        *text = country ? *text : region_code(*text);
         *node = NULL;
         return true;
     }
@@ -208,32 +186,24 @@ named_place(struct request_view *v, struct str name, struct str *text, const str
     if (!field_scalar(v, code, text, node))
         return false;
     *node = NULL;
-    found = country ? place_country_name(*text) : place_state_name(region_code(*text));
-    *text = found.n > 0 ? found : country ? *text : region_code(*text);
+    found = country ? place_country_name(*text) : place_state_name(*text);
+    *text = found.n > 0 ? found : *text;
     return true;
 }
 
 bool
 geo_field(struct request_view *v, struct str name, struct str *text, const struct json **node)
 {
-    static const char *const names[][3] = {
-        {"city", "city", "city"},
-        {"zip", "zip", "postalCode"},
-        {"dma", "dma", "dmaID"},
-        {"latitude", "latitude", "_schema.latitude"},
-        {"longitude", "longitude", "_schema.longitude"},
-        {"carrier", "mobileCarrier", NULL},
-        {"mobileCarrier", "mobileCarrier", NULL},
-        {"domainName", "domainName", NULL},
-        {"ispName", "ispName", NULL},
-        {"connectionSpeed", "connectionSpeed", NULL},
-    };
+    static const char *const names[] = {"city",          "zip",        "dma",     "latitude",       "longitude",
+                                        "mobileCarrier", "domainName", "ispName", "connectionSpeed"};
 
     if (str_starts(name, S("country")) || str_starts(name, S("state")) || str_eq(name, S("region")))
         return named_place(v, name, text, node);
+    if (str_eq(name, S("carrier")))
+        name = S("mobileCarrier");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (str_eq(name, str_of(names[i][0])))
-            return field_scalar(v, geo_member(v, names[i][1], names[i][2]), text, node);
+        if (str_eq(name, str_of(names[i])))
+            return field_scalar(v, json_get(v->rq->geo, name), text, node);
     }
     return false;
 }

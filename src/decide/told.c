@@ -103,6 +103,12 @@ told_token_moment(const struct decide_token *token, bool clicked)
 
 /* ---- an event of the Edge Network ---- */
 
+struct decision_moment
+told_event_moment(bool page)
+{
+    return (struct decision_moment){.page = page, .stay = true};
+}
+
 static bool
 flag(const struct json *types, struct str name)
 {

@@ -134,7 +134,7 @@ serve(struct artifact_service *x, const struct snapshot *snap, struct http_req *
         fail(rq, rs, 404, "no client has this code");
         return;
     }
-    if (!tenant_environment(snap, &tenant, url_decode(path.environment, false, rq->arena), &environment)) {
+    if (!tenant_environment(snap, tenant.scope, url_decode(path.environment, false, rq->arena), &environment)) {
         fail(rq, rs, 404, "the client has no environment of this name");
         return;
     }

@@ -111,19 +111,14 @@ void
 work_open(struct delivery_work *w)
 {
     struct delivery_call *c = w->c;
-    uint64_t session;
 
     w->visitor = &w->found.visitor;
     w->visit = visit_of(w);
-    w->before_ms = w->rq.previous_ms = w->visitor->last_ms;
-    session = w->visitor->session;
-    visitor_open(w->visitor, &w->visit, c->now_ms);
-    if (session != w->visitor->session)
-        w->rq.previous_ms = 0;
+    w->before_ms = w->visitor->last_ms;
+    w->previous_ms = visitor_open(w->visitor, &w->visit, c->now_ms);
     know_ids(w);
-    w->rq.geo = w->rerun != NULL ? w->rerun->hit->visit->geo
-                                 : edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
-    w->visit.geo = w->rq.geo;
+    w->visit.geo = w->rerun != NULL ? w->rerun->hit->visit->geo
+                                    : edge_geo(c->x->o.edge, w->visitor, c->geo, c->rq->client_ip, c->arena);
 }
 
 /* As it is stored. */
@@ -157,42 +152,33 @@ static void
 begin_decision(struct delivery_work *w)
 {
     struct delivery_call *c = w->c;
-    int64_t previous_ms = w->rq.previous_ms;
-    struct diag d = DIAG_INIT;
+    struct edge_browser browser = {.user_agent = c->user_agent,
+                                   .language = json_str(json_path(c->context, S("browser.language"))),
+                                   .client_hints = json_get(c->context, S("clientHints")),
+                                   .screen = json_get(c->context, S("screen"))};
+    struct edge_situation x = {.snap = c->snap,
+                               .scope = c->tenant.scope,
+                               .view = c->tenant.view,
+                               .visitor = w->visitor,
+                               .visit = &w->visit,
+                               .browser = &browser,
+                               .visitor_key = decide_visitor_key(c->ecid, c->tnt_id, c->third_party_id),
+                               .property_token = c->property_token,
+                               .now_ms = c->now_ms,
+                               .previous_ms = w->previous_ms,
+                               .qa = c->has_qa ? &c->qa : NULL,
+                               .asked = {.in_audience = in_audience, .header = request_header, .ctx = w},
+                               .client_analytics = c->client_analytics,
+                               .rerun = w->rerun != NULL};
 
     if (w->found.person.attributes.n > 0)
         (void)json_parse(w->found.person.attributes, c->arena, &w->attributes, NULL); /* unreadable: none */
+    x.attributes = w->attributes;
     w->segments = read_blob(c);
-    w->rq = (struct decision_request){
-        .now_ms = c->now_ms,
-        .visitor_key = decide_visitor_key(c->ecid, c->tnt_id, c->third_party_id),
-        .visitor = w->visitor,
-        .session = c->session,
-        .property_token = c->property_token,
-        .serve_inactive = c->environment.serve_inactive,
-        .qa = c->has_qa ? &c->qa : NULL,
-        .previous_ms = previous_ms,
-        .url = c->url,
-        .referrer = c->referrer,
-        .user_agent = c->user_agent,
-        .language = json_str(json_path(c->context, S("browser.language"))),
-        .client_hints = json_get(c->context, S("clientHints")),
-        .screen = json_get(c->context, S("screen")),
-        .geo = w->rq.geo,
-        .attributes = w->attributes,
-        .in_audience = in_audience,
-        .header = request_header,
-        .ctx = w,
-        .explain = w->rerun != NULL || (c->tenant.view->decide != NULL && decide_explains(c->tenant.view->decide)),
-        .explain_each = w->rerun != NULL,
-        .trace = begin_trace(w),
-        .client_analytics = c->client_analytics,
-    };
-    if (w->rq.visitor_key.n == 0)
-        w->rq.visitor_key = w->found.tnt_id;
-    if (c->tenant.view->decide == NULL ||
-        decision_begin(c->tenant.view->decide, &w->rq, c->arena, &w->decision, &d) != ERR_OK)
-        w->decision = NULL;
+    x.trace = begin_trace(w);
+    if (x.visitor_key.n == 0)
+        x.visitor_key = w->found.tnt_id;
+    w->decision = edge_decision_begin(&x, c->arena, &w->rq);
 }
 
 static void
@@ -228,7 +214,7 @@ begin_hit(struct delivery_work *w)
                                               .user_agent = c->user_agent,
                                               .client_hints = json_get(c->context, S("clientHints")),
                                               .keeps = w->rq.explain,
-                                              .geo = w->rq.geo};
+                                              .geo = w->visit.geo};
 }
 
 /* ---- the hit so far ---- */

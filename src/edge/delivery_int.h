@@ -5,6 +5,7 @@
 #include "config/tenant.h"
 #include "decide/told.h"
 #include "edge/delivery.h"
+#include "edge/edge_context.h"
 #include "edge/edge_facts.h"
 #include "edge/edge_rerun.h"
 #include "edge/edge_script.h"
@@ -166,6 +167,7 @@ struct delivery_work {
     bool prefetching;
     bool engaged;             /* engagement was counted for this request */
     int64_t before_ms;        /* the visitor's last request before this one; 0: new here */
+    int64_t previous_ms;      /* of the same session */
     struct edge_facts facts;  /* what rules asked of the request */
     struct edge_rerun *rerun; /* NULL: a live request */
 };

@@ -451,7 +451,8 @@ read_environment(struct delivery_call *c)
     if (id == 0)
         return true;
     c->has_environment = true;
-    return tenant_environment_by_id(c->snap, &c->tenant, id, &c->environment) || rule_broken(c, at, "is not known");
+    return tenant_environment_by_id(c->snap, c->tenant.scope, id, &c->environment) ||
+           rule_broken(c, at, "is not known");
 }
 
 bool

@@ -10,6 +10,7 @@
 #include "base/metric.h"
 #include "codec/url.h"
 #include "edge/mbox_int.h"
+#include "rule/lowercase.h"
 
 #define PATH S("/rest/v1/delivery")
 
@@ -90,48 +91,44 @@ delivery_tenant(struct delivery_call *c, struct str client)
 }
 
 static bool
-lists_host(const struct json *constraint, struct str host)
+lists_host(const struct json *constraint, struct str lower_host, struct arena *a)
 {
     struct json_iter it = json_iter(json_get(constraint, S("contains")));
 
     while (json_next(&it)) {
-        if (json_str(it.value).n > 0 && str_find(host, json_str(it.value)) >= 0)
+        if (json_str(it.value).n > 0 && str_find(lower_host, lowercase_str(json_str(it.value), a)) >= 0)
             return true;
     }
     return false;
 }
 
-/* Lists of texts that a host must, and must not, contain [TARGET 2.2]. */
+/* Lists of texts that a host must, and must not, contain, in any case [TARGET 2.2]. */
 static bool
 check_host(struct delivery_call *c, struct str host)
 {
     const struct json *o = snapshot_object(c->snap, S("targetSettings"), c->tenant.scope, S("authorizedHosts"));
     const struct json *allowed = json_get(o, S("authorizedMboxHostsConstraint"));
 
+    struct str lower = lowercase_str(host, c->arena);
+
     if (o == NULL || !json_bool(json_get(o, S("enabledConstraints")), true))
         return true;
-    if ((json_count(json_get(allowed, S("contains"))) > 0 && !lists_host(allowed, host)) ||
-        lists_host(json_get(o, S("blockedMboxHostsConstraint")), host))
+    if ((json_count(json_get(allowed, S("contains"))) > 0 && !lists_host(allowed, lower, c->arena)) ||
+        lists_host(json_get(o, S("blockedMboxHostsConstraint")), lower, c->arena))
         return delivery_fail(c, 403, "host '%.*s' is not authorized", (int)(host.n < 200 ? host.n : 200), host.p);
     return true;
 }
 
-/* environmentId, else the environment of the page's host, else Production. */
+/* environmentId, else the environment of the page's host. */
 static bool
 find_environment(struct delivery_call *c)
 {
     struct str host = c->host.n > 0 ? c->host : url_parse(c->url).host;
-    int64_t id;
 
     if (!check_host(c, host))
         return false;
-    if (c->has_environment)
-        return true;
-    id = host.n == 0
-             ? 0
-             : json_i64(json_get(snapshot_object(c->snap, S("host"), c->tenant.scope, host), S("environmentId")), 0);
-    if (id == 0 || !tenant_environment_by_id(c->snap, &c->tenant, id, &c->environment))
-        (void)tenant_environment(c->snap, &c->tenant, S("Production"), &c->environment); /* always there */
+    if (!c->has_environment)
+        c->environment = tenant_environment_of_host(c->snap, c->tenant.scope, host, c->arena);
     return true;
 }
 

@@ -310,8 +310,7 @@ keep_facts(struct visit *v, const struct hit *h)
                                     .in_audience = in_audience,
                                     .ctx = v,
                                     .event = v->event,
-                                    .user_agent = t->rq.user_agent,
-                                    .language = t->rq.language,
+                                    .browser = &t->browser,
                                     .property_token = c->property_token};
 
     if (t->decision != NULL && t->rq.explain && (v->event->query.asked || h->notice_count > 0))

@@ -5,11 +5,12 @@
  * one whose page moves from at.js, who has a Target id and a session id too (edge_mbox.c).
  *
  * What data.__adobe.target says beside parameters of the page: category views, an order, a third-party id. */
+#include "base/limits.h"
+#include "codec/url.h"
+#include "config/tenant.h"
 #include "context/page_url.h"
 #include "edge/edge_rerun.h"
 #include "edge/edge_visitor.h"
-
-#include "base/limits.h"
 
 /* "user.categoryId" as a flat name or as nested objects. */
 static const struct json *
@@ -122,7 +123,7 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     v->url = json_str(json_path(e->xdm, S("web.webPageDetails.URL")));
     v->referrer = json_str(json_path(e->xdm, S("web.webReferrer.URL")));
     v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;
-    v->environment = edge_environment_of(c->snap, c->ds->scope, v->url);
+    v->environment = tenant_environment_of_host(c->snap, c->ds->scope, url_parse(v->url).host, c->arena).id;
     v->categories = categories(e->target, c->arena);
     read_order(e, v);
     rc = find_visitor(c, device, out, d);
@@ -133,8 +134,9 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     if (rc != ERR_OK)
         return rc;
     out->before_ms = out->visitor.last_ms;
-    visitor_open(&out->visitor, v, c->now_ms); /* a new session has no place yet */
-    v->geo = edge_geo(c->edge, &out->visitor, NULL, c->rq->client_ip, c->arena);
+    out->previous_ms = visitor_open(&out->visitor, v, c->now_ms); /* a new session has no place yet */
+    out->browser = edge_browser_of_event(c->rq, e->xdm, c->arena);
+    v->geo = edge_geo(c->edge, &out->visitor, edge_geo_of_event(e->xdm, c->arena), c->rq->client_ip, c->arena);
     return ERR_OK;
 }
 
@@ -142,33 +144,28 @@ void
 edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,
                   const struct json *attributes, const struct edge_asked *asked, struct edge_visit *v)
 {
-    struct diag d = DIAG_INIT;
+    struct edge_situation x = {
+        .snap = c->snap,
+        .scope = h->scope,
+        .view = c->view,
+        .visitor = &v->visitor,
+        .visit = &v->visit,
+        .browser = &v->browser,
+        .visitor_key = {c->device.ecid, ECID_BYTES},
+        .property_token = c->property_token,
+        .now_ms = c->now_ms,
+        .previous_ms = v->previous_ms,
+        .attributes = attributes,
+        .asked = *asked,
+        .rerun = v->rerun != NULL,
+    };
 
     if (c->view == NULL || c->view->decide == NULL || !c->device.present)
         return;
     visitor_fold(&v->visitor, h, c->now_ms, VISITOR_ONCE, NULL, NULL);
-    v->rq = (struct decision_request){
-        .now_ms = c->now_ms,
-        .visitor_key = {c->device.ecid, ECID_BYTES},
-        .visitor = &v->visitor,
-        .property_token = c->property_token,
-        .url = v->visit.url,
-        .referrer = v->visit.referrer,
-        .user_agent = http_header(c->rq, S("User-Agent")),
-        .language = http_header(c->rq, S("Accept-Language")),
-        .geo = v->visit.geo,
-        .attributes = attributes,
-        .in_audience = asked->in_audience,
-        .header = asked->header,
-        .remote = asked->remote,
-        .ctx = asked->ctx,
-        .explain = v->rerun != NULL || decide_explains(c->view->decide),
-        .explain_each = v->rerun != NULL,
-    };
     v->ask = (struct decision_ask){
         .parameters = e->target, .xdm = e->xdm, .schemas = e->query.schemas, .schema_count = e->query.schema_count};
-    if (decision_begin(c->view->decide, &v->rq, c->arena, &v->decision, &d) != ERR_OK)
-        v->decision = NULL;
+    v->decision = edge_decision_begin(&x, c->arena, &v->rq);
 }
 
 /* A surface may be written in several ways. */

@@ -128,8 +128,10 @@ write_event(struct jw *w, const struct edge_facts_source *src)
         write_list(w, S("schemas"), q->schemas, q->schema_count);
     if (src->event->target != NULL)
         jw_kjson(w, S("target"), src->event->target);
-    write_text(w, S("userAgent"), src->user_agent);
-    write_text(w, S("language"), src->language);
+    write_text(w, S("userAgent"), src->browser->user_agent);
+    write_text(w, S("language"), src->browser->language);
+    if (src->browser->client_hints != NULL)
+        jw_kjson(w, S("clientHints"), src->browser->client_hints);
     write_text(w, S("property"), src->property_token);
 }
 

@@ -31,7 +31,8 @@ struct edge_facts_source {
     const struct buf *script_steps; /* elements; NULL, or empty: none */
     /* of an event: what of its query and data is not in the hit; NULL: a delivery request, whose body is */
     const struct edge_event_in *event;
-    struct str user_agent, language, property_token;
+    const struct edge_browser *browser;
+    struct str property_token;
 };
 /* JSON text in the arena; empty: it does not fit, and nothing is kept. */
 struct str edge_facts_write(const struct edge_facts_source *src, struct arena *a);

@@ -6,6 +6,7 @@
 #include "codec/json_writer.h"
 #include "decide/decision.h"
 #include "edge/edge.h"
+#include "edge/edge_context.h"
 #include "identity/ecid.h"
 #include "os/thread.h"
 #include "visitor/visitor.h"
@@ -199,22 +200,17 @@ enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, uint64
 struct edge_visit {
     struct visitor visitor;
     struct hit_visit visit;
+    struct edge_browser browser;
     /* deciding, when there is anything to decide */
     struct decision *decision; /* NULL: there is not */
     struct decision_request rq;
     struct decision_ask ask;
     int64_t before_ms;        /* the visitor's last request before this one; 0: new here */
+    int64_t previous_ms;      /* of the same session */
     struct edge_rerun *rerun; /* NULL: a live event */
 };
 enum err edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct edge_doc *device,
                          struct edge_visit *out, struct diag *d);
-/* What a decision asks of the event's own file; ctx goes to both. */
-struct edge_asked {
-    bool (*in_audience)(void *ctx, struct str id);
-    bool (*header)(void *ctx, struct str name, struct str *value);
-    bool (*remote)(void *ctx, struct str url, struct str *content);
-    void *ctx;
-};
 /* Begins to decide; the visitor's copy has what the hit says so far. A failure leaves decision NULL: it costs
  * personalization. */
 void edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const struct hit *h,

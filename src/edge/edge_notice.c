@@ -65,23 +65,31 @@ clicked_before(const struct hit *h, const struct decide_token *t)
     return false;
 }
 
-/* What the display or click of a location means for metrics. */
+/* A failure costs the metric. */
 static bool
-add_met(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decide_token *token,
-        bool clicked)
+add_met(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decision_moment *moment)
 {
-    struct decision_moment moment = told_token_moment(token, clicked);
     struct hit_notice *met;
     struct diag d = DIAG_INIT;
     size_t n;
     bool ok = true;
 
-    moment.order = v->visit.has_order;
-    if (v->decision == NULL || decision_met(v->decision, &v->ask, &moment, &met, &n, &d) != ERR_OK)
-        return true; /* a failure costs the metric */
+    if (v->decision == NULL || decision_met(v->decision, &v->ask, moment, &met, &n, &d) != ERR_OK)
+        return true;
     for (size_t i = 0; ok && i < n; i++)
         ok = add(c, h, room, met[i]);
     return ok;
+}
+
+/* What the display or click of a location means for metrics. */
+static bool
+add_location(struct edge_call *c, struct edge_visit *v, struct hit *h, size_t *room, const struct decide_token *token,
+             bool clicked)
+{
+    struct decision_moment moment = told_token_moment(token, clicked);
+
+    moment.order = v->visit.has_order;
+    return add_met(c, v, h, room, &moment);
 }
 
 /* The visitor's copy learns what is displayed: an activity that is entered now may have its metric met now. */
@@ -125,28 +133,39 @@ read_reports(struct edge_call *c, const struct edge_visit *v, const struct json 
     return list;
 }
 
-void
-edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h)
+static bool
+read_propositions(struct edge_call *c, const struct json *xdm, struct edge_visit *v, struct hit *h, size_t *room)
 {
-    struct told_event told = told_read_event(e->xdm);
+    struct told_event told = told_read_event(xdm);
     struct report *reports;
-    size_t room = 0, n;
+    size_t n;
     bool ok = true;
 
-    if (json_count(told.propositions) == 0 || c->view == NULL)
-        return;
+    if (json_count(told.propositions) == 0)
+        return true;
     reports = read_reports(c, v, told.propositions, &n);
     for (size_t i = 0; ok && i < n; i++) {
         if (told.shown && reports[i].from == ORIGIN_OURS && reports[i].token.metric == 0)
-            ok = add(c, h, &room, notice_of(NOTICE_DISPLAY, &reports[i].token));
+            ok = add(c, h, room, notice_of(NOTICE_DISPLAY, &reports[i].token));
         if (told.clicked && reports[i].from == ORIGIN_OURS && !clicked_before(h, &reports[i].token))
-            ok = ok && add(c, h, &room, notice_of(NOTICE_INTERACT, &reports[i].token));
+            ok = ok && add(c, h, room, notice_of(NOTICE_INTERACT, &reports[i].token));
     }
     fold_notices(c, v, h);
     for (size_t i = 0; ok && i < n; i++) {
         if (told.shown)
-            ok = add_met(c, v, h, &room, &reports[i].token, false);
+            ok = add_location(c, v, h, room, &reports[i].token, false);
         if (told.clicked)
-            ok = ok && add_met(c, v, h, &room, &reports[i].token, true);
+            ok = ok && add_location(c, v, h, room, &reports[i].token, true);
     }
+    return ok;
+}
+
+void
+edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h)
+{
+    struct decision_moment moment = told_event_moment(v->visit.page);
+    size_t room = 0;
+
+    if (c->view != NULL && read_propositions(c, e->xdm, v, h, &room))
+        (void)add_met(c, v, h, &room, &moment);
 }

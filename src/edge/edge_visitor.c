@@ -2,7 +2,6 @@
 #include "edge/edge_visitor.h"
 
 #include "base/limits.h"
-#include "codec/url.h"
 #include "edge/edge_int.h"
 
 #define LINK_LIVES 14 /* an id in use is linked again so many times in a document's life */
@@ -40,16 +39,6 @@ edge_third_party_ns(const struct snapshot *snap, struct str scope)
     struct str ns = json_str(json_get(settings, S("thirdPartyIdNamespace")));
 
     return ns.n > 0 ? ns : S(HIT_NS_THIRD_PARTY_ID);
-}
-
-int64_t
-edge_environment_of(const struct snapshot *snap, struct str scope, struct str url)
-{
-    struct str host = url_parse(url).host;
-
-    return host.n == 0
-               ? HIT_PRODUCTION
-               : json_i64(json_get(snapshot_object(snap, S("host"), scope, host), S("environmentId")), HIT_PRODUCTION);
 }
 
 /* ---- documents ---- */

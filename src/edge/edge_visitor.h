@@ -53,7 +53,5 @@ struct str edge_third_party_ns(const struct snapshot *snap, struct str scope);
  * looked up, said.ipAddress before the client's. NULL: nothing is known, or no memory. */
 const struct json *edge_geo(const struct edge *e, const struct visitor *v, const struct json *said,
                             struct str client_ip, struct arena *a);
-/* The environment that a page's host is in; 0, Production, for a host that nobody assigned [TARGET 1.3]. */
-int64_t edge_environment_of(const struct snapshot *snap, struct str scope, struct str url);
 
 #endif

@@ -22,8 +22,9 @@ body_text(const struct edge_rerun *r, struct str *out, struct diag *d)
 static void
 find_environment(struct delivery_call *c, const struct hit_visit *visit)
 {
-    if (visit->environment == 0 || !tenant_environment_by_id(c->snap, &c->tenant, visit->environment, &c->environment))
-        (void)tenant_environment(c->snap, &c->tenant, S("Production"), &c->environment); /* always there */
+    if (visit->environment == 0 ||
+        !tenant_environment_by_id(c->snap, c->tenant.scope, visit->environment, &c->environment))
+        (void)tenant_environment(c->snap, c->tenant.scope, S("Production"), &c->environment); /* always there */
 }
 
 static void

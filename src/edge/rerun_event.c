@@ -8,7 +8,6 @@ struct again {
     struct edge_event_in event;
     struct edge_visit visit;
     struct http_req rq;
-    struct http_header headers[2];
     struct edge_rerun *rerun;
 };
 
@@ -68,9 +67,7 @@ read_call(struct again *x)
     const struct json *asked = r->hit->visit->asked;
     const struct identity *ecid = identity_find(&r->hit->identities, S("ECID"));
 
-    x->headers[0] = (struct http_header){S("User-Agent"), json_str(json_get(asked, S("userAgent")))};
-    x->headers[1] = (struct http_header){S("Accept-Language"), json_str(json_get(asked, S("language")))};
-    x->rq = (struct http_req){.arena = r->arena, .now_ms = r->now_ms, .headers = x->headers, .header_count = 2};
+    x->rq = (struct http_req){.arena = r->arena, .now_ms = r->now_ms};
     x->call = (struct edge_call){.rq = &x->rq,
                                  .snap = r->snap,
                                  .view = r->view,
@@ -93,8 +90,12 @@ open_visitor(struct again *x)
     *v = *r->hit->visit;
     v->geo = NULL;
     x->visit.visitor = r->visitor;
-    visitor_open(&x->visit.visitor, v, r->now_ms);
+    x->visit.previous_ms = visitor_open(&x->visit.visitor, v, r->now_ms);
     v->geo = r->hit->visit->geo;
+    x->visit.browser = (struct edge_browser){.user_agent = json_str(json_get(v->asked, S("userAgent"))),
+                                             .language = json_str(json_get(v->asked, S("language"))),
+                                             .client_hints = json_get(v->asked, S("clientHints")),
+                                             .screen = edge_screen_of_event(r->hit->xdm, r->arena)};
     x->visit.rerun = r;
 }
 

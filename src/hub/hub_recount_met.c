@@ -173,6 +173,8 @@ static void
 walk_event(struct walk *w, const struct json *xdm)
 {
     struct told_event told = told_read_event(xdm);
+    struct decision_ask ask = {.parameters = json_get(w->h->visit->asked, S("target")), .xdm = xdm};
+    struct decision_moment moment = told_event_moment(w->h->visit->page);
 
     show(w, S_NULL);
     for (struct json_iter it = json_iter(told.propositions); json_next(&it);) {
@@ -181,6 +183,7 @@ walk_event(struct walk *w, const struct json *xdm)
         if (told.clicked)
             proposition(w, it.value, true);
     }
+    meet_at(w, &ask, &moment);
 }
 
 /* ---- all ---- */
@@ -188,14 +191,10 @@ walk_event(struct walk *w, const struct json *xdm)
 static bool
 open_visitor(struct walk *w, const struct visitor *v)
 {
-    uint64_t session = v->session;
-
     if (!visitor_copy(v, w->a, &w->v))
         return false;
-    w->rq = (struct decision_request){.now_ms = w->now_ms, .visitor = &w->v, .previous_ms = v->last_ms};
-    visitor_open(&w->v, w->h->visit, w->now_ms);
-    if (session != w->v.session)
-        w->rq.previous_ms = 0;
+    w->rq = (struct decision_request){.now_ms = w->now_ms, .visitor = &w->v};
+    w->rq.previous_ms = visitor_open(&w->v, w->h->visit, w->now_ms);
     return true;
 }
 

@@ -5,6 +5,8 @@
  *   RN  scope kind number    -> the name */
 #include "results/results_int.h"
 
+#include "rule/lowercase.h"
+
 static const char tags[] = {[SEEN_HOST] = 'H', [SEEN_MBOX] = 'M', [SEEN_ATTRIBUTE] = 'P'};
 
 static enum err
@@ -88,7 +90,7 @@ results_see(struct results_table *t, const struct hit *h, struct arena *a, struc
     enum err rc = see_members(t, h->scope, h->profile_params, a, d);
 
     if (rc == ERR_OK && h->visit != NULL)
-        rc = see(t, h->scope, SEEN_HOST, host_of(h->visit->url), a, d);
+        rc = see(t, h->scope, SEEN_HOST, lowercase_str(host_of(h->visit->url), a), a, d);
     for (size_t i = 0; rc == ERR_OK && i < h->notice_count; i++)
         rc = see(t, h->scope, SEEN_MBOX, h->notices[i].scope, a, d);
     for (size_t i = 0; rc == ERR_OK && i < h->decision_count; i++)

@@ -125,8 +125,9 @@ double visitor_shown_score(double score);
 /* The beginning of a request: goes on with the session or opens another (halved affinity, landing page, geo), counts
  * the page. The first thing visitor_fold() does with a hit that has a visit; a request calls it on its own copy before
  * it decides, and again changes nothing. The landing page is another one after a change of the host, and when somebody
- * enters directly, which an empty referrer says; one that is not given (p NULL) does not [TARGET 4.2]. */
-void visitor_open(struct visitor *v, const struct hit_visit *visit, int64_t now_ms);
+ * enters directly, which an empty referrer says; one that is not given (p NULL) does not [TARGET 4.2].
+ * Answers the time of the session's request before this one; 0: there is none. */
+int64_t visitor_open(struct visitor *v, const struct hit_visit *visit, int64_t now_ms);
 /* One category view [TARGET 7.2]. */
 void visitor_view_category(struct visitor *v, struct str category);
 

@@ -232,11 +232,15 @@ visitor_begin(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
         v->last_ms = now_ms;
 }
 
-void
+int64_t
 visitor_open(struct visitor *v, const struct hit_visit *visit, int64_t now_ms)
 {
+    uint64_t session = v->session;
+    int64_t last_ms = v->last_ms;
+
     if (v->open)
-        return;
+        return 0;
     v->open = true;
     visitor_begin(v, visit, now_ms);
+    return session == v->session ? last_ms : 0;
 }

@@ -15,8 +15,8 @@ ask(struct t *t, struct fixture *f, struct artifacts *x, const char *property)
 
     CHECK_TRUE(tenant_by_client(s, S("acme"), &tenant));
     CHECK_TRUE(!tenant_by_client(s, S("nobody"), &tenant) && tenant_by_client(s, S("acme"), &tenant));
-    CHECK_TRUE(!tenant_environment(s, &tenant, S("moon"), &environment));
-    CHECK_TRUE(tenant_environment(s, &tenant, S("production"), &environment));
+    CHECK_TRUE(!tenant_environment(s, tenant.scope, S("moon"), &environment));
+    CHECK_TRUE(tenant_environment(s, tenant.scope, S("production"), &environment));
     CHECK_OK(artifacts_get(x, s, &q, &a, d));
     snapshot_put(f->config, s);
     return a;

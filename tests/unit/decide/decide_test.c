@@ -250,7 +250,7 @@ TEST(decide_xt_takes_the_first_experience_that_matches_and_is_not_sticky)
     CHECK_TRUE(!f.result.taken[0].sticky);
     rq.target = fixture_json(t, "{'tier':'Gold'}");
     CHECK_ANSWER(&f, &rq, "");
-    rq.xdm = fixture_json(t, "{'placeContext':{'geo':{'countryCode':'US'}}}");
+    rq.geo = fixture_json(t, "{'countryCode':'US'}");
     rq.assignments = &kept;
     rq.assignment_count = 1;
     CHECK_ANSWER(&f, &rq, "4001:1@xt");

@@ -116,6 +116,7 @@ fixture_propositions(const struct decide_set *s, const struct fixture_request *r
                                  .referrer = rq->referrer,
                                  .user_agent = rq->user_agent,
                                  .language = rq->language,
+                                 .geo = rq->geo,
                                  .attributes = rq->attributes,
                                  .in_audience = rq->in_audience,
                                  .remote = rq->remote,

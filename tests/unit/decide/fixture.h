@@ -18,7 +18,7 @@ struct fixture_assignment {
 struct fixture_request {
     int64_t now_ms;
     struct str visitor_key, property_token, url, referrer, user_agent, language;
-    const struct json *xdm, *target, *profile_params, *attributes;
+    const struct json *xdm, *target, *profile_params, *attributes, *geo;
     bool first_session;
     const struct str *scopes, *schemas;
     size_t scope_count, schema_count;

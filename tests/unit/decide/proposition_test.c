@@ -342,7 +342,8 @@ TEST(token_sources)
     struct fixture_request rq = fixture_request(t, "07327024324407615852294135870030620007", "home-hero");
 
     rq.target = fixture_json(t, "{'tier':'gold','profile.color':'blue'}");
-    rq.xdm = fixture_json(t, "{'web':{'page':{'name':'start'}},'placeContext':{'geo':{'countryCode':'NO'}}}");
+    rq.xdm = fixture_json(t, "{'web':{'page':{'name':'start'}}}");
+    rq.geo = fixture_json(t, "{'countryCode':'NO'}");
     rq.attributes = fixture_json(t, "{'person':{'city':'Oslo'}}");
     rq.profile_params = fixture_json(t, "{'color':'red'}"); /* this request's own value wins */
     rq.first_session = true;

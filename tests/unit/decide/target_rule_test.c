@@ -163,8 +163,7 @@ TEST(rule_geo)
 {
     struct fixture_request rq = with_params(t, "{}");
 
-    rq.xdm = fixture_json(t, "{'placeContext':{'geo':{'countryCode':'US','stateProvince':'US-CA','city':'San Jose',"
-                             "'_schema':{'latitude':37.75}}}}");
+    rq.geo = fixture_json(t, "{'countryCode':'US','stateCode':'CA','city':'San Jose','latitude':37.75}");
     CHECK_TRUE(matches(t, "{'geo':'country','matches':['us']}", &rq));
     CHECK_TRUE(matches(t, "{'geo':'region','matches':['ca']}", &rq));
     CHECK_TRUE(matches(t, "{'geo':'city','equals':['san jose']}", &rq));

@@ -735,7 +735,7 @@ TEST(results_names_that_were_seen)
     request(t, &l, (struct ask){.who = "w"}, "d:0 g");
     CHECK_OK(results_seen(l.k, S("org/prod"), SEEN_HOST, t->arena, &names, &n, d));
     CHECK_EQ(n, 1);
-    CHECK_STR(names[0], S("Shop.example"));
+    CHECK_STR(names[0], S("shop.example"));
     CHECK_OK(results_seen(l.k, S("org/prod"), SEEN_MBOX, t->arena, &names, &n, d));
     CHECK_EQ(n, 2);
     CHECK_STR(names[1], S("thanks"));
