@@ -279,21 +279,20 @@ work_add_decisions(struct delivery_work *w, const struct decision_result *r)
     }
 }
 
-/* QA links leave no trace in the visitor. */
 void
-work_fold(struct delivery_work *w, size_t notices_from, size_t decisions_from)
+work_settle(struct delivery_work *w)
 {
-    struct hit part = {.kind = HIT_VISIT,
-                       .visit = &w->visit,
-                       .notice_count = w->hit.notice_count - notices_from,
-                       .decision_count = w->hit.decision_count - decisions_from};
+    size_t notices = w->hit.notice_count - w->settled_notices, decisions = w->hit.decision_count - w->settled_decisions;
+    struct hit part = {.kind = HIT_VISIT, .visit = &w->visit, .notice_count = notices, .decision_count = decisions};
 
-    if (part.notice_count + part.decision_count == 0)
+    if (notices + decisions == 0)
         return;
-    if (part.notice_count > 0) /* an array that is not there has no place behind its start either */
-        part.notices = &w->hit.notices[notices_from];
-    if (part.decision_count > 0)
-        part.decisions = &w->hit.decisions[decisions_from];
+    if (notices > 0) /* an array that is not there has no place behind its start either */
+        part.notices = &w->hit.notices[w->settled_notices];
+    if (decisions > 0)
+        part.decisions = &w->hit.decisions[w->settled_decisions];
+    w->settled_notices += notices;
+    w->settled_decisions += decisions;
     visitor_fold(w->visitor, &part, w->c->now_ms, VISITOR_ONCE, NULL, NULL);
     if (w->decision != NULL)
         decision_changed(w->decision);
@@ -403,10 +402,12 @@ static void
 prefetch(struct delivery_work *w)
 {
     struct delivery_call *c = w->c;
-    struct visitor *copy = ARENA_NEW(c->arena, struct visitor);
+    struct visitor *copy;
 
     if (c->prefetch_page.kind == DELIVERY_NOTHING && c->prefetch.n + c->views.n == 0)
         return;
+    work_settle(w);
+    copy = ARENA_NEW(c->arena, struct visitor);
     if (copy == NULL || !visitor_copy(w->visitor, c->arena, copy))
         return;
     w->prefetching = true;

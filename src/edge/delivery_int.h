@@ -154,6 +154,7 @@ struct delivery_work {
     struct hit_visit visit;
     struct hit hit;
     size_t decision_room, notice_room;
+    size_t settled_decisions, settled_notices; /* that the visitor's copy knows */
     struct decision_request rq;
     struct decision_trace trace;
     struct decision *decision;     /* NULL: nothing is compiled */
@@ -181,8 +182,9 @@ void work_decide(struct delivery_work *w);
 bool work_add_notice(struct delivery_work *w, const struct hit_notice *n);
 /* With a display of each: what is executed is shown. */
 void work_add_decisions(struct delivery_work *w, const struct decision_result *r);
-/* The visitor's copy learns what was added to the hit since notices from, decisions from. */
-void work_fold(struct delivery_work *w, size_t notices_from, size_t decisions_from);
+/* The visitor's copy learns what was added to the hit since the last call: whoever is about to ask it, or to add what
+ * counts on its own, calls this first. What a request adds last nobody asks for. */
+void work_settle(struct delivery_work *w);
 
 /* ---- delivery_place.c ---- */
 

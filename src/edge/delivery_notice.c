@@ -37,10 +37,9 @@ display(struct delivery_work *w, const struct delivery_notice *n, const struct d
                                .experience = t->experience,
                                .scope = t->scope,
                                .impression = n->impression};
-    size_t from = w->hit.notice_count;
 
-    if (work_add_notice(w, &shown))
-        work_fold(w, from, w->hit.decision_count);
+    work_settle(w);
+    (void)work_add_notice(w, &shown); /* no memory: it counts nothing */
 }
 
 static void
@@ -48,10 +47,9 @@ click(struct delivery_work *w, const struct delivery_notice *n, const struct dec
 {
     struct hit_notice clicked = {
         .type = NOTICE_INTERACT, .activity = t->activity, .experience = t->experience, .scope = t->scope};
-    size_t from = w->hit.notice_count;
 
-    if (work_add_notice(w, &clicked))
-        work_fold(w, from, w->hit.decision_count);
+    work_settle(w);
+    (void)work_add_notice(w, &clicked); /* no memory: it counts nothing */
     work_met(w, &n->place, told_token_moment(t, true));
 }
 
@@ -98,6 +96,7 @@ delivery_notice_over(void *ctx, const struct told_part *notice)
         return;
     while (json_next(&it))
         count += decide_token_read(json_str(it.value), c->tenant.view->token_key, c->arena, &tokens[count]);
+    work_settle(w);
     buf_init_in(&out, c->arena, LIMIT_RESPONSE_BYTES);
     decision_trace_notice(w->decision, &ask, n->source, tokens, count, &out);
     if (buf_ok(&out))

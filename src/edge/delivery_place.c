@@ -113,6 +113,7 @@ run_scripts(struct delivery_work *w, const struct delivery_place *p)
 static void
 learn(struct delivery_work *w, const struct delivery_place *p)
 {
+    work_settle(w);
     set_profile(w, p->details.profile_parameters);
     view_categories(w, p->details.parameters);
     if (p->kind == DELIVERY_MBOX || p->kind == DELIVERY_PAGE)
@@ -158,14 +159,14 @@ work_met(struct delivery_work *w, const struct delivery_place *p, struct decisio
     struct decision_ask ask = delivery_ask(p);
     struct hit_notice *met;
     struct diag d = DIAG_INIT;
-    size_t n = 0, from = w->hit.notice_count;
+    size_t n = 0;
 
     moment.order = p->details.has_order;
+    work_settle(w);
     if (w->decision == NULL || w->prefetching || decision_met(w->decision, &ask, &moment, &met, &n, &d) != ERR_OK)
         return;
     for (size_t i = 0; i < n; i++)
         (void)work_add_notice(w, &met[i]);
-    work_fold(w, from, w->hit.decision_count);
 }
 
 /* ---- the decision ---- */
@@ -174,15 +175,13 @@ void
 delivery_place(struct delivery_work *w, struct delivery_place *p)
 {
     struct decision_ask ask = delivery_ask(p);
-    size_t notices = 0, decisions = 0;
     struct decision_result result = {0};
     struct diag d = DIAG_INIT;
     struct buf out;
 
     learn(w, p);
     work_met(w, p, told_moment(delivery_location(p), false, &w->engaged));
-    notices = w->hit.notice_count;
-    decisions = w->hit.decision_count;
+    work_settle(w);
     if (w->decision == NULL)
         return;
     buf_init_in(&out, w->c->arena, LIMIT_RESPONSE_BYTES);
@@ -198,7 +197,6 @@ delivery_place(struct delivery_work *w, struct delivery_place *p)
     if (w->prefetching)
         return;
     work_add_decisions(w, &result);
-    work_fold(w, notices, decisions);
 }
 
 void
