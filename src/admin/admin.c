@@ -11,16 +11,16 @@
 #include "base/limits.h"
 
 static const struct family *const families[] = {
-    &family_auth,        &family_sandbox,         &family_schema,        &family_catalog,    &family_import,
-    &family_export,      &family_inlet,           &family_flow,          &family_namespace,  &family_identity,
-    &family_profile,     &family_segment,         &family_explain,       &family_registry,   &family_activity,
-    &family_offer,       &family_target_audience, &family_property,      &family_own,        &family_ops,
-    &family_report,      &family_report_pages,    &family_recount,       &family_preview,    &family_job,
-    &family_schedule,    &family_conversion,      &family_search,        &family_guardrail,  &family_sample,
-    &family_external,    &family_external_run,    &family_external_file, &family_export_job, &family_diff,
-    &family_as_of,       &family_target_setup,    &family_bundle,        &family_batch,      &family_target_token,
-    &family_changelog,   &family_revision,        &family_what_if,       &family_decision,   &family_target_seen,
-    &family_target_once,
+    &family_auth,         &family_sandbox,         &family_schema,         &family_catalog,    &family_import,
+    &family_export,       &family_inlet,           &family_flow,           &family_namespace,  &family_identity,
+    &family_profile,      &family_segment,         &family_explain,        &family_registry,   &family_activity,
+    &family_offer,        &family_target_audience, &family_property,       &family_own,        &family_ops,
+    &family_report,       &family_report_pages,    &family_recount,        &family_preview,    &family_job,
+    &family_schedule,     &family_conversion,      &family_search,         &family_guardrail,  &family_sample,
+    &family_external,     &family_external_run,    &family_external_file,  &family_export_job, &family_diff,
+    &family_as_of,        &family_target_setup,    &family_target_builtin, &family_bundle,     &family_batch,
+    &family_target_token, &family_changelog,       &family_revision,       &family_what_if,    &family_decision,
+    &family_target_seen,  &family_target_once,
 };
 #define FAMILY_COUNT (sizeof families / sizeof families[0])
 

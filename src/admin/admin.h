@@ -38,6 +38,7 @@
  *   admin_batch.c          /{tenant}/target/batch                 several calls in one             [TARGET 6.7]
  *   admin_target_token.c   /{tenant}/target/authentication/token  tokens of traces and profiles    [TARGET 6.9]
  *   admin_target_setup.c   /{tenant}/target/environments, hosts, scripts, tokens, groups  [TARGET 6.2]
+ *   admin_target_builtin.c  /{tenant}/target/offers/templates      what is there unmade            [TARGET 6.2]
  *   admin_target_once.c    /{tenant}/target/clients/settings, authorizedHosts, ...  [TARGET 6.2]
  *   admin_target_seen.c    /{tenant}/target/hosts, mboxes, ...    names that requests had          [TARGET 6.2]
  *   admin_report.c         /{tenant}/target/.../report, ...       results                          [TARGET 6.8]

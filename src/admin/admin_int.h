@@ -69,9 +69,9 @@ extern const struct family family_auth, family_schema, family_catalog, family_im
     family_target_audience, family_property, family_own, family_ops, family_sandbox, family_report, family_report_pages,
     family_recount, family_registry, family_activity, family_explain, family_preview, family_job, family_schedule,
     family_conversion, family_search, family_guardrail, family_sample, family_diff, family_as_of, family_external,
-    family_external_run, family_external_file, family_export_job, family_target_setup, family_bundle, family_batch,
-    family_target_token, family_changelog, family_revision, family_what_if, family_decision, family_target_seen,
-    family_target_once; /* pages: GET /reports, open and read only */
+    family_external_run, family_external_file, family_export_job, family_target_setup, family_target_builtin,
+    family_bundle, family_batch, family_target_token, family_changelog, family_revision, family_what_if,
+    family_decision, family_target_seen, family_target_once; /* pages: GET /reports, open and read only */
 
 /* Answers with the family's error body for (rc, d). status 0: http_status_of(rc). */
 void admin_fail(struct http_req *rq, struct http_res *rs, enum error_style style, int status, enum err rc,

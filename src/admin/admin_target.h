@@ -16,6 +16,16 @@ void target_list(struct call *call, struct http_req *rq, struct http_res *rs, in
  * it is the whole list. */
 void target_list_with(struct call *call, struct http_req *rq, struct http_res *rs, int version, const char *kind,
                       const char *plural, void (*write)(struct jw *w, const struct json *o), const struct json *more);
+/* ---- admin_target_builtin.c: objects that are there without having been saved ---- */
+
+/* Those of a kind that nobody has saved, an array; NULL: no memory. */
+const struct json *target_builtin_list(const struct call *call, struct http_req *rq, const char *kind);
+/* One of them; NULL: there is none, or it is saved. */
+const struct json *target_builtin(const struct call *call, struct http_req *rq, const char *kind, struct str id);
+bool target_token_is_builtin(struct str token);
+
+/* ---- admin_target.c ---- */
+
 /* The object, or NULL with 404 written. */
 const struct json *target_find(struct call *call, struct http_req *rq, struct http_res *rs, const char *kind,
                                struct str id);

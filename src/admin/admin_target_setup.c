@@ -43,24 +43,11 @@ is_production(const struct resource *r, struct str id)
     return strcmp(r->kind, "environment") == 0 && str_eq(id, S("1"));
 }
 
-/* A list of environment 1, which is there without an object. NULL: it has one, or memory is short. */
-static const struct json *
-production(struct call *call, struct http_req *rq)
-{
-    const struct json *o = NULL;
-    struct diag d = DIAG_INIT;
-
-    if (snapshot_object(call->snap, S("environment"), call->scope, S("1")) != NULL ||
-        json_parse(S("[{\"id\":1,\"name\":\"Production\",\"serveInactiveActivities\":false,\"default\":true}]"),
-                   rq->arena, &o, &d) != ERR_OK)
-        return NULL;
-    return o;
-}
-
+/* As it is stored, or as it is without anybody having stored it. */
 static const struct json *
 find(struct call *call, struct http_req *rq, struct http_res *rs, const struct resource *r, struct str id)
 {
-    const struct json *o = is_production(r, id) ? json_at(production(call, rq), 0) : NULL;
+    const struct json *o = target_builtin(call, rq, r->kind, id);
 
     return o != NULL ? o : target_find(call, rq, rs, r->kind, id);
 }
@@ -74,7 +61,17 @@ list_get(void *ctx, struct http_req *rq, const struct route_params *params, stru
     (void)params;
     if (target_media(rq, rs, 1, &version))
         target_list_with(ctx, rq, rs, version, r->kind, r->plural, target_write_whole,
-                         r == &resources[0] ? production(ctx, rq) : NULL);
+                         target_builtin_list(ctx, rq, r->kind));
+}
+
+static void
+complete_token(struct edit *e)
+{
+    struct str token = edit_str(edit_get(e->root, S("token")));
+
+    if (token.n > 0 && edit_get(e->root, S("name")) == NULL)
+        edit_put_str(e, e->root, S("name"), token);
+    edit_put_bool(e, e->root, S("deletable"), !target_token_is_builtin(token));
 }
 
 static void
@@ -88,8 +85,24 @@ complete(struct edit *e, struct http_req *rq, const struct resource *r, bool is_
         edit_default_raw(e, e->root, S("active"), S("true"));
     } else if (strcmp(r->kind, "responseToken") == 0) {
         edit_default_raw(e, e->root, S("active"), S("true"));
-        edit_put_bool(e, e->root, S("deletable"), true);
+        complete_token(e);
     }
+}
+
+/* What is built in keeps its token and its number. */
+static enum err
+keep_builtin(struct edit *e, const struct resource *r, const struct json *old, struct diag *d)
+{
+    struct str was = json_str(json_get(old, S("token"))), token = edit_str(edit_get(e->root, S("token")));
+
+    if (strcmp(r->kind, "responseToken") != 0 || !target_token_is_builtin(was))
+        return ERR_OK;
+    if (edit_get(e->root, S("token")) != NULL && !str_eq(token, was))
+        return diag_set_path(d, ERR_INVALID, "token", "token must stay '%.*s', which is built in", STR_ARG(was));
+    edit_put_json(e, e->root, S("token"), json_get(old, S("token")));
+    if (edit_get(e->root, S("type")) == NULL && json_get(old, S("type")) != NULL)
+        edit_put_json(e, e->root, S("type"), json_get(old, S("type")));
+    return ERR_OK;
 }
 
 static void
@@ -97,6 +110,7 @@ list_post(void *ctx, struct http_req *rq, const struct route_params *params, str
 {
     const struct resource *r = resource_of(rq);
     const struct json *body = NULL;
+    struct diag d = DIAG_INIT;
     struct edit e;
     int version;
 
@@ -104,6 +118,10 @@ list_post(void *ctx, struct http_req *rq, const struct route_params *params, str
     if (!target_media(rq, rs, 1, &version) || !admin_body_object(rq, rs, STYLE, &body))
         return;
     e = edit_of(rq->arena, body);
+    if (keep_builtin(&e, r, target_builtin(ctx, rq, r->kind, http_query(rq, S("id"))), &d) != ERR_OK) {
+        admin_fail(rq, rs, STYLE, 0, ERR_INVALID, &d);
+        return;
+    }
     complete(&e, rq, r, false);
     target_create(ctx, rq, rs, version, r->kind, &e);
 }
@@ -127,6 +145,7 @@ one_put(void *ctx, struct http_req *rq, const struct route_params *params, struc
     const struct resource *r = resource_of(rq);
     struct str id = route_param(params, S("id"));
     const struct json *body = NULL, *old;
+    struct diag d = DIAG_INIT;
     struct edit e;
     int version;
 
@@ -137,6 +156,10 @@ one_put(void *ctx, struct http_req *rq, const struct route_params *params, struc
         return;
     e = edit_of(rq->arena, body);
     edit_put_json(&e, e.root, S("id"), json_get(old, S("id")));
+    if (keep_builtin(&e, r, old, &d) != ERR_OK) {
+        admin_fail(rq, rs, STYLE, 0, ERR_INVALID, &d);
+        return;
+    }
     complete(&e, rq, r, is_production(r, id));
     target_save(ctx, rq, rs, version, r->kind, id, &e);
 }
@@ -155,6 +178,8 @@ one_delete(void *ctx, struct http_req *rq, const struct route_params *params, st
     o = find(ctx, rq, rs, r, id);
     if (o != NULL && is_production(r, id))
         admin_fail(rq, rs, STYLE, 0, diag_set(&d, ERR_INVALID, "environment Production cannot be deleted"), &d);
+    else if (o != NULL && target_builtin(ctx, rq, r->kind, id) != NULL)
+        target_answer_object(rs, version, o); /* it is off */
     else if (o != NULL)
         target_delete(ctx, rq, rs, version, r->kind, id);
 }

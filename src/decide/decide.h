@@ -98,6 +98,8 @@ struct decide_token {
     struct str activity, experience, scope;
     uint32_t metric; /* 0: what was delivered as a whole */
 };
+/* The type of visual change that an activity names by this number, 1 and on [TARGET 2.9]; NULL: there are no more. */
+const char *decide_template_name(int64_t number);
 void decide_token_write(struct buf *out, struct hash_key key, const struct decide_token *token);
 /* The token of a QA link [TARGET 1.6]: "q1." base64url of a MAC, the activities in order, and whether only they are
  * served. decide_qa_token_read: false when malformed or forged; the list is in the arena. */

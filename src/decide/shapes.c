@@ -87,6 +87,12 @@ dom_action_type(struct str name)
     return NULL;
 }
 
+const char *
+decide_template_name(int64_t number)
+{
+    return number >= 1 && number <= NUMBERED_ACTIONS ? actions[number - 1].name : NULL;
+}
+
 struct str
 template_action(const struct json *template_id)
 {

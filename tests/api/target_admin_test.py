@@ -268,6 +268,75 @@ def test_settings_that_are_kept():
     refused(r, "id")
 
 
+def response_tokens():
+    return {t["token"]: t for t in w.rest("GET", "/responsetokens", headers=V1).json["responseTokens"]}
+
+
+def test_built_in_response_tokens_are_switched():
+    """They are in the list, off; one that is switched on is in answers, and keeps its number."""
+    before = response_tokens()
+    built_in = [t for t in before.values() if not t["deletable"]]
+    assert len(built_in) == 29 and not any(t["active"] for t in built_in), before
+    assert {t["type"] for t in built_in} == {"BUILT_IN", "ACTIVITY", "GEO"}
+    row = before["option.name"]
+    assert row == {"id": row["id"], "token": "option.name", "name": "option.name", "type": "ACTIVITY", "active": False, "deletable": False}
+    path = "/responsetokens/%d" % row["id"]
+    assert w.rest("GET", path, headers=V1).json == row
+    assert w.rest("GET", "/responsetokens?type=GEO&active=false", headers=V1).json["total"] == 10
+    w.activity("ab", 7701, [(100, w.offer("content", content="c"))], "builtIn")
+    assert "responseTokens" not in w.mbox("builtIn")["options"][0]
+
+    on = w.rest("PUT", path, {"active": True}, headers=V1).json
+    assert {k: on[k] for k in row} == dict(row, active=True) and on["modifiedAt"], on
+    assert response_tokens()["option.name"] == on and len(response_tokens()) == len(before)
+    assert w.mbox("builtIn")["options"][0]["responseTokens"] == {"option.name": "option 0"}
+    error = w.rest("PUT", path, {"token": "profile.other", "active": True}, headers=V1, expect=400).json["errors"][0]
+    assert "token must stay 'option.name', which is built in" in error["message"], error
+    w.rest("PUT", path, {"active": False}, headers=V1)
+    assert "responseTokens" not in w.mbox("builtIn")["options"][0] and response_tokens()["option.name"]["active"] is False
+    w.rest("PUT", path, {"token": "option.name", "active": True}, headers=V1)
+    w.rest("DELETE", path, headers=V1)
+    assert response_tokens()["option.name"] == row and w.rest("DELETE", path, headers=V1).json == row
+    assert "responseTokens" not in w.mbox("builtIn")["options"][0]
+
+
+def test_response_tokens_beside_the_built_in_ones():
+    """One that is made under a number of its own takes the place of the built-in row; others are deleted for good."""
+    made = w.rest("POST", "/responsetokens", {"token": "offer.name", "type": "ACTIVITY"}, headers=V1).json
+    assert made["id"] > 1000 and made["deletable"] is False and made["active"] is True, made
+    assert response_tokens()["offer.name"] == made and len(response_tokens()) == 29
+    assert "in use" in w.rest("POST", "/responsetokens", {"token": "offer.name"}, headers=V1, expect=409).body.decode()
+    w.rest("DELETE", "/responsetokens/%d" % made["id"], headers=V1)
+    assert response_tokens()["offer.name"]["active"] is False and response_tokens()["offer.name"]["id"] < 30
+    mine = w.rest("POST", "/responsetokens", {"token": "profile.tier", "type": "SCRIPT"}, headers=V1).json
+    assert mine["deletable"] is True and mine["name"] == "profile.tier" and len(response_tokens()) == 30
+    w.rest("DELETE", "/responsetokens/%d" % mine["id"], headers=V1)
+    w.rest("GET", "/responsetokens/%d" % mine["id"], headers=V1, expect=404)
+    error = w.rest("POST", "/responsetokens?id=3", {"token": "profile.tier"}, headers=V1, expect=400).json["errors"][0]
+    assert "token must stay 'profile.isNewSession'" in error["message"], error
+    for id in (0, 30, "x"):
+        w.rest("GET", "/responsetokens/%s" % id, headers=V1, expect=404)
+
+
+def test_offer_templates():
+    """An option may name each of them by its number."""
+    answer = w.rest("GET", "/offers/templates", headers=V1).json
+    assert answer["total"] == len(answer["offerTemplates"]) == 20
+    assert [t["offerTemplateId"] for t in answer["offerTemplates"]] == list(range(1, 21))
+    text = next(t for t in answer["offerTemplates"] if t["name"] == "setText")
+    assert text["templateParameters"] == [{"name": "selector", "value": ""}, {"name": "content", "value": ""}]
+    assert w.rest("GET", "/offers/templates/%d" % text["offerTemplateId"], headers=V1).json == text
+    for id in (0, 21, "setText"):
+        w.rest("GET", "/offers/templates/%s" % id, headers=V1, expect=404)
+    change = {"offerTemplateId": text["offerTemplateId"], "templateParameters": [
+        {"name": "selector", "value": "#h"}, {"name": "content", "value": "Hi"}]}
+    page = {"selectors": [{"locationLocalId": 0, "name": "h", "selector": "#h", "selectorVersion": 1}]}
+    w.activity("ab", 7702, [(100, [change])], locations=page)
+    options = w.ask({"id": {"tntId": "%032x" % 7702}, "execute": {"pageLoad": {}}})["execute"]["pageLoad"]["options"]
+    shown = [c for o in options for c in o["content"]]
+    assert any(c["type"] == "setText" and c["content"] == "Hi" and c["selector"] == "#h" for c in shown), options
+
+
 def test_defaults_of_environments():
     stage = w.rest("POST", "/environments", {"name": "Default of hosts"}, headers=V1).json["id"]
     path, unset = "/environments/defaults", {"reportingEnvironmentId": 1, "newHostEnvironmentId": 1}

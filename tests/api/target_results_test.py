@@ -263,7 +263,7 @@ def test_048_response_tokens_are_switched_on_over_rest():
     v1 = {k: v.replace("v3", "v1") for k, v in V3.items()}
     made = [w.rest("POST", "/responsetokens", {"token": t, "type": "ACTIVITY"}, headers=v1).json
             for t in ("activity.id", "experience.id", "profile.likes")]
-    assert all(m["active"] and m["deletable"] for m in made), made
+    assert [(m["active"], m["deletable"]) for m in made] == [(True, False), (True, False), (True, True)], made
     option = w.mbox("tokHero", details={"profileParameters": {"likes": "tea"}})["options"][0]
     assert option["responseTokens"] == {"activity.id": "895", "experience.id": "0", "profile.likes": "tea"}, option
     for m in made:
