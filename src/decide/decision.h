@@ -18,11 +18,13 @@
 #include "model/hit.h"
 #include "visitor/visitor.h"
 
-/* [TARGET 1.6] Activities of a link in its order, served though not live; entry and traffic rules do not hold. */
+/* [TARGET 1.6] Activities of a link in its order, served though not live; entry and traffic rules do not hold, unless
+ * the entry's audiences are asked for. */
 struct decision_qa {
     const struct str *activities;
     size_t activity_count;
     bool listed_only;
+    bool keeps_entry;
     const struct str *true_audiences, *false_audiences; /* ids */
     size_t true_count, false_count;
     const struct decision_preview {

@@ -320,6 +320,15 @@ previewed(const struct decision *x, const struct activity *a, uint32_t place)
     return -1;
 }
 
+static bool
+enters_in_qa(struct decision *x, uint32_t index)
+{
+    if (!x->rq->qa->keeps_entry || audiences_match(x, &x->s->activities[index].entry))
+        return true;
+    why_lost(x, index, LOSS_AUDIENCE);
+    return false;
+}
+
 /* In QA traffic decides nothing: somebody who is not admitted gets the first experience. */
 static int
 choose_in_qa(struct decision *x, uint32_t index)
@@ -341,7 +350,7 @@ activity_decide(struct decision *x, uint32_t index)
         return (int)x->decided[index] - 2;
     x->view.activity = a;
     place = qa_place(x, a);
-    if (is_served(x, index, place > 0)) {
+    if (is_served(x, index, place > 0) && (place == 0 || enters_in_qa(x, index))) {
         e = previewed(x, a, place);
         if (e < 0)
             e = place > 0 ? choose_in_qa(x, index) : choose(x, index, false);

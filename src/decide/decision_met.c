@@ -31,12 +31,16 @@ gates_open(const struct metric *metric, const struct visitor_membership *m)
     return true;
 }
 
-/* The membership in which something may count; NULL: none. */
+/* The membership in which something may count; NULL: none. A QA link leaves no membership here: who has entered by it
+ * know the results, which count that traffic for itself. */
 static const struct visitor_membership *
 counting(const struct decision *x, const struct activity *a)
 {
+    static const struct visitor_membership by_link = {.entered = true};
     const struct visitor_membership *m = x->rq->visitor != NULL ? visitor_membership(x->rq->visitor, a->id) : NULL;
 
+    if (x->rq->qa != NULL)
+        return &by_link;
     return m != NULL && m->entered && !m->closed && !m->barred && !m->untracked && activity_is_live(x, a) ? m : NULL;
 }
 

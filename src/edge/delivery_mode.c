@@ -3,72 +3,41 @@
  * that is not ours is as none. */
 #include "base/limits.h"
 #include "edge/delivery_int.h"
+#include "edge/edge_qa.h"
 #include "model/access_token.h"
 
 #define AT(up, name) (&(const struct delivery_at){(up), S(name), 0})
 
-/* Audience ids, numbers or texts, as texts. */
 static bool
-read_audiences(struct delivery_call *c, const struct json *qa, const struct delivery_at *at, const struct str **out,
-               size_t *n)
+check_previews(struct delivery_call *c, const struct json *qa, const struct delivery_at *at)
 {
     const struct json *list = NULL;
     struct json_iter it;
-    struct str *ids;
-
-    if (!rule_list(c, qa, at, LIMIT_QA_LIST, &list))
-        return false;
-    ids = ARENA_ARRAY(c->arena, struct str, json_count(list) + 1);
-    if (ids == NULL)
-        return delivery_fail(c, 500, "request memory is used up");
-    for (it = json_iter(list); json_next(&it);) {
-        struct str id = json_is(it.value, JSON_STRING)
-                            ? json_str(it.value)
-                            : arena_printf(c->arena, "%lld", (long long)json_i64(it.value, 0));
-        ids[(*n)++] = id;
-    }
-    *out = ids;
-    return true;
-}
-
-static bool
-read_previews(struct delivery_call *c, const struct json *qa, const struct delivery_at *at)
-{
-    const struct json *list = NULL;
-    struct json_iter it;
-    struct decision_preview *previews;
     size_t i = 0;
 
     if (!rule_list(c, qa, at, LIMIT_QA_LIST, &list))
         return false;
-    previews = ARENA_ARRAY(c->arena, struct decision_preview, json_count(list) + 1);
-    if (previews == NULL)
-        return delivery_fail(c, 500, "request memory is used up");
     for (it = json_iter(list); json_next(&it); i++) {
         const struct delivery_at element = {at, S_NULL, i};
-        int64_t activity = 0, experience = 0;
-        if (!rule_int(c, it.value, AT(&element, "activityIndex"), 1, true, &activity) ||
-            !rule_int(c, it.value, AT(&element, "experienceIndex"), 1, false, &experience))
+        int64_t n = 0;
+        if (!rule_int(c, it.value, AT(&element, "activityIndex"), 1, true, &n) ||
+            !rule_int(c, it.value, AT(&element, "experienceIndex"), 1, false, &n))
             return false;
-        previews[i] = (struct decision_preview){(uint32_t)activity, (uint32_t)experience};
     }
-    c->qa.previews = previews;
-    c->qa.preview_count = i;
     return true;
 }
 
 static bool
-read_link(struct delivery_call *c, const struct delivery_at *at, struct str token)
+check_qa(struct delivery_call *c, const struct json *o, const struct delivery_at *at)
 {
-    struct str *activities;
-    bool only;
+    const struct json *ids = NULL;
+    bool flag = false;
 
-    if (!decide_qa_token_read(token, c->tenant.view->token_key, c->arena, &activities, &c->qa.activity_count, &only))
-        return rule_broken(c, at, "is not valid");
-    c->qa.activities = activities;
-    c->qa.listed_only |= only;
-    c->has_qa = true;
-    return true;
+    return rule_bool(c, o, AT(at, "listedActivitiesOnly"), &flag) &&
+           rule_bool(c, o, AT(at, "bypassEntryAudience"), &flag) &&
+           rule_list(c, o, AT(at, "evaluateAsTrueAudienceIds"), LIMIT_QA_LIST, &ids) &&
+           rule_list(c, o, AT(at, "evaluateAsFalseAudienceIds"), LIMIT_QA_LIST, &ids) &&
+           check_previews(c, o, AT(at, "previewIndexes"));
 }
 
 static bool
@@ -79,12 +48,11 @@ read_qa(struct delivery_call *c)
     struct str token = S_NULL;
 
     if (!rule_object(c, c->body, at, false, &o) || !rule_text(c, o, AT(at, "token"), 0, 16384, false, &token) ||
-        !rule_bool(c, o, AT(at, "listedActivitiesOnly"), &c->qa.listed_only) ||
-        !read_audiences(c, o, AT(at, "evaluateAsTrueAudienceIds"), &c->qa.true_audiences, &c->qa.true_count) ||
-        !read_audiences(c, o, AT(at, "evaluateAsFalseAudienceIds"), &c->qa.false_audiences, &c->qa.false_count) ||
-        !read_previews(c, o, AT(at, "previewIndexes")))
+        !check_qa(c, o, at))
         return false;
-    return token.n == 0 || read_link(c, AT(at, "token"), token);
+    c->has_qa = token.n > 0;
+    return token.n == 0 || edge_qa_read(o, c->tenant.view->token_key, c->arena, &c->qa) ||
+           rule_broken(c, AT(at, "token"), "is not valid");
 }
 
 static bool
@@ -96,7 +64,9 @@ read_preview(struct delivery_call *c)
 
     if (!rule_object(c, c->body, at, false, &o) || !rule_text(c, o, AT(at, "token"), 0, 16384, false, &token))
         return false;
-    return token.n == 0 || read_link(c, AT(at, "token"), token);
+    c->has_qa |= token.n > 0;
+    return token.n == 0 || edge_qa_read_token(token, c->tenant.view->token_key, c->arena, &c->qa) ||
+           rule_broken(c, AT(at, "token"), "is not valid");
 }
 
 static bool

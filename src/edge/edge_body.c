@@ -4,6 +4,7 @@
  * of the request's xdm lie under every event's; when both have any, the merged object is written and parsed once more.
  */
 #include "edge/edge_int.h"
+#include "edge/edge_qa.h"
 
 #include "base/civil.h"
 #include "base/limits.h"
@@ -260,6 +261,8 @@ read_state_entries(struct edge_call *c, const struct json *entries)
             c->state.consent = value;
         else if (str_eq(key, edge_cookie_name(c, "cluster")))
             c->state.cluster = value;
+        else if (str_eq(key, S("at_qa_mode")))
+            c->qa_kept = edge_qa_of_cookie(value, c->arena);
         else if (c->mbox.asked && str_eq(key, S("mbox")))
             edge_mbox_read(c, value);
     }
@@ -311,6 +314,9 @@ read_meta(struct edge_call *c)
         cookie = http_cookie(c->rq, edge_cookie_name(c, "consent"));
         if (cookie.p != NULL)
             c->state.consent = cookie;
+        cookie = http_cookie(c->rq, S("at_qa_mode"));
+        if (cookie.p != NULL)
+            c->qa_kept = edge_qa_of_cookie(cookie, c->arena);
         if (c->mbox.asked)
             edge_mbox_read(c, http_cookie(c->rq, S("mbox")));
     }

@@ -311,6 +311,7 @@ keep_facts(struct visit *v, const struct hit *h)
                                     .ctx = v,
                                     .event = v->event,
                                     .browser = &t->browser,
+                                    .qa_mode = t->qa_mode,
                                     .property_token = c->property_token};
 
     if (t->decision != NULL && t->rq.explain && (v->event->query.asked || h->notice_count > 0))

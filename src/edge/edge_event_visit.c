@@ -124,6 +124,7 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     v->referrer = json_str(json_path(e->xdm, S("web.webReferrer.URL")));
     v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;
     v->environment = tenant_environment_of_host(c->snap, c->ds->scope, url_parse(v->url).host, c->arena).id;
+    edge_qa_begin(c, out);
     v->categories = categories(e->target, c->arena);
     read_order(e, v);
     rc = find_visitor(c, device, out, d);
@@ -155,6 +156,7 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .property_token = c->property_token,
         .now_ms = c->now_ms,
         .previous_ms = v->previous_ms,
+        .qa = v->qa_mode != NULL ? &v->qa : NULL,
         .attributes = attributes,
         .asked = *asked,
         .rerun = v->rerun != NULL,

@@ -133,6 +133,8 @@ write_event(struct jw *w, const struct edge_facts_source *src)
     if (src->browser->client_hints != NULL)
         jw_kjson(w, S("clientHints"), src->browser->client_hints);
     write_text(w, S("property"), src->property_token);
+    if (src->qa_mode != NULL)
+        jw_kjson(w, S("qaMode"), src->qa_mode);
 }
 
 struct str

@@ -32,6 +32,7 @@ struct edge_facts_source {
     /* of an event: what of its query and data is not in the hit; NULL: a delivery request, whose body is */
     const struct edge_event_in *event;
     const struct edge_browser *browser;
+    const struct json *qa_mode; /* NULL: none */
     struct str property_token;
 };
 /* JSON text in the arena; empty: it does not fit, and nothing is kept. */

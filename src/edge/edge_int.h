@@ -124,6 +124,7 @@ struct edge_call {
     bool first_party;  /* answer with Set-Cookie */
     bool page_https;
     struct edge_mbox mbox;
+    const struct json *qa_kept; /* the cookie at_qa_mode; NULL: none */
     struct edge_state_in state;
     struct edge_device device;
     struct str fpid;              /* from the identity map, empty: none */
@@ -201,6 +202,8 @@ struct edge_visit {
     struct visitor visitor;
     struct hit_visit visit;
     struct edge_browser browser;
+    const struct json *qa_mode; /* in force: of the page's address, else as kept; NULL: none */
+    struct decision_qa qa;
     /* deciding, when there is anything to decide */
     struct decision *decision; /* NULL: there is not */
     struct decision_request rq;
@@ -225,6 +228,10 @@ struct str edge_mbox_session(const struct edge_call *c);
 struct str edge_mbox_tnt_id(const struct edge_call *c, const struct edge_doc *device);
 void edge_mbox_keep(struct edge_call *c, struct str tnt_id);
 bool edge_mbox_write(struct edge_call *c, struct str *value);
+/* edge_qa_event.c: QA mode of an event. edge_qa_state: false when the pages say nothing new of it; value empty: it
+ * ends. */
+void edge_qa_begin(struct edge_call *c, struct edge_visit *v);
+bool edge_qa_state(struct edge_call *c, struct str *value);
 /* edge_notice.c */
 void edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h);
 /* edge_reply.c */

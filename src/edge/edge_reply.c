@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "base/limits.h"
+#include "codec/url.h"
 #include "edge/edge_int.h"
 
 #define COOKIE_IDENTITY_S 34128000 /* 395 days */
@@ -191,22 +192,31 @@ edge_cookie_name(struct edge_call *c, const char *suffix)
                       str_slice(org, (size_t)at + 1, org.n), S("_"), str_of(suffix));
 }
 
+#define SESSION_ONLY (-1) /* for max_age_s: until the browser is closed */
+
+static struct str
+cookie_age(struct edge_call *c, int max_age_s)
+{
+    return max_age_s == SESSION_ONLY ? S("") : arena_printf(c->arena, "; Max-Age=%d", max_age_s);
+}
+
 /* One piece of state, as a Set-Cookie header or as an item of state:store. No HttpOnly: the SDK reads them [EDGE 1.10].
  */
 static void
 write_state(struct edge_call *c, struct jw *w, struct str key, struct str value, int max_age_s)
 {
     if (c->first_party) {
-        struct str cookie =
-            arena_printf(c->arena, "%.*s=%.*s; Max-Age=%d; Domain=%.*s; Path=/%s", STR_ARG(key), STR_ARG(value),
-                         max_age_s, STR_ARG(c->domain), c->rq->tls || c->page_https ? "; SameSite=None; Secure" : "");
+        struct str cookie = arena_printf(c->arena, "%.*s=%.*s%.*s; Domain=%.*s; Path=/%s", STR_ARG(key), STR_ARG(value),
+                                         STR_ARG(cookie_age(c, max_age_s)), STR_ARG(c->domain),
+                                         c->rq->tls || c->page_https ? "; SameSite=None; Secure" : "");
         http_set_header(c->rq, c->rs, S("Set-Cookie"), cookie);
         return;
     }
     jw_object(w);
     jw_kstr(w, S("key"), key);
     jw_kstr(w, S("value"), value);
-    jw_ki64(w, S("maxAge"), max_age_s);
+    if (max_age_s != SESSION_ONLY)
+        jw_ki64(w, S("maxAge"), max_age_s);
     if (c->page_https) { /* on an http page a Secure cookie would be lost [EDGE 3.6] */
         jw_key(w, S("attrs"));
         jw_object(w);
@@ -238,6 +248,28 @@ identity_cookie(struct edge_call *c)
     return buf_ok(&text) ? buf_str(&text) : S_NULL;
 }
 
+/* Of a cookie the value is percent coded, as SDKs do with values of state:store themselves. */
+static struct str
+qa_cookie(struct edge_call *c, struct str value)
+{
+    struct buf b;
+
+    if (!c->first_party)
+        return value;
+    buf_init_in(&b, c->arena, 3 * value.n + 1);
+    url_encode(&b, value);
+    return buf_str(&b);
+}
+
+static void
+write_qa_mode(struct edge_call *c, struct jw *w)
+{
+    struct str value;
+
+    if (edge_qa_state(c, &value))
+        write_state(c, w, S("at_qa_mode"), qa_cookie(c, value), value.n > 0 ? SESSION_ONLY : 0);
+}
+
 static void
 write_states(struct edge_call *c, struct buf *out)
 {
@@ -259,6 +291,7 @@ write_states(struct edge_call *c, struct buf *out)
             write_state(c, &w, S("mbox"), mbox, EDGE_MBOX_S);
         write_state(c, &w, S("mboxEdgeCluster"), S("35"), COOKIE_CLUSTER_S);
     }
+    write_qa_mode(c, &w);
     jw_end(&w);
     if (c->first_party)
         out->n = before; /* headers carry it */

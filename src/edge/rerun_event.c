@@ -2,6 +2,7 @@
  * query (edge_facts.h); its decisions and notices are made anew. */
 #include "base/limits.h"
 #include "edge/delivery_int.h"
+#include "edge/edge_qa.h"
 
 struct again {
     struct edge_call call;
@@ -96,6 +97,9 @@ open_visitor(struct again *x)
                                              .language = json_str(json_get(v->asked, S("language"))),
                                              .client_hints = json_get(v->asked, S("clientHints")),
                                              .screen = edge_screen_of_event(r->hit->xdm, r->arena)};
+    if (json_get(v->asked, S("qaMode")) != NULL &&
+        edge_qa_read(json_get(v->asked, S("qaMode")), r->view->token_key, r->arena, &x->visit.qa))
+        x->visit.qa_mode = json_get(v->asked, S("qaMode"));
     x->visit.rerun = r;
 }
 

@@ -38,6 +38,7 @@ struct fold {
     int64_t now_ms;
     struct hit hit; /* with what counts only */
     struct hit_visit visit;
+    bool qa;        /* by a QA link: of visitors and an environment of its own, in which it is like any other */
     struct str key; /* of the visitor */
     struct results_visitor v;
     bool has_order;
@@ -55,7 +56,7 @@ place_key(const struct fold *f, const struct identity *id)
 {
     struct str place = id == NULL ? S_NULL : arena_printf(f->a, "%.*s\x1f%.*s", STR_ARG(id->ns), STR_ARG(id->id));
 
-    struct str whose = f->visit.qa ? S("qa") : S("");
+    struct str whose = f->qa ? S("qa") : S("");
 
     if (f->lane != NULL)
         whose = arena_printf(f->a, "%.*s%c%.*s", STR_ARG(results_lane_activity(f->lane, f->a)), RESULTS_LANE_MARK,
@@ -125,6 +126,8 @@ open_fold(struct fold *f, const struct hit *h)
 {
     f->hit = *h;
     f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true, .environment = HIT_PRODUCTION};
+    f->qa = f->visit.qa;
+    f->visit.qa = false;
     f->visit.attributes = f->visit.categories = f->visit.geo = NULL;
     f->hit.profile_params = NULL;
     f->hit.visit = &f->visit;
@@ -134,7 +137,7 @@ open_fold(struct fold *f, const struct hit *h)
 static int64_t
 environment_of(const struct fold *f)
 {
-    return f->visit.qa ? RESULTS_QA : f->visit.environment;
+    return f->qa ? RESULTS_QA : f->visit.environment;
 }
 
 static enum err

@@ -1,4 +1,5 @@
-/* visitor_fold.c - what one record changes, and what it counts  [TARGET 2.7, 9.1].
+/* visitor_fold.c - what one record changes, and what it counts  [TARGET 2.7, 9.1]. What was shown by a QA link changes
+ * nothing [TARGET 1.6].
  *
  *   display     of an activity not entered: entry. Of a session not seen in it: visit. Once a hit, and once for an
  *               impression id: impression
@@ -372,6 +373,15 @@ fold_notices(const struct fold *f, enum notice_type type,
     }
 }
 
+static void
+fold_activities(const struct fold *f)
+{
+    fold_decisions(f);
+    fold_notices(f, NOTICE_DISPLAY, fold_display);
+    fold_notices(f, NOTICE_INTERACT, fold_click);
+    fold_notices(f, NOTICE_CONVERT, fold_conversion);
+}
+
 bool
 visitor_concerned(const struct hit *h)
 {
@@ -394,10 +404,8 @@ visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t of
     set_all(&f, h->visit != NULL ? h->visit->attributes : NULL);
     for (struct json_iter it = json_iter(h->visit != NULL ? h->visit->categories : NULL); json_next(&it);)
         visitor_view_category(v, json_str(it.value));
-    fold_decisions(&f);
-    fold_notices(&f, NOTICE_DISPLAY, fold_display);
-    fold_notices(&f, NOTICE_INTERACT, fold_click);
-    fold_notices(&f, NOTICE_CONVERT, fold_conversion);
+    if (h->visit == NULL || !h->visit->qa)
+        fold_activities(&f);
     v->known = true;
     remember(v, offset);
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """What a decision knows of a request, for both ways in: the delivery API and the Edge Network give the same visitor the same
 experience when they say the same [TARGET 1.12]."""
+import json
 import sys
 import time
+import urllib.parse
 
 import world
 from delivery_world import NOW, V3, World
@@ -270,6 +272,172 @@ def test_time_goes_on_between_pages():
                 "propositions": answer.payload("personalization:decisions"), "propositionEventType": {"display": 1}}}})
     assert engagement(activity) == {who: [10, 15]}, engagement(activity)
     assert engagement(paging) == {}, "a click is no page"
+
+
+# ---- QA mode [TARGET 1.6] ----
+
+def token(activity, only=False):
+    path = "/activities/%d/qa%s" % (activity, "?listedActivitiesOnly=true" if only else "")
+    return w.rest("GET", path, headers=V1).json["qaMode"]["token"]
+
+
+def link(mode):
+    """As links are written."""
+    q = [("at_preview_token", mode["token"])]
+    for p in mode.get("previewIndexes", []):
+        q.append(("at_preview_index", "_".join(str(p[k]) for k in ("activityIndex", "experienceIndex") if k in p)))
+    if "listedActivitiesOnly" in mode:
+        q.append(("at_preview_listed_activities_only", "true" if mode["listedActivitiesOnly"] else "false"))
+    for word in ("True", "False"):
+        if "evaluateAs%sAudienceIds" % word in mode:
+            q.append(("at_preview_evaluate_as_%s_audience_ids" % word.lower(),
+                      "_".join(map(str, mode["evaluateAs%sAudienceIds" % word]))))
+    return "https://www.shop.test/qa?a=b&" + urllib.parse.urlencode(q) + "#x"
+
+
+def in_qa(name, mode):
+    """What it is shown by each way in; all the same. A link cannot say bypassEntryAudience."""
+    cookie = json.dumps(mode)
+    first_party = Edge(w.s, E.ds, host="www.shop.test")
+    ways = {"delivery": lambda who: delivered(who, name, qaMode=mode),
+            "entry": lambda who: shown(who, name, entries=[{"key": "at_qa_mode", "value": cookie}]),
+            "cookie": lambda who: shown(who, name, edge=first_party,
+                                        headers={"Cookie": "at_qa_mode=" + urllib.parse.quote(cookie)})}
+    if "bypassEntryAudience" not in mode:
+        ways["link"] = lambda who: shown(who, name, page(link(mode)))
+    answers = {way: ask(ecid()) for way, ask in ways.items()}
+    assert len(set(answers.values())) == 1, (name, mode, answers)
+    return answers["delivery"]
+
+
+def previews(*indexes):
+    return [dict(zip(("activityIndex", "experienceIndex"), i)) for i in indexes]
+
+
+def qa_test(name, state="saved", **more):
+    return w.activity("ab", 20000 + next(ids), [(100, content("a")), (0, content("b"))], name, state=state, **more)
+
+
+def test_110_links_show_what_is_not_live():
+    t = token(qa_test("qaDraft"))
+    assert in_qa("qaDraft", {"token": t}) == "a"
+    assert in_qa("qaDraft", {"token": t, "previewIndexes": previews((1, 2))}) == "b"
+    assert in_qa("qaDraft", {"token": t, "previewIndexes": previews((1,))}) == "a"
+    assert in_qa("qaDraft", {"token": t, "previewIndexes": previews((1, 3), (2, 2))}) == "a", "there is none such"
+    assert shown(ecid(), "qaDraft") is None
+
+
+def test_111_nothing_else_beside_the_link():
+    t, live = token(qa_test("qaDraft2")), qa_test("qaLive", state="approved")
+    assert in_qa("qaLive", {"token": t}) == "a"
+    assert in_qa("qaLive", {"token": t, "listedActivitiesOnly": False}) == "a"
+    assert in_qa("qaLive", {"token": t, "listedActivitiesOnly": True}) is None
+    assert in_qa("qaLive", {"token": token(live, only=True)}) == "a"
+
+
+def test_112_audiences_of_links():
+    yes, no = (w.audience({"mbox": m, "equals": ["1"]}) for m in ("qaYes", "qaNo"))
+    xt = w.activity("xt", 20000 + next(ids), [(None, content("yes"), [yes]), (None, content("no"), [no])], "qaAudience")
+    t = token(xt)
+    assert in_qa("qaAudience", {"token": t}) is None
+    assert in_qa("qaAudience", {"token": t, "evaluateAsTrueAudienceIds": [no]}) == "no"
+    assert in_qa("qaAudience", {"token": t, "evaluateAsTrueAudienceIds": [str(yes), no]}) == "yes"
+    assert in_qa("qaAudience", {"token": t, "evaluateAsTrueAudienceIds": [yes, no], "evaluateAsFalseAudienceIds": [yes]}) == "yes"
+    assert in_qa("qaAudience", {"token": t, "evaluateAsFalseAudienceIds": [yes]}) is None
+
+
+def test_who_may_enter_a_link():
+    vip = w.audience({"mbox": "qaVip", "equals": ["1"]})
+    t = token(qa_test("qaEntry", entryConstraint={"audienceIds": [vip]}))
+    assert in_qa("qaEntry", {"token": t}) == "a", "entry rules are bypassed"
+    assert in_qa("qaEntry", {"token": t, "bypassEntryAudience": True}) == "a"
+    keeps = {"token": t, "bypassEntryAudience": False, "previewIndexes": previews((1, 2))}
+    assert in_qa("qaEntry", keeps) is None, "unless the mode says that they hold"
+    assert in_qa("qaEntry", dict(keeps, evaluateAsTrueAudienceIds=[vip])) == "b"
+    r = w.post({"qaMode": {"token": t, "bypassEntryAudience": "yes"}})
+    assert r.status == 400 and "qaMode.bypassEntryAudience" in r.json["message"], r.body
+
+
+def test_a_link_that_is_not_ours():
+    t = token(qa_test("qaForged"))
+    forged = {"token": t[:-2] + ("AA" if t[-2:] != "AA" else "BB")}
+    before = w.s.metric("edge_tokens_forged_total")
+    answer = sent(ecid(), page(link(forged)), ["qaForged"])
+    assert content_of(answer) is None and answer.state("at_qa_mode") is None
+    assert w.s.metric("edge_tokens_forged_total") > before
+    for value in (json.dumps(forged), "{", "", "[]", "%7B", json.dumps({"token": 7})):
+        assert shown(ecid(), "qaForged", entries=[{"key": "at_qa_mode", "value": value}]) is None, value
+    kept = [{"key": "at_qa_mode", "value": json.dumps({"token": t})}]
+    assert shown(ecid(), "qaForged", page(link(forged)), entries=kept) is None, "the address says which link it is"
+
+
+def test_a_link_lists_at_most_a_hundred():
+    t = token(qa_test("qaBound"))
+    for n, expected in ((99, "b"), (100, "a")):
+        mode = {"token": t, "previewIndexes": previews(*([(2, 1)] * n + [(1, 2)]))}
+        assert shown(ecid(), "qaBound", page(link(mode))) == expected, n
+        assert shown(ecid(), "qaBound", entries=[{"key": "at_qa_mode", "value": json.dumps(mode)}]) == expected, n
+        assert w.post({"qaMode": mode}).status == (200 if n < 100 else 400)
+
+
+def test_179_the_cookie_keeps_the_link_between_pages():
+    t = token(qa_test("qaPages"))
+    mode = {"token": t, "listedActivitiesOnly": False, "previewIndexes": previews((1, 2))}
+    who, plain = ecid(), page("https://www.shop.test/next")
+    answer = sent(who, page(link(mode)), ["qaPages"])
+    state = answer.state("at_qa_mode")
+    assert content_of(answer) == "b" and json.loads(state["value"]) == mode and "maxAge" not in state, state
+    entries = [{"key": "at_qa_mode", "value": state["value"]}]
+    answer = sent(who, plain, ["qaPages"], entries=entries)
+    assert content_of(answer) == "b" and answer.state("at_qa_mode") is None, "nothing new"
+    answer = sent(who, page("https://www.shop.test/?at_preview_token="), ["qaPages"], entries=entries)
+    state = answer.state("at_qa_mode")
+    assert content_of(answer) is None and (state["value"], state["maxAge"]) == ("", 0), "an empty token ends it"
+    first_party = Edge(w.s, E.ds, host="www.shop.test")
+    answer = sent(who, page(link(mode)), ["qaPages"], edge=first_party)
+    cookie, = [c for c in answer.headers_of("set-cookie") if c.startswith("at_qa_mode=")]
+    value, attributes = cookie[len("at_qa_mode="):].split(";", 1)
+    assert json.loads(urllib.parse.unquote(value)) == mode and "Max-Age" not in attributes and "Domain=shop.test" in attributes, cookie
+    answer = sent(who, plain, ["qaPages"], edge=first_party, headers={"Cookie": "at_qa_mode=" + value})
+    assert content_of(answer) == "b"
+    answer = sent(who, page("https://www.shop.test/?at_preview_token="), edge=first_party, headers={"Cookie": "at_qa_mode=" + value})
+    cookie, = [c for c in answer.headers_of("set-cookie") if c.startswith("at_qa_mode=")]
+    assert cookie.startswith("at_qa_mode=; Max-Age=0;"), cookie
+
+
+def displayed(answer, xdm):
+    sent(answer.ecid, dict(xdm, eventType="decisioning.propositionDisplay", _experience={"decisioning": {
+        "propositions": answer.payload("personalization:decisions"), "propositionEventType": {"display": 1}}}))
+
+
+def counted(activity, environment):
+    w.s.drain()
+    path = "/edgewise/reports/%d%s" % (activity, "?environmentId=-1" if environment == "qa" else "")
+    rows = w.s.rest("GET", path, expect=2).json["rows"]
+    return [sum(r[k] for r in rows) for k in ("visitors", "impressions", "conversions")]
+
+
+def test_links_leave_no_trace():
+    """The visitor is what he was, and what the link showed counts apart."""
+    goal = {"metricLocalId": 32767, "name": "Goal", "action": {"type": "always_convert"},
+            "mboxes": [{"name": "qaGoal", "successEvent": "mbox_shown"}]}
+    activity = qa_test("qaTrace", state="approved", metrics=[goal])
+    mode = {"token": token(activity), "previewIndexes": previews((1, 2))}
+    asker, reader = ecid(), ecid()
+    assert delivered(asker, "qaTrace", qaMode=mode) == "b"
+    delivered(asker, "qaGoal", qaMode=mode)
+    answer = sent(reader, page(link(mode)), ["qaTrace"])
+    assert content_of(answer) == "b"
+    displayed(answer, page(link(mode)))
+    sent(reader, dict(page(link(mode)), eventType="decisioning.propositionDisplay", _experience={"decisioning": {
+        "propositions": [{"scope": "qaGoal"}], "propositionEventType": {"display": 1}}}))
+    assert counted(activity, "qa") == [2, 2, 2], counted(activity, "qa")
+    assert counted(activity, "all") == [0, 0, 0], counted(activity, "all")
+    for who in (asker, reader):
+        assert delivered(who, "qaTrace") == "a" and shown(who, "qaTrace") == "a", "nobody stays where a link put him"
+    stranger = ecid()
+    delivered(stranger, "qaGoal", qaMode=mode)
+    assert counted(activity, "qa") == [2, 2, 2], "who never saw it does not convert"
 
 
 if __name__ == "__main__":
