@@ -1,8 +1,6 @@
 /* tenant.c - see tenant.h. */
 #include "config/tenant.h"
 
-#include <stdio.h>
-
 #include "model/hit.h"
 #include "rule/lowercase.h"
 
@@ -82,9 +80,8 @@ tenant_environment(const struct snapshot *s, struct str scope, struct str name, 
 bool
 tenant_environment_by_id(const struct snapshot *s, struct str scope, int64_t id, struct environment *out)
 {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%lld", (long long)id);
-    const struct json *o = snapshot_object(s, S("environment"), scope, (struct str){text, (size_t)n});
+    char room[U64_TEXT_BYTES];
+    const struct json *o = id < 0 ? NULL : snapshot_object(s, S("environment"), scope, u64_text((uint64_t)id, room));
 
     if (o == NULL && id == HIT_PRODUCTION)
         return tenant_environment(s, scope, S("Production"), out);

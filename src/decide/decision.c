@@ -12,6 +12,8 @@
  * rather than going to the next activity, and nothing is counted (OURS). */
 #include "decide/decision_int.h"
 
+#define OPTIONS_FRAME_BYTES 512u /* around the options of a location: a guess */
+
 void
 decision_fail(struct decision *x, const char *what)
 {
@@ -270,12 +272,26 @@ write_analytics(struct decision *x, size_t from, struct buf *out)
         buf_put(out, S("\"}}"));
 }
 
+/* Room for what is about to be written, when there is so much: a page of twelve activities would be copied six times.
+ */
+static void
+make_room(const struct takers *t, struct buf *out)
+{
+    size_t bytes = OPTIONS_FRAME_BYTES;
+
+    for (size_t i = 0; i < t->n; i++)
+        bytes += t->items[i].placement->texts[t->items[i].experience].text.n;
+    if (bytes < out->bytes_max - out->n)
+        (void)buf_grow(out, bytes);
+}
+
 static void
 write_options(struct decision *x, const struct takers *t, bool prefetch, struct buf *out)
 {
     struct delivery_filter filter = {prefetch, x->s, audiences_match, x};
     size_t before = out->n, start;
 
+    make_room(t, out);
     buf_put(out, S(",\"options\":["));
     start = out->n;
     for (size_t i = 0; i < t->n && x->rc == ERR_OK; i++) {
