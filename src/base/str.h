@@ -74,5 +74,7 @@ unsigned str_edits_near(size_t n);
 
 /* Strict: no overlong forms, surrogates or code points past U+10FFFF. */
 bool str_is_utf8(struct str s);
+/* Characters of a text in UTF-8: its code points. */
+size_t str_chars(struct str s);
 
 #endif

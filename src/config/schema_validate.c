@@ -157,20 +157,10 @@ is_date_time(struct str s)
            (last == 'Z' || last == 'z' || sign == '+' || sign == '-');
 }
 
-static int64_t
-code_points(struct str s)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static void
 check_string(struct check *k, const struct schema_field *f, struct str s, const struct crumb *at)
 {
-    int64_t n = f->length_min >= 0 || f->length_max >= 0 ? code_points(s) : 0;
+    int64_t n = f->length_min >= 0 || f->length_max >= 0 ? (int64_t)str_chars(s) : 0;
     size_t i = 0;
 
     if (f->format == FORMAT_EMAIL && !is_email(s))

@@ -130,7 +130,6 @@ bool rule_int(struct delivery_call *c, const struct json *object, const struct d
               bool required, int64_t *out);
 bool rule_number(struct delivery_call *c, const struct json *object, const struct delivery_at *at, double min,
                  double *out);
-size_t rule_chars(struct str s);
 
 /* ---- delivery_session.c ---- */
 

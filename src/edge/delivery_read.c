@@ -30,7 +30,7 @@ check_value(struct delivery_call *c, const struct delivery_at *at, struct str na
         return rule_broken(c, at, "must not have a null value for '%.40s'", name.p);
     if (json_is(v, JSON_OBJECT) || json_is(v, JSON_ARRAY))
         return rule_broken(c, at, "must have a text as the value of '%.40s'", name.p);
-    if (json_is(v, JSON_STRING) && rule_chars(json_str(v)) > max)
+    if (json_is(v, JSON_STRING) && str_chars(json_str(v)) > max)
         return rule_broken(c, at, "must have values of at most %zu characters ('%.40s')", max, name.p);
     return true;
 }
@@ -49,7 +49,7 @@ read_parameters(struct delivery_call *c, const struct json *o, const struct deli
     for (it = json_iter(list); json_next(&it);) {
         if (str_trim(it.key).n == 0)
             return rule_broken(c, at, "must not have a blank name");
-        if (rule_chars(it.key) > LIMIT_DELIVERY_PARAMETER_NAME)
+        if (str_chars(it.key) > LIMIT_DELIVERY_PARAMETER_NAME)
             return rule_broken(c, at, "must have names of at most %d characters", LIMIT_DELIVERY_PARAMETER_NAME);
         if (reserved && is_reserved(it.key))
             return rule_broken(c, at, "must not have the reserved name '%.40s'", it.key.p);
@@ -73,7 +73,7 @@ read_products(struct delivery_call *c, const struct json *order, const struct de
         struct str id = S_NULL;
         if (!rule_text(c, it.value, ELEMENT(at, i), 0, 50, true, &id))
             return false;
-        joined += rule_chars(id) + (i > 0);
+        joined += str_chars(id) + (i > 0);
     }
     if (joined > 250)
         return rule_broken(c, at, "must have at most 250 characters when joined");

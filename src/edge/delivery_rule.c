@@ -45,16 +45,6 @@ rule_broken(struct delivery_call *c, const struct delivery_at *at, const char *f
     return delivery_fail(c, 400, "%.*s %s", STR_ARG(as_sent(c, buf_str(&path))), text);
 }
 
-size_t
-rule_chars(struct str s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 /* NULL: absent, and that is fine when *ok. */
 static const struct json *
 member(struct delivery_call *c, const struct json *object, const struct delivery_at *at, bool required, bool *ok)
@@ -113,7 +103,7 @@ rule_text(struct delivery_call *c, const struct json *object, const struct deliv
         return ok;
     if (!json_is(v, JSON_STRING))
         return rule_broken(c, at, "must be a string, got %s", json_type_name(json_type(v)));
-    n = rule_chars(json_str(v));
+    n = str_chars(json_str(v));
     if (n < min && str_trim(json_str(v)).n == 0)
         return rule_broken(c, at, "must not be blank");
     if (n < min || n > max)

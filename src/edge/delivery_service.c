@@ -62,7 +62,7 @@ delivery_session(struct delivery_call *c, struct str s)
 {
     if (s.n == 0)
         return delivery_fail(c, 400, "sessionId must not be blank");
-    if (rule_chars(s) > 128)
+    if (str_chars(s) > 128)
         return delivery_fail(c, 400, "sessionId size must be between 1 and 128");
     for (size_t i = 0; i < s.n; i++) {
         if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("?/{}", s.p[i]) != NULL)

@@ -124,16 +124,6 @@ script_compile(struct script_engine *e, struct str text)
     return f;
 }
 
-static size_t
-count_chars(struct str s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
-
 enum err
 script_check(struct str text, struct diag *d)
 {
@@ -141,8 +131,8 @@ script_check(struct str text, struct diag *d)
     JSValue f;
     enum err rc;
 
-    if (count_chars(text) > LIMIT_SCRIPT_CHARS)
-        return diag_set(d, ERR_LIMIT, "the script has %zu characters, at most %d are allowed", count_chars(text),
+    if (str_chars(text) > LIMIT_SCRIPT_CHARS)
+        return diag_set(d, ERR_LIMIT, "the script has %zu characters, at most %d are allowed", str_chars(text),
                         LIMIT_SCRIPT_CHARS);
     rc = script_engine_new(&e, d);
     if (rc != ERR_OK)

@@ -131,6 +131,13 @@ TEST(str_utf8_is_strict)
     CHECK_TRUE(str_is_utf8((struct str){"a\0b", 3}));
 }
 
+TEST(str_chars_are_code_points)
+{
+    CHECK_EQ(str_chars(S_NULL), 0);
+    CHECK_EQ(str_chars(S("abc")), 3);
+    CHECK_EQ(str_chars(S("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), 3);
+}
+
 TEST(str_edits_between_names)
 {
     char longest[STR_EDITS_BYTES + 1];
