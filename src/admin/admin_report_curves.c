@@ -147,13 +147,27 @@ put_columns(struct report_page *p, const struct plot *g)
     }
 }
 
+/* Grid lines are whole steps: low and high are, too. */
+static int
+steps_of(const struct plot *g)
+{
+    return (int)lround((g->high - g->low) / g->step);
+}
+
+static double
+step_of(const struct plot *g, int i)
+{
+    return (round(g->low / g->step) + i) * g->step;
+}
+
 static void
 put_axes(struct buf *b, const struct plot *g)
 {
     buf_put(b, S("<div class=\"y\">"));
-    for (double v = g->low; v <= g->high + g->step / 2; v += g->step) {
+    for (int i = 0; i <= steps_of(g); i++) {
+        double v = step_of(g, i);
         buf_printf(b, "<span style=\"top:%.1f%%\">", y_of(g, v) / PLOT_H * 100);
-        g->put(b, fabs(v) < g->step / 1000 ? 0 : v);
+        g->put(b, v);
         buf_put(b, S("</span>"));
     }
     buf_put(b, S("</div>"));
@@ -162,9 +176,11 @@ put_axes(struct buf *b, const struct plot *g)
 static void
 put_grid(struct buf *b, const struct plot *g)
 {
-    for (double v = g->low; v <= g->high + g->step / 2; v += g->step)
+    for (int i = 0; i <= steps_of(g); i++) {
+        double v = step_of(g, i);
         buf_printf(b, "<line class=\"%s\" x1=\"0\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>",
-                   g->zero && fabs(v) < g->step / 1000 ? "zero" : "grid", PLOT_W, y_of(g, v), y_of(g, v));
+                   g->zero && v == 0 ? "zero" : "grid", PLOT_W, y_of(g, v), y_of(g, v));
+    }
 }
 
 static void

@@ -1,4 +1,5 @@
 /* diag.c - see diag.h. */
+#define DIAG_DEFINED_HERE
 #include "base/diag.h"
 
 #include <stdarg.h>

@@ -215,6 +215,7 @@ find_digit(const struct dimension *d, const struct json *option, uint32_t *digit
 static enum err
 read_pair(struct check *c, const struct combinations *x, const struct json *v, struct pair *pair)
 {
+    *pair = (struct pair){.divisor = 1, .n = 1}; /* of nothing, until the location is found */
     for (size_t k = 0; k < x->dim_count; k++) {
         const struct dimension *d = &x->dims[k];
         if (!json_equal(d->location, json_get(v, S("locationLocalId"))))

@@ -209,8 +209,8 @@ static const char *const known_names[FIELD__COUNT] = {
     [FIELD_BROWSER] = " type version language ",
     [FIELD_PLATFORM] = " type linux mac windows ",
     [FIELD_MOBILE] =
-        " deviceMarketingName deviceModel deviceVendor isMobileDevice isMobilePhone isTablet os screenWidth "
-        "screenHeight ",
+        (" deviceMarketingName deviceModel deviceVendor isMobileDevice isMobilePhone isTablet os screenWidth "
+         "screenHeight "),
     [FIELD_GEO] = " country countryCode region state stateCode city zip dma latitude longitude carrier ",
     [FIELD_NETWORK] = " isp domain speed ",
     [FIELD_SOURCE] = " searchEngine baidu bing google yahoo url domain query ",

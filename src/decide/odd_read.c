@@ -16,12 +16,6 @@ odd_refuse(struct odd_reader *r, const char *place, const char *fmt, ...)
     return diag_set_path(r->d, ERR_INVALID, place, "%s %s", place, what);
 }
 
-enum err
-odd_no_room(struct odd_reader *r)
-{
-    return diag_set(r->d, ERR_LIMIT, "the artifact needs more memory than %d bytes", LIMIT_ODD_BYTES);
-}
-
 bool
 odd_add_part(struct odd_reader *r, struct odd_parts *p, const struct json *item)
 {

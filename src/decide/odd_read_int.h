@@ -39,7 +39,11 @@ struct odd_reader {
 /* ERR_INVALID with the place. */
 enum err odd_refuse(struct odd_reader *r, const char *place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-enum err odd_no_room(struct odd_reader *r);
+static inline enum err
+odd_no_room(struct odd_reader *r)
+{
+    return diag_set(r->d, ERR_LIMIT, "the artifact needs more memory than %d bytes", LIMIT_ODD_BYTES);
+}
 bool odd_add_part(struct odd_reader *r, struct odd_parts *p, const struct json *item);
 bool odd_has_part(const struct odd_parts *p, const struct json *item);
 
