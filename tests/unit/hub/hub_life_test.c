@@ -395,7 +395,7 @@ TEST(hub_sweep_visits_what_is_staged)
     start(t, &w, "w");
     for (int i = 0; i < 5 * HUB_SWEEP_SLICE; i++)
         event(t, &w, NOW + i, arena_printf(t->arena, "*ECID:%038d", i).p, arena_printf(t->arena, "e%d", i).p, "view");
-    for (int i = 0; i < 100 && w.hub->state.profiles < 5 * HUB_SWEEP_SLICE; i++)
+    for (int i = 0; i < 5 * HUB_SWEEP_SLICE && w.hub->state.profiles < 5 * HUB_SWEEP_SLICE; i++) /* one at least */
         round_staged(t, &w);
     put_audience(t, &w, "viewer",
                  "chain(xEvent, timestamp, [A: WHAT(eventType = \"view\") WHEN(<= 7 days before now)])");
