@@ -40,7 +40,7 @@ begin(struct walk *x, const struct record *first)
 static enum err
 decide(struct walk *x, const struct record *r, const struct hit *h)
 {
-    struct rerun_result before, after;
+    struct rerun_result before = {0}, after;
     enum err rc = ERR_OK;
 
     if (x->changed == NULL)

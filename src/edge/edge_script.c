@@ -100,7 +100,8 @@ engine_for(struct edge_scripts *s, const struct edge_script_request *r, struct d
             return NULL;
         }
         memcpy(scope, r->view->scope.p, r->view->scope.n);
-        slot->scope = (struct str){scope, r->view->scope.n};
+        slot->scope.p = scope;
+        slot->scope.n = r->view->scope.n;
     }
     slot->used = ++(*w)->clock;
     if (script_load(slot->engine, r->view->scripts, r->view->script_count, r->view->scripts_version, d) != ERR_OK)

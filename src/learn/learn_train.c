@@ -141,7 +141,7 @@ learn_train(const struct learn_sample *samples, size_t n, const struct learn_opt
     o.conversions_min = o.conversions_min > 0 ? o.conversions_min : 50;
     for (size_t i = 0; i < n; i++)
         q.conversions += samples[i].converted;
-    if (q.conversions < o.conversions_min || n - q.conversions < o.conversions_min) {
+    if (n == 0 || q.conversions < o.conversions_min || n - q.conversions < o.conversions_min) {
         q.why = "too few conversions, or too few visitors without one";
         *quality = q;
         return ERR_OK;

@@ -12,18 +12,6 @@
 
 /* ---- keys and values ---- */
 
-enum err
-results_no_memory(struct diag *d)
-{
-    return diag_set(d, ERR_LIMIT, "results: memory of the batch is used up");
-}
-
-enum err
-results_corrupt(struct diag *d, const char *what)
-{
-    return diag_set(d, ERR_CORRUPT, "results: %s does not read", what);
-}
-
 struct str
 results_key(struct arena *a, char tag, const struct str *parts, size_t n)
 {

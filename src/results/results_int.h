@@ -56,8 +56,16 @@ enum err results_load(const struct results_table *t, struct str key, struct aren
 /* A value begins with its version. */
 void results_begin(struct buf *b);
 enum err results_store(struct results_table *t, struct str key, struct buf *b, struct diag *d);
-enum err results_no_memory(struct diag *d);
-enum err results_corrupt(struct diag *d, const char *what);
+static inline enum err
+results_no_memory(struct diag *d)
+{
+    return diag_set(d, ERR_LIMIT, "results: memory of the batch is used up");
+}
+static inline enum err
+results_corrupt(struct diag *d, const char *what)
+{
+    return diag_set(d, ERR_CORRUPT, "results: %s does not read", what);
+}
 
 struct results_series {
     struct str experience;

@@ -95,19 +95,19 @@ build_sequence_leaf(struct build *b, const struct rule_node *n)
 
 /* ---- truth ---- */
 
-/* Two elements of one event each. Both lists are in order, and a gap of fixed units moves with its first event: one
+/* Of two elements: one event each. Both lists are in order, and a gap of fixed units moves with its first event: one
  * walk over the two. Months do not, for they clamp days. */
 static bool
 is_pair(const struct window_leaf *w)
 {
-    const struct rule_element *later = w->parts[w->part_count - 1].of->element;
+    const struct rule_element *later = w->parts[1].of->element;
 
     for (size_t i = 0; i < later->gap_count; i++) {
         if (later->gaps[i].unit >= UNIT_MONTH)
             return false;
     }
-    return w->part_count == 2 && !w->parts[0].of->negated && !w->parts[1].of->negated &&
-           chain_group_size(w->parts[0].of->element) == 1 && chain_group_size(later) == 1;
+    return !w->parts[0].of->negated && !w->parts[1].of->negated && chain_group_size(w->parts[0].of->element) == 1 &&
+           chain_group_size(later) == 1;
 }
 
 static bool
@@ -179,16 +179,16 @@ sequence_truth(struct window_eval *e, const struct window_leaf *w, int64_t now)
 {
     struct part_range r[LIMIT_WINDOW_PARTS];
     bool truth = true;
-    size_t n = 0;
+    size_t n = 0, parts = w->part_count;
 
-    for (size_t k = 0; k < w->part_count && truth; k++) {
+    for (size_t k = 0; k < parts && truth; k++) {
         const struct window_part *part = &w->parts[k];
         size_t need = part->of->negated ? 0 : chain_group_size(part->of->element);
         r[k] = part_range(e->s, part, now);
         n += r[k].to - r[k].from;
         truth = r[k].to - r[k].from >= need;
     }
-    if (!truth || is_pair(w))
+    if (!truth || (parts == 2 && is_pair(w)))
         return truth && pair_truth(w, r);
     truth = merged_truth(e, w, r, n);
     arena_reset(e->scratch);

@@ -126,13 +126,13 @@ grow_memberships(struct visitor *v)
 struct visitor_membership *
 visitor_member(struct visitor *v, struct str activity, int64_t now_ms)
 {
-    struct visitor_membership *m = visitor_membership(v, activity);
+    struct visitor_membership *m;
     struct str name;
     bool found;
-    size_t at;
+    size_t at = membership_place(v, activity, &found);
 
-    if (m != NULL)
-        return m;
+    if (found)
+        return &v->memberships[at];
     if (v->membership_count >= LIMIT_VISITOR_MEMBERSHIPS)
         visitor_drop_membership(v, visitor_oldest_membership(v));
     name = arena_str(v->arena, activity);
