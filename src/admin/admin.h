@@ -101,6 +101,10 @@ struct admin_hub {
                           struct diag *d);
     /* The offset at which the hits of an edge begin; 0: none was cut. */
     uint64_t (*log_begin)(void *ctx);
+    /* As collected(), but of an edge alone, and hits among which all are that name one of the visitors: their bare ids
+     * (visitor/visitor.h); each() may add some. */
+    enum err (*named)(void *ctx, int64_t since_ms, const struct str *ids, const size_t *count,
+                      bool (*each)(void *ctx, const struct record *r), void *each_ctx, struct diag *d);
     /* The hit of an edge at an offset, in the arena. ERR_NOT_FOUND: it is to come, or the log was cut behind it. */
     enum err (*hit_at)(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
     /* Results of one activity counted anew: hub_recount_*(). */

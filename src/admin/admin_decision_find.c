@@ -1,15 +1,16 @@
-/* admin_decision_find.c - a visitor's hits on the log. There is no index of visitors: the log is read, and a hit is
- * looked into when its bytes have one of the ids. Ids that lead to the same visitor are learned from the hits that say
- * so; a walk begins anew until none is new. */
+/* admin_decision_find.c - a visitor's hits on the log. The hub knows where to read (hub_named.c), and a hit is looked
+ * into when its bytes have one of the ids. Ids that lead to the same visitor are learned from the hits that say so; a
+ * walk begins anew until none is new. */
 #include "admin/admin_decision.h"
+
+#include "visitor/visitor.h"
 
 #define PASSES 4 /* chains of unions longer than that: ids stay unknown, and hits of before the union are not found */
 
 bool
 visitor_ids_add(struct visitor_ids *ids, struct str id)
 {
-    ptrdiff_t dot = str_find_char(id, '.');
-    struct str bare = dot > 0 ? str_slice(id, 0, (size_t)dot) : id;
+    struct str bare = visitor_bare_id(id);
 
     if (bare.n == 0)
         return true;
@@ -46,36 +47,27 @@ visitor_ids_learn(struct visitor_ids *ids, const struct hit *h)
         (void)visitor_ids_add(ids, v->absorbs.items[i].id);
 }
 
-static bool
-has(const struct visitor_ids *ids, struct str id)
-{
-    ptrdiff_t dot = str_find_char(id, '.');
-    struct str bare = dot > 0 ? str_slice(id, 0, (size_t)dot) : id;
+struct search {
+    const struct visitor_ids *ids;
+    bool found;
+};
 
-    for (size_t i = 0; bare.n > 0 && i < ids->n; i++) {
-        if (str_eq(ids->items[i], bare) || str_eq(ids->items[i], id))
-            return true;
-    }
-    return false;
-}
-
-static bool
-has_any(const struct visitor_ids *ids, const struct identity_set *set)
+static void
+look_for(void *ctx, struct str id)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        if (has(ids, set->items[i].id))
-            return true;
-    }
-    return false;
+    struct search *s = ctx;
+
+    for (size_t i = 0; !s->found && i < s->ids->n; i++)
+        s->found = str_eq(s->ids->items[i], id);
 }
 
 static bool
 is_his(const struct visitor_ids *ids, const struct hit *h)
 {
-    const struct hit_visit *v = h->visit;
+    struct search s = {.ids = ids};
 
-    return v != NULL && (has(ids, v->at.id) || has(ids, v->tnt_id) || has(ids, v->third_party_id) ||
-                         has_any(ids, &v->links) || has_any(ids, &v->absorbs) || has_any(ids, &h->identities));
+    visitor_each_id(h, look_for, &s);
+    return s.found;
 }
 
 static bool
@@ -136,7 +128,7 @@ pass(struct decision_walk *w, bool learning, struct diag *d)
     enum err rc;
 
     arena_init(&p.arena, 4 * (size_t)LIMIT_REQUEST_ARENA_BYTES);
-    rc = hub->collected(hub->ctx, w->since_ms, each_record, &p, d);
+    rc = hub->named(hub->ctx, w->since_ms, w->ids->items, &w->ids->n, each_record, &p, d);
     arena_deinit(&p.arena);
     return rc == ERR_OK ? p.rc : rc;
 }

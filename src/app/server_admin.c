@@ -177,6 +177,7 @@ hub_questions(struct server *s)
         .recount_free = hub_recount_free,
         .collected = server_read_log,
         .log_begin = server_log_begin,
+        .named = server_read_named,
         .hit_at = server_read_record,
         .past_slice = past_slice,
         .set_clock = s->clock != NULL ? set_clock : NULL,

@@ -60,6 +60,10 @@ enum err server_open_http(struct server *s, struct diag *d);
 enum err server_read_log(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct record *r), void *each_ctx,
                          struct diag *d);
 uint64_t server_log_begin(void *ctx);
+/* Those of an edge that name one of the visitors, by their bare ids, and others. There may be more ids from one call of
+ * each() to the next. */
+enum err server_read_named(void *ctx, int64_t since_ms, const struct str *ids, const size_t *count,
+                           bool (*each)(void *ctx, const struct record *r), void *each_ctx, struct diag *d);
 enum err server_read_record(void *ctx, uint64_t offset, struct arena *a, struct record *out, struct diag *d);
 
 /* --- server_keeper.c --- */

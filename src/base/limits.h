@@ -138,8 +138,11 @@
 #define LIMIT_BLOCK_TEXT_BYTES (16 * 1024 * 1024) /* OURS: of one column's texts */
 #define LIMIT_DECISION_SCAN_BYTES (256ll << 20)   /* OURS: of the log, read for one answer about a visitor */
 #define LIMIT_DECISION_IDS 32                     /* OURS: ids of one visitor that are looked for */
-#define LIMIT_DECISIONS_LISTED 1000               /* OURS: in one answer, the newest */
-#define LIMIT_WHAT_IF_REQUESTS 10000000           /* OURS: compared by one what-if at most */
+#define LIMIT_NAMED_RECORDS 16384   /* OURS: of the log, of which one row of the hub's table tells who is named where */
+#define LIMIT_NAMED_IDS (1 << 18)   /* OURS: of visitors in so many records: 16 each. Past it they are read: 2 MB */
+#define LIMIT_NAMED_ROWS (1 << 16)  /* OURS: looked at for one answer: 16,384 times as many records; 5 KB each */
+#define LIMIT_DECISIONS_LISTED 1000 /* OURS: in one answer, the newest */
+#define LIMIT_WHAT_IF_REQUESTS 10000000    /* OURS: compared by one what-if at most */
 #define LIMIT_WHAT_IF_BYTES (256ul << 20)  /* OURS: visitors of each of its two worlds; more want a share of them */
 #define LIMIT_WHAT_IF_CELLS 4096           /* OURS: changes from one experience to another that are told apart */
 #define LIMIT_WHAT_IF_VISITORS (1ul << 22) /* OURS: visitors counted, and in cells: 32 MB each when full */

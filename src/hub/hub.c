@@ -480,6 +480,8 @@ open_all(struct hub *h, struct diag *d)
     if (rc == ERR_OK)
         rc = open_outs(h, d);
     if (rc == ERR_OK)
+        rc = hub_named_open(h, d);
+    if (rc == ERR_OK)
         rc = hub_take_snapshot(h, d);
     if (rc == ERR_OK)
         publish(h);
@@ -493,6 +495,7 @@ hub_free(struct hub *h)
         consumer_close(h->partitions[i].consumer);
     for (size_t i = 0; i < h->out_count; i++)
         hub_out_close(&h->outs[i]);
+    hub_named_close(h);
     profile_names_close(&h->names);
     if (h->kv != NULL)
         kv_close(h->kv);

@@ -109,6 +109,18 @@ uint64_t hub_committed(struct hub *h, const struct topic *t);
 enum err hub_read_profile(struct hub *h, struct str scope, struct str ns, struct str id, struct arena *a,
                           void (*each)(void *ctx, struct kv *k, struct profile *p, const struct graph_view *g),
                           void *ctx, struct diag *d);
+/* Records of collect/0, the edges' partition, among which all are that name one of some visitors: the first ones at or
+ * behind an offset; from `to` on ask again. When there are no rows left to be looked at, all records are. Any thread.
+ */
+struct hub_search {
+    const struct str *ids; /* bare ones, visitor.h; there may be more from one question to the next */
+    const size_t *count;
+    size_t rows_left; /* LIMIT_NAMED_ROWS, or less in tests */
+};
+struct hub_range {
+    uint64_t from, to;
+};
+struct hub_range hub_named(struct hub *h, struct hub_search *s, uint64_t offset);
 /* Runs f under the state lock with the table: results and counts. */
 void hub_read(struct hub *h, void (*f)(void *ctx, struct kv *k), void *ctx);
 /* Members of an audience per the last fold; kept as counters. */

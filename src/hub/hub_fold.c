@@ -4,7 +4,7 @@
  *   (2) link the hit's identities; unite and split profiles as the graph says
  *   (3) put the record, the event or the consent into the owner's profile
  *   (4) audiences, projections, results
- * or, for a job, evaluate all profiles
+ * or, for a job, evaluate all profiles; and note whom an edge's record names (hub_named.c)
  *
  * "Now" is the record's time, or the hub's clock when the record is late. No other clock, no randomness: the same log
  * gives the same table, byte for byte. A record that cannot be used is counted and skipped; only our own damaged bytes,
@@ -408,6 +408,10 @@ hub_fold(struct hub *h, size_t partition, const struct record *r, struct diag *d
         if (rc != ERR_OK)
             return rc;
     }
+    if (partition == 0)
+        rc = hub_named_note(h, r->offset, &hit, d);
+    if (rc != ERR_OK)
+        return rc;
     h->state.clock_ms = now_ms;
     h->state.rev = h->state.rev + 1 > r->offset + 1 ? h->state.rev + 1 : r->offset + 1;
     h->state_changed = true;

@@ -14,6 +14,7 @@
  *   hub_scope.c    what the snapshot says, prepared
  *   hub_past.c     memberships at a past instant
  *   hub_manifest.c what the numbers in rule states mean
+ *   hub_named.c    which records name which visitor
  *   hub_read.c     reading from other threads
  *
  * Lock order: turn, state, progress. The topics' and the table's own locks come below. Whoever wants the state queues
@@ -108,6 +109,15 @@ struct hub_sweep {
     uint64_t visited, total; /* profiles */
 };
 
+/* Of the group of records that is being folded: who is named where (hub_named.c). */
+struct hub_group {
+    uint64_t number;
+    uint64_t *marks; /* owned array */
+    size_t count, cap;
+    bool full;       /* more than LIMIT_NAMED_IDS, or no memory: the group gets no row */
+    uint64_t oldest; /* group of which there may be a row */
+};
+
 struct hub {
     struct hub_options o;
     struct kv *kv;                    /* owned */
@@ -125,6 +135,7 @@ struct hub {
     struct arena arena;     /* one record's */
     struct arena out_arena; /* of the batch */
     struct hub_state state;
+    struct hub_group group;
     bool state_changed;
     bool told_ahead; /* the topic membership has records of steps that a crash made the table forget */
     struct hub_sweep sweep;
@@ -294,6 +305,12 @@ enum err hub_alive(struct hub *h, struct diag *d);
 /* --- hub_read.c --- */
 /* Members of an audience, under the lock. */
 uint64_t hub_count_of(struct hub *h, struct str scope, struct str audience);
+/* --- hub_named.c --- */
+/* After the partitions are open. Resets the arena. */
+enum err hub_named_open(struct hub *h, struct diag *d);
+void hub_named_close(struct hub *h);
+/* Notes whom the record names, once however often it is folded. Under the lock. */
+enum err hub_named_note(struct hub *h, uint64_t offset, const struct hit *hit, struct diag *d);
 /* --- hub_manifest.c --- */
 /* Before the first state is written by g: g learns what the states of the table mean, and its own numbers are kept
  * beside them. Resets hub.arena. Under the lock. */

@@ -148,6 +148,11 @@ typedef void visitor_sink(void *ctx, const struct visitor_count *c);
  * say nothing of a visitor. Memory that is not there is seen at the arena (refused). */
 bool visitor_has(const struct visitor *v, uint64_t offset);
 bool visitor_concerned(const struct hit *h); /* the hit says something of a visitor */
+/* The ids by which somebody may ask for the visitor of a request: its place, what leads or comes there, whom it names.
+ * Bare ones, and one may come twice; none for a hit that is no request. */
+void visitor_each_id(const struct hit *h, void (*each)(void *ctx, struct str id), void *ctx);
+/* Without what follows a Target id's first dot: where its session is kept, not who he is. */
+struct str visitor_bare_id(struct str id);
 void visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t offset, visitor_sink *sink,
                   void *ctx);
 /* `from` fills the gaps of v: what v has wins [TARGET 7.1]. Again changes nothing. */

@@ -388,6 +388,35 @@ visitor_concerned(const struct hit *h)
     return h->visit != NULL || h->decision_count > 0 || h->notice_count > 0 || h->profile_params != NULL;
 }
 
+struct str
+visitor_bare_id(struct str id)
+{
+    ptrdiff_t dot = str_find_char(id, '.');
+
+    return dot > 0 ? str_slice(id, 0, (size_t)dot) : id;
+}
+
+void
+visitor_each_id(const struct hit *h, void (*each)(void *ctx, struct str id), void *ctx)
+{
+    const struct hit_visit *v = h->visit;
+    const struct identity_set *sets[3];
+    struct str own[3];
+
+    if (v == NULL)
+        return;
+    own[0] = v->at.id, own[1] = v->tnt_id, own[2] = v->third_party_id;
+    sets[0] = &v->links, sets[1] = &v->absorbs, sets[2] = &h->identities;
+    for (size_t i = 0; i < 3; i++) {
+        if (own[i].n > 0)
+            each(ctx, visitor_bare_id(own[i]));
+        for (size_t k = 0; k < sets[i]->n; k++) {
+            if (sets[i]->items[k].id.n > 0)
+                each(ctx, visitor_bare_id(sets[i]->items[k].id));
+        }
+    }
+}
+
 void
 visitor_fold(struct visitor *v, const struct hit *h, int64_t now_ms, uint64_t offset, visitor_sink *sink, void *ctx)
 {

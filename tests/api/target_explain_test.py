@@ -161,6 +161,60 @@ def test_every_decision_of_random_traffic_is_told():
         other.close()
 
 
+def members(identity_map):
+    return {i["id"].split(".")[0] for ids in (identity_map or {}).values() for i in ids}
+
+
+def learned(hit):
+    """Ids that a request says are one visitor, without a Target id's suffix."""
+    v, everybody = hit["visit"], hit.get("identityMap", {})
+    place = v.get("at") or {"ECID": everybody.get("ECID", [])}
+    return members(place) | members(v.get("links")) | members(v.get("absorbs"))
+
+
+def ids_of(hit):
+    """By which somebody may ask for the visitor of a request."""
+    own = {hit["visit"].get(k, "").split(".")[0] for k in ("tntId", "thirdPartyId")}
+    return learned(hit) | members(hit.get("identityMap")) | own - {""}
+
+
+def listed_by_hand(hits, id):
+    ids, known = {id}, 0
+    while known < len(ids):
+        known = len(ids)
+        for _, hit in hits:
+            if ids & ids_of(hit):
+                ids |= learned(hit)
+    return ["%d-%d" % (offset, i) for offset, hit in hits if ids & ids_of(hit) for i in range(len(hit.get("decisions", [])))]
+
+
+def test_the_list_is_what_the_log_says():
+    tnt, third, ecids = ["%032x" % (0x700 + i) for i in range(4)], ["crm-1", "crm-2"], [E1[:-1] + str(i) for i in range(4)]
+    turns = [{"tntId": tnt[0]}, {"tntId": tnt[1]}, {"tntId": tnt[0], "thirdPartyId": third[0]}, {"marketingCloudVisitorId": ecids[0]},
+             {"marketingCloudVisitorId": ecids[0], "tntId": tnt[2]}, {"tntId": tnt[1], "thirdPartyId": third[0]},
+             {"tntId": tnt[3] + ".35_0", "marketingCloudVisitorId": ecids[1]}, {"thirdPartyId": third[1]},
+             {"tntId": tnt[3], "thirdPartyId": third[1], "marketingCloudVisitorId": ecids[1]}]
+
+    def check():
+        hits = [(r["offset"], r["value"]) for r in w.s.topic("collect") if "visit" in r["value"]]
+        lists = {}
+        for id in tnt + third + ecids + ["nobody"]:
+            told = decisions(id, limit=1000, since=NOW)
+            lists[id] = [x["id"] for x in told["decisions"]]
+            assert lists[id] == listed_by_hand(hits, id) and told["total"] == len(lists[id]), (id, told["total"])
+        assert lists[tnt[0]] == lists[third[0]] and lists[tnt[3]] == lists[ecids[1]] and lists["nobody"] == [] != lists[tnt[2]]
+        return lists
+    for id in turns + turns[::-1]:
+        w.mbox("hero", dict(id))
+    before = check()
+    w.s.restart()
+    w.clock(NOW)
+    assert check() == before
+    for id in turns:
+        w.mbox("hero", dict(id))
+    assert len(check()[tnt[1]]) > len(before[tnt[1]])
+
+
 def test_what_is_not_there_is_said():
     who = "%032x" % 601
     explain(False)

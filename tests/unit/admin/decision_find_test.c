@@ -29,6 +29,15 @@ collected(void *ctx, int64_t since_ms, bool (*each)(void *ctx, const struct reco
     return ERR_OK;
 }
 
+/* Whom a record names is for the walk to see. */
+static enum err
+named(void *ctx, int64_t since_ms, const struct str *ids, const size_t *n,
+      bool (*each)(void *ctx, const struct record *r), void *each_ctx, struct diag *d)
+{
+    (void)ids, (void)n;
+    return collected(ctx, since_ms, each, each_ctx, d);
+}
+
 static uint64_t
 log_begin(void *ctx)
 {
@@ -55,7 +64,7 @@ rig(struct t *t)
 {
     struct rig *g = ARENA_NEW(t->arena, struct rig);
 
-    g->admin.o.hub = (struct admin_hub){.ctx = g, .collected = collected, .log_begin = log_begin};
+    g->admin.o.hub = (struct admin_hub){.ctx = g, .collected = collected, .named = named, .log_begin = log_begin};
     g->ids.arena = t->arena;
     g->walk = (struct decision_walk){.admin = &g->admin,
                                      .scope = S(SCOPE),

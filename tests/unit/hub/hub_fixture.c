@@ -11,6 +11,7 @@ topic(struct t *t, struct world *w, const char *name, unsigned partition, bool c
     struct topic_options o = {.name = name, .partition = partition, .writable = true, .compacted = compacted};
     struct topic *topic = NULL;
 
+    o.retention_ms = strcmp(name, "collect") == 0 ? w->retention_ms : 0;
     CHECK_OK(pipeline_topic(w->pipeline, &o, &topic, d));
     return topic;
 }
@@ -18,7 +19,8 @@ topic(struct t *t, struct world *w, const char *name, unsigned partition, bool c
 static void
 open_logs(struct t *t, struct world *w)
 {
-    struct pipeline_options po = {.os = w->os, .dir = arena_printf(t->arena, "%s/log", w->dir).p};
+    struct pipeline_options po = {
+        .os = w->os, .dir = arena_printf(t->arena, "%s/log", w->dir).p, .segment_bytes = w->segment_bytes};
     struct config_options co = {.os = w->os};
 
     CHECK_OK(pipeline_open(&po, &w->pipeline, d));

@@ -25,6 +25,8 @@ struct world {
     struct config *config;
     struct hub *hub;
     bool real_clock;
+    uint64_t segment_bytes; /* of topics, from the next opening on; 0: as they are */
+    int64_t retention_ms;   /* of collect */
 };
 
 /* name: a folder of its own, so that a test may have several worlds. */
