@@ -1,7 +1,10 @@
 /* edge_rerun.h - a recorded request on its way once more (decide/rerun.h): what the files that decide requests ask when
  * there is no client, no header and no document any more, but a hit. A live request has none of this.
  *
- *   rerun.c            worlds: the visitors
+ *   rerun.c            worlds: their life, and a hit in them
+ *   rerun_visitor.c    who the visitor is, before and after
+ *   rerun_given.c      what the world gave him
+ *   rerun_request.c    what deciding asks of the hit, and what came of it
  *   rerun_delivery.c   a delivery request
  *   rerun_event.c      an event of the Edge Network */
 #ifndef EDGE_EDGE_RERUN_H
@@ -32,7 +35,7 @@ struct edge_rerun {
     struct diag *d;
 };
 
-/* ---- rerun.c: what a request asks ---- */
+/* ---- rerun_request.c: what a request asks ---- */
 
 bool rerun_in_audience(struct edge_rerun *r, struct str id);
 void rerun_lacks(struct edge_rerun *r, enum rerun_missing what);
@@ -40,6 +43,7 @@ bool rerun_header(struct edge_rerun *r, struct str name, struct str *value);
 /* A location was decided. */
 void rerun_took(struct edge_rerun *r, struct decision *x, struct str location, const struct decision_result *taken,
                 bool prefetched);
+/* ---- rerun_given.c ---- */
 /* What a token of the activity means in this world; false: nothing, the visitor was not given it. Where he may have
  * been and the world has forgotten it, the result is not to be believed. */
 bool rerun_given(struct edge_rerun *r, struct str activity, struct str *experience);
