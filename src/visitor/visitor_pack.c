@@ -62,8 +62,12 @@ write_session(struct buf *out, const struct visitor *v)
     pack_fixed64(out, v->page);
     pack_u64(out, v->page_number);
     pack_str(out, v->landing_url);
-    pack_u64(out, v->landing_referrer.p == NULL ? 0 : v->landing_referrer.n + 1);
-    buf_put(out, v->landing_referrer);
+    if (v->landing_referrer.p != NULL) {
+        pack_u64(out, v->landing_referrer.n + 1);
+        buf_put(out, v->landing_referrer);
+    } else {
+        pack_u64(out, 0);
+    }
     pack_str(out, v->geo);
     pack_u64(out, v->impression_count);
     for (uint32_t i = 0; i < impressions_kept(v); i++)
