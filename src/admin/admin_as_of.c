@@ -117,11 +117,8 @@ read_question(struct call *call, struct http_req *rq, const struct json *body, s
 static void
 as_of_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct str id = admin_new_uuid(rq);
-
     (void)params;
-    if (question_ask(ctx, rq, rs, EVALUATION_AS_OF, id, read_question))
-        question_created(rs, id);
+    question_post(ctx, rq, rs, EVALUATION_AS_OF, read_question);
 }
 
 /* ---- GET ---- */
@@ -157,28 +154,23 @@ write_answer(struct jw *w, struct call *call, const struct evaluation *e)
 }
 
 static void
+write_question(struct jw *w, struct call *call, const struct evaluation *e)
+{
+    jw_ktime(w, S("at"), e->at_ms);
+    if (e->entity.n > 0) {
+        jw_kstr(w, S("entityIdNS"), e->ns);
+        jw_kstr(w, S("entityId"), e->entity);
+    }
+    jw_ki64(w, S("recordsReadSoFar"), (int64_t)e->read);
+    jw_ki64(w, S("records"), (int64_t)e->matched);
+    if (e->state == EVALUATION_READY)
+        write_answer(w, call, e);
+}
+
+static void
 as_of_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    struct evaluation *e = question_find(call, rq, rs, EVALUATION_AS_OF, route_param(params, S("asOfId")));
-    struct jw w;
-
-    if (e == NULL)
-        return;
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    question_write(&w, e);
-    jw_ktime(&w, S("at"), e->at_ms);
-    if (e->entity.n > 0) {
-        jw_kstr(&w, S("entityIdNS"), e->ns);
-        jw_kstr(&w, S("entityId"), e->entity);
-    }
-    jw_ki64(&w, S("recordsReadSoFar"), (int64_t)e->read);
-    jw_ki64(&w, S("records"), (int64_t)e->matched);
-    if (e->state == EVALUATION_READY)
-        write_answer(&w, call, e);
-    jw_end(&w);
-    os_unlock(&call->admin->evaluator->lock);
+    question_get(ctx, rq, rs, EVALUATION_AS_OF, route_param(params, S("asOfId")), write_question);
 }
 
 static void

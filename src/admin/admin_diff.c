@@ -117,11 +117,8 @@ read_question(struct call *call, struct http_req *rq, const struct json *body, s
 static void
 diff_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct str id = admin_new_uuid(rq);
-
     (void)params;
-    if (question_ask(ctx, rq, rs, EVALUATION_DIFF, id, read_question))
-        question_created(rs, id);
+    question_post(ctx, rq, rs, EVALUATION_DIFF, read_question);
 }
 
 /* ---- GET ---- */
@@ -160,22 +157,18 @@ write_answer(struct jw *w, const struct evaluation *e)
 }
 
 static void
+write_question(struct jw *w, struct call *call, const struct evaluation *e)
+{
+    (void)call;
+    jw_ki64(w, S("profilesReadSoFar"), (int64_t)e->read);
+    if (e->state == EVALUATION_READY)
+        write_answer(w, e);
+}
+
+static void
 diff_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    struct evaluation *e = question_find(call, rq, rs, EVALUATION_DIFF, route_param(params, S("diffId")));
-    struct jw w;
-
-    if (e == NULL)
-        return;
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    question_write(&w, e);
-    jw_ki64(&w, S("profilesReadSoFar"), (int64_t)e->read);
-    if (e->state == EVALUATION_READY)
-        write_answer(&w, e);
-    jw_end(&w);
-    os_unlock(&call->admin->evaluator->lock);
+    question_get(ctx, rq, rs, EVALUATION_DIFF, route_param(params, S("diffId")), write_question);
 }
 
 static void

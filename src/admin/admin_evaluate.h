@@ -123,7 +123,7 @@ void evaluator_wait(struct evaluator *ev);
 /* Waits until no job is left, or the time is over. */
 void evaluator_wait_jobs(struct evaluator *ev, uint64_t timeout_us);
 
-/* --- admin_question.c: what preview, diff and as-of have in common --- */
+/* --- admin_question.c: what preview, diff, as-of, recount and what-if have in common --- */
 /* NEW, RUNNING, RESULT_READY, FAILED */
 struct str evaluation_state_name(enum evaluation_state state);
 /* False, and answered: this process has no hub. */
@@ -139,10 +139,13 @@ bool question_ask(struct call *call, struct http_req *rq, struct http_res *rs, e
 /* The evaluator's lock stays taken when it is found; else the answer is written. */
 struct evaluation *question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
                                  struct str id);
-/* 201: its id and state. */
-void question_created(struct http_res *rs, struct str id);
-/* Members id, audienceId, state, and error of one that failed. */
-void question_write(struct jw *w, const struct evaluation *e);
+/* The same under a new id, answered with it: 201. */
+void question_post(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
+                   question_reader *read);
+/* Members id, audienceId, state, and error of one that failed; then what write() has to say, under the evaluator's
+ * lock. */
+void question_get(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id,
+                  void (*write)(struct jw *w, struct call *call, const struct evaluation *e));
 void question_delete(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
                      struct str id);
 

@@ -109,18 +109,23 @@ question_find(struct call *call, struct http_req *rq, struct http_res *rs, enum 
 }
 
 void
-question_created(struct http_res *rs, struct str id)
+question_post(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind,
+              question_reader *read)
 {
-    struct jw w = admin_json(rs, 201);
+    struct str id = admin_new_uuid(rq);
+    struct jw w;
 
+    if (!question_ask(call, rq, rs, kind, id, read))
+        return;
+    w = admin_json(rs, 201);
     jw_object(&w);
     jw_kstr(&w, S("id"), id);
     jw_kstr(&w, S("state"), evaluation_state_name(EVALUATION_NEW));
     jw_end(&w);
 }
 
-void
-question_write(struct jw *w, const struct evaluation *e)
+static void
+write_state(struct jw *w, const struct evaluation *e)
 {
     jw_kstr(w, S("id"), e->id);
     if (e->audience.n > 0)
@@ -133,6 +138,23 @@ question_write(struct jw *w, const struct evaluation *e)
     jw_kstr(w, S("code"), str_of(err_name(e->failure)));
     jw_kstr(w, S("description"), str_of(e->error));
     jw_end(w);
+}
+
+void
+question_get(struct call *call, struct http_req *rq, struct http_res *rs, enum evaluation_kind kind, struct str id,
+             void (*write)(struct jw *w, struct call *call, const struct evaluation *e))
+{
+    struct evaluation *e = question_find(call, rq, rs, kind, id);
+    struct jw w;
+
+    if (e == NULL)
+        return;
+    w = admin_json(rs, 200);
+    jw_object(&w);
+    write_state(&w, e);
+    write(&w, call, e);
+    jw_end(&w);
+    os_unlock(&call->admin->evaluator->lock);
 }
 
 void

@@ -94,38 +94,31 @@ read_question(struct call *call, struct http_req *rq, const struct json *body, s
 static void
 recount_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct str id = admin_new_uuid(rq);
-
     (void)params;
-    if (question_ask(ctx, rq, rs, EVALUATION_RECOUNT, id, read_question))
-        question_created(rs, id);
+    question_post(ctx, rq, rs, EVALUATION_RECOUNT, read_question);
 }
 
 /* ---- GET, DELETE ---- */
 
 static void
-recount_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+write_question(struct jw *w, struct call *call, const struct evaluation *e)
 {
-    struct call *call = ctx;
-    struct evaluation *e = question_find(call, rq, rs, EVALUATION_RECOUNT, route_param(params, S("recountId")));
-    struct jw w;
-
-    if (e == NULL)
-        return;
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    question_write(&w, e);
-    jw_kstr(&w, S("activityId"), e->activity);
-    jw_kbool(&w, S("whatIf"), e->unsaved);
-    jw_ki64(&w, S("recordsRead"), (int64_t)e->read);
-    jw_ki64(&w, S("recordsTotal"), (int64_t)e->matched);
+    (void)call;
+    jw_kstr(w, S("activityId"), e->activity);
+    jw_kbool(w, S("whatIf"), e->unsaved);
+    jw_ki64(w, S("recordsRead"), (int64_t)e->read);
+    jw_ki64(w, S("recordsTotal"), (int64_t)e->matched);
     if (e->state == EVALUATION_READY) {
         if (e->since_ms > 0)
-            jw_ktime(&w, S("since"), e->since_ms);
-        jw_kraw(&w, S("rows"), e->result);
+            jw_ktime(w, S("since"), e->since_ms);
+        jw_kraw(w, S("rows"), e->result);
     }
-    jw_end(&w);
-    os_unlock(&call->admin->evaluator->lock);
+}
+
+static void
+recount_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
+{
+    question_get(ctx, rq, rs, EVALUATION_RECOUNT, route_param(params, S("recountId")), write_question);
 }
 
 static void

@@ -139,31 +139,24 @@ what_if_read(struct call *call, struct http_req *rq, const struct json *body, st
 static void
 what_if_post(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct str id = admin_new_uuid(rq);
-
     (void)params;
-    if (question_ask(ctx, rq, rs, EVALUATION_WHAT_IF, id, what_if_read))
-        question_created(rs, id);
+    question_post(ctx, rq, rs, EVALUATION_WHAT_IF, what_if_read);
+}
+
+static void
+write_question(struct jw *w, struct call *call, const struct evaluation *e)
+{
+    (void)call;
+    jw_ki64(w, S("recordsReadSoFar"), (int64_t)e->read);
+    jw_ki64(w, S("requestsComparedSoFar"), (int64_t)e->matched);
+    if (e->state == EVALUATION_READY)
+        what_if_write(w, e->what_if);
 }
 
 static void
 what_if_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    struct call *call = ctx;
-    struct evaluation *e = question_find(call, rq, rs, EVALUATION_WHAT_IF, route_param(params, S("whatIfId")));
-    struct jw w;
-
-    if (e == NULL)
-        return;
-    w = admin_json(rs, 200);
-    jw_object(&w);
-    question_write(&w, e);
-    jw_ki64(&w, S("recordsReadSoFar"), (int64_t)e->read);
-    jw_ki64(&w, S("requestsComparedSoFar"), (int64_t)e->matched);
-    if (e->state == EVALUATION_READY)
-        what_if_write(&w, e->what_if);
-    jw_end(&w);
-    os_unlock(&call->admin->evaluator->lock);
+    question_get(ctx, rq, rs, EVALUATION_WHAT_IF, route_param(params, S("whatIfId")), write_question);
 }
 
 static void
