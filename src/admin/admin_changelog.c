@@ -96,7 +96,8 @@ write_value(struct jw *w, struct str key, const struct json *v)
     if (v == NULL)
         return;
     if (json_is(v, JSON_STRING)) {
-        jw_kstr(w, key, json_str(v));
+        if (json_str(v).n <= LIMIT_CHANGELOG_VALUE_BYTES)
+            jw_kstr(w, key, json_str(v));
         return;
     }
     buf_init(&b, LIMIT_CHANGELOG_VALUE_BYTES);

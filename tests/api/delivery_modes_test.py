@@ -40,6 +40,13 @@ def test_112_audiences_that_a_link_says_hold():
     assert w.content("clash", **qa(1001, evaluateAsTrueAudienceIds=[13])) == "hi", "of activities that the link does not list, too"
 
 
+def test_lists_of_a_link_at_and_past_their_length():
+    for n, status in ((100, 200), (101, 400)):
+        for member in ("evaluateAsTrueAudienceIds", "evaluateAsFalseAudienceIds"):
+            body = {"execute": {"mboxes": [{"index": 0, "name": "clash"}]}, **qa(4101, **{member: [9000 + i for i in range(n)]})}
+            assert w.post(body).status == status, (member, n)
+
+
 def test_112_audiences_that_a_link_says_do_not_hold():
     assert w.content("clash", parameters={"vip": "1"}) == "hi"
     assert w.content("clash", parameters={"vip": "1"}, **qa(4101, evaluateAsFalseAudienceIds=[13])) == "lo"

@@ -164,6 +164,16 @@ def test_014_015_lists():
     refused("execute.mboxes[1].index", execute={"mboxes": [{"index": 0, "name": "a"}, {"index": 0, "name": "b"}]})
 
 
+def test_notifications_and_views_at_and_past_their_number():
+    def notes(n):
+        return [{"id": "n%d" % i, "type": "display", "timestamp": 1, "mbox": {"name": "hero"}} for i in range(n)]
+
+    assert w.deliver(notifications=notes(1000)).status == 200
+    refused("notifications size must be between 0 and 1000", notifications=notes(1001))
+    assert w.deliver(prefetch={"views": [{"name": "v%d" % i} for i in range(50)]}).status == 200
+    refused("prefetch.views size must be between 0 and 50", prefetch={"views": [{"name": "v%d" % i} for i in range(51)]})
+
+
 def test_016_names():
     for mbox in ({"index": 0}, {"index": 0, "name": " "}, {"index": 0, "name": "x" * 251}, {"index": 0, "name": "hero-clicked"},
                  {"index": 0, "name": "** any mbox **"}, {"index": 0, "name": 5}):

@@ -123,6 +123,14 @@ def test_single_update():
     assert s.call("DELETE", path).status == 405
 
 
+def test_columns_at_and_past_their_number():
+    names = ",".join("c%d" % i for i in range(1000))
+    text = status(batch("pcId,%s\nwide,%s\n" % (names, ",".join("1" * 1000))))
+    assert member(text, "successfulUpdates") == "1" and len(values(fetch("", "wide"))) == 1000, text
+    r = form("/m2/%s/profile/batchUpdate" % CLIENT, "batch=pcId,%s,more\nx,1" % names)
+    assert r.status == 400 and b"at most 1000 attributes" in r.body, r.body
+
+
 def test_limits():
     assert form("/m2/nobody/profile/batchUpdate", "batch=pcId,a\n1,1").status == 400
     assert form("/m2/%s/profile/batchUpdate" % CLIENT, "").status == 400

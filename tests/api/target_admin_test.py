@@ -123,6 +123,17 @@ def test_147_changelog_of_offers_at_locations():
     assert "activityParameters" not in top
 
 
+def test_changelog_values_at_and_past_their_length():
+    """Longer values are left out; that there was a change is said all the same."""
+    w.activity("ab", 1472, [(100, text_offer("a"))], "long", notes="short", tags=["t"])
+    body = w.rest("GET", "/activities/ab/1472").json
+    for n, said in ((4096, True), (4097, False)):
+        w.rest("PUT", "/activities/ab/1472", dict(body, notes="n" * n, tags=["x" * (n - 4)]))
+        top = w.rest("GET", "/activities/1472/changelog", headers=V1).json["activityChangelogs"][0]["activityParameters"]
+        assert ("changedValue" in top["notes"], "changedValue" in top["tags"]) == (said, said), (n, top.keys())
+        assert "previousValue" in top["notes"], top["notes"].keys()
+
+
 # ---- who may, and how often ----
 
 def test_153_who_may():

@@ -38,6 +38,37 @@ TEST(config_target_environments_and_hosts)
     fixture_close(&f);
 }
 
+TEST(config_target_limits_at_and_past)
+{
+    struct fixture f;
+    struct buf b;
+
+    fixture_open(t, &f);
+    put_world(t, &f);
+    buf_init_in(&b, t->arena, 1 << 16);
+    for (int i = 0; i < LIMIT_SETTING_TEXTS; i++)
+        buf_printf(&b, "%s'h%d'", i > 0 ? "," : "", i);
+    put(t, &f, "targetSettings", "authorizedHosts",
+        arena_printf(t->arena, "{'blockedMboxHostsConstraint':{'contains':[%.*s]}}", STR_ARG(buf_str(&b))).p);
+    put_fails(
+        t, &f, "targetSettings", "authorizedHosts",
+        arena_printf(t->arena, "{'blockedMboxHostsConstraint':{'contains':[%.*s,'more']}}", STR_ARG(buf_str(&b))).p,
+        ERR_INVALID);
+    put(t, &f, "profileScript", "1",
+        arena_printf(t->arena, "{'id':1,'name':'%0*d','script':'return 1;'}", LIMIT_SCRIPT_NAME_CHARS, 1).p);
+    put_fails(t, &f, "profileScript", "2",
+              arena_printf(t->arena, "{'id':2,'name':'%0*d','script':'return 1;'}", LIMIT_SCRIPT_NAME_CHARS + 1, 1).p,
+              ERR_LIMIT);
+    for (int i = 2; i <= LIMIT_SCRIPTS; i++)
+        put(t, &f, "profileScript", arena_printf(t->arena, "%d", i).p,
+            arena_printf(t->arena, "{'id':%d,'name':'s%d','script':'return 1;'}", i, i).p);
+    put_fails(t, &f, "profileScript", "901", "{'id':901,'name':'more','script':'return 1;'}", ERR_LIMIT);
+    put(t, &f, "profileScript", "901", "{'id':901,'name':'more','script':'return 1;','active':false}");
+    put(t, &f, "profileScript", "1", "{'id':1,'name':'first','script':'return 1;','active':false}");
+    put(t, &f, "profileScript", "901", "{'id':901,'name':'more','script':'return 1;'}"); /* there is room now */
+    fixture_close(&f);
+}
+
 TEST(config_target_settings)
 {
     static const struct {

@@ -121,3 +121,19 @@ TEST(gather_is_bounded)
     CHECK_EQ(n, 100);
     learn_gather_free(g);
 }
+
+TEST(gather_units_at_and_past_the_limit)
+{
+    struct learn_gather *g = begin(t, 0);
+    size_t n;
+
+    for (int i = 0; i <= LIMIT_LEARN_UNITS; i++) /* one more than are learned of */
+        decide_with(t, g, arena_printf(t->arena, "v%d", i).p, arena_printf(t->arena, "e%d", i).p, 0.5, 2000);
+    CHECK_EQ(learn_gather_units(g), LIMIT_LEARN_UNITS);
+    (void)conversions(t, g, LIMIT_LEARN_UNITS - 1, &n);
+    CHECK_EQ(n, 1);
+    decide_with(t, g, "again", "e0", 0.5, 2000); /* one that is known goes on */
+    (void)conversions(t, g, 0, &n);
+    CHECK_EQ(n, 2);
+    learn_gather_free(g);
+}

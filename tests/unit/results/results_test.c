@@ -310,7 +310,8 @@ struct ask {
     int64_t environment;
     bool qa, quiet;
     const char *impression;
-    const char *order; /* id */
+    const char *order;    /* id */
+    const char *products; /* JSON; NULL: two */
     double total;
     const char *absorbs;
     const char *reporting; /* of all notices */
@@ -342,7 +343,7 @@ request(struct t *t, struct ledger *l, struct ask x, const char *notices)
     if (x.order != NULL) {
         visit.order.id = str_of(x.order);
         visit.order.total = x.total;
-        visit.order.products = json_of(t, "['p1','p2']");
+        visit.order.products = json_of(t, x.products != NULL ? x.products : "['p1','p2']");
     }
     if (x.absorbs != NULL) {
         ids[1].id = str_of(x.absorbs);
@@ -692,6 +693,25 @@ TEST(results_orders_are_bounded)
     CHECK_EQ(n, LIMIT_RESULT_ORDERS);
     CHECK_STR(orders[0].id, S("o10000"));
     CHECK_STR(orders[n - 1].id, S("o1"));
+    ledger_close(&l);
+}
+
+TEST(results_products_at_and_past_the_limit)
+{
+    struct ledger l = ledger_open(t);
+    struct results_order *orders;
+    size_t n;
+
+    request(t, &l, (struct ask){.who = "v"}, "d:0");
+    for (int more = 0; more < 2; more++) {
+        const char *list = arena_printf(t->arena, "['%0*d']", LIMIT_RESULT_PRODUCTS_BYTES - 4 + more, 7).p;
+        request(t, &l, (struct ask){.who = "v", .order = more ? "o2" : "o1", .total = 1, .products = list}, "g");
+    }
+    CHECK_OK(results_orders(l.k, S("org/prod"), A, t->arena, &orders, &n, d));
+    CHECK_EQ(n, 2);
+    CHECK_EQ(orders[1].products.n, LIMIT_RESULT_PRODUCTS_BYTES);
+    CHECK_EQ(orders[0].products.n, 0); /* the order counts without them */
+    CHECK_TRUE(orders[0].total == 1);
     ledger_close(&l);
 }
 

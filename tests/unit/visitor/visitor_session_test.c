@@ -95,6 +95,18 @@ TEST(visitor_landing_page) /* [TARGET 12.71] */
     CHECK_STR(v.landing_url, S("https://shop.example.com/direct"));
 }
 
+TEST(visitor_landing_page_at_and_past_its_length)
+{
+    struct visitor v = fresh(t);
+    struct str longest = arena_printf(t->arena, "https://a.test/%0*d", LIMIT_VISITOR_URL_BYTES - 15, 7);
+
+    CHECK_EQ(longest.n, LIMIT_VISITOR_URL_BYTES);
+    visit(&v, "s1", longest.p, NOW);
+    CHECK_STR(v.landing_url, longest);
+    visit(&v, "s2", arena_printf(t->arena, "%sX", longest.p).p, NOW + 1);
+    CHECK_STR(v.landing_url, longest); /* the rest is cut */
+}
+
 TEST(visitor_geo_is_of_the_first_request) /* [TARGET 12.79] */
 {
     struct hit_visit x = {.session = S("s1")};
