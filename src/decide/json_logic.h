@@ -24,9 +24,9 @@ struct lower;
  * out->rule with rule_free(). */
 enum err json_logic_compile(const struct json *logic, struct target_rule *out, struct diag *d);
 
-/* Can its value be a list? An empty one is false as an operand, in an audience, and true to the vendor's engine as the
+/* Can its value be an empty list? That is false as an operand, in an audience, and true to the vendor's engine as the
  * whole condition of a rule: whoever makes the one of the other says what is meant. */
-bool json_logic_may_be_list(const struct json *logic);
+bool json_logic_may_be_empty_list(const struct json *logic);
 
 /* json_logic_compile() inside of a rule under construction: a node that is true or false, NULL after a failure
  * (target_int.h). */

@@ -144,21 +144,28 @@ check_order(struct group *g)
     return ERR_OK;
 }
 
+/* As a rule's condition is taken apart (odd_read_parts.c). */
+static bool
+add_parts_of(struct group *g, const struct json *x, struct odd_parts *out)
+{
+    const struct json *all = json_is(x, JSON_OBJECT) && json_count(x) == 1 ? json_get(x, S("and")) : NULL;
+    struct json_iter it = json_iter(all);
+    bool ok = true;
+
+    if (!json_is(all, JSON_ARRAY) || json_count(all) == 0)
+        return (json_is(x, JSON_BOOL) && json_bool(x, false)) || odd_add_part(g->r, out, x);
+    while (ok && json_next(&it))
+        ok = add_parts_of(g, it.value, out);
+    return ok;
+}
+
 /* The parts of the x in {"!":x}; false: the part is something else. */
 static bool
 excluded_parts(struct group *g, const struct json *part, struct odd_parts *out)
 {
     const struct json *x = json_is(part, JSON_OBJECT) && json_count(part) == 1 ? json_get(part, S("!")) : NULL;
-    struct json_iter it = json_iter(json_get(x, S("and")));
-    bool ok = true;
 
-    if (x == NULL)
-        return false;
-    if (json_get(x, S("and")) == NULL)
-        return odd_add_part(g->r, out, x);
-    while (ok && json_next(&it))
-        ok = odd_add_part(g->r, out, it.value);
-    return ok;
+    return x != NULL && add_parts_of(g, x, out);
 }
 
 static bool

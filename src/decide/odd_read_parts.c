@@ -113,9 +113,25 @@ add_part(struct odd_reader *r, struct odd_read_rule *rule, struct odd_parts *to,
     return odd_add_part(r, to, v) ? ERR_OK : odd_no_room(r);
 }
 
-/* {"or":[v,{"!":[{"merge":[v]}]}]}: v, or v is an empty list, by which the engine takes a rule. */
+/* Operands of an "and" that stand before another one and may be empty lists: then that list is the value, and by it the
+ * engine takes the rule, whatever stands behind. */
+struct before {
+    const struct before *next;
+    const struct json *v;
+};
+
+/* It is an empty list. */
+static void
+write_empty(struct buf *b, const struct json *v)
+{
+    buf_put(b, S("{\"!\":[{\"merge\":["));
+    json_write(b, v);
+    buf_put(b, S("]}]}"));
+}
+
+/* {"or":[v, v is an empty list, one of those before is]} */
 static enum err
-add_list(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
+add_list(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v, const struct before *before)
 {
     const struct json *whole = NULL;
     struct buf b;
@@ -123,9 +139,15 @@ add_list(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
     buf_init_in(&b, r->a, LIMIT_TARGET_RULE_BYTES);
     buf_put(&b, S("{\"or\":["));
     json_write(&b, v);
-    buf_put(&b, S(",{\"!\":[{\"merge\":["));
-    json_write(&b, v);
-    buf_put(&b, S("]}]}]}"));
+    if (json_logic_may_be_empty_list(v)) {
+        buf_putc(&b, ',');
+        write_empty(&b, v);
+    }
+    for (; before != NULL; before = before->next) {
+        buf_putc(&b, ',');
+        write_empty(&b, before->v);
+    }
+    buf_put(&b, S("]}"));
     if (!buf_ok(&b))
         return odd_refuse(r, rule->place, "has a condition that is larger than %d bytes", LIMIT_TARGET_RULE_BYTES / 2);
     if (json_parse(buf_str(&b), r->a, &whole, r->d) != ERR_OK)
@@ -133,37 +155,42 @@ add_list(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
     return add_part(r, rule, &rule->parts, whole);
 }
 
-/* An and whose value is its last operand's, unless one before it is false. */
-static bool
-can_be_split(const struct json *all)
-{
-    struct json_iter it = json_iter(all);
-    size_t left = json_is(all, JSON_ARRAY) ? json_count(all) : 0;
+static enum err add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v,
+                              const struct before *before);
 
-    while (left > 1 && json_next(&it)) {
-        if (json_logic_may_be_list(it.value))
-            return false;
-        left--;
-    }
-    return left > 0;
-}
-
+/* Its value is the first operand that is false, else the last: taken when each operand is true or an empty list, or one
+ * before it is an empty list. */
 static enum err
-add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v)
+add_all(struct odd_reader *r, struct odd_read_rule *rule, const struct json *all, const struct before *before)
 {
-    const struct json *all = json_is(v, JSON_OBJECT) && json_count(v) == 1 ? json_get(v, S("and")) : NULL;
     struct json_iter it = json_iter(all);
     enum err rc = ERR_OK;
 
-    if (can_be_split(all)) {
-        while (rc == ERR_OK && json_next(&it))
-            rc = add_condition(r, rule, it.value);
-        return rc;
+    while (rc == ERR_OK && json_next(&it)) {
+        struct before *b;
+        rc = add_condition(r, rule, it.value, before);
+        if (rc != ERR_OK || !json_logic_may_be_empty_list(it.value))
+            continue;
+        b = ARENA_NEW(r->a, struct before);
+        if (b == NULL)
+            return odd_no_room(r);
+        *b = (struct before){before, it.value};
+        before = b;
     }
+    return rc;
+}
+
+static enum err
+add_condition(struct odd_reader *r, struct odd_read_rule *rule, const struct json *v, const struct before *before)
+{
+    const struct json *all = json_is(v, JSON_OBJECT) && json_count(v) == 1 ? json_get(v, S("and")) : NULL;
+
+    if (json_is(all, JSON_ARRAY) && json_count(all) > 0)
+        return add_all(r, rule, all, before);
     if (json_is(v, JSON_BOOL) && json_bool(v, false))
         return ERR_OK;
-    if (json_logic_may_be_list(v))
-        return add_list(r, rule, v);
+    if (before != NULL || json_logic_may_be_empty_list(v))
+        return add_list(r, rule, v, before);
     return add_part(r, rule, read_range(rule, v) ? &rule->ranges : &rule->parts, v);
 }
 
@@ -172,7 +199,7 @@ odd_read_condition(struct odd_reader *r, struct odd_read_rule *rule, const struc
 {
     rule->lower = 0;
     rule->upper = ODD_BUCKETS - 1;
-    return add_condition(r, rule, condition);
+    return add_condition(r, rule, condition, NULL);
 }
 
 bool

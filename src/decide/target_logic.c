@@ -69,7 +69,7 @@ combined_logic(struct logic *lg, const struct json *rule)
 static struct str
 own_logic(struct logic *lg, const struct json *logic)
 {
-    bool list = json_logic_may_be_list(logic);
+    bool list = json_logic_may_be_empty_list(logic);
     struct buf b;
 
     buf_init_in(&b, lg->w.a, LIMIT_TARGET_RULE_BYTES);

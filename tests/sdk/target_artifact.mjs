@@ -65,7 +65,9 @@ export function randomArtifact(r) {
     const n = r.between(1, 3), percents = r.chance(0.7), split = r.chance(0.6);
     const bounds = percents ? [0, 34, 67, 100] : [0, 33.33, 66.6, 100];
     const shares = Array.from({ length: n }, (_, e) => (split ? share(r, bounds, e) : []));
-    const entry = r.chance(0.5) ? [whole(r)] : [], own = r.some(n, () => (r.chance(0.5) ? [whole(r)] : [])), place = where.map(() => (r.chance(0.2) ? [whole(r)] : []));
+    const entry = r.chance(0.5) ? [whole(r)] : [], place = where.map(() => (r.chance(0.2) ? [whole(r)] : []));
+    // An empty list by which an experience is shown whatever its locations ask for is what no activity can say.
+    const plain = n > 1 && where.length > 1 && place.flat().length > 0, own = r.some(n, () => (r.chance(0.5) ? [plain ? { "!!": [whole(r)] } : whole(r)] : []));
     const properties = r.chance(0.2) ? [r.of(["pt-9", "pt-8"])] : [], clicks = r.chance(0.3) ? [{ type: "click", selector: "#buy" + id, eventToken: "c" + id }] : [];
     where.forEach((name, l) => {
       const view = name.startsWith("view "), visual = view || name === "target-global-mbox";

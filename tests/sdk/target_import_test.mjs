@@ -94,6 +94,8 @@ const refused = [
   [artifact({ m: [[1, 0, gold, "x"], [2, 0, shop, "y"], [1, 1, true, "z"]] }), /m\[2\] comes after rules of another activity/],
   [artifact({ m: [[1, 0, { and: [range(0, allocation, 50), gold] }, "x"], [1, 1, { "<": [50, allocation] }, "y"]],
     n: [[1, 0, range(0, allocation, 50), "x"], [1, 1, { and: [{ "<": [50, allocation] }, shop] }, "y"]] }), /belongs neither to activity 1|must exclude/],
+  [artifact(Object.fromEntries(["m", "n"].map((name) => [name, [["a"], ["b"]].map((empty, e) => [1, e, { and: [{ missing: empty }, { "==": [name, { var: "mbox.x" }] }] }, "x"])]))),
+    /m\[0\] has a condition that belongs neither to activity 1/],
   [artifact({ m: [[1, 0, gold, "x"], [1, 1, true, "y"]], n: [[1, 1, true, "y"]] }), /must exclude who belongs to experience 0/],
   [artifact({ "target-global-mbox": [[1, 0, true, "x"], [2, 0, true, "y"]] }), /shows form-based content on the page/],
 ];

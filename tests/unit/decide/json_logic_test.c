@@ -227,3 +227,97 @@ TEST(json_logic_allocation_is_the_activitys_own)
     CHECK_TRUE(taken[0] > 70 && taken[0] < 130 && taken[1] > 70 && taken[1] < 130 && both < 80);
     fixture_free(&f);
 }
+
+/* ---- long paths ---- */
+
+/* Past the limit a path is read another way, with the same outcome. */
+TEST(json_logic_path_at_and_past_its_length)
+{
+    for (int more = 0; more < 2; more++) {
+        int n = LIMIT_JSON_LOGIC_PATH - (int)strlen("mbox.") + more;
+        struct fixture f = fixture_new(
+            t,
+            arena_printf(t->arena,
+                         "{'activities':[{'id':1001,'name':'a','type':'xt','state':'approved','options':["
+                         "{'optionLocalId':0,'offerId':1}],'locations':{'mboxes':[{'locationLocalId':0,'name':'m'}]},"
+                         "'experiences':[{'experienceLocalId':0,'audienceIds':[7],'optionLocations':["
+                         "{'locationLocalId':0,'optionLocalId':0}]}]}],'offers':[{'id':1,'content':'a'}],"
+                         "'audiences':[{'id':7,'jsonLogic':{'==':['gold',{'var':'mbox.a%0*d'}]}}]}",
+                         n - 1, 0)
+                .p);
+        struct fixture_request rq = fixture_request(t, "v", "m");
+        fixture_ask(t, &f, &rq);
+        CHECK_EQ(f.result.n, 0);
+        rq.target = fixture_json(t, arena_printf(t->arena, "{'a%0*d':'gold'}", n - 1, 0).p);
+        CHECK_ANSWER(&f, &rq, "1001:0@m");
+        fixture_free(&f);
+    }
+}
+
+/* ---- empty lists ---- */
+
+TEST(json_logic_values_that_may_be_an_empty_list)
+{
+    static const char *const may[] = {
+        "[]",
+        "{'missing':['mbox.x']}",
+        "{'missing_some':[1,['mbox.x']]}",
+        "{'filter':[[1,2],{'>':[{'var':''},1]}]}",
+        "{'map':[[],1]}",
+        "{'map':[{'var':'mbox.x'},1]}", /* of no list it makes an empty one */
+        "{'map':[{'filter':[[1],false]},1]}",
+        "{'merge':[]}",
+        "{'merge':[[],{'missing':['mbox.x']}]}",
+        "{'reduce':[[1,2],{'var':'current'},[]]}",
+        "{'reduce':[[[],2],{'var':'current'},0]}",
+        "{'reduce':[[1,2],{'missing':['current']},0]}",
+        "{'reduce':[{'map':[[1],[]]},{'var':'current'},0]}",
+        "{'if':[{'var':'mbox.x'},[],1]}",
+        "{'?:':[{'var':'mbox.x'},1,{'missing':['mbox.x']}]}",
+        "{'if':[[]]}",
+        "{'and':[{'missing':['mbox.x']},1]}",
+        "{'and':[1,{'missing':['mbox.x']}]}",
+        "{'or':[1,{'missing':['mbox.x']}]}",
+        "{'log':[[]]}",
+        "{'var':['mbox.x',[]]}",
+        "{'var':['mbox.x',{'missing':['mbox.x']}]}",
+    };
+    static const char *const never[] = {
+        "1",
+        "''",
+        "null",
+        "{}",
+        "[1]",
+        "[[]]",
+        "{'var':'mbox.x'}",
+        "{'var':[[]]}",
+        "{'merge':[1,[]]}",
+        "{'merge':[[],{'var':'mbox.x'}]}", /* whatever it is, it is an element */
+        "{'map':[[1],[]]}",
+        "{'map':[{'merge':[[1],[]]},{'var':''}]}",
+        "{'reduce':[[1,2],{'+':[{'var':'current'},{'var':'accumulator'}]},0]}",
+        "{'reduce':[{'filter':[[1],true]},{'var':'current'},0]}",
+        "{'reduce':[{'var':'mbox.x'},{'var':'accumulator'},'']}",
+        "{'if':[[],1,2]}",
+        "{'if':[{'missing':['mbox.x']},1]}",
+        "{'or':[{'missing':['mbox.x']},1]}",
+        "{'or':[]}",
+        "{'and':[]}",
+        "{'and':[[1],2]}",
+        "{'!':[[]]}",
+        "{'in':[1,[]]}",
+        "{'some':[[],true]}",
+        "{'log':[1,[]]}",
+        "{'var':['mbox.x','none']}",
+        "{'==':[[],[]]}",
+    };
+
+    for (size_t i = 0; i < sizeof may / sizeof *may; i++) {
+        if (!json_logic_may_be_empty_list(fixture_json(t, may[i])))
+            t_fail(t, __FILE__, __LINE__, "never: %s", may[i]);
+    }
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        if (json_logic_may_be_empty_list(fixture_json(t, never[i])))
+            t_fail(t, __FILE__, __LINE__, "sometimes: %s", never[i]);
+    }
+}

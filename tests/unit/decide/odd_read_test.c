@@ -141,6 +141,18 @@ TEST(odd_read_an_excluded_experience_shows_elsewhere)
     CHECK_TRUE(r.activities[0].experiences[1].cells[1].placed);
 }
 
+/* An exclusion is taken apart as the condition that it excludes is. */
+TEST(odd_read_an_excluded_experience_of_several_conditions_shows_elsewhere)
+{
+#define NESTED "{'and':[{'and':[" TIER("a") ",{'and':[" TIER("b") "]}]},true," TIER("c") "]}"
+    struct odd_read r =
+        must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", NESTED) "," RULE(
+                         "1", "1", "landing", "true") "],'n':[" RULE("1", "1", "landing", "{'!':" NESTED "}") "]"));
+
+    CHECK_EQ(r.activities[0].experiences[0].parts.n, 3);
+    CHECK_EQ(r.activities[0].experiences[1].parts.n, 0);
+}
+
 TEST(odd_read_a_click_without_selector_is_of_its_location)
 {
     struct odd_read r = must_read(
@@ -191,12 +203,31 @@ TEST(odd_read_an_empty_list_as_a_condition_is_true)
     CHECK_TRUE(json_equal(r.activities[0].entry.items[1], fixture_json(t, TRUE_OR_EMPTY(LIST))));
     /* one before the last makes the whole true, whatever is behind it */
     r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", "{'and':[" LIST "," TIER("a") "]}") "]"));
-    CHECK_EQ(r.activities[0].entry.n, 1);
-    CHECK_TRUE(
-        json_equal(r.activities[0].entry.items[0], fixture_json(t, TRUE_OR_EMPTY("{'and':[" LIST "," TIER("a") "]}"))));
+    CHECK_EQ(r.activities[0].entry.n, 2);
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[0], fixture_json(t, TRUE_OR_EMPTY(LIST))));
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[1],
+                          fixture_json(t, "{'or':[" TIER("a") ",{'!':[{'merge':[" LIST "]}]}]}")));
     /* what is asked of a list is no list */
     r = must_read(t, MBOXES("'m':[" RULE("1", "0", "landing", "{'some':[" LIST ",true]}") "]"));
     CHECK_TRUE(json_equal(r.activities[0].entry.items[0], fixture_json(t, "{'some':[" LIST ",true]}")));
+}
+
+/* A list before what the experiences differ in is the activity's: each part says that it may be empty. */
+TEST(odd_read_conditions_behind_a_list_are_taken_apart)
+{
+#define BEHIND(x) "{'and':[" LIST "," x "]}"
+#define OR_EMPTY(x) "{'or':[" x ",{'!':[{'merge':[" LIST "]}]}]}"
+    struct odd_read r = must_read(
+        t,
+        MBOXES("'m':[" RULE("1", "0", "landing", BEHIND(TIER("a"))) "," RULE(
+            "1", "1", "landing", BEHIND(TIER("b"))) "],'n':[" RULE("1", "0", "landing",
+                                                                   BEHIND(TIER("a"))) "," RULE("1", "1", "landing",
+                                                                                               BEHIND(TIER("b"))) "]"));
+
+    CHECK_EQ(r.activities[0].entry.n, 1);
+    CHECK_TRUE(json_equal(r.activities[0].entry.items[0], fixture_json(t, TRUE_OR_EMPTY(LIST))));
+    CHECK_TRUE(json_equal(r.activities[0].experiences[0].parts.items[0], fixture_json(t, OR_EMPTY(TIER("a")))));
+    CHECK_TRUE(json_equal(r.activities[0].experiences[1].parts.items[0], fixture_json(t, OR_EMPTY(TIER("b")))));
 }
 
 TEST(odd_read_priorities_follow_the_lists)
