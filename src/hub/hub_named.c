@@ -2,7 +2,7 @@
  *
  * Records are grouped, LIMIT_NAMED_RECORDS by their offsets. A mark is an id of a visitor and a record of the group
  * that names it: 50 bits of the id's hash, 14 of the record. Marks of the group that is being folded wait in memory.
- * The first record behind the group sorts them into rows by their first bits, in the batch that its fold is in. So a
+ * The first record behind the group puts them into rows by their first bits, in the batch that its fold is in. So a
  * fold pays little, a question looks into one small row for thousands of records, and nothing is kept of any visitor.
  *
  *   (1) A record that is in a group with rows, and not in the id's row, does not name the id.
@@ -121,12 +121,25 @@ note_id(void *ctx, struct str id)
         g->marks[g->count++] = mark;
 }
 
-static int
-by_mark(const void *a, const void *b)
+/* The marks by their rows, each in the order of records; row i is [starts[i], starts[i + 1]). NULL: no memory. */
+static uint64_t *
+by_rows(const struct hub_group *g, size_t starts[ROWS + 1])
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    uint64_t *out = malloc((g->count + 1) * sizeof *out);
+    size_t next[ROWS];
 
-    return (x > y) - (x < y);
+    if (out == NULL)
+        return NULL;
+    memset(starts, 0, (ROWS + 1) * sizeof *starts);
+    for (size_t i = 0; i < g->count; i++)
+        starts[row_of(g->marks[i]) + 1]++;
+    for (unsigned row = 0; row < ROWS; row++) {
+        next[row] = starts[row];
+        starts[row + 1] += starts[row];
+    }
+    for (size_t i = 0; i < g->count; i++)
+        out[next[row_of(g->marks[i])]++] = g->marks[i];
+    return out;
 }
 
 static enum err
@@ -157,21 +170,21 @@ static enum err
 put_rows(struct hub *h, struct diag *d)
 {
     const struct hub_group *g = &h->group;
+    size_t starts[ROWS + 1];
+    uint64_t *marks = g->full ? NULL : by_rows(g, starts);
     char key[KEY_BYTES];
     struct buf b;
     enum err rc = ERR_OK;
 
-    if (g->full)
+    if (marks == NULL)
         return drop_rows(h, g->number, d); /* (5) */
-    if (g->count > 0)
-        qsort(g->marks, g->count, sizeof *g->marks, by_mark);
     buf_init(&b, (size_t)LIMIT_NAMED_IDS * MARK_BYTES);
-    for (size_t from = 0, to; rc == ERR_OK && from < g->count; from = to) {
-        for (to = from + 1; to < g->count && row_of(g->marks[to]) == row_of(g->marks[from]);)
-            to++;
-        rc = put_row(h, g->marks + from, to - from, &b, d);
+    for (unsigned row = 0; rc == ERR_OK && row < ROWS; row++) {
+        if (starts[row] < starts[row + 1])
+            rc = put_row(h, marks + starts[row], starts[row + 1] - starts[row], &b, d);
     }
     buf_deinit(&b);
+    free(marks);
     return rc == ERR_OK ? kv_put(h->kv, group_key(key, g->number), S(""), 0, d) : rc;
 }
 
@@ -294,25 +307,19 @@ mark_at(struct str row, size_t i)
     return unpack_fixed64(&u);
 }
 
-/* The first record from `least` on that names the id. */
+/* The first record from `least` on that names the id. Marks of a row, as those in memory, stand in the order of their
+ * records. */
 static uint64_t
 find_in_row(struct str row, uint64_t least)
 {
-    size_t low = 0, high = row.n / MARK_BYTES;
+    size_t n = row.n / MARK_BYTES, i = 0;
+    uint64_t mark = 0;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (mark_at(row, middle) < least)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == row.n / MARK_BYTES || !same_id(mark_at(row, low), least))
-        return NOWHERE;
-    return record_of(mark_at(row, low));
+    while (i < n && (mark = mark_at(row, i), !same_id(mark, least) || record_of(mark) < record_of(least)))
+        i++;
+    return i < n ? record_of(mark) : NOWHERE;
 }
 
-/* The same among marks in memory: they stand in the order of their records. */
 static uint64_t
 find_in_group(const struct hub_group *g, uint64_t least)
 {
