@@ -14,6 +14,7 @@
 struct cell {
     const struct odd_read_rule *rule; /* NULL: nothing there */
     struct odd_parts parts;           /* of the rule, without those that exclude */
+    struct odd_parts excluded;        /* taken out of them: who belongs to an experience before */
 };
 
 struct group {
@@ -112,7 +113,7 @@ read_cells(struct group *g)
         if (c->rule != NULL)
             return odd_refuse(g->r, rule->place, "is a second rule of experience %lld of activity %lld there",
                               (long long)rule->experience, (long long)rule->activity);
-        *c = (struct cell){rule, rule->parts};
+        *c = (struct cell){.rule = rule, .parts = rule->parts};
         for (size_t k = 0; g->out->ranges_as_audiences && k < rule->ranges.n; k++) {
             if (!odd_add_part(g->r, &c->parts, rule->ranges.items[k]))
                 return odd_no_room(g->r);
@@ -178,22 +179,37 @@ is_subset(const struct odd_parts *small, const struct odd_parts *large)
     return true;
 }
 
-/* Takes the part that excludes experience `e` out of the cell: one whose parts all rules of e have. */
+/* The part excludes experience `e`: all rules of e have what it excludes. */
+static bool
+excludes(struct group *g, const struct json *part, size_t e)
+{
+    struct odd_parts x = {0};
+    bool is_it = excluded_parts(g, part, &x);
+
+    for (size_t l = 0; is_it && l < g->out->location_count; l++) {
+        const struct cell *other = cell_at(g, e, l);
+        is_it = other->rule == NULL || is_subset(&x, &other->parts);
+    }
+    return is_it;
+}
+
+/* Takes the part that excludes experience `e` out of the cell. One that was taken for another experience, of the same
+ * audience, excludes both. */
 static bool
 take_exclusion(struct group *g, struct cell *c, size_t e)
 {
     struct odd_parts kept = {0};
     bool found = false;
 
+    for (size_t i = 0; i < c->excluded.n && !found; i++)
+        found = excludes(g, c->excluded.items[i], e);
+    if (found)
+        return true;
     for (size_t i = 0; i < c->parts.n; i++) {
-        struct odd_parts x = {0};
-        bool is_it = !found && excluded_parts(g, c->parts.items[i], &x);
-        for (size_t l = 0; is_it && l < g->out->location_count; l++) {
-            const struct cell *other = cell_at(g, e, l);
-            is_it = other->rule == NULL || is_subset(&x, &other->parts);
-        }
+        const struct json *part = c->parts.items[i];
+        bool is_it = !found && excludes(g, part, e);
         found |= is_it;
-        if (!is_it && !odd_add_part(g->r, &kept, c->parts.items[i]))
+        if (!odd_add_part(g->r, is_it ? &c->excluded : &kept, part))
             return false;
     }
     if (found)

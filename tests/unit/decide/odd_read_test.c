@@ -153,6 +153,18 @@ TEST(odd_read_an_excluded_experience_of_several_conditions_shows_elsewhere)
     CHECK_EQ(r.activities[0].experiences[1].parts.n, 0);
 }
 
+/* Two experiences of one audience are excluded by one condition, however often it is said. */
+TEST(odd_read_two_excluded_experiences_of_the_same_audience)
+{
+    struct odd_read r = must_read(
+        t, MBOXES("'m':[" RULE("1", "0", "landing", TIER("a")) "," RULE("1", "1", "landing", TIER("a")) "," RULE(
+               "1", "2", "landing", "true") "],'n':[" RULE("1", "2", "landing",
+                                                           "{'and':[{'!':" TIER("a") "},{'!':" TIER("a") "}]}") "]"));
+
+    CHECK_EQ(r.activities[0].experiences[2].parts.n, 0);
+    CHECK_TRUE(r.activities[0].experiences[2].cells[1].placed);
+}
+
 TEST(odd_read_a_click_without_selector_is_of_its_location)
 {
     struct odd_read r = must_read(
