@@ -68,8 +68,8 @@ ensure_offer(struct demo_load *l, const struct offer *o, struct str *id)
 }
 
 #define METRIC_ORDER                                                                                                   \
-    "{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"mboxes\":[{\"name\":\"orderConfirm\","          \
-    "\"successEvent\":\"mbox_shown\"}],\"action\":{\"type\":\"count_once\"}}"
+    "{\"metricLocalId\":32767,\"name\":\"Order\",\"conversion\":true,\"revenue\":true,\"mboxes\":[{"                   \
+    "\"name\":\"orderConfirm\",\"successEvent\":\"mbox_shown\"}],\"action\":{\"type\":\"always_convert\"}}"
 #define METRIC_LINK                                                                                                    \
     "{\"metricLocalId\":1,\"name\":\"Link of the hero\",\"clickTrackSelectors\":[{\"selector\":\"#hero-cta\","         \
     "\"selectorVersion\":1}],\"action\":{\"type\":\"count_once\"}}"

@@ -141,13 +141,16 @@ void decision_trace_notice(struct decision *x, const struct decision_ask *ask, c
                            const struct decide_token *tokens, size_t n, struct buf *out);
 /* A location shown or clicked (metric 0: all metrics that name the location; else that metric of that activity, as a
  * click token says): the conversions of activities that the visitor has entered, gates of 2.7 passed. NOTICE_CONVERT
- * with activity, metric, action, value, reporting; experience empty. Order in the hit is the order here. */
+ * with activity, metric, action, value, reporting; experience empty. Order in the hit is the order here. An order that
+ * comes without a location meets the revenue metrics of every activity entered, whatever locations they name. */
 struct decision_moment {
-    struct str location; /* mbox name, "__view__", a view's name */
+    struct str location; /* mbox name, "__view__", a view's name; empty: none */
     bool clicked;
     struct str activity; /* of a token; empty: any */
     uint32_t metric;
-    bool order; /* an order comes with it: revenue metrics want one */
+    bool order;                   /* an order comes with it: revenue metrics want one */
+    const struct hit_notice *met; /* what the request met before at its locations: an order meets a metric once */
+    size_t met_count;
     /* engagement counts [TARGET 2.7]: */
     bool page; /* the first location of a request that shows something */
     bool stay; /* a request that shows nothing, perhaps, and goes on with the visit: pages do not count */

@@ -102,6 +102,33 @@ met_at(struct met *y)
         try(y, g->items[i].activity, g->items[i].metric, &g->items[i].audiences);
 }
 
+/* ---- an order without a location ---- */
+
+static bool
+was_met(const struct decision_moment *moment, struct str activity, uint32_t metric)
+{
+    for (size_t i = 0; i < moment->met_count; i++) {
+        const struct hit_notice *n = &moment->met[i];
+        if (n->type == NOTICE_CONVERT && n->metric == metric && str_eq(n->activity, activity))
+            return true;
+    }
+    return false;
+}
+
+static void
+met_by_order(struct met *y)
+{
+    const struct visitor *v = y->x->rq->visitor;
+
+    for (size_t i = 0; v != NULL && i < v->membership_count; i++) {
+        const struct activity *a = map_get(&y->x->s->activity_index, v->memberships[i].activity);
+        for (size_t k = 0; a != NULL && k < a->metric_count; k++) {
+            if (a->metrics[k].revenue && !was_met(y->moment, a->id, a->metrics[k].id))
+                try(y, (uint32_t)(a - y->x->s->activities), &a->metrics[k], NULL);
+        }
+    }
+}
+
 /* ---- engagement: from the first display of a visit on ---- */
 
 static double
@@ -150,6 +177,8 @@ decision_met(struct decision *x, const struct decision_ask *ask, const struct de
         met_by_token(&y);
     else
         met_at(&y);
+    if (moment->order && moment->location.n == 0 && moment->activity.n == 0)
+        met_by_order(&y);
     if (moment->page || moment->stay)
         met_by_engagement(&y);
     if (x->rc != ERR_OK)

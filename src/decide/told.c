@@ -104,9 +104,10 @@ told_token_moment(const struct decide_token *token, bool clicked)
 /* ---- an event of the Edge Network ---- */
 
 struct decision_moment
-told_event_moment(bool page)
+told_event_moment(const struct hit_visit *visit, const struct hit_notice *met, size_t n)
 {
-    return (struct decision_moment){.page = page, .stay = true};
+    return (struct decision_moment){
+        .order = visit->has_order, .page = visit->page, .stay = true, .met = met, .met_count = n};
 }
 
 static bool

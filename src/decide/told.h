@@ -49,9 +49,9 @@ struct told_event {
     bool shown, clicked;
 };
 struct told_event told_read_event(const struct json *xdm);
-/* Of an event itself, behind its locations: any goes on with the visit. page: it asks for content, or says that it is
- * a page. */
-struct decision_moment told_event_moment(bool page);
+/* Of an event itself, behind its locations: any goes on with the visit, and its order, which is of no location, meets
+ * what the locations have not met (met, n). */
+struct decision_moment told_event_moment(const struct hit_visit *visit, const struct hit_notice *met, size_t n);
 /* Empty: another provider's, or a location of the page's own. */
 struct str told_proposition_token(const struct json *proposition);
 

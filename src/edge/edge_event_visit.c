@@ -21,12 +21,20 @@ target_member(const struct json *target, struct str name)
     return flat != NULL ? flat : json_path(target, name);
 }
 
-/* The comma list as an array, from left to right [TARGET 7.2]. */
+/* NULL: it is empty, or there is no memory. */
 static const struct json *
-categories(const struct json *target, struct arena *a)
+list_of(const struct buf *text, struct arena *a)
 {
-    struct str rest = json_str(target_member(target, S("user.categoryId"))), name;
     const struct json *out = NULL;
+
+    return buf_ok(text) && json_parse(buf_str(text), a, &out, NULL) == ERR_OK && json_count(out) > 0 ? out : NULL;
+}
+
+/* A comma list as an array, from left to right; NULL: it is empty. */
+static const struct json *
+comma_list(struct str rest, struct arena *a)
+{
+    struct str name;
     struct buf text;
     struct jw w;
 
@@ -40,7 +48,26 @@ categories(const struct json *target, struct arena *a)
             jw_str(&w, str_trim(name));
     }
     jw_end(&w);
-    return buf_ok(&text) && json_parse(buf_str(&text), a, &out, NULL) == ERR_OK ? out : NULL;
+    return list_of(&text, a);
+}
+
+/* SKUs of what was bought; NULL: none is said. */
+static const struct json *
+skus(const struct json *items, struct arena *a)
+{
+    struct json_iter it = json_iter(items);
+    struct buf text;
+    struct jw w;
+
+    buf_init_in(&text, a, LIMIT_EDGE_BODY_BYTES);
+    w = jw_to(&text);
+    jw_array(&w);
+    while (json_is(items, JSON_ARRAY) && json_next(&it)) {
+        if (json_str(json_get(it.value, S("SKU"))).n > 0)
+            jw_json(&w, json_get(it.value, S("SKU")));
+    }
+    jw_end(&w);
+    return list_of(&text, a);
 }
 
 static double
@@ -52,21 +79,26 @@ number_of(const struct json *v)
     return n;
 }
 
-/* orderId and orderTotal of the Target part, else commerce.order of the event. */
+/* XDM of a purchase, whose gaps the Target part fills [EDGE 5.9, C-24]. Other events have a commerce.order, too: a
+ * checkout says what is in the bag. */
 static void
-read_order(const struct edge_event_in *e, struct hit_visit *v)
+read_order(const struct edge_event_in *e, struct hit_visit *v, struct arena *a)
 {
     const struct json *id = json_get(e->target, S("orderId")), *total = json_get(e->target, S("orderTotal"));
-    const struct json *order = json_path(e->xdm, S("commerce.order"));
+    bool purchase = json_f64(json_path(e->xdm, S("commerce.purchases.value")), 0) >= 1;
+    const struct json *order = purchase ? json_path(e->xdm, S("commerce.order")) : NULL;
+    const struct json *price = json_get(order, S("priceTotal"));
 
-    if (id != NULL || total != NULL) {
-        v->has_order = true;
-        v->order = (struct hit_order){.id = json_str(id), .total = number_of(total)};
-    } else if (json_is(order, JSON_OBJECT)) {
-        v->has_order = true;
-        v->order = (struct hit_order){.id = json_str(json_get(order, S("purchaseID"))),
-                                      .total = json_f64(json_get(order, S("priceTotal")), 0)};
-    }
+    v->has_order = purchase || id != NULL || total != NULL;
+    if (!v->has_order)
+        return;
+    v->order = (struct hit_order){.id = json_str(json_get(order, S("purchaseID"))),
+                                  .total = json_is_number(price) ? json_f64(price, 0) : number_of(total),
+                                  .products = purchase ? skus(json_get(e->xdm, S("productListItems")), a) : NULL};
+    if (v->order.id.n == 0)
+        v->order.id = json_str(id);
+    if (v->order.products == NULL)
+        v->order.products = comma_list(json_str(json_get(e->target, S("productPurchasedId"))), a);
 }
 
 static struct str
@@ -125,8 +157,8 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;
     v->environment = tenant_environment_of_host(c->snap, c->ds->scope, url_parse(v->url).host, c->arena).id;
     edge_qa_begin(c, out);
-    v->categories = categories(e->target, c->arena);
-    read_order(e, v);
+    v->categories = comma_list(json_str(target_member(e->target, S("user.categoryId"))), c->arena); /* [TARGET 7.2] */
+    read_order(e, v, c->arena);
     rc = find_visitor(c, device, out, d);
     if (rc == ERR_CORRUPT) { /* new here, as the fold will see it */
         visitor_init(&out->visitor, c->arena);

@@ -163,9 +163,11 @@ read_propositions(struct edge_call *c, const struct json *xdm, struct edge_visit
 void
 edge_notices_read(struct edge_call *c, const struct edge_event_in *e, struct edge_visit *v, struct hit *h)
 {
-    struct decision_moment moment = told_event_moment(v->visit.page);
+    struct decision_moment moment;
     size_t room = 0;
 
-    if (c->view != NULL && read_propositions(c, e->xdm, v, h, &room))
-        (void)add_met(c, v, h, &room, &moment);
+    if (c->view == NULL || !read_propositions(c, e->xdm, v, h, &room))
+        return;
+    moment = told_event_moment(&v->visit, h->notices, h->notice_count);
+    (void)add_met(c, v, h, &room, &moment);
 }

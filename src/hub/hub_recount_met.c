@@ -174,7 +174,7 @@ walk_event(struct walk *w, const struct json *xdm)
 {
     struct told_event told = told_read_event(xdm);
     struct decision_ask ask = {.parameters = json_get(w->h->visit->asked, S("target")), .xdm = xdm};
-    struct decision_moment moment = told_event_moment(w->h->visit->page);
+    struct decision_moment moment;
 
     show(w, S_NULL);
     for (struct json_iter it = json_iter(told.propositions); json_next(&it);) {
@@ -183,6 +183,7 @@ walk_event(struct walk *w, const struct json *xdm)
         if (told.clicked)
             proposition(w, it.value, true);
     }
+    moment = told_event_moment(w->h->visit, w->out, w->n);
     meet_at(w, &ask, &moment);
 }
 

@@ -38,6 +38,7 @@ struct fold {
     int64_t now_ms;
     struct hit hit; /* with what counts only */
     struct hit_visit visit;
+    bool told;      /* by an edge, with the metrics that it met */
     bool qa;        /* by a QA link: of visitors and an environment of its own, in which it is like any other */
     struct str key; /* of the visitor */
     struct results_visitor v;
@@ -126,6 +127,7 @@ open_fold(struct fold *f, const struct hit *h)
 {
     f->hit = *h;
     f->visit = h->visit != NULL ? *h->visit : (struct hit_visit){.page = true, .environment = HIT_PRODUCTION};
+    f->told = h->visit != NULL;
     f->qa = f->visit.qa;
     f->visit.qa = false;
     f->visit.attributes = f->visit.categories = f->visit.geo = NULL;
@@ -180,15 +182,15 @@ add_conversion(struct hit *h, struct hit_notice *notices, struct str activity)
         .type = NOTICE_CONVERT, .activity = activity, .metric = HIT_METRIC_PRIMARY, .action = ACTION_ALWAYS_CONVERT};
 }
 
-/* A purchase that an SDK or a file tells, without a location that a metric waits for, converts in every activity that
- * the visitor has entered. OURS: the documents know orders in locations only. */
+/* A purchase that a file or a stream tells, which no edge saw, converts in every activity that the visitor has entered.
+ * OURS: the documents know orders of pages only. */
 static enum err
 add_conversions(struct fold *f)
 {
     struct visitor *v = &f->v.visitor;
     struct hit_notice *notices;
 
-    if (!f->has_order || f->hit.kind != HIT_EVENT)
+    if (!f->has_order || f->told)
         return ERR_OK;
     notices = ARENA_ARRAY(f->a, struct hit_notice, f->hit.notice_count * 2 + v->membership_count + 1);
     if (notices == NULL)

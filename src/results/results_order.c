@@ -48,7 +48,9 @@ bool
 results_order_of(const struct hit *h, struct arena *a, struct results_order_in *o)
 {
     *o = (struct results_order_in){0};
-    if (h->visit != NULL && h->visit->has_order) {
+    if (h->visit != NULL) { /* the edge has read it */
+        if (!h->visit->has_order)
+            return false;
         o->id = h->visit->order.id;
         o->total = h->visit->order.total;
         o->products = products_text(h->visit->order.products, a);

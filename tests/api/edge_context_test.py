@@ -440,6 +440,94 @@ def test_links_leave_no_trace():
     assert counted(activity, "qa") == [2, 2, 2], "who never saw it does not convert"
 
 
+# ---- orders [TARGET 2.7, EDGE 5.9] ----
+
+def goal(metric_id, mbox, action="always_convert", **more):
+    return dict({"metricLocalId": metric_id, "name": "Goal %d" % metric_id, "action": {"type": action},
+                 "mboxes": [{"name": mbox, "successEvent": "mbox_shown"}]}, **more)
+
+
+def buyers_of(*metrics):
+    """An activity, and who gives a visitor that has entered it."""
+    name = "order%d" % next(ids)
+    activity = w.activity("ab", 20000 + next(ids), [(100, content("x"))], name, metrics=list(metrics))
+
+    def enter():
+        who = ecid()
+        displayed(sent(who, scopes=[name]), {})
+        return who
+    return activity, enter
+
+
+def brought(activity, metric=32767):
+    """Conversions of the metric, orders and revenue."""
+    w.s.drain()
+    r = w.rest("GET", "/activities/ab/%d/report/performance?conversionMetricLocalIds=%d" % (activity, metric), headers=V1)
+    t = r.json["report"]["statistics"]["totals"]["impression"]["totals"]
+    return [t.get("conversions", 0), t.get("orders", 0), t.get("totalSales", 0)]
+
+
+def commerce(id, total, **more):
+    return {"eventType": "commerce.purchases",
+            "commerce": dict({"purchases": {"value": 1}, "order": {"purchaseID": id, "priceTotal": total}}, **more)}
+
+
+def located(mbox, xdm):
+    return dict(xdm, _experience={"decisioning": {"propositions": [{"scope": mbox}], "propositionEventType": {"display": 1}}})
+
+
+def test_an_order_alone_is_for_revenue_metrics():
+    activity, enter = buyers_of(goal(32767, "thanks"), goal(5, "paid", revenue=True), goal(6, "paid", "count_once", revenue=True))
+    who = enter()
+    for i, total in enumerate((20, 30)):
+        sent(who, commerce("alone-%d" % i, total))
+    assert brought(activity) == [0, 0, 0], "the goal waits for a location"
+    assert brought(activity, 5) == [2, 2, 50] and brought(activity, 6) == [1, 1, 20], (brought(activity, 5), brought(activity, 6))
+    sent(ecid(), commerce("stranger", 99))
+    assert brought(activity, 5) == [2, 2, 50], "who has not entered"
+    sent(who, located("thanks", commerce("there", 7)))
+    assert brought(activity) == [1, 1, 7] and brought(activity, 5) == [3, 3, 57]
+    sent(who, located("paid", commerce("once", 1)))
+    assert brought(activity, 5) == [4, 4, 58], "one order, one conversion"
+    sent(who, commerce("alone-0", 20))
+    assert brought(activity, 5) == [4, 4, 58], "it was there before"
+
+
+def test_an_order_does_what_the_action_says():
+    activity, enter = buyers_of(goal(32767, "paid", "ban_from_campaign", revenue=True))
+    name = w.rest("GET", "/activities/ab/%d" % activity).json["locations"]["mboxes"][0]["name"]
+    who = enter()
+    assert shown(who, name) == "x"
+    sent(who, commerce("banned", 20))
+    assert shown(who, name) is None and brought(activity) == [1, 1, 20]
+
+
+def test_what_an_order_is():
+    activity, enter = buyers_of(goal(32767, "paid", revenue=True))
+    data = {"__adobe": {"target": {"orderId": "data-1", "orderTotal": "9.50", "productPurchasedId": "a, b"}}}
+    order = {"purchaseID": "xdm-1", "priceTotal": 20}
+    for xdm, said, expected in (
+            ({"commerce": {"order": order}}, None, None),
+            ({"commerce": {"checkouts": {"value": 1}, "purchases": {"value": 0}, "order": order}}, None, None),
+            ({}, data, ("data-1", 9.5, ["a", "b"])),
+            ({"commerce": {"checkouts": {"value": 1}, "order": order}},
+             {"__adobe": {"target": {"orderId": "data-2", "orderTotal": 3}}}, ("data-2", 3, None)),
+            (dict(commerce("xdm-2", 20), productListItems=[{"SKU": "s1"}, {"name": "no SKU"}, {"SKU": "s2"}]), None,
+             ("xdm-2", 20, ["s1", "s2"])),
+            (dict(commerce("xdm-3", 20), productListItems=[{"SKU": "s1"}]), data, ("xdm-3", 20, ["s1"])),
+            ({"commerce": {"purchases": {"value": 1}, "order": {"priceTotal": 4}}},
+             {"__adobe": {"target": {"orderId": "data-4", "orderTotal": 5}}}, ("data-4", 4, None)),
+            ({"commerce": {"purchases": {"value": 1}}}, None, (None, 0, None))):
+        before = brought(activity)
+        sent(enter(), xdm, data=said)
+        w.s.drain()
+        got = w.s.events()[-1]["visit"].get("order")
+        got = got and (got.get("id"), got.get("total", 0), got.get("products"))
+        assert got == expected, (xdm, said, got)
+        more = [1, 1, expected[1]] if expected else [0, 0, 0]
+        assert [b - a for a, b in zip(before, brought(activity))] == more, (xdm, said)
+
+
 if __name__ == "__main__":
     setup()
     run(sys.modules[__name__])
