@@ -412,20 +412,29 @@ wake(struct hub *h)
 
 /* ---- opening and closing ---- */
 
+/* The log lost its end in a power cut, the table did not: go on with what comes now. The table is told at once: when it
+ * dies before its first commit, the log may have grown past the old position meanwhile. */
+static enum err
+go_back(struct hub *h, struct hub_partition *p, uint64_t end, struct diag *d)
+{
+    log_warn("hub_input_lost", "partition=%s records=%llu", p->name, (unsigned long long)(p->next - end));
+    p->next = end;
+    return kv_commit(h->kv, &(struct kv_position){str_of(p->name), end}, 1, true, d);
+}
+
 static enum err
 open_partition(struct hub *h, size_t i, struct diag *d)
 {
     struct hub_partition *p = &h->partitions[i];
+    enum err rc = ERR_OK;
     uint64_t end;
 
     p->topic = h->o.collect[i];
     (void)snprintf(p->name, sizeof p->name, "collect/%zu", i); /* fits */
     p->next = kv_position(h->kv, str_of(p->name));
     end = topic_end(p->topic);
-    if (p->next > end) { /* the log lost its end in a power cut, the table did not: go on with what comes now */
-        log_warn("hub_input_lost", "partition=%zu records=%llu", i, (unsigned long long)(p->next - end));
-        p->next = end;
-    }
+    if (p->next > end)
+        rc = go_back(h, p, end, d);
     if (p->next < topic_begin(p->topic)) { /* a table that is folded anew behind a retention */
         log_warn("hub_input_expired", "partition=%zu records=%llu", i,
                  (unsigned long long)(topic_begin(p->topic) - p->next));
@@ -434,7 +443,7 @@ open_partition(struct hub *h, size_t i, struct diag *d)
     if (p->topic == h->o.own_collect)
         h->own = i;
     p->end_at_open = end;
-    return consumer_open(p->topic, p->next, &p->consumer, d);
+    return rc == ERR_OK ? consumer_open(p->topic, p->next, &p->consumer, d) : rc;
 }
 
 static enum err

@@ -299,6 +299,33 @@ TEST(hub_table_that_is_ahead_of_its_log) /* a power cut took the end of collect,
     world_close(&w);
 }
 
+/* The records that took the place of the lost ones are folded, though the next life ends before they are. */
+TEST(hub_table_that_was_ahead_dies_before_its_first_commit)
+{
+    struct world w;
+    struct kv_position ahead = {.name = S("collect/0")};
+    struct kv_options o = {.os = os_posix()};
+    struct kv *k;
+
+    start(t, &w, "w");
+    event(t, &w, NOW, "*ECID:" ECID1, "e1", "buy");
+    fold(t, &w);
+    ahead.offset = topic_end(w.hub->partitions[0].topic) + 1;
+    hub_close(w.hub);
+    o.dir = arena_printf(t->arena, "%s/hub", w.dir).p;
+    CHECK_OK(kv_open(&o, &k, d));
+    CHECK_OK(kv_commit(k, &ahead, 1, true, d));
+    kv_close(k);
+    world_reopen(t, &w);
+    event(t, &w, NOW + 1, "*ECID:" ECID2, "e2", "buy");
+    event(t, &w, NOW + 2, "*ECID:" ECID3, "e3", "buy");
+    die_before_commit(t, &w, 0);
+    world_reopen(t, &w);
+    fold(t, &w);
+    CHECK_EQ(hub_audience_size(w.hub, S(SCOPE), S("buyer")), 3);
+    world_close(&w);
+}
+
 TEST(hub_table_of_another_version_is_refused)
 {
     struct world w;
