@@ -184,6 +184,19 @@ edge_recover(struct edge *e, struct diag *d)
     return rc;
 }
 
+/* The log lost its end in a power cut, the table did not. It is told how far the log goes before hits take the place of
+ * those that are gone: when it dies before its next flush, they must be folded. */
+static void
+forget_lost(struct edge *e)
+{
+    uint64_t at = edge_table_position(e->table, str_of(e->o.collect_name)), end = topic_end(e->o.collect);
+
+    if (at <= end)
+        return;
+    log_warn("edge_input_lost", "hits=%llu", (unsigned long long)(at - end));
+    flush(e);
+}
+
 static void
 name_region(struct edge *e)
 {
@@ -215,6 +228,8 @@ edge_open(const struct edge_options *o, struct edge **out, struct diag *d)
         e->applied = edge_table_position(e->table, projection_name(e));
         rc = consumer_open(o->projection, e->applied, &e->projections, d);
     }
+    if (rc == ERR_OK)
+        forget_lost(e);
     if (rc == ERR_OK && o->fetch != NULL)
         rc = remote_offers_open(o->fetch, &e->remote, d);
     if (rc != ERR_OK) {
