@@ -181,9 +181,8 @@ def counted(hits, activity):
             row["visitors"] += (x, visitor) not in entered
             entered.add((x, visitor))
             shown[visitor] = x
-        for n in notices:
-            x = n["experience"]
-            if n["type"] == "interact" and (x, visitor) in entered:
+        for x in [n["experience"] for n in notices if n["type"] == "interact"]:
+            if (x, visitor) in entered:
                 rows[x]["clicks"] += 1
                 rows[x]["clickVisitors"] += (x, visitor) not in click_visitors
                 click_visitors.add((x, visitor))
@@ -231,6 +230,10 @@ def differences(a, b, skew_ms, swept=(), path=""):
     return [] if a == b else [(path, a, b)]
 
 
+ORDERS = {"metricLocalId": 32767, "name": "Order", "conversion": True, "revenue": True, "action": {"type": "always_convert"},
+          "mboxes": [{"name": "orderConfirm", "successEvent": "mbox_shown"}]}
+
+
 class Scene:
     """The objects, made through the REST API, and the checks."""
 
@@ -257,7 +260,7 @@ class Scene:
         html_a = world.offer(s, "a", content="A")
         html_b = world.offer(s, "b", content="B")
         self.activity = world.activity(s, "ab", "split", "a", [("A", html_a, {"visitorPercentage": 50}),
-                                                               ("B", html_b, {"visitorPercentage": 50})])
+                                                               ("B", html_b, {"visitorPercentage": 50})], metrics=[ORDERS])
         s.drain()  # the hub knows the audiences: else a sweep finds the members, and a fold from scratch has no such moment
         world.records(s, self.crm, [{"_northpeak": {"crmId": "c-%d-%d" % (i, k)}, "person": {"name": {"firstName": "Kim"}}}
                                     for i in range(CLIENTS) for k in range(VISITORS)] +

@@ -148,8 +148,8 @@ TEST(named_records_are_found)
     size_t begin;
 
     open_world(t, &w);
-    append(t, &w, 100, 40, 2);
-    begin = 100;
+    append(t, &w, 1000, 40, 2);
+    begin = 1000;
     check_all(t, &w, begin); /* nothing is folded: all is to be read */
     fold(t, &w);
     check_all(t, &w, 0);
