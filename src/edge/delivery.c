@@ -156,9 +156,7 @@ begin_decision(struct delivery_work *w)
                                    .language = json_str(json_path(c->context, S("browser.language"))),
                                    .client_hints = json_get(c->context, S("clientHints")),
                                    .screen = json_get(c->context, S("screen"))};
-    struct edge_situation x = {.snap = c->snap,
-                               .scope = c->tenant.scope,
-                               .view = c->tenant.view,
+    struct edge_situation x = {.view = c->tenant.view,
                                .visitor = w->visitor,
                                .visit = &w->visit,
                                .browser = &browser,
@@ -168,6 +166,7 @@ begin_decision(struct delivery_work *w)
                                .previous_ms = w->previous_ms,
                                .qa = c->has_qa ? &c->qa : NULL,
                                .asked = {.in_audience = in_audience, .header = request_header, .ctx = w},
+                               .serve_inactive = c->environment.serve_inactive,
                                .client_analytics = c->client_analytics,
                                .rerun = w->rerun != NULL};
 

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "codec/json_writer.h"
-#include "config/tenant.h"
 
 /* Whatever a request may say fits, headers included. */
 #define OBJECT_BYTES (2 * LIMIT_EDGE_BODY_BYTES)
@@ -166,18 +165,16 @@ struct decision *
 edge_decision_begin(const struct edge_situation *x, struct arena *a, struct decision_request *rq)
 {
     const struct decide_set *set = x->view != NULL ? x->view->decide : NULL;
-    struct environment environment = {0};
     struct decision *decision = NULL;
     struct diag d = DIAG_INIT;
 
-    (void)tenant_environment_by_id(x->snap, x->scope, x->visit->environment, &environment);
     *rq = (struct decision_request){
         .now_ms = x->now_ms,
         .visitor_key = x->visitor_key,
         .visitor = x->visitor,
         .session = x->visit->session,
         .property_token = x->property_token,
-        .serve_inactive = environment.serve_inactive,
+        .serve_inactive = x->serve_inactive,
         .qa = x->qa,
         .previous_ms = x->previous_ms,
         .url = x->visit->url,

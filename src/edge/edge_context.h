@@ -34,11 +34,9 @@ struct edge_asked {
 
 /* A request that is about to be decided: its visitor is found and opened. */
 struct edge_situation {
-    const struct snapshot *snap;
-    struct str scope;
     const struct scope_view *view;
     const struct visitor *visitor;
-    const struct hit_visit *visit; /* page, session, place, environment */
+    const struct hit_visit *visit; /* page, session, place */
     const struct edge_browser *browser;
     struct str visitor_key, property_token;
     int64_t now_ms, previous_ms;
@@ -46,6 +44,7 @@ struct edge_situation {
     const struct json *attributes; /* of the platform's profile */
     struct edge_asked asked;
     const struct decision_trace *trace; /* NULL: none */
+    bool serve_inactive;                /* of the environment */
     bool client_analytics, rerun;
 };
 /* Fills rq, which must stay where it is. NULL: there is nothing to decide, or no memory, which costs personalization.

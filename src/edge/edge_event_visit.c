@@ -146,6 +146,7 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
                 struct edge_visit *out, struct diag *d)
 {
     struct hit_visit *v = &out->visit;
+    struct environment environment;
     enum err rc;
 
     *out = (struct edge_visit){0};
@@ -155,7 +156,9 @@ edge_visit_read(struct edge_call *c, const struct edge_event_in *e, const struct
     v->url = json_str(json_path(e->xdm, S("web.webPageDetails.URL")));
     v->referrer = json_str(json_path(e->xdm, S("web.webReferrer.URL")));
     v->page = e->query.asked || json_path(e->xdm, S("web.webPageDetails.pageViews")) != NULL;
-    v->environment = tenant_environment_of_host(c->snap, c->ds->scope, url_parse(v->url).host, c->arena).id;
+    environment = tenant_environment_of_host(c->snap, c->ds->scope, url_parse(v->url).host, c->arena);
+    v->environment = environment.id;
+    out->serve_inactive = environment.serve_inactive;
     edge_qa_begin(c, out);
     v->categories = comma_list(json_str(target_member(e->target, S("user.categoryId"))), c->arena); /* [TARGET 7.2] */
     read_order(e, v, c->arena);
@@ -178,8 +181,6 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
                   const struct json *attributes, const struct edge_asked *asked, struct edge_visit *v)
 {
     struct edge_situation x = {
-        .snap = c->snap,
-        .scope = h->scope,
         .view = c->view,
         .visitor = &v->visitor,
         .visit = &v->visit,
@@ -191,6 +192,7 @@ edge_visit_decide(struct edge_call *c, const struct edge_event_in *e, const stru
         .qa = v->qa_mode != NULL ? &v->qa : NULL,
         .attributes = attributes,
         .asked = *asked,
+        .serve_inactive = v->serve_inactive,
         .rerun = v->rerun != NULL,
     };
 

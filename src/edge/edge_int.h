@@ -201,6 +201,7 @@ enum err edge_replay(struct edge *e, const struct hit *h, int64_t now_ms, uint64
 struct edge_visit {
     struct visitor visitor;
     struct hit_visit visit;
+    bool serve_inactive; /* of the page's environment */
     struct edge_browser browser;
     const struct json *qa_mode; /* in force: of the page's address, else as kept; NULL: none */
     struct decision_qa qa;

@@ -87,6 +87,7 @@ open_visitor(struct again *x)
 {
     struct edge_rerun *r = x->rerun;
     struct hit_visit *v = &x->visit.visit;
+    struct environment environment;
 
     *v = *r->hit->visit;
     v->geo = NULL;
@@ -100,6 +101,8 @@ open_visitor(struct again *x)
     if (json_get(v->asked, S("qaMode")) != NULL &&
         edge_qa_read(json_get(v->asked, S("qaMode")), r->view->token_key, r->arena, &x->visit.qa))
         x->visit.qa_mode = json_get(v->asked, S("qaMode"));
+    if (tenant_environment_by_id(r->snap, r->hit->scope, v->environment, &environment))
+        x->visit.serve_inactive = environment.serve_inactive;
     x->visit.rerun = r;
 }
 
