@@ -121,7 +121,6 @@ write_environment(const struct call *call, struct jw *w)
 static const struct json *
 list_of(const struct call *call, struct http_req *rq, const char *kind, size_t only)
 {
-    const struct json *list = NULL;
     struct buf b;
     struct jw w;
 
@@ -133,7 +132,7 @@ list_of(const struct call *call, struct http_req *rq, const char *kind, size_t o
     else if (strcmp(kind, "environment") == 0 && only <= 1)
         write_environment(call, &w);
     jw_end(&w);
-    return buf_ok(&b) && json_parse(buf_str(&b), rq->arena, &list, NULL) == ERR_OK ? list : NULL;
+    return json_made(&b, rq->arena);
 }
 
 const struct json *
@@ -178,7 +177,6 @@ write_template(struct jw *w, int64_t number, const char *name)
 static void
 templates_get(void *ctx, struct http_req *rq, const struct route_params *params, struct http_res *rs)
 {
-    const struct json *list = NULL;
     const char *name;
     struct buf b;
     struct jw w;
@@ -193,8 +191,7 @@ templates_get(void *ctx, struct http_req *rq, const struct route_params *params,
     for (int64_t n = 1; (name = decide_template_name(n)) != NULL; n++)
         write_template(&w, n, name);
     jw_end(&w);
-    (void)json_parse(buf_str(&b), rq->arena, &list, NULL); /* no memory: the list that follows says so */
-    target_list_with(ctx, rq, rs, version, NULL, "offerTemplates", target_write_whole, list);
+    target_list_with(ctx, rq, rs, version, NULL, "offerTemplates", target_write_whole, json_made(&b, rq->arena));
 }
 
 static void

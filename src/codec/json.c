@@ -299,6 +299,14 @@ json_equal(const struct json *a, const struct json *b)
     return true;
 }
 
+const struct json *
+json_made(const struct buf *text, struct arena *a)
+{
+    const struct json *out = NULL;
+
+    return buf_ok(text) && json_parse(buf_str(text), a, &out, NULL) == ERR_OK ? out : NULL;
+}
+
 static void
 write_container(struct buf *out, const struct json *v)
 {

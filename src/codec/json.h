@@ -28,6 +28,9 @@ enum err json_parse(struct str text, struct arena *a, const struct json **root, 
 #define JSON_DEPTH_MAX 256
 enum err json_parse_deep(struct str text, int depth_max, struct arena *a, const struct json **root, struct diag *d);
 
+/* The value of a text that was written here; NULL: it did not fit into the buf, or there is no memory. */
+const struct json *json_made(const struct buf *text, struct arena *a);
+
 enum json_type json_type(const struct json *v);
 static inline bool
 json_is(const struct json *v, enum json_type t)

@@ -25,7 +25,6 @@ decision_fail(struct decision *x, const char *what)
 static const struct json *
 reporting_json(struct decision *x, const struct activity *a)
 {
-    const struct json *out = NULL;
     struct buf b;
     size_t n = 0;
 
@@ -41,7 +40,7 @@ reporting_json(struct decision *x, const struct activity *a)
         buf_put_i64(&b, a->reporting[i].id);
     }
     buf_putc(&b, ']');
-    return n > 0 && buf_ok(&b) && json_parse(buf_str(&b), x->a, &out, NULL) == ERR_OK ? out : NULL;
+    return n > 0 ? json_made(&b, x->a) : NULL;
 }
 
 const struct json *

@@ -14,12 +14,11 @@
 static const struct json *
 features_json(struct decision *x, const struct learn_row *row)
 {
-    const struct json *out = NULL;
     struct buf b;
 
     buf_init_in(&b, x->a, 16 * 1024);
     learn_row_write(&b, row);
-    return buf_ok(&b) && json_parse(buf_str(&b), x->a, &out, NULL) == ERR_OK ? out : NULL;
+    return json_made(&b, x->a);
 }
 
 static unsigned

@@ -17,6 +17,8 @@ struct edge_browser {
     const struct json *client_hints, *screen; /* NULL: nothing is said */
 };
 
+/* What was written of a request, as a value; NULL: it is an empty object or list, or there is no memory. */
+const struct json *edge_made(const struct buf *text, struct arena *a);
 /* Of an event: what its XDM says, else the headers. */
 struct edge_browser edge_browser_of_event(const struct http_req *rq, const struct json *xdm, struct arena *a);
 /* Of an event: {"width","height","orientation"}, NULL: none. */

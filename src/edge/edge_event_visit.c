@@ -21,15 +21,6 @@ target_member(const struct json *target, struct str name)
     return flat != NULL ? flat : json_path(target, name);
 }
 
-/* NULL: it is empty, or there is no memory. */
-static const struct json *
-list_of(const struct buf *text, struct arena *a)
-{
-    const struct json *out = NULL;
-
-    return buf_ok(text) && json_parse(buf_str(text), a, &out, NULL) == ERR_OK && json_count(out) > 0 ? out : NULL;
-}
-
 /* A comma list as an array, from left to right; NULL: it is empty. */
 static const struct json *
 comma_list(struct str rest, struct arena *a)
@@ -48,7 +39,7 @@ comma_list(struct str rest, struct arena *a)
             jw_str(&w, str_trim(name));
     }
     jw_end(&w);
-    return list_of(&text, a);
+    return edge_made(&text, a);
 }
 
 /* SKUs of what was bought; NULL: none is said. */
@@ -67,7 +58,7 @@ skus(const struct json *items, struct arena *a)
             jw_json(&w, json_get(it.value, S("SKU")));
     }
     jw_end(&w);
-    return list_of(&text, a);
+    return edge_made(&text, a);
 }
 
 static double

@@ -254,7 +254,6 @@ edge_scripts_run(struct edge_scripts *s, struct edge_script_request *r)
 const struct json *
 edge_scripts_changes(const struct edge_script_request *r)
 {
-    const struct json *out = NULL;
     struct buf b;
     struct jw w;
 
@@ -269,7 +268,7 @@ edge_scripts_changes(const struct edge_script_request *r)
             jw_kraw(&w, a->name, a->json);
     }
     jw_end(&w);
-    return buf_ok(&b) && json_parse(buf_str(&b), r->arena, &out, NULL) == ERR_OK ? out : NULL;
+    return json_made(&b, r->arena);
 }
 
 const struct json *

@@ -258,3 +258,14 @@ TEST(json_foreign_text_round_trip)
     CHECK_STR(write(t, parse(t, S("[]"))), S("[]"));
     CHECK_STR(write(t, parse(t, S("\"\\ud83d\\ude00\""))), S("\"\xf0\x9f\x98\x80\""));
 }
+
+TEST(json_made_of_what_was_written)
+{
+    struct buf text;
+
+    buf_init_in(&text, t->arena, 8);
+    buf_put(&text, S("[1,2]"));
+    CHECK_EQ(json_count(json_made(&text, t->arena)), 2);
+    buf_put(&text, S("too much"));
+    CHECK_TRUE(json_made(&text, t->arena) == NULL);
+}
